@@ -1,0 +1,137 @@
+#include <cmath>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "t2t/base/crc32c.h"
+#include "t2t/base/error.h"
+#include "t2t/base/flags.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/hparams.h"
+#include "t2t/base/json.h"
+#include "t2t/base/rng.h"
+#include "t2t/base/strings.h"
+
+namespace t2t {
+namespace {
+
+TEST(StringsTest, SnakeCaseAsT2T) {
+  EXPECT_EQ(CamelToSnake("TransformerBase"), "transformer_base");
+  EXPECT_EQ(CamelToSnake("TranslateEndeWmt32k"), "translate_ende_wmt32k");
+  EXPECT_EQ(CamelToSnake("ImageMnist"), "image_mnist");
+  EXPECT_EQ(CamelToSnake("LSTMSeq2seq"), "lstm_seq2seq");
+}
+
+TEST(StringsTest, DidYouMean) {
+  EXPECT_EQ(DidYouMean("transfromer", {"transformer", "lstm"}),
+            "did you mean 'transformer'?");
+  EXPECT_EQ(DidYouMean("zzzzzz", {"transformer", "lstm"}), "");
+}
+
+TEST(JsonTest, RoundTrip) {
+  const std::string text =
+      R"({"a": [1, 2.5, -3e-05], "b": {"c": null}, "d": "x\n\u00e9\"", "e": true})";
+  const Json json = Json::Parse(text);
+  EXPECT_EQ(Json::Parse(json.ToString(2)).ToString(), json.ToString());
+  EXPECT_EQ(json.At("d").AsString(), "x\n\xC3\xA9\"");
+  EXPECT_TRUE(json.At("a").items()[0].is_int());
+}
+
+TEST(JsonTest, BadTextIsRefused) {
+  for (const char* text : {"", "{", "[1,]", "01", "1.", "\"", "\"\\x\"",
+                           "nul", "{} {}", "{\"a\" 1}", "\"\n\"", "-"}) {
+    EXPECT_THROW(Json::Parse(text), Error) << text;
+  }
+  EXPECT_THROW(Json::Parse(std::string(100000, '[')), Error);
+}
+
+TEST(HParamsTest, ParsesWithTypes) {
+  HParams hparams;
+  hparams.Add("layers", 2);
+  hparams.Add("rate", 0.1);
+  hparams.Add("shared", false);
+  hparams.Add("name", "x");
+  hparams.Add("sizes", HParams::Value(std::vector<int64_t>{1}));
+  hparams.Parse("layers=6,rate=2,shared=True,sizes=[3,4],name=a,b");
+  EXPECT_EQ(hparams.GetInt("layers"), 6);
+  EXPECT_EQ(hparams.GetDouble("rate"), 2.0);
+  EXPECT_TRUE(hparams.GetBool("shared"));
+  EXPECT_EQ(hparams.GetString("name"), "a,b");
+  EXPECT_EQ(hparams.GetInts("sizes"), (std::vector<int64_t>{3, 4}));
+}
+
+TEST(HParamsTest, BadOverridesChangeNothing) {
+  HParams hparams;
+  hparams.Add("layers", 2);
+  const HParams before = hparams;
+  EXPECT_THROW(hparams.Parse("layers=3,layerz=4"), Error);
+  EXPECT_THROW(hparams.Parse("layers=x"), Error);
+  EXPECT_THROW(hparams.Parse("layers"), Error);
+  EXPECT_THROW(hparams.Parse("layers=1.5"), Error);
+  EXPECT_EQ(hparams, before);
+}
+
+TEST(HParamsTest, JsonRoundTrip) {
+  HParams hparams;
+  hparams.Add("layers", 2);
+  hparams.Add("rate", 1.0);
+  hparams.Add("name", "n");
+  HParams copy = HParams::FromJson(Json::Parse(hparams.ToJson()));
+  EXPECT_EQ(copy, hparams);
+  EXPECT_THAT(copy.MergeJson(Json::Parse(R"({"rate": 3, "other": 1})")),
+              testing::ElementsAre("other"));
+  EXPECT_EQ(copy.GetDouble("rate"), 3.0);
+}
+
+TEST(FlagsTest, ParsesAllForms) {
+  std::string name;
+  int64_t steps = 10;
+  bool fast = true;
+  Flags flags("test", "test --steps=1");
+  flags.Add("name", &name, "a name");
+  flags.Add("steps", &steps, "steps");
+  flags.Add("fast", &fast, "fast");
+  const char* argv[] = {"t", "--name=x", "--steps", "-5", "--nofast", "rest"};
+  EXPECT_THAT(flags.Parse(6, const_cast<char**>(argv)),
+              testing::ElementsAre("rest"));
+  EXPECT_EQ(name, "x");
+  EXPECT_EQ(steps, -5);
+  EXPECT_FALSE(fast);
+  const char* bad[] = {"t", "--nam=x"};
+  EXPECT_THROW(flags.Parse(2, const_cast<char**>(bad)), Error);
+}
+
+TEST(Crc32cTest, KnownValues) {
+  EXPECT_EQ(Crc32c("123456789"), 0xE3069283U);
+  EXPECT_EQ(Crc32c("6789", Crc32c("12345")), 0xE3069283U);
+  EXPECT_EQ(UnmaskCrc(MaskCrc(12345)), 12345U);
+}
+
+TEST(FsTest, AtomicWrite) {
+  const std::string folder = MakeTempDirectory("fs");
+  const std::string path = JoinPath(folder, "file");
+  WriteFileAtomically(path, "one");
+  {
+    AtomicWriter writer(path);
+    writer.Write("two");
+  }
+  EXPECT_EQ(ReadFile(path), "one");
+  EXPECT_EQ(ListDirectory(folder).size(), 1U);
+  EXPECT_EQ(MappedFile(path).data(), "one");
+  EXPECT_THROW(ReadFile(JoinPath(folder, "none")), Error);
+  EXPECT_THROW(ReadFile(folder), Error);
+}
+
+TEST(RngTest, SameEverywhere) {
+  Rng rng(1);
+  const uint64_t first = rng.Next();
+  EXPECT_EQ(Rng(1).Next(), first);
+  Rng again(1, 1);
+  EXPECT_EQ(again.Next(), rng.Next());
+  EXPECT_EQ(Rng::Combine(1, "a"), Rng::Combine(1, "a"));
+  EXPECT_NE(Rng::Combine(1, "a"), Rng::Combine(1, "b"));
+}
+
+}  // namespace
+}  // namespace t2t

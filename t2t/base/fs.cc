@@ -1,0 +1,243 @@
+#include "t2t/base/fs.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "t2t/base/error.h"
+
+namespace t2t {
+
+bool Exists(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0;
+}
+
+bool IsDirectory(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int64_t FileSize(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) throw IoError("can't look at", path);
+  return info.st_size;
+}
+
+std::string ReadFile(const std::string& path) {
+  if (IsDirectory(path)) {
+    errno = EISDIR;
+    throw IoError("can't read", path);
+  }
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) throw IoError("can't read", path);
+  std::string contents;
+  char buffer[1 << 16];
+  size_t count;
+  while ((count = std::fread(buffer, 1, sizeof(buffer), file)) > 0) {
+    contents.append(buffer, count);
+  }
+  const bool failed = std::ferror(file) != 0;
+  std::fclose(file);
+  if (failed) throw IoError("can't read", path);
+  return contents;
+}
+
+void WriteFileAtomically(const std::string& path, std::string_view contents) {
+  AtomicWriter writer(path);
+  writer.Write(contents);
+  writer.Commit();
+}
+
+void MakeDirectories(const std::string& path) {
+  if (path.empty() || IsDirectory(path)) return;
+  const std::string parent = DirName(path);
+  if (parent != path && !parent.empty()) MakeDirectories(parent);
+  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
+    throw IoError("can't make the folder", path);
+  }
+  if (!IsDirectory(path)) {
+    errno = ENOTDIR;
+    throw IoError("can't make the folder", path);
+  }
+}
+
+void Rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    throw IoError("can't rename to", to);
+  }
+}
+
+void RemoveFile(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    throw IoError("can't remove", path);
+  }
+}
+
+void RemoveTree(const std::string& path) {
+  struct stat info;
+  if (::lstat(path.c_str(), &info) != 0) return;
+  if (!S_ISDIR(info.st_mode)) {
+    RemoveFile(path);
+    return;
+  }
+  for (const std::string& name : ListDirectory(path)) {
+    RemoveTree(JoinPath(path, name));
+  }
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT) {
+    throw IoError("can't remove the folder", path);
+  }
+}
+
+void SyncDirectory(const std::string& path) {
+  const std::string folder = path.empty() ? "." : path;
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) throw IoError("can't open the folder", folder);
+  const int result = ::fsync(fd);
+  const int saved = errno;
+  ::close(fd);
+  errno = saved;
+  if (result != 0 && errno != EINVAL) {
+    throw IoError("can't sync the folder", folder);
+  }
+}
+
+std::vector<std::string> ListDirectory(const std::string& path) {
+  DIR* directory = ::opendir(path.c_str());
+  if (directory == nullptr) throw IoError("can't list the folder", path);
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  ::closedir(directory);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> Glob(const std::string& pattern) {
+  glob_t found;
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) {
+    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  }
+  ::globfree(&found);
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::string JoinPath(std::string_view a, std::string_view b) {
+  if (a.empty() || (!b.empty() && b.front() == '/')) return std::string(b);
+  std::string path(a);
+  if (path.back() != '/') path += '/';
+  return path.append(b);
+}
+
+std::string DirName(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return "";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string BaseName(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+std::string ExpandUser(const std::string& path) {
+  if (path == "~" || path.rfind("~/", 0) == 0) {
+    if (const char* home = std::getenv("HOME")) return home + path.substr(1);
+  }
+  return path;
+}
+
+std::string MakeTempDirectory(const std::string& prefix) {
+  const char* base = std::getenv("TEST_TMPDIR");
+  if (base == nullptr) base = std::getenv("TMPDIR");
+  if (base == nullptr) base = "/tmp";
+  std::string path = JoinPath(base, prefix + "XXXXXX");
+  if (::mkdtemp(path.data()) == nullptr) {
+    throw IoError("can't make the folder", path);
+  }
+  return path;
+}
+
+AtomicWriter::AtomicWriter(std::string path)
+    : path_(std::move(path)),
+      temporary_(path_ + ".tmp-" + std::to_string(::getpid())) {
+  file_ = std::fopen(temporary_.c_str(), "wbe");
+  if (file_ == nullptr) throw IoError("can't write", temporary_);
+}
+
+AtomicWriter::~AtomicWriter() {
+  if (file_ == nullptr) return;
+  std::fclose(file_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicWriter::Write(const void* data, size_t size) {
+  if (size == 0) return;
+  if (std::fwrite(data, 1, size, file_) != size) {
+    throw IoError("can't write", temporary_);
+  }
+  written_ += static_cast<int64_t>(size);
+}
+
+void AtomicWriter::Commit() {
+  if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) {
+    throw IoError("can't write", temporary_);
+  }
+  std::FILE* file = std::exchange(file_, nullptr);
+  if (std::fclose(file) != 0) {
+    const int saved = errno;
+    ::unlink(temporary_.c_str());
+    errno = saved;
+    throw IoError("can't write", temporary_);
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    const int saved = errno;
+    ::unlink(temporary_.c_str());
+    errno = saved;
+    throw IoError("can't rename to", path_);
+  }
+  SyncDirectory(DirName(path_));
+}
+
+MappedFile::MappedFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw IoError("can't read", path);
+  struct stat info;
+  if (::fstat(fd, &info) != 0 || S_ISDIR(info.st_mode)) {
+    const int saved = S_ISDIR(info.st_mode) ? EISDIR : errno;
+    ::close(fd);
+    errno = saved;
+    throw IoError("can't read", path);
+  }
+  size_ = static_cast<size_t>(info.st_size);
+  if (size_ > 0) {
+    void* memory = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+    const int saved = errno;
+    ::close(fd);
+    if (memory == MAP_FAILED) {
+      errno = saved;
+      throw IoError("can't read", path);
+    }
+    data_ = static_cast<const char*>(memory);
+  } else {
+    ::close(fd);
+  }
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
+}
+
+}  // namespace t2t
