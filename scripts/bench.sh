@@ -1,0 +1,124 @@
+#!/bin/bash
+# Measures speed: every Google Benchmark target, and whole jobs (data, training,
+# decoding). Writes docs/benchmarks.md with the machine it was measured on.
+#
+# usage: scripts/bench.sh [--quick]
+#
+# --quick: short runs, to see that it works; docs/benchmarks.md is left alone.
+# T2T_PEER_PYTHON names a Python that has PyTorch (default: python3): the peer
+# of tools/bench is measured with it. Nothing is installed for that; without
+# PyTorch the table says that it was not measured.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+quick='' min_time=0.5 steps=120
+case ${1:-} in
+  '') ;;
+  --quick) quick=yes min_time=0.05 steps=20 ;;
+  *)
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+    [[ $1 == -h || $1 == --help ]] && exit 0
+    exit 2
+    ;;
+esac
+
+"$REPO/scripts/install_deps.sh"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+report=$work/benchmarks.md
+
+mapfile -t targets < <(bz query --noshow_progress \
+  'filter("_benchmark$", kind("cc_(binary|test)", //t2t/...))' 2>/dev/null |
+  sort)
+say "Building"
+bz build --jobs="$(build_jobs)" --noshow_progress //:t2t-datagen \
+  //:t2t-trainer //:t2t-decoder "${targets[@]}" >"$work/build.log" 2>&1 ||
+  { cat "$work/build.log" && die "the build failed"; }
+bin=$(bz info bazel-bin 2>/dev/null)
+
+{
+  echo "# Benchmarks"
+  echo
+  echo "Written by \`scripts/bench.sh\`; run it again to measure your machine."
+  echo
+  echo "- processor: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores"
+  echo "- memory: $(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo)"
+  echo "- system: $(. /etc/os-release && echo "$PRETTY_NAME"), $(g++ --version | head -n 1)"
+  echo "- LibTorch: $(sed -n 's/^torch==\([^ ]*\).*/\1/p' "$REPO/.deps/libtorch/stamp"), CPU"
+  echo "- commit: $(git -C "$REPO" rev-parse --short HEAD 2>/dev/null || echo none), $(date -u +%F)"
+} >"$report"
+
+# --- whole jobs
+
+seconds() { date +%s.%N; }
+elapsed() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", b - a }'; }
+row() { printf '| %s | %s |\n' "$1" "$2" >>"$report"; }
+
+printf '\n## Whole jobs\n\n| job | figure |\n|---|---|\n' >>"$report"
+problem=translate_numbers_ende
+say "Whole job: data"
+begin=$(seconds)
+"$bin/t2t/bin/datagen/t2t-datagen" --problem=$problem --data_dir="$work/data" \
+  --tmp_dir="$work/tmp" >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
+row "\`t2t-datagen\`, $problem (60,000 lines)" \
+  "$(elapsed "$begin" "$(seconds)") s"
+
+# train SET STEPS: the last progress line's tokens a second.
+train() {
+  say "Whole job: training, $1, $2 steps"
+  "$bin/t2t/bin/trainer/t2t-trainer" --problem=$problem --model=transformer \
+    --hparams_set="$1" --data_dir="$work/data" --output_dir="$work/$1" \
+    --schedule=train --train_steps="$2" --log_step_count_steps="$(($2 / 2))" \
+    >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
+  tr '\r' '\n' <"$work/log" |
+    sed -n 's/.*  \([0-9,]*\) tokens\/s.*/\1/p' | tail -n 1
+}
+for set in transformer_numbers transformer_multi30k; do
+  tokens=$(train "$set" "$steps")
+  row "\`t2t-trainer\`, $set, batches of the set's own size" \
+    "$tokens target tokens/s"
+done
+
+say "Whole job: decoding"
+for beam in 1 4; do
+  begin=$(seconds)
+  "$bin/t2t/bin/decoder/t2t-decoder" --problem=$problem --model=transformer \
+    --hparams_set=transformer_numbers --data_dir="$work/data" \
+    --output_dir="$work/transformer_numbers" \
+    --decode_hparams="beam_size=$beam" \
+    --decode_from_file="$work/data/$problem.test.en" \
+    --decode_to_file="$work/out.$beam" >"$work/log" 2>&1 ||
+    { cat "$work/log" && exit 1; }
+  row "\`t2t-decoder\`, 500 lines, beam $beam, start included" \
+    "$(elapsed "$begin" "$(seconds)") s"
+done
+
+peer=${T2T_PEER_PYTHON:-python3}
+if "$peer" -c 'import torch' 2>/dev/null; then
+  say "Peer: PyTorch's nn.Transformer of transformer_numbers' shape"
+  figure=$("$peer" "$REPO/tools/bench/peer_transformer.py" "$steps")
+  row "peer: Python, torch.nn.Transformer, the same shape and batch" "$figure"
+else
+  row "peer: Python, torch.nn.Transformer" "not measured: no torch for python3"
+fi
+
+# --- units
+
+for target in "${targets[@]}"; do
+  say "$target"
+  path=${target#//}
+  {
+    # shellcheck disable=SC2016
+    printf '\n## `%s`\n\n```\n' "$target"
+    "$bin/${path/:/\/}" --benchmark_min_time=$min_time --benchmark_color=false \
+      2>/dev/null
+    printf '```\n'
+  } >>"$report"
+done
+
+if [[ -n $quick ]]; then
+  cat "$report"
+else
+  cp "$report" "$REPO/docs/benchmarks.md"
+  say "Written: docs/benchmarks.md"
+fi

@@ -1,0 +1,45 @@
+// t2t-avg-all: averages the weights of each n checkpoints in a row.
+
+#include <string>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/flags.h"
+#include "t2t/base/fs.h"
+#include "t2t/train/average.h"
+#include "t2t/train/stop.h"
+
+namespace t2t {
+namespace {
+
+int Main(int argc, char** argv) {
+  AverageOptions options;
+  Flags parser("Averages the weights of each n checkpoints in a row.",
+               "t2t-avg-all --model_dir=train --output_dir=train/avg --n=8");
+  parser.Add("model_dir", &options.model_dir, "Where the checkpoints are.");
+  parser.Add("output_dir", &options.output_dir, "Where the averages go.");
+  parser.Add("n", &options.n, "How many checkpoints to average.");
+  parser.Add("min_steps", &options.min_steps,
+             "Pass over checkpoints of fewer steps.");
+  parser.Add("wait_minutes", &options.wait_minutes,
+             "Wait so long for a new checkpoint.");
+  const std::vector<std::string> rest = parser.Parse(argc, argv);
+  if (!rest.empty() || options.model_dir.empty()) {
+    throw UsageError(rest.empty() ? "--model_dir is missing"
+                                  : "the argument '" + rest.front() +
+                                        "' is no flag",
+                     "", "--help shows an example");
+  }
+  options.model_dir = ExpandUser(options.model_dir);
+  options.output_dir = ExpandUser(options.output_dir);
+  CatchStopSignals();
+  AverageCheckpoints(options);
+  return 0;
+}
+
+}  // namespace
+}  // namespace t2t
+
+int main(int argc, char** argv) {
+  return t2t::RunMain(argc, argv, t2t::Main);
+}

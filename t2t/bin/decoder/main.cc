@@ -1,0 +1,280 @@
+// t2t-decoder: decodes from a file, from a problem's data or from the
+// terminal, and scores files.
+
+#include <ATen/Parallel.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include "t2t/base/error.h"
+#include "t2t/base/flags.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/log.h"
+#include "t2t/base/strings.h"
+#include "t2t/decode/dataset_decode.h"
+#include "t2t/decode/decode_hparams.h"
+#include "t2t/decode/file_decode.h"
+#include "t2t/decode/load_model.h"
+#include "t2t/decode/text_decoder.h"
+#include "t2t/metrics/bleu.h"
+
+namespace t2t {
+namespace {
+
+struct DecoderFlags {
+  LoadModelOptions load;
+  std::string decode_hparams;
+  std::string decode_from_file;
+  std::string decode_to_file;
+  std::string decode_reference;
+  std::string score_file;
+  std::string dataset_split;
+  bool decode_interactive = false;
+  bool eval_use_test_set = false;
+  bool keep_timestamp = false;
+  bool decode_in_memory = false;
+  int64_t decode_shards = 1;
+  int64_t worker_id = 0;
+  int64_t random_seed = 0;
+  int64_t threads = 0;
+
+  void AddTo(Flags* flags);
+};
+
+void DecoderFlags::AddTo(Flags* flags) {
+  flags->Add("output_dir", &load.weights.model_dir,
+             "Where t2t-trainer left the model.");
+  flags->Add("checkpoint_path", &load.weights.checkpoint_path,
+             "A checkpoint (file, or model.ckpt-<step>) to take instead of "
+             "the newest in output_dir.");
+  flags->Add("avg_checkpoints", &load.weights.average,
+             "Decode with the mean of the last so many checkpoints.");
+  flags->Add("use_ema", &load.weights.use_ema,
+             "Take the parameters' moving averages where the checkpoint has "
+             "them.");
+  flags->Add("export_dir", &load.export_dir,
+             "A folder t2t-exporter wrote, instead of output_dir, data_dir, "
+             "problem, model and hparams_set.");
+  flags->Add("data_dir", &load.data_dir, "Where vocabulary and data are.");
+  flags->Add("problem", &load.problem, "Problem name.");
+  flags->Add("model", &load.model, "Model name.");
+  flags->Add("hparams_set", &load.hparams_set, "Hyperparameter set.");
+  flags->Add("hparams", &load.hparams,
+             "Changes of hyperparameters: name=value,name=value.");
+  flags->Add("decode_hparams", &decode_hparams,
+             "Changes of the decode hyperparameters, such as "
+             "beam_size=4,alpha=0.6.");
+  flags->Add("decode_from_file", &decode_from_file,
+             "Decode the lines of this file.");
+  flags->Add("decode_to_file", &decode_to_file,
+             "Where to write what was decoded or scored.");
+  flags->Add("decode_reference", &decode_reference,
+             "References to compute T2T's BLEU with after decoding.");
+  flags->Add("score_file", &score_file,
+             "Score this file's lines \"source<tab>target\" instead.");
+  flags->Add("decode_interactive", &decode_interactive,
+             "Decode what is typed in.");
+  flags->Add("dataset_split", &dataset_split,
+             "Without a file: the split to decode (train, dev or test).");
+  flags->Add("eval_use_test_set", &eval_use_test_set,
+             "Short for --dataset_split=test.");
+  flags->Add("keep_timestamp", &keep_timestamp,
+             "Give the decoded file the checkpoint's time.");
+  flags->Add("decode_in_memory", &decode_in_memory,
+             "As the decode hparam of this name.");
+  flags->Add("decode_shards", &decode_shards,
+             "Number of decoders that share the work.");
+  flags->Add("worker_id", &worker_id, "Which of decode_shards this one is.");
+  flags->Add("random_seed", &random_seed, "Seed of sampling.");
+  flags->Add("threads", &threads, "CPU threads; 0: one a core.");
+  for (const char* name :
+       {"t2t_usr_dir", "registry_help", "tfdbg", "export_saved_model",
+        "dbgprofile", "enable_graph_rewriter", "log_device_placement",
+        "disable_grappler_optimizations", "use_tpu", "use_tpu_estimator",
+        "tpu_num_shards", "tpu_job_name", "iterations_per_loop",
+        "tpu_infeed_sleep_secs", "cloud_tpu_name", "xla_compile",
+        "xla_jit_level", "use_guarantee_const_getter",
+        "export_saved_model_api_version", "master", "std_server_protocol",
+        "cloud_mlengine", "cloud_mlengine_master_type", "job-dir",
+        "inter_op_parallelism_threads", "intra_op_parallelism_threads",
+        "optionally_use_dist_strat", "gpu_automatic_mixed_precision",
+        "gpu_order", "worker_gpu_memory_fraction", "profile"}) {
+    flags->AddIgnored(name, "it names a mechanism of TensorFlow alone");
+  }
+  for (const char* name :
+       {"train_steps", "eval_early_stopping_metric",
+        "eval_early_stopping_metric_delta", "eval_early_stopping_steps",
+        "eval_early_stopping_metric_minimize", "eval_timeout_mins",
+        "eval_run_autoregressive", "eval_steps", "eval_throttle_seconds",
+        "keep_checkpoint_max", "keep_checkpoint_every_n_hours",
+        "save_checkpoints_secs", "warm_start_from", "local_eval_frequency",
+        "sync", "worker_job", "worker_gpu", "worker_replicas", "ps_gpu",
+        "ps_job", "ps_replicas", "schedule", "generate_data", "tmp_dir",
+        "hparams_range", "autotune_objective", "autotune_maximize",
+        "autotune_max_trials", "autotune_parallel_trials",
+        "log_step_count_steps"}) {
+    flags->AddIgnored(name, "it is about training");
+  }
+}
+
+HParams MakeDecodeHParams(const DecoderFlags& flags, const Flags& parsed) {
+  std::string overrides = flags.decode_hparams;
+  const auto append = [&](const char* name, const std::string& value) {
+    overrides += (overrides.empty() ? "" : ",") + std::string(name) + "=" +
+                 value;
+  };
+  if (parsed.WasGiven("decode_shards")) {
+    append("shards", std::to_string(flags.decode_shards));
+  }
+  if (parsed.WasGiven("worker_id")) {
+    append("shard_id", std::to_string(flags.worker_id));
+  }
+  HParams decode_hparams = DecodeHParams(overrides);
+  if (!flags.decode_to_file.empty()) {
+    decode_hparams.Set("decode_to_file", flags.decode_to_file);
+  }
+  if (!flags.decode_reference.empty()) {
+    decode_hparams.Set("decode_reference", flags.decode_reference);
+  }
+  if (flags.decode_in_memory) decode_hparams.Set("decode_in_memory", true);
+  for (const std::string& note : NotesOnDecodeHParams(decode_hparams)) {
+    std::fprintf(stderr, "%s\n", note.c_str());
+  }
+  return decode_hparams;
+}
+
+DataSplit SplitOf(const DecoderFlags& flags) {
+  const std::string& name = flags.dataset_split;
+  if (name.empty()) {
+    return flags.eval_use_test_set ? DataSplit::kTest : DataSplit::kDev;
+  }
+  for (const DataSplit split :
+       {DataSplit::kTrain, DataSplit::kDev, DataSplit::kTest}) {
+    if (SplitName(split) == name) return split;
+  }
+  throw UsageError("--dataset_split=" + name, "train, dev or test");
+}
+
+void LogBleu(const std::string& reference, const std::string& decodes) {
+  const std::string path = ExpandUser(reference);
+  if (!Exists(path)) {
+    throw MissingError("there is no file " + path,
+                       "the references, one a line", "see --decode_reference");
+  }
+  const std::vector<std::string> references = SplitLines(ReadFile(path), "\n");
+  const std::vector<std::string> translations =
+      SplitLines(ReadFile(decodes), "\n");
+  Log(Format("BLEU_uncased = %6.2f",
+             T2TBleu(references, translations, /*case_sensitive=*/false)));
+  Log(Format("BLEU_cased = %6.2f",
+             T2TBleu(references, translations, /*case_sensitive=*/true)));
+}
+
+void Score(const DecoderFlags& flags, TextDecoder* decoder) {
+  const std::string text =
+      ScoresText(ScoreFile(ExpandUser(flags.score_file), decoder));
+  if (flags.decode_to_file.empty()) {
+    std::fputs(text.c_str(), stdout);
+  } else {
+    WriteFileAtomically(ExpandUser(flags.decode_to_file), text);
+  }
+}
+
+// Returns the file of decodes.
+std::string FromFile(const DecoderFlags& flags, const LoadedModel& loaded,
+                     TextDecoder* decoder) {
+  const HParams& decode_hparams = decoder->decode_hparams();
+  FileDecodeOptions options;
+  options.input =
+      AddShardToFilename(ExpandUser(flags.decode_from_file), decode_hparams);
+  const std::string wanted =
+      ExpandUser(decode_hparams.GetString("decode_to_file"));
+  // The input's name has the shard already.
+  HParams unsharded = decode_hparams;
+  unsharded.Set("shards", 1);
+  options.output =
+      wanted.empty()
+          ? DecodeFilename(options.input, loaded.model_name,
+                           loaded.hparams_set, loaded.problem_name, unsharded)
+          : AddShardToFilename(wanted, decode_hparams);
+  options.identity = loaded.Identity() + ", random seed " +
+                     std::to_string(flags.random_seed);
+  const FileDecodeReport report = DecodeFile(options, decoder);
+  Log(Format("%lld lines in %.1f s into ",
+             static_cast<long long>(report.lines - report.resumed),
+             report.seconds) +
+      options.output);
+  if (flags.keep_timestamp) {
+    std::filesystem::last_write_time(
+        options.output,
+        std::filesystem::last_write_time(loaded.weights.files.front()));
+  }
+  return options.output;
+}
+
+std::string FromDataset(const DecoderFlags& flags, const LoadedModel& loaded,
+                        TextDecoder* decoder) {
+  const HParams& decode_hparams = decoder->decode_hparams();
+  DatasetDecodeOptions options;
+  options.problem = loaded.problem.get();
+  options.data_dir = loaded.data_dir;
+  options.split = SplitOf(flags);
+  const std::string wanted =
+      ExpandUser(decode_hparams.GetString("decode_to_file"));
+  if (!wanted.empty()) {
+    options.output =
+        DecodeFilename(wanted, loaded.model_name, loaded.hparams_set,
+                       loaded.problem_name, decode_hparams);
+  }
+  DecodeDataset(options, decoder, &std::cout);
+  std::cout.flush();
+  if (!options.output.empty()) Log("decodes are in " + options.output);
+  return options.output;
+}
+
+int Main(int argc, char** argv) {
+  DecoderFlags flags;
+  Flags parser("Decodes with a trained model, or scores translations.",
+               "t2t-decoder --data_dir=data --output_dir=train "
+               "--decode_from_file=in.txt --decode_to_file=out.txt "
+               "--decode_hparams=beam_size=4,alpha=0.6");
+  flags.AddTo(&parser);
+  const std::vector<std::string> rest = parser.Parse(argc, argv);
+  if (!rest.empty()) {
+    throw UsageError("the argument '" + rest.front() + "' is no flag",
+                     "--name=value", "--help lists the flags");
+  }
+  if (flags.threads < 0) {
+    throw UsageError("--threads=" + std::to_string(flags.threads),
+                     "0 (one a core) or more");
+  }
+  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
+  const HParams decode_hparams = MakeDecodeHParams(flags, parser);
+  SplitOf(flags);
+  const LoadedModel loaded = LoadModel(flags.load);
+  TextDecoder decoder(loaded.model.get(), decode_hparams,
+                      static_cast<uint64_t>(flags.random_seed));
+  if (!flags.score_file.empty()) {
+    Score(flags, &decoder);
+    return 0;
+  }
+  if (flags.decode_interactive) {
+    DecodeInteractively(std::cin, std::cout, &decoder);
+    return 0;
+  }
+  const std::string decodes = flags.decode_from_file.empty()
+                                  ? FromDataset(flags, loaded, &decoder)
+                                  : FromFile(flags, loaded, &decoder);
+  const std::string& reference = decode_hparams.GetString("decode_reference");
+  if (!reference.empty() && !decodes.empty()) LogBleu(reference, decodes);
+  return 0;
+}
+
+}  // namespace
+}  // namespace t2t
+
+int main(int argc, char** argv) {
+  return t2t::RunMain(argc, argv, t2t::Main);
+}

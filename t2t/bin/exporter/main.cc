@@ -1,0 +1,53 @@
+// t2t-exporter: writes a folder that holds all that t2t-decoder needs.
+
+#include <string>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/flags.h"
+#include "t2t/base/log.h"
+#include "t2t/decode/load_model.h"
+
+namespace t2t {
+namespace {
+
+int Main(int argc, char** argv) {
+  LoadModelOptions options;
+  std::string export_dir;
+  Flags parser(
+      "Writes a trained model, its hparams and vocabulary into one folder.",
+      "t2t-exporter --output_dir=train --data_dir=data --avg_checkpoints=5 "
+      "--export_dir=model");
+  parser.Add("output_dir", &options.weights.model_dir,
+             "Where t2t-trainer left the model.");
+  parser.Add("export_dir", &export_dir, "The folder to write; a new one.");
+  parser.Add("checkpoint_path", &options.weights.checkpoint_path,
+             "A checkpoint (file, or model.ckpt-<step>) to take instead of "
+             "the newest in output_dir.");
+  parser.Add("avg_checkpoints", &options.weights.average,
+             "Export the mean of the last so many checkpoints.");
+  parser.Add("use_ema", &options.weights.use_ema,
+             "Take the parameters' moving averages where the checkpoint has "
+             "them.");
+  parser.Add("data_dir", &options.data_dir, "Where the vocabulary is.");
+  parser.Add("problem", &options.problem, "Problem name.");
+  parser.Add("model", &options.model, "Model name.");
+  parser.Add("hparams_set", &options.hparams_set, "Hyperparameter set.");
+  parser.Add("hparams", &options.hparams,
+             "Changes of hyperparameters: name=value,name=value.");
+  const std::vector<std::string> rest = parser.Parse(argc, argv);
+  if (!rest.empty()) {
+    throw UsageError("the argument '" + rest.front() + "' is no flag",
+                     "--name=value", "--help lists the flags");
+  }
+  ExportModel(options, export_dir);
+  Log("exported to " + export_dir);
+  return 0;
+}
+
+}  // namespace
+}  // namespace t2t
+
+int main(int argc, char** argv) {
+  return t2t::RunMain(argc, argv, t2t::Main);
+}

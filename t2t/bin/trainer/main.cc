@@ -1,0 +1,75 @@
+// t2t-trainer: trains and evaluates a model on a problem.
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/flags.h"
+#include "t2t/base/strings.h"
+#include "t2t/train/experiment.h"
+
+namespace t2t {
+namespace {
+
+// Takes "--hp_name value" and "--hp_name=value" out of the arguments, as
+// changes of hparams.
+std::string TakeHParams(std::vector<std::string>* arguments) {
+  std::vector<std::string> pairs;
+  std::vector<std::string> rest;
+  for (size_t i = 0; i < arguments->size(); ++i) {
+    const std::string& argument = (*arguments)[i];
+    if (!StartsWith(argument, "--hp_")) {
+      rest.push_back(argument);
+      continue;
+    }
+    std::string pair = argument.substr(5);
+    if (pair.find('=') == std::string::npos) {
+      if (i + 1 == arguments->size()) {
+        throw UsageError(argument + " needs a value");
+      }
+      pair += "=" + (*arguments)[++i];
+    }
+    pairs.push_back(pair);
+  }
+  arguments->swap(rest);
+  return Join(pairs, ",");
+}
+
+int Main(int argc, char** argv) {
+  std::vector<std::string> arguments(argv, argv + argc);
+  const std::string more_hparams = TakeHParams(&arguments);
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+
+  ExperimentFlags flags;
+  Flags parser(
+      "Trains and evaluates a model on a problem.",
+      "t2t-trainer --problem=translate_numbers_ende --model=transformer "
+      "--hparams_set=transformer_tiny --data_dir=data --output_dir=train "
+      "--train_steps=1000");
+  flags.AddTo(&parser);
+  const std::vector<std::string> rest =
+      parser.Parse(static_cast<int>(pointers.size()), pointers.data());
+  if (!rest.empty()) {
+    throw UsageError("the argument '" + rest.front() + "' is no flag",
+                     "--name=value", "--help lists the flags");
+  }
+  if (!more_hparams.empty()) {
+    flags.hparams +=
+        (flags.hparams.empty() ? "" : ",") + more_hparams;
+  }
+  if (flags.registry_help) {
+    std::fputs(RegistryHelp().c_str(), stdout);
+    return 0;
+  }
+  RunExperiment(flags, parser.ToText());
+  return 0;
+}
+
+}  // namespace
+}  // namespace t2t
+
+int main(int argc, char** argv) {
+  return t2t::RunMain(argc, argv, t2t::Main);
+}

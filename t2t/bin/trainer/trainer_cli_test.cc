@@ -1,0 +1,139 @@
+// What t2t-trainer says, and its exit codes, as its user sees them.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "t2t/base/fs.h"
+#include "t2t/base/json.h"
+#include "t2t/train/checkpoint.h"
+#include "tests/fault/subprocess.h"
+
+namespace t2t {
+namespace {
+
+class TrainerCliTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    dir_ = MakeTempDirectory("trainer_cli");
+    const RunResult run = Train({"--generate_data", "--output_dir=" + Out("a"),
+                                 "--train_steps=2", "--eval_steps=2",
+                                 "--local_eval_frequency=2"});
+    ASSERT_EQ(run.code, 0) << run.output;
+    first_output_ = run.output;
+  }
+
+  static std::string Out(const std::string& name) {
+    return JoinPath(dir_, name);
+  }
+
+  static RunResult Train(const std::vector<std::string>& more) {
+    std::vector<std::string> command = {
+        "t2t/bin/trainer/t2t-trainer",
+        "--problem=translate_numbers_ende",
+        "--model=transformer",
+        "--hparams_set=transformer_tiny",
+        "--hparams=batch_size=200,hidden_size=16,filter_size=32,num_heads=2,"
+        "num_hidden_layers=1",
+        "--data_dir=" + Out("data"),
+        "--tmp_dir=" + Out("tmp")};
+    command.insert(command.end(), more.begin(), more.end());
+    return RunProgram(command);
+  }
+
+  static void Expect(const RunResult& run, int code,
+                     const std::vector<std::string>& texts) {
+    EXPECT_EQ(run.code, code) << run.output;
+    for (const std::string& text : texts) {
+      EXPECT_NE(run.output.find(text), std::string::npos)
+          << "'" << text << "' in: " << run.output;
+    }
+  }
+
+  static std::string dir_;
+  static std::string first_output_;
+};
+
+std::string TrainerCliTest::dir_;
+std::string TrainerCliTest::first_output_;
+
+TEST_F(TrainerCliTest, TrainsAndEvaluates) {
+  EXPECT_EQ(ListCheckpoints(Out("a")), (std::vector<int64_t>{2}));
+  EXPECT_NE(first_output_.find("evaluation at step 2"), std::string::npos)
+      << first_output_;
+  for (const char* metric :
+       {"accuracy", "accuracy_top5", "accuracy_per_sequence",
+        "neg_log_perplexity", "approx_bleu_score"}) {
+    EXPECT_NE(first_output_.find(metric), std::string::npos) << metric;
+  }
+  EXPECT_EQ(ListDirectory(JoinPath(Out("a"), "eval")).size(), 1u);
+  const Json hparams = Json::Parse(ReadFile(JoinPath(Out("a"),
+                                                     "hparams.json")));
+  EXPECT_EQ(hparams.At("hidden_size").AsInt(), 16);
+  EXPECT_NE(ReadFile(JoinPath(Out("a"), "flags.txt"))
+                .find("--problem=translate_numbers_ende"),
+            std::string::npos);
+  Expect(Train({"--output_dir=" + Out("a"), "--schedule=evaluate",
+                "--eval_steps=1"}),
+         0, {"evaluation at step 2"});
+  Expect(Train({"--output_dir=" + Out("a"), "--schedule=continuous_eval",
+                "--eval_steps=1", "--train_steps=2"}),
+         0, {"evaluation at step 2"});
+}
+
+TEST_F(TrainerCliTest, DryRunWritesNothing) {
+  const RunResult run = Train({"--output_dir=" + Out("dry"), "--dry_run"});
+  Expect(run, 0, {"parameters:", "FLOPs per step:", "memory:", "inputs:"});
+  EXPECT_FALSE(Exists(Out("dry")));
+}
+
+TEST_F(TrainerCliTest, RegistryHelp) {
+  Expect(RunProgram({"t2t/bin/trainer/t2t-trainer", "--registry_help"}), 0,
+         {"transformer_base", "translate_numbers_ende", "adafactor"});
+}
+
+TEST_F(TrainerCliTest, ShapesThatDoNotFit) {
+  const RunResult run = Train({"--output_dir=" + Out("a"), "--hp_hidden_size",
+                               "32", "--train_steps=4"});
+  Expect(run, 7, {"hidden_size: 16 -> 32", "parameter '", "[151, 16]"});
+  EXPECT_EQ(ListCheckpoints(Out("a")), (std::vector<int64_t>{2}));
+  EXPECT_EQ(Json::Parse(ReadFile(JoinPath(Out("a"), "hparams.json")))
+                .At("hidden_size")
+                .AsInt(),
+            16);
+}
+
+TEST_F(TrainerCliTest, BadInput) {
+  const std::string out = "--output_dir=" + Out("bad");
+  Expect(Train({out, "--modell=x"}), 2, {"--modell", "--model"});
+  Expect(Train({out, "--model=transformr"}), 2, {"transformer"});
+  Expect(Train({out, "--problem=translate_number_ende"}), 2,
+         {"translate_numbers_ende"});
+  Expect(Train({out, "--hparams_set=transformer_tinny"}), 2,
+         {"transformer_tiny"});
+  Expect(Train({out, "--hparams=hidden_sise=3"}), 2, {"hidden_size"});
+  Expect(Train({out, "--hparams=hidden_size=three"}), 2, {"hidden_size"});
+  Expect(Train({out, "--hparams=optimizer=adan"}), 2, {"adam"});
+  Expect(Train({out, "--hparams=learning_rate_schedule=constan"}), 2,
+         {"constant"});
+  Expect(Train({out, "--schedule=trian"}), 2, {"train"});
+  Expect(Train({out, "--train_steps=0"}), 2, {"--train_steps"});
+  Expect(Train({out, "--train_steps=many"}), 2, {"--train_steps"});
+  Expect(Train({out, "--data_dir="}), 2, {"--data_dir"});
+  Expect(Train({"--output_dir="}), 2, {"--output_dir"});
+  Expect(Train({out, "word"}), 2, {"word"});
+  Expect(Train({out, "--data_dir=" + Out("nowhere")}), 4, {"nowhere"});
+  Expect(Train({out, "--schedule=evaluate"}), 4, {"no checkpoint"});
+  Expect(Train({out, "--warm_start_from=" + Out("nowhere")}), 4, {"nowhere"});
+  EXPECT_FALSE(Exists(Out("bad")));
+}
+
+TEST_F(TrainerCliTest, FlagsOfT2TThatMeanNothingHere) {
+  Expect(Train({"--output_dir=" + Out("flags"), "--dry_run", "--worker_gpu=0",
+                "--use_tpu=false", "--t2t_usr_dir=x", "--nosync"}),
+         0, {"--worker_gpu has no effect", "--t2t_usr_dir has no effect"});
+}
+
+}  // namespace
+}  // namespace t2t

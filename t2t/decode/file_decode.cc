@@ -1,0 +1,312 @@
+#include "t2t/decode/file_decode.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <istream>
+#include <numeric>
+#include <ostream>
+#include <set>
+#include <utility>
+
+#include "t2t/base/crc32c.h"
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/log.h"
+#include "t2t/base/rng.h"
+#include "t2t/base/strings.h"
+#include "t2t/data/text_encoder.h"
+#include "t2t/decode/partial_file.h"
+
+namespace t2t {
+namespace {
+
+constexpr char kPunctuation[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+constexpr double kSecondsBetweenProgress = 10;
+
+// A newline a model makes up would shift all lines behind it.
+std::string WithoutDelimiter(std::string text, const std::string& delimiter) {
+  return delimiter == "\n" ? ReplaceAll(std::move(text), "\n", " ") : text;
+}
+
+// What each line asks the model for, before encoding.
+std::vector<std::string> ReadLines(const std::string& path,
+                                   const TextDecoder& decoder) {
+  if (!Exists(path)) {
+    throw MissingError("there is no file " + path, "a text, one input a line",
+                       "see --decode_from_file");
+  }
+  const HParams& decode_hparams = decoder.decode_hparams();
+  std::vector<std::string> lines =
+      SplitLines(ReadFile(path), decode_hparams.GetString("delimiter"));
+  if (decoder.has_inputs()) {
+    for (std::string& line : lines) line = std::string(StripWhitespace(line));
+    return lines;
+  }
+  // The space completes the token that a subword vocabulary makes of
+  // punctuation and the space behind it.
+  for (std::string& line : lines) {
+    if (!line.empty() &&
+        std::string_view(kPunctuation).find(line.back()) !=
+            std::string_view::npos) {
+      line += ' ';
+    }
+  }
+  const int64_t repeats = decode_hparams.GetInt("num_decodes");
+  const size_t once = lines.size();
+  lines.reserve(once * repeats);
+  for (int64_t i = 1; i < repeats; ++i) {
+    std::copy_n(lines.begin(), once, std::back_inserter(lines));
+  }
+  return lines;
+}
+
+std::string Fingerprint(const FileDecodeOptions& options,
+                        const std::vector<std::string>& lines,
+                        const HParams& decode_hparams) {
+  uint32_t crc = 0;
+  for (const std::string& line : lines) {
+    crc = Crc32c("\n", Crc32c(line, crc));
+  }
+  HParams settings = decode_hparams;
+  settings.Remove("log_results");
+  settings.Remove("batch_size");  // no result depends on it
+  return options.identity + "\n" + settings.ToJson(-1) + "\n" +
+         std::to_string(lines.size()) + " lines, crc32c " +
+         std::to_string(crc);
+}
+
+std::vector<std::string> SplitTabs(const std::string& line,
+                                   const std::string& where) {
+  std::vector<std::string> parts = Split(line, '\t');
+  if (parts.size() > 2) {
+    throw DataError(where + " has " + std::to_string(parts.size() - 1) +
+                        " tabs",
+                    "one tab at most, between source and target");
+  }
+  for (std::string& part : parts) part = std::string(StripWhitespace(part));
+  return parts;
+}
+
+at::Tensor OneRow(std::vector<int64_t> ids) {
+  ids.push_back(kEosId);
+  return at::tensor(ids, at::kLong).unsqueeze(0);
+}
+
+}  // namespace
+
+std::vector<std::string> SplitLines(std::string_view text,
+                                    const std::string& delimiter) {
+  std::vector<std::string> lines;
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t end = std::min(text.find(delimiter, at), text.size());
+    lines.emplace_back(text.substr(at, end - at));
+    at = end + delimiter.size();
+  }
+  return lines;
+}
+
+FileDecodeReport DecodeFile(const FileDecodeOptions& options,
+                            TextDecoder* decoder) {
+  const HParams& decode_hparams = decoder->decode_hparams();
+  const std::string& delimiter = decode_hparams.GetString("delimiter");
+  const std::vector<std::string> lines = ReadLines(options.input, *decoder);
+  if (!DirName(options.output).empty()) {
+    MakeDirectories(DirName(options.output));
+  }
+  PartialFile partial(options.output + ".partial",
+                      Fingerprint(options, lines, decode_hparams));
+  FileDecodeReport report;
+  report.lines = static_cast<int64_t>(lines.size());
+  report.resumed = static_cast<int64_t>(partial.results().size());
+  if (report.resumed > 0) {
+    Log("going on with " + options.output + ".partial: " +
+        std::to_string(report.resumed) + " of " +
+        std::to_string(report.lines) + " lines are done");
+  }
+
+  std::vector<std::vector<int64_t>> ids(lines.size());
+  std::vector<size_t> order;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (partial.Has(static_cast<int64_t>(i))) continue;
+    if (lines[i].empty() && decoder->has_inputs()) {
+      partial.Add(static_cast<int64_t>(i), "");
+      continue;
+    }
+    ids[i] = decoder->Encode(lines[i]);
+    order.push_back(i);
+  }
+  // Longest first: what doesn't fit into memory shows at once.
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return ids[a].size() > ids[b].size();
+  });
+  std::vector<int64_t> lengths;
+  for (const size_t i : order) {
+    lengths.push_back(static_cast<int64_t>(ids[i].size()));
+  }
+
+  const double start = NowSeconds();
+  double last_progress = start;
+  for (const auto& [begin, end] : decoder->Batches(lengths)) {
+    std::vector<TextDecoder::Request> requests;
+    for (size_t at = begin; at < end; ++at) {
+      requests.push_back({std::move(ids[order[at]]), order[at]});
+    }
+    const auto results = decoder->Decode(requests);
+    for (size_t at = begin; at < end; ++at) {
+      const std::vector<Hypothesis>& hypotheses = results[at - begin];
+      for (const Hypothesis& hypothesis : hypotheses) {
+        report.tokens += static_cast<int64_t>(hypothesis.ids.size());
+      }
+      decoder->LogResult(lines[order[at]], hypotheses);
+      partial.Add(static_cast<int64_t>(order[at]),
+                  WithoutDelimiter(decoder->OutputLine(hypotheses), delimiter));
+    }
+    partial.Flush();
+    report.seconds = NowSeconds() - start;
+    if (end == order.size() ||
+        NowSeconds() - last_progress > kSecondsBetweenProgress) {
+      last_progress = NowSeconds();
+      Log(Format("decoded %zu of %zu lines, %.1f sentences/s", end,
+                 order.size(),
+                 static_cast<double>(end) / std::max(report.seconds, 1e-9)));
+    }
+  }
+
+  AtomicWriter writer(options.output);
+  for (const auto& [number, text] : partial.results()) {
+    writer.Write(text);
+    writer.Write(delimiter);
+  }
+  writer.Commit();
+  partial.Remove();
+  return report;
+}
+
+std::vector<double> ScoreFile(const std::string& path, TextDecoder* decoder) {
+  if (!Exists(path)) {
+    throw MissingError("there is no file " + path,
+                       "one \"source<tab>target\" a line", "see --score_file");
+  }
+  const at::NoGradGuard no_grad;
+  Model* model = decoder->model();
+  const auto& features = model->info().features;
+  const FeatureInfo& target_info = features.at("targets");
+  const bool has_inputs = decoder->has_inputs();
+  if (target_info.encoder == nullptr) {
+    throw UsageError("the targets of " + model->info().name + " are no text",
+                     "a problem with text targets", "see --problem");
+  }
+  const std::vector<std::string> lines = SplitLines(ReadFile(path), "\n");
+  std::vector<double> scores;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const std::string where = path + " line " + std::to_string(i + 1);
+    const std::vector<std::string> parts = SplitTabs(lines[i], where);
+    if (has_inputs && parts.size() < 2) {
+      throw DataError(where + " has no tab", "source<tab>target");
+    }
+    Features row;
+    row["targets"] =
+        decoder->is_class_label()
+            ? at::tensor(target_info.encoder->Encode(parts.back()), at::kLong)
+                  .unsqueeze(0)
+            : OneRow(target_info.encoder->Encode(parts.back()));
+    if (has_inputs) {
+      row["inputs"] =
+          OneRow(features.at("inputs").encoder->Encode(parts.front()));
+    }
+    scores.push_back(
+        model->Loss(row, Mode::kEval).Total().to(at::kDouble).item<double>());
+  }
+  return scores;
+}
+
+std::string ScoresText(const std::vector<double>& scores) {
+  std::string text;
+  for (const double score : scores) text += Format("%.6f\n", score);
+  return text;
+}
+
+void DecodeInteractively(std::istream& in, std::ostream& out,
+                         TextDecoder* decoder) {
+  HParams* settings = decoder->mutable_decode_hparams();
+  int64_t samples = std::max<int64_t>(settings->GetInt("num_samples"), 1);
+  std::string input_type = "text";
+  uint64_t stream = 0;
+  std::string line;
+  for (;;) {
+    out << "INTERACTIVE MODE  num_samples=" << samples
+        << "  decode_length=" << settings->GetInt("extra_length")
+        << "  beam_size=" << settings->GetInt("beam_size")
+        << "  alpha=" << DoubleToString(settings->GetDouble("alpha")) << "\n"
+        << "  it=<input_type>     ('text' or 'label', default: text)\n"
+        << "  ns=<num_samples>    (changes number of samples, default: 1)\n"
+        << "  dl=<decode_length>  (changes decode length, default: 100)\n"
+        << "  bs=<beam_size>      (changes the beam size; 1: greedy)\n"
+        << "  al=<alpha>          (changes the length penalty)\n"
+        << "  <" << (decoder->has_inputs() ? "source_string" : "target_prefix")
+        << ">     (decode)\n"
+        << "  q                   (quit)\n>" << std::flush;
+    if (!std::getline(in, line) || line == "q") return;
+    const std::string command = line.substr(0, 3);
+    const std::string value = line.size() > 3 ? line.substr(3) : "";
+    int64_t number = 0;
+    double real = 0;
+    if (command == "ns=" || command == "dl=" || command == "bs=") {
+      const int64_t least = command == "dl=" ? 0 : 1;
+      if (!ParseInt(value, &number) || number < least) {
+        out << "'" << value << "' is not a whole number of " << least
+            << " or more\n";
+      } else if (command == "ns=") {
+        samples = number;
+      } else {
+        settings->Set(command == "dl=" ? "extra_length" : "beam_size", number);
+      }
+      continue;
+    }
+    if (command == "al=") {
+      if (ParseDouble(value, &real)) {
+        settings->Set("alpha", real);
+      } else {
+        out << "'" << value << "' is not a number\n";
+      }
+      continue;
+    }
+    if (command == "it=") {
+      if (value == "text" || value == "label") {
+        input_type = value;
+      } else {
+        out << "'" << value << "' is neither text nor label\n";
+      }
+      continue;
+    }
+    std::vector<int64_t> ids;
+    if (input_type == "label") {
+      if (!ParseInt(line, &number)) {
+        out << "'" << line << "' is not a whole number\n";
+        continue;
+      }
+      ids = {number};
+    } else {
+      ids = decoder->Encode(line);
+    }
+    std::vector<TextDecoder::Request> requests;
+    for (int64_t i = 0; i < samples; ++i) requests.push_back({ids, stream++});
+    const bool beams = settings->GetBool("return_beams");
+    for (const auto& hypotheses : decoder->Decode(requests)) {
+      for (size_t i = 0; i < hypotheses.size(); ++i) {
+        const std::string text = decoder->OutputText(hypotheses[i].ids);
+        if (beams) {
+          out << "BEAM " << i << ":\n\"" << text << "\"\tScore:"
+              << Format("%f", static_cast<double>(hypotheses[i].score))
+              << "\n";
+        } else {
+          out << text << "\n";
+        }
+      }
+    }
+  }
+}
+
+}  // namespace t2t

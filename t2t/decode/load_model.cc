@@ -1,0 +1,208 @@
+#include "t2t/decode/load_model.h"
+
+#include <map>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/json.h"
+#include "t2t/base/log.h"
+#include "t2t/base/strings.h"
+#include "t2t/train/checkpoint.h"
+
+namespace t2t {
+namespace {
+
+constexpr char kWeightsFile[] = "model.safetensors";
+constexpr char kHParamsFile[] = "hparams.json";
+constexpr char kProblemFile[] = "problem.json";
+
+std::map<std::string, std::string> ReadFlagsText(const std::string& path) {
+  std::map<std::string, std::string> flags;
+  if (path.empty() || !Exists(path)) return flags;
+  for (const std::string& line : Split(ReadFile(path), '\n')) {
+    const size_t equals = line.find('=');
+    if (!StartsWith(line, "--") || equals == std::string::npos) continue;
+    flags[line.substr(2, equals - 2)] = line.substr(equals + 1);
+  }
+  return flags;
+}
+
+// Where t2t-trainer's hparams.json and flags.txt are.
+std::string ModelFolder(const WeightsOptions& options) {
+  if (!options.model_dir.empty()) return ExpandUser(options.model_dir);
+  const std::string path = ExpandUser(options.checkpoint_path);
+  return IsDirectory(path) ? path : DirName(path);
+}
+
+void Resolve(const std::map<std::string, std::string>& saved,
+             const std::string& name, std::string* value) {
+  const auto found = saved.find(name);
+  if (value->empty() && found != saved.end()) *value = found->second;
+}
+
+void Require(const std::string& name, const std::string& value) {
+  if (!value.empty()) return;
+  throw UsageError("--" + name + " is missing",
+                   "a name, or an --output_dir whose flags.txt says it",
+                   "give --" + name);
+}
+
+HParams ResolveHParams(const std::string& set, const std::string& saved_path,
+                       const std::string& overrides, const Problem& problem) {
+  const bool saved = Exists(saved_path);
+  if (set.empty() && !saved) Require("hparams_set", set);
+  HParams hparams;
+  if (set.empty()) {
+    hparams = HParams::FromJson(Json::Parse(ReadFile(saved_path)));
+  } else {
+    hparams = HParamsSets().Get(set)();
+    problem.AdjustHParams(&hparams);
+    if (saved) {
+      Log("hparams from " + saved_path);
+      const std::vector<std::string> unknown =
+          hparams.MergeJson(Json::Parse(ReadFile(saved_path)));
+      if (!unknown.empty()) {
+        Log("note: " + saved_path + " has hparams that " + set +
+            " doesn't know, left out: " + Join(unknown, ", "));
+      }
+    }
+  }
+  hparams.Parse(overrides);
+  return hparams;
+}
+
+void CopyFileTo(const std::string& from, const std::string& to) {
+  AtomicWriter writer(to);
+  writer.Write(MappedFile(from).data());
+  writer.Commit();
+}
+
+// The files in data_dir that are no shards: vocabularies of whatever name.
+std::vector<std::string> VocabularyFiles(const std::string& data_dir) {
+  std::vector<std::string> files;
+  if (data_dir.empty() || !IsDirectory(data_dir)) return files;
+  for (const std::string& name : ListDirectory(data_dir)) {
+    const bool is_vocabulary =
+        StartsWith(name, "vocab.") || EndsWith(name, ".subwords") ||
+        EndsWith(name, ".tokens") || EndsWith(name, ".labels") ||
+        EndsWith(name, ".model");
+    if (is_vocabulary && !IsDirectory(JoinPath(data_dir, name))) {
+      files.push_back(name);
+    }
+  }
+  return files;
+}
+
+}  // namespace
+
+std::string LoadedModel::Identity() const {
+  return "model " + model_name + ", hparams " + hparams_set + " " +
+         model->hparams().ToJson(-1) + ", problem " + problem_name +
+         ", weights " + weights.identity;
+}
+
+LoadedModel LoadModel(const LoadModelOptions& options) {
+  LoadedModel loaded;
+  loaded.model_name = options.model;
+  loaded.hparams_set = options.hparams_set;
+  loaded.problem_name = options.problem;
+  loaded.data_dir = ExpandUser(options.data_dir);
+  const std::string export_dir = ExpandUser(options.export_dir);
+  const bool exported = !export_dir.empty();
+  std::string hparams_path;
+  if (exported) {
+    const std::string path = JoinPath(export_dir, kProblemFile);
+    if (!Exists(path)) {
+      throw MissingError("there is no exported model in " + export_dir,
+                         "a folder with " + std::string(kProblemFile),
+                         "write one with t2t-exporter");
+    }
+    const Json json = Json::Parse(ReadFile(path));
+    loaded.model_name = json.At("model").AsString();
+    loaded.hparams_set = json.At("hparams_set").AsString();
+    loaded.problem_name = json.At("problem").AsString();
+    loaded.data_dir = export_dir;
+    hparams_path = JoinPath(export_dir, kHParamsFile);
+  } else {
+    const std::string folder = ModelFolder(options.weights);
+    if (folder.empty()) {
+      throw UsageError("neither --output_dir nor --checkpoint_path is given",
+                       "where the trained model is", "give --output_dir");
+    }
+    const auto saved = ReadFlagsText(JoinPath(folder, "flags.txt"));
+    Resolve(saved, "model", &loaded.model_name);
+    Resolve(saved, "hparams_set", &loaded.hparams_set);
+    Resolve(saved, "problem", &loaded.problem_name);
+    Resolve(saved, "data_dir", &loaded.data_dir);
+    hparams_path = JoinPath(folder, kHParamsFile);
+  }
+  Require("model", loaded.model_name);
+  Require("problem", loaded.problem_name);
+  const auto make_model = Models().Get(loaded.model_name);
+  loaded.problem = MakeProblem(loaded.problem_name);
+  // The exported hparams are whole; the set isn't needed any more.
+  HParams hparams =
+      ResolveHParams(exported ? "" : loaded.hparams_set, hparams_path,
+                     options.hparams, *loaded.problem);
+  const ProblemInfo info = loaded.problem->Info(loaded.data_dir);
+  loaded.weights = exported
+                       ? ReadExportedWeights(JoinPath(export_dir, kWeightsFile))
+                       : ReadWeights(options.weights);
+  loaded.model = make_model(hparams, info, /*seed=*/0);
+  PutWeights(loaded.weights, &loaded.model->params());
+  loaded.weights.tensors.clear();
+  Log("model " + loaded.model_name + ", step " +
+      std::to_string(loaded.weights.step) + " of " +
+      loaded.weights.files.front() +
+      (loaded.weights.files.size() > 1
+           ? " (mean of " + std::to_string(loaded.weights.files.size()) + ")"
+           : "") +
+      (loaded.weights.are_ema ? ", moving averages" : ""));
+  return loaded;
+}
+
+void ExportModel(const LoadModelOptions& options,
+                 const std::string& export_dir) {
+  const std::string target = ExpandUser(export_dir);
+  if (target.empty()) {
+    throw UsageError("--export_dir is missing", "a folder to write",
+                     "give --export_dir");
+  }
+  if (Exists(target)) {
+    throw UsageError(target + " is already there", "a new folder",
+                     "remove it, or choose another --export_dir");
+  }
+  const LoadedModel loaded = LoadModel(options);
+  const std::string temporary = target + ".tmp";
+  RemoveTree(temporary);
+  MakeDirectories(temporary);
+  try {
+    std::map<std::string, at::Tensor> tensors;
+    for (const ParamStore::Entry& entry : loaded.model->params().entries()) {
+      tensors[entry.name] = entry.tensor.detach();
+    }
+    WriteSafetensors(JoinPath(temporary, kWeightsFile), tensors,
+                     {{"step", std::to_string(loaded.weights.step)}});
+    WriteFileAtomically(JoinPath(temporary, kHParamsFile),
+                        loaded.model->hparams().ToJson() + "\n");
+    Json json = Json::Object();
+    json.Set("problem", loaded.problem_name);
+    json.Set("model", loaded.model_name);
+    json.Set("hparams_set", loaded.hparams_set);
+    json.Set("step", loaded.weights.step);
+    WriteFileAtomically(JoinPath(temporary, kProblemFile),
+                        json.ToString(2) + "\n");
+    for (const std::string& name : VocabularyFiles(loaded.data_dir)) {
+      CopyFileTo(JoinPath(loaded.data_dir, name), JoinPath(temporary, name));
+    }
+    // What the folder lacks shows now and not on another machine.
+    loaded.problem->Info(temporary);
+    Rename(temporary, target);
+  } catch (...) {
+    RemoveTree(temporary);
+    throw;
+  }
+}
+
+}  // namespace t2t

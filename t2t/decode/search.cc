@@ -1,0 +1,469 @@
+#include "t2t/decode/search.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/base/rng.h"
+#include "t2t/data/text_encoder.h"
+
+namespace t2t {
+namespace {
+
+// T2T's "minus infinity" for scores; the arithmetic below is fp32 as there.
+constexpr float kInfinity = 1e7F;
+
+struct Candidate {
+  float logit;
+  int64_t id;
+};
+
+// The k largest of logits[0, size), largest first, the lower id first among
+// equals.
+void TopK(const float* logits, int64_t size, int64_t k, Candidate* top) {
+  int64_t count = 0;
+  float threshold = -std::numeric_limits<float>::infinity();
+  for (int64_t id = 0; id < size; ++id) {
+    const float logit = logits[id];
+    if (count == k && logit <= threshold) continue;
+    int64_t at = count < k ? count++ : k - 1;
+    while (at > 0 && top[at - 1].logit < logit) {
+      top[at] = top[at - 1];
+      --at;
+    }
+    top[at] = {logit, id};
+    threshold = top[count - 1].logit;
+  }
+}
+
+// One step's logits with each row's log of the sum of exponentials.
+class StepLogits {
+ public:
+  StepLogits(const at::Tensor& logits, double eos_penalty)
+      : logits_(logits.to(at::kCPU, at::kFloat).contiguous()),
+        norms_(at::logsumexp(logits_, 1)),
+        eos_penalty_(static_cast<float>(eos_penalty)) {
+    if (logits_.size(1) < 2) {
+      throw MismatchError("the model's vocabulary has " +
+                              std::to_string(logits_.size(1)) + " symbols",
+                          "two at least (padding and end of sentence)");
+    }
+    const float* norms = norms_.const_data_ptr<float>();
+    for (int64_t row = 0; row < logits_.size(0); ++row) {
+      if (!std::isfinite(norms[row])) {
+        throw Error(ExitCode::kDiverged,
+                    "the model's logits are not finite numbers",
+                    "finite weights", "decode from an earlier checkpoint");
+      }
+    }
+  }
+
+  int64_t vocab_size() const { return logits_.size(1); }
+  float norm(int64_t row) const {
+    return norms_.const_data_ptr<float>()[row];
+  }
+  const float* row(int64_t row) const {
+    return logits_.const_data_ptr<float>() + row * vocab_size();
+  }
+  // Changes the end symbol's logit but not the norm: the other symbols keep
+  // their log probabilities.
+  void PenaliseEos(int64_t row, bool forbid) {
+    if (!forbid && eos_penalty_ == 0) return;
+    if (!owned_) {
+      logits_ = logits_.clone();  // the model may keep the tensor
+      owned_ = true;
+    }
+    float& logit =
+        logits_.mutable_data_ptr<float>()[row * vocab_size() + kEosId];
+    logit = forbid ? -1e9F : logit - eos_penalty_;
+  }
+
+ private:
+  at::Tensor logits_;
+  at::Tensor norms_;
+  float eos_penalty_;
+  bool owned_ = false;
+};
+
+at::Tensor ToTensor(const std::vector<int64_t>& values) {
+  return at::tensor(values, at::kLong);
+}
+
+// Keeps parents' rows, where that changes anything.
+void SelectRows(DecodeState* state, const std::vector<int64_t>& parents,
+                int64_t old_rows) {
+  bool same = static_cast<int64_t>(parents.size()) == old_rows;
+  for (size_t i = 0; same && i < parents.size(); ++i) {
+    same = parents[i] == static_cast<int64_t>(i);
+  }
+  if (!same) state->Select(ToTensor(parents));
+}
+
+void DropPrefix(size_t prefix, std::vector<int64_t>* ids) {
+  ids->erase(ids->begin(), ids->begin() + std::min(prefix, ids->size()));
+}
+
+struct Beam {
+  std::vector<int64_t> ids;
+  float score = -kInfinity;
+  bool finished = false;
+};
+
+// One sentence in beam search.
+struct BeamRow {
+  int64_t index = 0;  // in the batch
+  std::vector<std::vector<int64_t>> alive;
+  std::vector<float> alive_log_probs;
+  std::vector<Beam> finished;
+};
+
+struct Grown {
+  float score;
+  int64_t beam;
+  int64_t id;
+};
+
+class BeamSearch {
+ public:
+  BeamSearch(Model* model, const std::vector<SearchRow>& rows,
+             const SearchOptions& options)
+      : model_(model), rows_(rows), options_(options) {}
+
+  std::vector<std::vector<Hypothesis>> Run(const Features& features) {
+    results_.resize(rows_.size());
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      BeamRow row;
+      row.index = static_cast<int64_t>(i);
+      row.alive.resize(options_.beam_size);
+      row.alive_log_probs.assign(options_.beam_size, -kInfinity);
+      row.alive_log_probs[0] = 0;
+      row.finished.resize(options_.beam_size);
+      active_.push_back(std::move(row));
+    }
+    const std::unique_ptr<DecodeState> state = model_->StartDecoding(features);
+    int64_t state_rows = static_cast<int64_t>(rows_.size());
+    std::vector<int64_t> parents(rows_.size());
+    std::iota(parents.begin(), parents.end(), 0);
+    DropDone(/*step=*/0, &parents, /*ids=*/nullptr);
+    at::Tensor last_ids;
+    for (int64_t step = 0; !active_.empty(); ++step) {
+      SelectRows(state.get(), parents, state_rows);
+      state_rows = static_cast<int64_t>(parents.size());
+      std::vector<int64_t> ids;
+      Grow(model_->DecodeStep(state.get(), last_ids), step, &parents, &ids);
+      DropDone(step + 1, &parents, &ids);
+      last_ids = ToTensor(ids);
+    }
+    return std::move(results_);
+  }
+
+ private:
+  // Extends every row's beams by one symbol. At step 0 a row's beams are the
+  // same, so the model is given the row once.
+  void Grow(const at::Tensor& raw_logits, int64_t step,
+            std::vector<int64_t>* parents, std::vector<int64_t>* ids) {
+    const int64_t beam_size = options_.beam_size;
+    const int64_t width = step == 0 ? 1 : beam_size;
+    StepLogits logits(raw_logits, options_.eos_penalty);
+    const int64_t k = std::min(2 * beam_size, logits.vocab_size());
+    const int64_t count = static_cast<int64_t>(active_.size());
+    for (int64_t r = 0; r < count; ++r) {
+      const bool forbid = step < rows_[active_[r].index].min_length;
+      for (int64_t b = 0; b < width; ++b) {
+        logits.PenaliseEos(r * width + b, forbid);
+      }
+    }
+    std::vector<Candidate> top(count * width * k);
+    at::parallel_for(0, count * width, 8, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        TopK(logits.row(i), logits.vocab_size(), k, &top[i * k]);
+      }
+    });
+    parents->clear();
+    ids->clear();
+    const float penalty = LengthPenalty(step + 1);
+    std::vector<Grown> grown;
+    for (int64_t r = 0; r < count; ++r) {
+      BeamRow& row = active_[r];
+      const std::vector<int64_t>& prefix = rows_[row.index].prefix;
+      if (step < static_cast<int64_t>(prefix.size())) {
+        for (int64_t b = 0; b < beam_size; ++b) {
+          row.alive[b].push_back(prefix[step]);
+          parents->push_back(r * width + (width == 1 ? 0 : b));
+          ids->push_back(prefix[step]);
+        }
+        continue;
+      }
+      grown.clear();
+      for (int64_t b = 0; b < beam_size; ++b) {
+        const int64_t at = r * width + (width == 1 ? 0 : b);
+        const float norm = logits.norm(at);
+        for (int64_t c = 0; c < k; ++c) {
+          const Candidate& candidate = top[at * k + c];
+          const float log_prob =
+              (candidate.logit - norm) + row.alive_log_probs[b];
+          grown.push_back({log_prob / penalty, b, candidate.id});
+        }
+      }
+      const size_t keep = std::min<size_t>(2 * beam_size, grown.size());
+      std::partial_sort(grown.begin(), grown.begin() + keep, grown.end(),
+                        [](const Grown& a, const Grown& b) {
+                          if (a.score != b.score) return a.score > b.score;
+                          if (a.beam != b.beam) return a.beam < b.beam;
+                          return a.id < b.id;
+                        });
+      grown.resize(keep);
+      GrowFinished(grown, &row);
+      GrowAlive(grown, penalty, r, width, &row, parents, ids);
+    }
+  }
+
+  void GrowFinished(const std::vector<Grown>& grown, BeamRow* row) const {
+    bool any = false;
+    for (const Grown& item : grown) {
+      if (item.id != kEosId) continue;
+      any = true;
+      Beam beam;
+      beam.ids = row->alive[item.beam];
+      beam.ids.push_back(kEosId);
+      beam.score = item.score;
+      beam.finished = true;
+      row->finished.push_back(std::move(beam));
+    }
+    if (!any) return;
+    std::stable_sort(row->finished.begin(), row->finished.end(),
+                     [](const Beam& a, const Beam& b) {
+                       return a.score > b.score;
+                     });
+    row->finished.resize(options_.beam_size);
+  }
+
+  void GrowAlive(const std::vector<Grown>& grown, float penalty, int64_t r,
+                 int64_t width, BeamRow* row, std::vector<int64_t>* parents,
+                 std::vector<int64_t>* ids) const {
+    // Those that ended come last, as in T2T, where they fill up too.
+    std::vector<std::pair<float, const Grown*>> order;
+    for (const Grown& item : grown) {
+      order.emplace_back(item.score - (item.id == kEosId ? kInfinity : 0),
+                         &item);
+    }
+    std::stable_sort(
+        order.begin(), order.end(),
+        [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::vector<std::vector<int64_t>> alive;
+    std::vector<float> log_probs;
+    for (int64_t b = 0; b < options_.beam_size; ++b) {
+      const Grown& item = *order[b].second;
+      alive.push_back(row->alive[item.beam]);
+      alive.back().push_back(item.id);
+      log_probs.push_back(item.score * penalty);
+      parents->push_back(r * width + (width == 1 ? 0 : item.beam));
+      ids->push_back(item.id);
+    }
+    row->alive = std::move(alive);
+    row->alive_log_probs = std::move(log_probs);
+  }
+
+  // Takes the rows out that need no further step. parents and ids (may be
+  // null) hold an equal number of entries for every active row.
+  void DropDone(int64_t step, std::vector<int64_t>* parents,
+                std::vector<int64_t>* ids) {
+    if (active_.empty()) return;
+    const size_t width = parents->size() / active_.size();
+    size_t kept = 0;
+    for (size_t r = 0; r < active_.size(); ++r) {
+      if (IsDone(active_[r], step)) {
+        Finish(&active_[r]);
+        continue;
+      }
+      if (kept != r) {
+        active_[kept] = std::move(active_[r]);
+        for (size_t b = 0; b < width; ++b) {
+          (*parents)[kept * width + b] = (*parents)[r * width + b];
+          if (ids != nullptr) (*ids)[kept * width + b] = (*ids)[r * width + b];
+        }
+      }
+      ++kept;
+    }
+    active_.resize(kept);
+    parents->resize(kept * width);
+    if (ids != nullptr) ids->resize(kept * width);
+  }
+
+  bool IsDone(const BeamRow& row, int64_t step) const {
+    const SearchRow& wanted = rows_[row.index];
+    if (step >= wanted.decode_length) return true;
+    // The best that the likeliest living beam can still reach.
+    const float bound =
+        row.alive_log_probs[0] / LengthPenalty(wanted.decode_length);
+    const Beam& worst_that_matters = options_.top_beams == 1
+                                         ? row.finished.front()
+                                         : row.finished.back();
+    return worst_that_matters.score > bound;
+  }
+
+  void Finish(BeamRow* row) {
+    std::vector<Hypothesis>& result = results_[row->index];
+    const bool any =
+        std::any_of(row->finished.begin(), row->finished.end(),
+                    [](const Beam& beam) { return beam.finished; });
+    const size_t prefix = rows_[row->index].prefix.size();
+    const int64_t count = std::min(options_.top_beams, options_.beam_size);
+    for (int64_t b = 0; b < count; ++b) {
+      Hypothesis hypothesis;
+      hypothesis.ids = any ? std::move(row->finished[b].ids)
+                           : std::move(row->alive[b]);
+      hypothesis.score =
+          any ? row->finished[b].score : row->alive_log_probs[b];
+      DropPrefix(prefix, &hypothesis.ids);
+      result.push_back(std::move(hypothesis));
+    }
+  }
+
+  float LengthPenalty(int64_t length) const {
+    return std::pow((5.F + static_cast<float>(length)) / 6.F,
+                    static_cast<float>(options_.alpha));
+  }
+
+  Model* model_;
+  const std::vector<SearchRow>& rows_;
+  const SearchOptions& options_;
+  std::vector<BeamRow> active_;
+  std::vector<std::vector<Hypothesis>> results_;
+};
+
+int64_t Argmax(const float* logits, int64_t size) {
+  return std::max_element(logits, logits + size) - logits;
+}
+
+int64_t Sample(const float* logits, int64_t size, const SearchOptions& options,
+               uint64_t stream, int64_t step) {
+  const int64_t k = options.keep_top_k < 0
+                        ? size
+                        : std::clamp<int64_t>(options.keep_top_k, 1, size);
+  std::vector<Candidate> kept(k);
+  if (k < size) {
+    TopK(logits, size, k, kept.data());
+  } else {
+    for (int64_t id = 0; id < size; ++id) kept[id] = {logits[id], id};
+  }
+  float largest = kept[0].logit;
+  for (const Candidate& candidate : kept) {
+    largest = std::max(largest, candidate.logit);
+  }
+  std::vector<double> weights(k);
+  double total = 0;
+  for (int64_t i = 0; i < k; ++i) {
+    weights[i] = std::exp(static_cast<double>(kept[i].logit - largest) /
+                          options.temperature);
+    total += weights[i];
+  }
+  Rng rng(Rng::Combine(Rng::Combine(options.seed, stream),
+                       static_cast<uint64_t>(step)));
+  double left = rng.Uniform() * total;
+  for (int64_t i = 0; i < k; ++i) {
+    left -= weights[i];
+    if (left < 0) return kept[i].id;
+  }
+  // Rounding ate the last crumb: the likeliest is a sound answer.
+  return Argmax(logits, size);
+}
+
+struct GreedyRow {
+  int64_t index = 0;  // in the batch
+  bool hit_eos = false;
+};
+
+std::vector<std::vector<Hypothesis>> GreedySearch(
+    Model* model, const Features& features, const std::vector<SearchRow>& rows,
+    const SearchOptions& options) {
+  std::vector<std::vector<Hypothesis>> results(rows.size());
+  std::vector<GreedyRow> active;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    results[i].resize(1);
+    active.push_back({static_cast<int64_t>(i)});
+  }
+  const std::unique_ptr<DecodeState> state = model->StartDecoding(features);
+  at::Tensor last_ids;
+  std::vector<int64_t> ids(rows.size());
+  const auto is_done = [&](const GreedyRow& row, int64_t step) {
+    return step >= rows[row.index].decode_length ||
+           (row.hit_eos && !options.force_decode_length);
+  };
+  for (int64_t step = 0;; ++step) {
+    // Rows that are done are dropped, but not one by one: each drop copies
+    // what the model keeps.
+    std::vector<int64_t> going;
+    for (size_t r = 0; r < active.size(); ++r) {
+      if (!is_done(active[r], step)) going.push_back(static_cast<int64_t>(r));
+    }
+    if (going.empty()) return results;
+    if ((active.size() - going.size()) * 8 >= active.size()) {
+      SelectRows(state.get(), going, static_cast<int64_t>(active.size()));
+      for (size_t r = 0; r < going.size(); ++r) {
+        active[r] = active[going[r]];
+        ids[r] = ids[going[r]];
+      }
+      active.resize(going.size());
+      ids.resize(going.size());
+    }
+    if (step > 0) last_ids = ToTensor(ids);
+    StepLogits logits(model->DecodeStep(state.get(), last_ids),
+                      options.eos_penalty);
+    for (size_t r = 0; r < active.size(); ++r) {
+      if (is_done(active[r], step)) continue;
+      const SearchRow& row = rows[active[r].index];
+      Hypothesis& hypothesis = results[active[r].index][0];
+      if (step < static_cast<int64_t>(row.prefix.size())) {
+        ids[r] = row.prefix[step];
+        continue;
+      }
+      const int64_t at = static_cast<int64_t>(r);
+      logits.PenaliseEos(at, step < row.min_length);
+      ids[r] = options.temperature > 0
+                   ? Sample(logits.row(at), logits.vocab_size(), options,
+                            row.stream, step)
+                   : Argmax(logits.row(at), logits.vocab_size());
+      if (!active[r].hit_eos) {
+        hypothesis.score += logits.row(at)[ids[r]] - logits.norm(at);
+      }
+      hypothesis.ids.push_back(ids[r]);
+      active[r].hit_eos = active[r].hit_eos || ids[r] == kEosId;
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<Hypothesis>> Search(Model* model,
+                                            const Features& features,
+                                            const std::vector<SearchRow>& rows,
+                                            const SearchOptions& options) {
+  if (options.beam_size < 1) {
+    throw UsageError("beam_size=" + std::to_string(options.beam_size),
+                     "1 or more");
+  }
+  if (options.temperature < 0) {
+    throw UsageError("sampling_temp is negative", "0 (greedy) or more");
+  }
+  if (options.keep_top_k == 0 || options.keep_top_k < -1) {
+    throw UsageError(
+        "sampling_keep_top_k=" + std::to_string(options.keep_top_k),
+        "-1 (keep all) or 1 or more");
+  }
+  if (rows.empty()) return {};
+  const at::NoGradGuard no_grad;
+  if (options.beam_size == 1) {
+    return GreedySearch(model, features, rows, options);
+  }
+  return BeamSearch(model, rows, options).Run(features);
+}
+
+}  // namespace t2t

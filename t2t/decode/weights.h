@@ -1,0 +1,48 @@
+#ifndef T2T_DECODE_WEIGHTS_H_
+#define T2T_DECODE_WEIGHTS_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "t2t/model/params.h"
+
+namespace t2t {
+
+struct WeightsOptions {
+  std::string model_dir;
+  // A checkpoint's file, T2T's prefix of one (".../model.ckpt-1000"), or a
+  // folder whose newest is meant. Wins over model_dir.
+  std::string checkpoint_path;
+  // The mean of the last so many checkpoints of the folder.
+  int64_t average = 1;
+  // The running averages a training with EMA kept, where there are any.
+  bool use_ema = true;
+};
+
+struct Weights {
+  std::map<std::string, at::Tensor> tensors;  // parameters only
+  int64_t step = 0;                           // the newest one's
+  std::vector<std::string> files;             // newest first
+  bool are_ema = false;
+  // Changes where the files' contents change.
+  std::string identity;
+};
+
+// Throws a MissingError where there is no checkpoint; damaged ones are passed
+// over with a warning unless named outright.
+Weights ReadWeights(const WeightsOptions& options);
+
+// Reads a file that holds parameters alone (t2t-exporter's).
+Weights ReadExportedWeights(const std::string& path);
+
+// Copies the tensors into the model's parameters, whole or not at all: throws
+// a MismatchError that names the first one missing or of another shape.
+void PutWeights(const Weights& weights, ParamStore* params);
+
+}  // namespace t2t
+
+#endif  // T2T_DECODE_WEIGHTS_H_

@@ -1,0 +1,356 @@
+#include "t2t/layers/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "t2t/base/error.h"
+#include "t2t/ops/dropout.h"
+
+namespace t2t {
+namespace {
+
+constexpr int64_t kCacheChunk = 32;
+
+bool IsRelativeV2(const std::string& type) {
+  return type == "dot_product_relative_v2" ||
+         type == "dot_product_unmasked_relative_v2";
+}
+
+// T2T's attention with all weight on the k greatest, the rest relative to the
+// k-th.
+at::Tensor Harden(at::Tensor weights, int64_t k, double gumbel_noise_weight) {
+  if (gumbel_noise_weight > 0.0) {
+    const at::Tensor uniform =
+        at::empty_like(weights).uniform_(1e-5, 1.0 - 1e-5);
+    weights = weights - uniform.log().neg().log() * gumbel_noise_weight;
+  }
+  at::Tensor rest = weights.detach();
+  for (int64_t i = 1; i < k; ++i) {
+    rest = rest * rest.lt(rest.amax(-1, /*keepdim=*/true));
+  }
+  weights = at::relu(weights - rest.amax(-1, /*keepdim=*/true));
+  return weights / weights.sum(-1, /*keepdim=*/true).clamp_min(1e-6);
+}
+
+// Rows for distances -(length - 1) .. 0 (or .. length - 1 where both sides
+// count) out of a table of the nearest ones, zero rows where it ends.
+at::Tensor UsedRows(const at::Tensor& table, int64_t max_relative_position,
+                    int64_t length, bool both_sides) {
+  const int64_t missing = std::max<int64_t>(length - max_relative_position, 0);
+  const int64_t first = std::max<int64_t>(max_relative_position - length, 0);
+  at::Tensor rows = table;
+  if (missing > 0) {
+    rows = at::constant_pad_nd(rows, {0, 0, missing, both_sides ? missing : 0});
+  }
+  return rows.narrow(-2, first, both_sides ? 2 * length - 1 : length);
+}
+
+// [.., query, distance] -> [.., query, key]. What a masked query may not see
+// gets the same left-overs as in T2T.
+at::Tensor DistanceToKey(const at::Tensor& x, bool both_sides) {
+  std::vector<int64_t> shape = x.sizes().vec();
+  const int64_t length = shape[2];
+  const int64_t batch = shape[0];
+  const int64_t heads = shape[1];
+  if (both_sides) {
+    const at::Tensor flat = at::constant_pad_nd(x, {0, 1}).reshape(
+        {batch, heads, 2 * length * length});
+    return at::constant_pad_nd(flat, {0, length - 1})
+        .view({batch, heads, length + 1, 2 * length - 1})
+        .narrow(2, 0, length)
+        .narrow(3, length - 1, length);
+  }
+  return at::constant_pad_nd(x, {1, 0})
+      .view({batch, heads, length + 1, length})
+      .narrow(2, 1, length);
+}
+
+// The other way.
+at::Tensor KeyToDistance(const at::Tensor& x, bool both_sides) {
+  const int64_t batch = x.size(0);
+  const int64_t heads = x.size(1);
+  const int64_t length = x.size(2);
+  if (both_sides) {
+    const at::Tensor flat =
+        at::constant_pad_nd(x, {0, length - 1})
+            .reshape({batch, heads, length * (2 * length - 1)});
+    return at::constant_pad_nd(flat, {length, 0})
+        .view({batch, heads, length, 2 * length})
+        .narrow(3, 1, 2 * length - 1);
+  }
+  return at::constant_pad_nd(x, {0, 0, 1, 0})
+      .view({batch, heads, length, length + 1})
+      .narrow(3, 1, length);
+}
+
+}  // namespace
+
+void KeyValueCache::Append(const at::Tensor& keys, const at::Tensor& values) {
+  const int64_t count = keys.size(2);
+  if (!keys_.defined() || length_ + count > keys_.size(2)) {
+    const int64_t capacity =
+        std::max(length_ + count, length_ + length_ / 2 + kCacheChunk);
+    const auto grow = [&](const at::Tensor& old, const at::Tensor& like) {
+      at::Tensor grown = at::empty(
+          {like.size(0), like.size(1), capacity, like.size(3)}, like.options());
+      if (old.defined()) {
+        grown.narrow(2, 0, length_).copy_(old.narrow(2, 0, length_));
+      }
+      return grown;
+    };
+    keys_ = grow(keys_, keys);
+    values_ = grow(values_, values);
+  }
+  keys_.narrow(2, length_, count).copy_(keys);
+  values_.narrow(2, length_, count).copy_(values);
+  length_ += count;
+}
+
+KeysValues KeyValueCache::View() const {
+  return {keys_.narrow(2, 0, length_), values_.narrow(2, 0, length_)};
+}
+
+void KeyValueCache::Select(const at::Tensor& rows) {
+  if (!keys_.defined()) return;
+  const auto select = [&](const at::Tensor& old) {
+    at::Tensor chosen = at::empty(
+        {rows.size(0), old.size(1), old.size(2), old.size(3)}, old.options());
+    at::Tensor used = chosen.narrow(2, 0, length_);
+    used.copy_(old.narrow(2, 0, length_).index_select(0, rows));
+    return chosen;
+  };
+  keys_ = select(keys_);
+  values_ = select(values_);
+}
+
+MultiheadAttention::MultiheadAttention(const Scope& scope,
+                                       const AttentionOptions& options)
+    : options_(options) {
+  AttentionOptions& o = options_;
+  if (o.memory_size == 0) o.memory_size = o.input_size;
+  if (o.heads < 1 || o.key_channels % o.heads != 0 ||
+      o.value_channels % o.heads != 0) {
+    throw UsageError("num_heads=" + std::to_string(o.heads) + " with " +
+                         std::to_string(o.key_channels) + " key and " +
+                         std::to_string(o.value_channels) + " value channels",
+                     "a number of heads that divides both",
+                     "change num_heads, hidden_size, attention_key_channels or "
+                     "attention_value_channels in --hparams");
+  }
+  const Scope own = scope.Sub("multihead_attention");
+  const int64_t key_depth = o.key_channels / o.heads;
+  const int64_t value_depth = o.value_channels / o.heads;
+  if (o.variables_3d) {
+    const auto make = [&](const char* name, int64_t in, int64_t depth,
+                          double stddev) {
+      return own.Param(name, {in, o.heads, depth}, NormalInit(0.0, stddev));
+    };
+    const double stddev = std::pow(o.input_size, -0.5);
+    const double memory_stddev = std::pow(o.memory_size, -0.5);
+    q_kernel_ =
+        make("q", o.input_size, key_depth, stddev * std::pow(key_depth, -0.5));
+    k_kernel_ = make("k", o.memory_size, key_depth, memory_stddev);
+    v_kernel_ = make("v", o.memory_size, value_depth, memory_stddev);
+    o_kernel_ = own.Param("o", {o.heads, value_depth, o.output_size});
+  } else {
+    q_kernel_ = own.Sub("q").Param("kernel", {o.input_size, o.key_channels});
+    k_kernel_ = own.Sub("k").Param("kernel", {o.memory_size, o.key_channels});
+    v_kernel_ = own.Sub("v").Param("kernel", {o.memory_size, o.value_channels});
+    o_kernel_ = own.Sub("output_transform")
+                    .Param("kernel", {o.value_channels, o.output_size});
+  }
+  if (o.type == "dot_product") return;
+  if (o.type != "dot_product_relative" && !IsRelativeV2(o.type)) {
+    throw UsageError("self_attention_type=" + o.type + " is not supported",
+                     "dot_product, dot_product_relative, "
+                     "dot_product_relative_v2 or "
+                     "dot_product_unmasked_relative_v2",
+                     "change --hparams=self_attention_type=...");
+  }
+  const int64_t reach = o.max_relative_position;
+  if (reach < 1) {
+    throw UsageError("max_relative_position=" + std::to_string(reach) +
+                         " with self_attention_type=" + o.type,
+                     "at least 1",
+                     "set --hparams=max_relative_position=20, say");
+  }
+  if (o.type == "dot_product_relative") {
+    if (key_depth != value_depth) {
+      throw UsageError(
+          "attention_key_channels and attention_value_channels differ with "
+          "self_attention_type=dot_product_relative",
+          "equal ones");
+    }
+    const Scope relative = own.Sub("dot_product_attention_relative");
+    relative_keys_ = relative.Sub("relative_positions_keys")
+                         .Param("embeddings", {2 * reach + 1, key_depth});
+    relative_values_ = relative.Sub("relative_positions_values")
+                           .Param("embeddings", {2 * reach + 1, key_depth});
+    return;
+  }
+  const bool unmasked = o.type == "dot_product_unmasked_relative_v2";
+  const Scope relative =
+      own.Sub(unmasked ? "dot_product_unmasked_self_attention_relative_v2"
+                       : "dot_product_self_attention_relative_v2");
+  const auto table = [&](const char* name, int64_t depth) {
+    std::vector<int64_t> shape = {unmasked ? 2 * reach - 1 : reach, depth};
+    if (!o.heads_share_relative_embedding) {
+      shape.insert(shape.begin(), o.heads);
+    }
+    return relative.Param(name, shape, NormalInit(0.0, std::pow(depth, -0.5)));
+  };
+  relative_keys_ = table("key_relative_embeddings", key_depth);
+  if (o.add_relative_to_values) {
+    relative_values_ = table("value_relative_embeddings", value_depth);
+  }
+}
+
+at::Tensor MultiheadAttention::SplitHeads(const at::Tensor& x) const {
+  return x.view({x.size(0), x.size(1), options_.heads, -1}).transpose(1, 2);
+}
+
+at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& x,
+                                             const at::Tensor& bias,
+                                             bool training) const {
+  const int64_t keys = options_.key_channels;
+  const int64_t values = options_.value_channels;
+  // One product for the three.
+  const at::Tensor kernel =
+      at::cat({q_kernel_.view({-1, keys}), k_kernel_.view({-1, keys}),
+               v_kernel_.view({-1, values})},
+              1);
+  const at::Tensor all = at::linear(x, kernel.t());
+  const auto parts = all.split_with_sizes({keys, keys, values}, -1);
+  return Attend(SplitHeads(parts[0]),
+                {SplitHeads(parts[1]), SplitHeads(parts[2])}, bias,
+                /*self=*/true, training);
+}
+
+KeysValues MultiheadAttention::ProjectMemory(const at::Tensor& memory) const {
+  const int64_t keys = options_.key_channels;
+  const int64_t values = options_.value_channels;
+  const at::Tensor kernel =
+      at::cat({k_kernel_.view({-1, keys}), v_kernel_.view({-1, values})}, 1);
+  const auto parts =
+      at::linear(memory, kernel.t()).split_with_sizes({keys, values}, -1);
+  return {SplitHeads(parts[0]), SplitHeads(parts[1])};
+}
+
+at::Tensor MultiheadAttention::Query(const at::Tensor& x) const {
+  return SplitHeads(
+      at::linear(x, q_kernel_.view({-1, options_.key_channels}).t()));
+}
+
+at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor& x,
+                                               const at::Tensor& memory,
+                                               const at::Tensor& bias,
+                                               bool training) const {
+  return Attend(Query(x), ProjectMemory(memory), bias, /*self=*/false,
+                training);
+}
+
+at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor& x,
+                                                 const at::Tensor& bias,
+                                                 KeyValueCache* cache) const {
+  const KeysValues added = ProjectMemory(x);
+  cache->Append(added.keys, added.values);
+  return Attend(Query(x), cache->View(), bias, /*self=*/true,
+                /*training=*/false);
+}
+
+at::Tensor MultiheadAttention::MemoryAttentionStep(
+    const at::Tensor& x, const KeysValues& memory,
+    const at::Tensor& bias) const {
+  return Attend(Query(x), memory, bias, /*self=*/false, /*training=*/false);
+}
+
+at::Tensor MultiheadAttention::RelativeIndex(int64_t queries,
+                                             int64_t keys) const {
+  const int64_t reach = options_.max_relative_position;
+  const at::Tensor key = at::arange(keys, at::kLong);
+  const at::Tensor query = key.slice(0, keys - queries);
+  return (key.unsqueeze(0) - query.unsqueeze(1)).clamp(-reach, reach) + reach;
+}
+
+at::Tensor MultiheadAttention::RelativeLogits(const at::Tensor& q,
+                                              int64_t keys) const {
+  const int64_t queries = q.size(2);
+  if (options_.type == "dot_product_relative") {
+    const at::Tensor by_distance = at::matmul(q, relative_keys_.t());
+    return by_distance.gather(
+        -1, RelativeIndex(queries, keys)
+                .expand({q.size(0), q.size(1), queries, keys}));
+  }
+  const bool both = options_.type == "dot_product_unmasked_relative_v2";
+  at::Tensor rows =
+      UsedRows(relative_keys_, options_.max_relative_position, keys, both);
+  if (queries == keys) {
+    return DistanceToKey(at::matmul(q, rows.transpose(-1, -2)), both);
+  }
+  // One query, the last: distance and key run alike.
+  rows = rows.narrow(-2, 0, keys);
+  return at::matmul(q, rows.transpose(-1, -2));
+}
+
+at::Tensor MultiheadAttention::RelativeValues(const at::Tensor& weights) const {
+  const int64_t queries = weights.size(2);
+  const int64_t keys = weights.size(3);
+  if (options_.type == "dot_product_relative") {
+    const at::Tensor by_distance =
+        at::zeros({weights.size(0), weights.size(1), queries,
+                   relative_values_.size(0)},
+                  weights.options())
+            .scatter_add(-1,
+                         RelativeIndex(queries, keys).expand(weights.sizes()),
+                         weights);
+    return at::matmul(by_distance, relative_values_);
+  }
+  const bool both = options_.type == "dot_product_unmasked_relative_v2";
+  at::Tensor rows =
+      UsedRows(relative_values_, options_.max_relative_position, keys, both);
+  if (queries == keys) {
+    return at::matmul(KeyToDistance(weights, both), rows);
+  }
+  return at::matmul(weights, rows.narrow(-2, 0, keys));
+}
+
+at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
+                                      const KeysValues& memory,
+                                      const at::Tensor& bias, bool self,
+                                      bool training) const {
+  const AttentionOptions& o = options_;
+  const double scale =
+      o.variables_3d ? 1.0 : std::pow(static_cast<double>(q.size(-1)), -0.5);
+  const double dropout = training ? o.dropout : 0.0;
+  const bool relative = self && o.type != "dot_product";
+  at::Tensor context;
+  if (!relative && dropout == 0.0 && o.hard_attention_k == 0) {
+    context = at::scaled_dot_product_attention(
+        q, memory.keys, memory.values,
+        bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, 0.0,
+        /*is_causal=*/false, scale);
+  } else {
+    const at::Tensor scaled = o.variables_3d ? q : q * scale;
+    at::Tensor logits = at::matmul(scaled, memory.keys.transpose(-1, -2));
+    if (relative) logits = logits + RelativeLogits(scaled, logits.size(-1));
+    if (bias.defined()) logits = logits + bias;
+    at::Tensor weights = at::softmax(logits, -1);
+    if (o.hard_attention_k > 0 && !(self && IsRelativeV2(o.type))) {
+      weights = Harden(weights, o.hard_attention_k, o.gumbel_noise_weight);
+    }
+    const bool broadcast = !self || o.type != "dot_product_relative";
+    weights =
+        Dropout(weights, dropout,
+                broadcast ? o.dropout_broadcast_dims : std::vector<int64_t>());
+    context = at::matmul(weights, memory.values);
+    if (relative && relative_values_.defined()) {
+      context = context + RelativeValues(weights);
+    }
+  }
+  context =
+      context.transpose(1, 2).reshape({q.size(0), q.size(2), o.value_channels});
+  return at::linear(context,
+                    o_kernel_.view({o.value_channels, o.output_size}).t());
+}
+
+}  // namespace t2t

@@ -1,0 +1,99 @@
+#ifndef T2T_LAYERS_ATTENTION_H_
+#define T2T_LAYERS_ATTENTION_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "t2t/layers/dense.h"
+#include "t2t/model/params.h"
+
+namespace t2t {
+
+struct AttentionOptions {
+  int64_t input_size = 0;
+  int64_t memory_size = 0;  // 0: input_size
+  int64_t key_channels = 0;
+  int64_t value_channels = 0;
+  int64_t output_size = 0;
+  int64_t heads = 1;
+  double dropout = 0.0;
+  std::vector<int64_t> dropout_broadcast_dims;
+  // dot_product, dot_product_relative, dot_product_relative_v2 or
+  // dot_product_unmasked_relative_v2.
+  std::string type = "dot_product";
+  int64_t max_relative_position = 0;
+  bool heads_share_relative_embedding = false;
+  bool add_relative_to_values = false;
+  bool variables_3d = false;
+  int64_t hard_attention_k = 0;
+  double gumbel_noise_weight = 0.0;
+};
+
+// Keys and values split into heads: [batch, heads, length, depth].
+struct KeysValues {
+  at::Tensor keys;
+  at::Tensor values;
+};
+
+// The keys and values of the positions decoded so far, in buffers that grow by
+// chunks.
+class KeyValueCache {
+ public:
+  int64_t length() const { return length_; }
+  // keys and values: [rows, heads, new positions, depth].
+  void Append(const at::Tensor& keys, const at::Tensor& values);
+  KeysValues View() const;
+  // Row i becomes the old rows[i].
+  void Select(const at::Tensor& rows);
+
+ private:
+  int64_t length_ = 0;
+  at::Tensor keys_;  // [rows, heads, capacity, depth]
+  at::Tensor values_;
+};
+
+// T2T's multihead_attention: parameters under "<scope>/multihead_attention".
+class MultiheadAttention {
+ public:
+  MultiheadAttention(const Scope& scope, const AttentionOptions& options);
+
+  // Self-attention over x [batch, length, input]; bias may be undefined.
+  at::Tensor SelfAttention(const at::Tensor& x, const at::Tensor& bias,
+                           bool training) const;
+  // x looks at memory [batch, memory length, memory size].
+  at::Tensor MemoryAttention(const at::Tensor& x, const at::Tensor& memory,
+                             const at::Tensor& bias, bool training) const;
+
+  // Decoding. One new position x [rows, 1, input], after those in the cache,
+  // which it joins; bias [.., 1, positions] may be undefined.
+  at::Tensor SelfAttentionStep(const at::Tensor& x, const at::Tensor& bias,
+                               KeyValueCache* cache) const;
+  KeysValues ProjectMemory(const at::Tensor& memory) const;
+  at::Tensor MemoryAttentionStep(const at::Tensor& x, const KeysValues& memory,
+                                 const at::Tensor& bias) const;
+
+ private:
+  at::Tensor SplitHeads(const at::Tensor& x) const;
+  at::Tensor Query(const at::Tensor& x) const;
+  // From split heads to the layer's output. self: relative terms apply.
+  at::Tensor Attend(const at::Tensor& q, const KeysValues& memory,
+                    const at::Tensor& bias, bool self, bool training) const;
+  at::Tensor RelativeLogits(const at::Tensor& q, int64_t keys) const;
+  at::Tensor RelativeValues(const at::Tensor& weights) const;
+  // The row of dot_product_relative's tables that a (query, key) pair uses;
+  // the queries are the last of the keys' positions.
+  at::Tensor RelativeIndex(int64_t queries, int64_t keys) const;
+
+  AttentionOptions options_;
+  // [input, channels] each, whatever their stored shape.
+  at::Tensor q_kernel_, k_kernel_, v_kernel_, o_kernel_;
+  at::Tensor relative_keys_;
+  at::Tensor relative_values_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_LAYERS_ATTENTION_H_

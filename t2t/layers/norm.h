@@ -1,0 +1,63 @@
+#ifndef T2T_LAYERS_NORM_H_
+#define T2T_LAYERS_NORM_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "t2t/model/params.h"
+
+namespace t2t {
+
+// Normalises over the last dimension. Types as T2T's norm_type: "layer"
+// (parameters layer_norm/layer_norm_scale and _bias), "l2" (l2_norm/...),
+// "noam" and "none" (no parameters).
+class Norm {
+ public:
+  // name_suffix tells several norms of one scope apart ("_1", as TF does).
+  Norm(const Scope& scope, const std::string& type, int64_t depth,
+       double epsilon, const std::string& name_suffix = "");
+
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  std::string type_;
+  double epsilon_;
+  at::Tensor scale_;
+  at::Tensor bias_;
+};
+
+// What stands around every layer.
+struct PrePostOptions {
+  std::string sequence;  // of 'n', 'd', 'a', 'z', or "none"
+  double dropout = 0.0;
+  std::vector<int64_t> dropout_broadcast_dims;
+  std::string norm_type = "layer";
+  double norm_epsilon = 1e-6;
+  int64_t depth = 0;
+};
+
+// T2T's layer_prepostprocess: n normalises, d drops out, a adds the layer's
+// input, z adds it with a gate that starts at zero.
+class PrePost {
+ public:
+  // scope: the layer's; name: "layer_prepostprocess" or "layer_postprocess".
+  // Preprocessing must have no 'a' and no 'z'.
+  PrePost(const Scope& scope, const std::string& name,
+          const PrePostOptions& options);
+
+  // previous may be undefined where the sequence has no 'a' and no 'z'.
+  at::Tensor operator()(const at::Tensor& previous, const at::Tensor& x,
+                        bool training) const;
+
+ private:
+  PrePostOptions options_;
+  std::vector<Norm> norms_;
+  std::vector<at::Tensor> gammas_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_LAYERS_NORM_H_

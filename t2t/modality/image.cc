@@ -1,0 +1,111 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/layers/dense.h"
+#include "t2t/modality/common.h"
+
+namespace t2t {
+namespace {
+
+constexpr int64_t kPixelEmbeddingSize = 64;
+constexpr int64_t kRgb = 3;
+
+void CheckImage(const at::Tensor& x) {
+  if (x.dim() == 4) return;
+  throw MismatchError(
+      "images in a batch of " + std::to_string(x.dim()) + " dimensions",
+      "[batch, height, width, channels]");
+}
+
+// Pixels of 0 to 255: numbers as they are at the bottom; as targets, embedded;
+// a softmax for each channel of each pixel at the top.
+class Image : public ModalityBase {
+ public:
+  Image(const Scope& scope, ModalitySpec given)
+      : ModalityBase(std::move(given)) {
+    if (spec().side != Side::kTargets) return;
+    const Scope bottom = scope.Sub("image_modality");
+    pixels_ = bottom.Param("pixel_embedding",
+                           {spec().vocab_size, kPixelEmbeddingSize});
+    merge_ =
+        Dense(bottom.Sub("merge_pixel_embedded_channels"),
+              kPixelEmbeddingSize * spec().num_channels, spec().hidden_size);
+    softmax_ = Dense(scope.Sub("rgb_softmax").Sub("dense"), spec().body_size,
+                     spec().vocab_size * spec().num_channels);
+  }
+
+  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+    CheckImage(x);
+    return x.to(at::kFloat);
+  }
+
+  at::Tensor TargetsBottom(const at::Tensor& x, Mode) const override {
+    CheckImage(x);
+    // Embeds each channel, then all of a pixel's as one vector.
+    return merge_(at::embedding(pixels_, x.to(at::kLong)).flatten(3));
+  }
+
+  // [batch, height, width, channels, 256].
+  at::Tensor Top(const at::Tensor& body_output) const override {
+    std::vector<int64_t> shape = body_output.sizes().vec();
+    shape.back() = spec().num_channels;
+    shape.push_back(spec().vocab_size);
+    return softmax_(body_output).to(at::kFloat).reshape(shape);
+  }
+
+ private:
+  at::Tensor pixels_;
+  Dense merge_;
+  Dense softmax_;
+};
+
+// Each pixel's three channels, in -1 to 1, through one dense layer with relu at
+// the bottom; the body's output are the logits.
+class ImageChannelIdentity : public ModalityBase {
+ public:
+  ImageChannelIdentity(const Scope& scope, ModalitySpec given)
+      : ModalityBase(std::move(given)) {
+    const Scope convolution =
+        scope
+            .Sub(spec().side == Side::kTargets ? "output_bottom"
+                                               : "input_bottom")
+            .Sub("conv_input");
+    kernel_ = convolution.Param("kernel", {1, kRgb, 1, spec().hidden_size});
+    bias_ = convolution.Param("bias", {spec().hidden_size}, ZerosInit());
+  }
+
+  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+    CheckImage(x);
+    const at::Tensor pixels = x.to(at::kFloat) / 127.5 - 1.0;
+    const at::Tensor triples = pixels.reshape({x.size(0), x.size(1), -1, kRgb});
+    return at::relu(at::linear(
+        triples, kernel_.reshape({kRgb, spec().hidden_size}).t(), bias_));
+  }
+  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
+    return Bottom(x, mode);
+  }
+  at::Tensor Top(const at::Tensor& body_output) const override {
+    return body_output.to(at::kFloat);
+  }
+
+ private:
+  at::Tensor kernel_;
+  at::Tensor bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Modality> MakeImage(const Scope& scope, ModalitySpec spec) {
+  return std::make_unique<Image>(scope, std::move(spec));
+}
+
+std::unique_ptr<Modality> MakeImageChannelIdentity(const Scope& scope,
+                                                   ModalitySpec spec) {
+  return std::make_unique<ImageChannelIdentity>(scope, std::move(spec));
+}
+
+}  // namespace t2t

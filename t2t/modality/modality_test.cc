@@ -1,0 +1,257 @@
+#include "t2t/modality/modality.h"
+
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <memory>
+#include <string>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/hparams/common.h"
+#include "t2t/modality/golden_tensors.h"
+
+namespace t2t {
+namespace {
+
+HParams SmallHParams() {
+  HParams hparams = BasicParams1();
+  hparams.Set("hidden_size", 4);
+  hparams.Set("initializer", "uniform_unit_scaling");
+  return hparams;
+}
+
+// T2T's [batch, length, 1, depth] as our [batch, length, depth].
+at::Tensor WithoutOnes(const at::Tensor& x) {
+  at::Tensor result = x;
+  while (result.dim() > 3 && result.size(2) == 1) result = result.squeeze(2);
+  return result;
+}
+
+void ExpectNear(const at::Tensor& ours, const at::Tensor& theirs) {
+  const double difference = MaxDifference(ours, theirs);
+  EXPECT_GE(difference, 0.0) << "of " << ours.sizes() << theirs.sizes();
+  EXPECT_LT(difference, 1e-5 * (1.0 + theirs.abs().max().item<double>()));
+}
+
+TEST(Modality, AsT2T) {
+  const Json golden =
+      Json::Parse(ReadFile("tests/golden/modality/functions.json"));
+  EXPECT_GE(golden.At("cases").items().size(), 18U);
+  for (const Json& c : golden.At("cases").items()) {
+    FeatureInfo feature;
+    feature.modality = c.At("modality").AsString();
+    feature.vocab_size = c.At("vocab_size").AsInt();
+    feature.shape = {-1, -1, c.At("channels").AsInt()};
+    SCOPED_TRACE(feature.modality + c.At("changes").ToString());
+    HParams hparams = SmallHParams();
+    SetFromJson(c.At("changes"), &hparams);
+    ParamStore params(1);
+    const Scope scope(&params, "", DefaultInitializer(hparams));
+    const auto inputs = MakeModality(scope, feature, hparams, Side::kInputs);
+    const auto targets = MakeModality(scope, feature, hparams, Side::kTargets);
+    LoadGoldenVariables(c.At("variables"), &params);
+
+    const Mode mode = c.At("train").AsBool() ? Mode::kTrain : Mode::kEval;
+    const Json& outputs = c.At("outputs");
+    const at::Tensor x = WithoutOnes(GoldenTensor(c.At("x")));
+    const at::Tensor wanted = WithoutOnes(GoldenTensor(c.At("targets")));
+    const at::Tensor body = WithoutOnes(GoldenTensor(c.At("body")));
+    ExpectNear(inputs->Bottom(x, mode), GoldenTensor(outputs.At("bottom")));
+    ExpectNear(targets->TargetsBottom(x, mode),
+               GoldenTensor(outputs.At("targets_bottom")));
+    ExpectNear(targets->Top(body), GoldenTensor(outputs.At("top")));
+    if (outputs.Find("numerator") == nullptr) continue;
+    const at::Tensor weights = c.At("weights").is_null()
+                                   ? at::Tensor()
+                                   : GoldenTensor(c.At("weights"));
+    const bool integers = feature.modality.find("real") == std::string::npos &&
+                          feature.modality != "generic_l2";
+    const LossParts loss = targets->Loss(
+        body, integers ? wanted.to(at::kLong) : wanted, weights, mode);
+    ExpectNear(loss.numerator, GoldenTensor(outputs.At("numerator")));
+    ExpectNear(loss.denominator, GoldenTensor(outputs.At("denominator")));
+  }
+}
+
+FeatureInfo Symbols(int64_t vocab_size) {
+  FeatureInfo feature;
+  feature.vocab_size = vocab_size;
+  return feature;
+}
+
+ProblemInfo Pair(int64_t inputs, int64_t targets) {
+  ProblemInfo info;
+  info.features["inputs"] = Symbols(inputs);
+  info.features["targets"] = Symbols(targets);
+  return info;
+}
+
+TEST(Modality, OneSharedTable) {
+  HParams hparams = SmallHParams();
+  hparams.Set("shared_embedding_and_softmax_weights", true);
+  ParamStore params(1);
+  const Scope scope(&params, "transformer", DefaultInitializer(hparams));
+  MakeModalities(scope, Pair(9, 9), hparams);
+  ASSERT_EQ(params.entries().size(), 1U);
+  EXPECT_EQ(params.entries()[0].name,
+            "transformer/symbol_modality_9_4/shared/weights");
+}
+
+TEST(Modality, DifferentVocabulariesAreNotShared) {
+  HParams hparams = SmallHParams();
+  hparams.Set("shared_embedding_and_softmax_weights", true);
+  ParamStore params(1);
+  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  MakeModalities(scope, Pair(9, 10), hparams);
+  EXPECT_EQ(params.entries().size(), 3U);
+  EXPECT_TRUE(params.Has("m/symbol_modality_9_4/input_emb/weights"));
+  EXPECT_TRUE(params.Has("m/symbol_modality_10_4/target_emb/weights"));
+  EXPECT_TRUE(params.Has("m/symbol_modality_10_4/softmax/weights"));
+}
+
+TEST(Modality, InitialTableHasT2TsSpread) {
+  HParams hparams = SmallHParams();
+  hparams.Set("hidden_size", 100);
+  ParamStore params(1);
+  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  MakeModality(scope, Symbols(500), hparams, Side::kInputs);
+  EXPECT_NEAR(params.entries()[0].tensor.std().item<double>(), 0.1, 0.002);
+}
+
+TEST(Modality, LossMultiplier) {
+  const HParams hparams = SmallHParams();
+  ProblemInfo info = Pair(9, 9);
+  const at::Tensor body = at::randn({2, 3, 4});
+  const at::Tensor ids = at::tensor({1, 2, 0, 4, 5, 6}).reshape({2, 3});
+  double numerators[2];
+  for (int i = 0; i < 2; ++i) {
+    info.loss_multiplier = i == 0 ? 1.0 : 3.0;
+    ParamStore params(1);
+    const Scope scope(&params, "m", DefaultInitializer(hparams));
+    const LossParts loss = MakeModalities(scope, info, hparams)
+                               .targets->Loss(body, ids, {}, Mode::kTrain);
+    numerators[i] = loss.numerator.item<double>();
+    EXPECT_EQ(loss.denominator.item<double>(), 5.0);
+  }
+  EXPECT_NEAR(numerators[1], 3.0 * numerators[0], 1e-4);
+}
+
+TEST(Modality, SymbolDropoutInTrainingAlone) {
+  HParams hparams = SmallHParams();
+  hparams.Set("symbol_dropout", 0.5);
+  ParamStore params(1);
+  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  const auto symbol = MakeModality(scope, Symbols(9), hparams, Side::kInputs);
+  at::manual_seed(1);
+  const at::Tensor ids = at::full({10, 100}, 3, at::kLong);
+  const auto share = [&](Mode mode) {
+    return symbol->Bottom(ids, mode)
+        .ne(0)
+        .any(-1)
+        .to(at::kFloat)
+        .mean()
+        .item<double>();
+  };
+  EXPECT_EQ(share(Mode::kEval), 1.0);
+  EXPECT_NEAR(share(Mode::kTrain), 0.5, 0.07);
+}
+
+TEST(Modality, WeightsOfPrependedInputs) {
+  HParams hparams = SmallHParams();
+  const at::Tensor body = at::randn({1, 6, 4});
+  const at::Tensor ids = at::tensor({4, 5, 0, 6, 1, 0}).reshape({1, 6});
+  const auto count = [&](const char* mode_name, Mode mode) {
+    hparams.Set("prepend_mode", mode_name);
+    ParamStore params(1);
+    const Scope scope(&params, "m", DefaultInitializer(hparams));
+    return MakeModality(scope, Symbols(9), hparams, Side::kTargets)
+        ->Loss(body, ids, {}, mode)
+        .denominator.item<double>();
+  };
+  EXPECT_EQ(count("none", Mode::kTrain), 4.0);
+  EXPECT_EQ(count("prepend_inputs_masked_attention", Mode::kTrain), 4.0);
+  EXPECT_EQ(count("prepend_inputs_masked_attention", Mode::kEval), 2.0);
+  EXPECT_EQ(count("prepend_inputs_full_attention", Mode::kTrain), 2.0);
+}
+
+TEST(Modality, GradientReachesBothUsesOfASharedTable) {
+  HParams hparams = SmallHParams();
+  hparams.Set("shared_embedding_and_softmax_weights", true);
+  ParamStore params(1);
+  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  const auto symbol = MakeModality(scope, Symbols(9), hparams, Side::kTargets);
+  const at::Tensor ids = at::tensor({3, 2}).reshape({1, 2});
+  const at::Tensor loss = symbol
+                              ->Loss(symbol->TargetsBottom(ids, Mode::kTrain),
+                                     ids, {}, Mode::kTrain)
+                              .Total();
+  const at::Tensor table = params.entries()[0].tensor;
+  const at::Tensor gradient = torch::autograd::grad({loss}, {table})[0];
+  // By the definition, in small steps along a direction.
+  const at::NoGradGuard no_grad;
+  const at::Tensor direction = at::randn_like(table);
+  const auto at_step = [&](double step) {
+    table.add_(direction, step);
+    const double value = symbol
+                             ->Loss(symbol->TargetsBottom(ids, Mode::kTrain),
+                                    ids, {}, Mode::kTrain)
+                             .Total()
+                             .item<double>();
+    table.add_(direction, -step);
+    return value;
+  };
+  EXPECT_NEAR((at_step(1e-2) - at_step(-1e-2)) / 2e-2,
+              (gradient * direction).sum().item<double>(), 5e-3);
+}
+
+template <typename F>
+std::string MessageOf(const F& body, ExitCode code) {
+  try {
+    body();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code);
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
+}
+
+TEST(Modality, RefusesBadInput) {
+  const HParams hparams = SmallHParams();
+  ParamStore params(1);
+  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  FeatureInfo feature = Symbols(9);
+  feature.modality = "video";
+  const std::string unsupported =
+      MessageOf([&] { MakeModality(scope, feature, hparams, Side::kInputs); },
+                ExitCode::kUsage);
+  EXPECT_NE(unsupported.find("'video'"), std::string::npos);
+  EXPECT_NE(unsupported.find("symbol_one_hot"), std::string::npos);
+  MessageOf([&] { MakeModality(scope, Symbols(0), hparams, Side::kInputs); },
+            ExitCode::kMismatch);
+
+  const auto symbol = MakeModality(scope, Symbols(9), hparams, Side::kTargets);
+  const at::Tensor body = at::randn({1, 2, 4});
+  for (const int64_t id : {9, -1}) {
+    const at::Tensor ids = at::tensor({3, static_cast<int>(id)}).view({1, 2});
+    MessageOf([&] { symbol->Bottom(ids, Mode::kTrain); }, ExitCode::kMismatch);
+    MessageOf([&] { symbol->Loss(body, ids, {}, Mode::kTrain); },
+              ExitCode::kMismatch);
+  }
+  MessageOf(
+      [&] {
+        symbol->Loss(body, at::ones({1, 3}, at::kLong), {}, Mode::kTrain);
+      },
+      ExitCode::kMismatch);
+  feature.modality = "image";
+  const auto image = MakeModality(scope, feature, hparams, Side::kInputs);
+  MessageOf(
+      [&] {
+        image->Bottom(at::ones({2, 3}), Mode::kTrain);
+      },
+      ExitCode::kMismatch);
+}
+
+}  // namespace
+}  // namespace t2t

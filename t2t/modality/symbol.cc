@@ -1,0 +1,138 @@
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/modality/common.h"
+#include "t2t/ops/cross_entropy.h"
+#include "t2t/ops/dropout.h"
+
+namespace t2t {
+namespace {
+
+// Ids, embedded and told apart by tables of vectors. As T2T, the embedding of
+// id 0 is zero, so that padding can be told from it.
+class Symbol : public ModalityBase {
+ public:
+  Symbol(const Scope& scope, ModalitySpec given) : ModalityBase(given) {
+    const bool target = spec().side == Side::kTargets;
+    embedding_ = Table(scope.Sub(spec().share_embedding ? "shared"
+                                 : target               ? "target_emb"
+                                                        : "input_emb"),
+                       spec().hidden_size);
+    if (!target) return;
+    if (spec().share_softmax && spec().body_size != spec().hidden_size) {
+      throw UsageError(
+          "shared_embedding_and_softmax_weights with a model whose output is " +
+              std::to_string(spec().body_size) +
+              " wide and hidden_size=" + std::to_string(spec().hidden_size),
+          "the same width",
+          "set --hparams=shared_embedding_and_softmax_weights=false");
+    }
+    softmax_ = Table(scope.Sub(spec().share_softmax ? "shared" : "softmax"),
+                     spec().body_size);
+  }
+
+  at::Tensor Bottom(const at::Tensor& x, Mode mode) const override {
+    return Embed(x, mode);
+  }
+  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
+    return Embed(x, mode);
+  }
+
+  at::Tensor Top(const at::Tensor& body_output) const override {
+    return at::matmul(body_output, softmax_.to(body_output.scalar_type()).t())
+        .to(at::kFloat);
+  }
+
+  LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
+                 const at::Tensor& weights, Mode mode) const override {
+    const int64_t width = body_output.size(-1);
+    if (body_output.numel() != targets.numel() * width) {
+      throw MismatchError("there are " + std::to_string(targets.numel()) +
+                              " target symbols for " +
+                              std::to_string(body_output.numel() / width) +
+                              " outputs",
+                          "one output for each symbol");
+    }
+    const at::Tensor used = TargetWeights(targets, weights, mode);
+    return Parts(FusedCrossEntropy(body_output.reshape({-1, width}), softmax_,
+                                   targets, used, SmoothingIn(mode)),
+                 used.sum());
+  }
+
+ private:
+  at::Tensor Table(const Scope& scope, int64_t width) const {
+    return scope.Param(
+        "weights", {spec().vocab_size, width},
+        NormalInit(0.0, 1.0 / std::sqrt(static_cast<double>(width))));
+  }
+
+  at::Tensor Embed(const at::Tensor& x, Mode mode) const {
+    at::Tensor ids = x.to(at::kLong);
+    if (mode == Mode::kTrain && spec().symbol_dropout > 0.0) {
+      ids =
+          ids * Dropout(at::ones(ids.sizes(), ids.options().dtype(at::kFloat)),
+                        spec().symbol_dropout)
+                    .ne(0);
+    }
+    CheckIds(ids);
+    const at::Tensor vectors = at::embedding(embedding_, ids);
+    at::Tensor scale = ids.ne(0).to(vectors.scalar_type()).unsqueeze(-1);
+    if (spec().scale_embedding) {
+      scale = scale * std::sqrt(static_cast<double>(spec().hidden_size));
+    }
+    return vectors * scale;
+  }
+
+  void CheckIds(const at::Tensor& ids) const {
+    if (ids.numel() == 0 || !ids.device().is_cpu()) return;
+    const int64_t least = ids.min().item<int64_t>();
+    const int64_t most = ids.max().item<int64_t>();
+    if (least >= 0 && most < spec().vocab_size) return;
+    throw MismatchError(
+        "there is a symbol of id " + std::to_string(least < 0 ? least : most),
+        "from 0 to " + std::to_string(spec().vocab_size - 1) +
+            ", by the vocabulary's size",
+        "check that data and vocabulary are of the same --problem and "
+        "--data_dir");
+  }
+
+  at::Tensor embedding_;
+  at::Tensor softmax_;
+};
+
+// One-hot vectors at the bottom; the body's output are the logits.
+class SymbolOneHot : public ModalityBase {
+ public:
+  explicit SymbolOneHot(ModalitySpec spec) : ModalityBase(std::move(spec)) {}
+
+  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+    return at::one_hot(x.to(at::kLong), spec().vocab_size).to(at::kFloat);
+  }
+  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
+    return Bottom(x, mode);
+  }
+  at::Tensor Top(const at::Tensor& body_output) const override {
+    return body_output.to(at::kFloat);
+  }
+  // The mean over everything, padding too, as T2T has it.
+  LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
+                 const at::Tensor&, Mode) const override {
+    return Parts(SmoothedCrossEntropy(Top(body_output), targets, 0.0).mean(),
+                 at::ones({}, body_output.options().dtype(at::kFloat)));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Modality> MakeSymbol(const Scope& scope, ModalitySpec spec) {
+  return std::make_unique<Symbol>(scope, std::move(spec));
+}
+
+std::unique_ptr<Modality> MakeSymbolOneHot(const Scope&, ModalitySpec spec) {
+  return std::make_unique<SymbolOneHot>(std::move(spec));
+}
+
+}  // namespace t2t

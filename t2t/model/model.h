@@ -1,0 +1,99 @@
+#ifndef T2T_MODEL_MODEL_H_
+#define T2T_MODEL_MODEL_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "t2t/base/hparams.h"
+#include "t2t/base/registry.h"
+#include "t2t/data/batch.h"
+#include "t2t/model/params.h"
+#include "t2t/problem/problem.h"
+
+namespace t2t {
+
+// Tensors by feature name, shaped as in t2t/data/batch.h.
+using Features = std::map<std::string, at::Tensor>;
+
+Features ToFeatures(const Batch& batch);
+
+struct LossParts {
+  at::Tensor numerator;    // sum of weighted token losses, fp32 scalar
+  at::Tensor denominator;  // sum of weights, fp32 scalar
+  // Further losses already in the training loss' scale, by name.
+  std::map<std::string, at::Tensor> extra;
+
+  // numerator / max(denominator, 1) + extras: what T2T minimises.
+  at::Tensor Total() const;
+};
+
+// The initializer that the hparams "initializer" and "initializer_gain" name:
+// for every parameter that does not choose its own.
+Initializer DefaultInitializer(const HParams& hparams);
+
+// What a model keeps between decoding steps: cached keys and values, lengths.
+class DecodeState {
+ public:
+  virtual ~DecodeState() = default;
+  // Keeps rows[i] of the old rows as new row i (beam reordering, finished
+  // rows dropped). rows: int64 [new_rows].
+  virtual void Select(const at::Tensor& rows) = 0;
+};
+
+// A model: parameters made by the constructor, pure functions of them after.
+// Dropout draws from ATen's default generator, which the trainer seeds from
+// (seed, step) before every step.
+class Model {
+ public:
+  Model(HParams hparams, ProblemInfo info, uint64_t seed)
+      : hparams_(std::move(hparams)), info_(std::move(info)), params_(seed) {}
+  virtual ~Model() = default;
+
+  // Teacher-forced logits, fp32: [batch, length, vocab] for symbols, [batch,
+  // 1, classes] for class labels. No label smoothing is in them.
+  virtual at::Tensor Logits(const Features& features, Mode mode) = 0;
+  // The loss with what the modality and hparams say (label smoothing in
+  // training only, weights 0 on padding), without keeping a [batch, length,
+  // vocab] probability tensor.
+  virtual LossParts Loss(const Features& features, Mode mode) = 0;
+
+  // Decoding: encodes the inputs (or nothing, for a language model); the
+  // state has one row per row of the batch.
+  virtual std::unique_ptr<DecodeState> StartDecoding(
+      const Features& features) = 0;
+  // Feeds the last ids [rows] (first step: pass an undefined tensor, the
+  // model puts T2T's zero start embedding) and returns the next symbol's
+  // logits, fp32 [rows, vocab].
+  virtual at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) = 0;
+
+  const HParams& hparams() const { return hparams_; }
+  const ProblemInfo& info() const { return info_; }
+  ParamStore& params() { return params_; }
+  const ParamStore& params() const { return params_; }
+
+ protected:
+  HParams hparams_;
+  ProblemInfo info_;
+  ParamStore params_;
+};
+
+using ModelFactory = std::unique_ptr<Model>(const HParams&, const ProblemInfo&,
+                                            uint64_t seed);
+Registry<ModelFactory>& Models();
+
+#define T2T_REGISTER_MODEL(model_name, Class)                               \
+  static const bool registered_model_##model_name [[maybe_unused]] =        \
+      ::t2t::Models().Add(                                                  \
+          #model_name,                                                      \
+          [](const ::t2t::HParams& hparams, const ::t2t::ProblemInfo& info, \
+             uint64_t seed) -> std::unique_ptr<::t2t::Model> {              \
+            return std::make_unique<Class>(hparams, info, seed);            \
+          })
+
+}  // namespace t2t
+
+#endif  // T2T_MODEL_MODEL_H_

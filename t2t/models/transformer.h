@@ -1,0 +1,39 @@
+#ifndef T2T_MODELS_TRANSFORMER_H_
+#define T2T_MODELS_TRANSFORMER_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "t2t/modality/modality.h"
+#include "t2t/model/model.h"
+#include "t2t/models/transformer_body.h"
+
+namespace t2t {
+
+// T2T's model "transformer": encoder and decoder, or a decoder alone for a
+// problem without inputs.
+class Transformer : public Model {
+ public:
+  Transformer(HParams hparams, ProblemInfo info, uint64_t seed);
+
+  at::Tensor Logits(const Features& features, Mode mode) override;
+  LossParts Loss(const Features& features, Mode mode) override;
+  std::unique_ptr<DecodeState> StartDecoding(const Features& features) override;
+  at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override;
+
+ private:
+  Encoded Encode(const Features& features, Mode mode) const;
+  // The decoder's output, shaped as the embedded targets.
+  at::Tensor Body(const Features& features, Mode mode) const;
+
+  TransformerConfig config_;
+  Modalities modalities_;
+  std::unique_ptr<TransformerEncoderStack> encoder_;
+  std::unique_ptr<TransformerDecoderStack> decoder_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_MODELS_TRANSFORMER_H_

@@ -1,0 +1,146 @@
+#ifndef T2T_MODELS_TRANSFORMER_BODY_H_
+#define T2T_MODELS_TRANSFORMER_BODY_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "t2t/base/hparams.h"
+#include "t2t/layers/attention.h"
+#include "t2t/layers/ffn.h"
+#include "t2t/layers/norm.h"
+#include "t2t/model/model.h"
+#include "t2t/model/params.h"
+
+namespace t2t {
+
+// The hparams of T2T's transformer module, read and checked once.
+struct TransformerConfig {
+  // Throws a usage error on values that are not supported; says once which of
+  // the values given have no effect here.
+  static TransformerConfig FromHParams(const HParams& hparams);
+
+  int64_t hidden_size = 0;
+  int64_t encoder_layers = 0;
+  int64_t decoder_layers = 0;
+  double layer_dropout = 0.0;  // layer_prepostprocess_dropout
+  PrePostOptions preprocess;
+  PrePostOptions postprocess;
+  AttentionOptions self_attention;
+  AttentionOptions memory_attention;
+  FfnOptions ffn;
+  std::string position;  // timing, timing_from_features, emb, none
+  std::vector<std::string> position_features;
+  int64_t max_length = 0;
+  bool proximity_bias = false;
+  bool causal_decoder_self_attention = true;
+  bool use_target_space_embedding = true;
+  bool unidirectional_encoder = false;
+  bool prepend_full_attention = false;
+  // at::kFloat, or what autocast computes in.
+  at::ScalarType activation_type = at::kFloat;
+};
+
+// While it lives, matrix products run in `type` (at::kFloat: nothing changes).
+class Autocast {
+ public:
+  explicit Autocast(at::ScalarType type);
+  ~Autocast();
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool active_;
+  bool was_enabled_;
+  at::ScalarType old_type_;
+};
+
+// What the decoder sees of the inputs.
+struct Encoded {
+  at::Tensor output;       // [batch, length, hidden]
+  at::Tensor memory_bias;  // [batch, 1, 1 or target length, length]
+};
+
+// transformer_prepare_encoder and transformer_encoder: target space and
+// position added to embedded inputs, then the stack. Parameters under the
+// given scope ("transformer/body").
+class TransformerEncoderStack {
+ public:
+  TransformerEncoderStack(const Scope& body, const TransformerConfig& config);
+  ~TransformerEncoderStack();
+
+  // inputs: [batch, length, hidden] out of the modality's bottom. features:
+  // for packed batches and timing_from_features.
+  Encoded operator()(const at::Tensor& inputs, int64_t target_space_id,
+                     const Features& features, bool training) const;
+
+ private:
+  struct Layer;
+
+  TransformerConfig config_;
+  at::Tensor target_space_;
+  at::Tensor positions_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  std::unique_ptr<PrePost> final_;
+};
+
+// The decoder's caches, one row per hypothesis.
+class TransformerDecodeState : public DecodeState {
+ public:
+  void Select(const at::Tensor& rows) override;
+  int64_t position() const { return position_; }
+  int64_t rows() const { return rows_; }
+
+ private:
+  friend class TransformerDecoderStack;
+
+  struct Layer {
+    KeyValueCache self;
+    KeysValues memory;      // one row per source
+    at::Tensor ffn_inputs;  // where the feed-forward layer looks back
+  };
+
+  int64_t position_ = 0;
+  int64_t rows_ = 0;
+  // Row i looks at memory i / group_.
+  int64_t group_ = 1;
+  at::Tensor memory_bias_;
+  std::vector<Layer> layers_;
+};
+
+// transformer_prepare_decoder and transformer_decoder.
+class TransformerDecoderStack {
+ public:
+  // has_memory: there is an encoder to look at.
+  TransformerDecoderStack(const Scope& body, const TransformerConfig& config,
+                          bool has_memory);
+  ~TransformerDecoderStack();
+
+  // targets: [batch, length, hidden], not yet shifted. Returns the last
+  // layer's output, [batch, length, hidden].
+  at::Tensor operator()(const at::Tensor& targets, const Encoded& encoded,
+                        const Features& features, bool training) const;
+
+  // Decoding. encoded.output may be undefined.
+  std::unique_ptr<TransformerDecodeState> Start(const Encoded& encoded,
+                                                int64_t rows) const;
+  // One position: [rows, 1, hidden] of the last symbol's embedding (zero at
+  // the start) to the stack's output.
+  at::Tensor Step(const at::Tensor& embedding,
+                  TransformerDecodeState* state) const;
+
+ private:
+  struct Layer;
+
+  TransformerConfig config_;
+  at::Tensor positions_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+  std::unique_ptr<PrePost> final_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_MODELS_TRANSFORMER_BODY_H_

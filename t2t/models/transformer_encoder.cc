@@ -1,0 +1,41 @@
+#include <memory>
+#include <utility>
+
+#include "t2t/models/encoder_only.h"
+#include "t2t/models/transformer_body.h"
+
+namespace t2t {
+namespace {
+
+// The Transformer's encoder alone.
+class TransformerEncoder : public EncoderOnlyModel {
+ public:
+  TransformerEncoder(HParams hparams, ProblemInfo info, uint64_t seed)
+      : EncoderOnlyModel("transformer_encoder", std::move(hparams),
+                         std::move(info), seed),
+        config_(TransformerConfig::FromHParams(hparams_)),
+        encoder_(root().Sub("body"), config_) {
+    MakeEnds();
+  }
+
+ protected:
+  at::Tensor Body(const at::Tensor& inputs, const Features& features,
+                  Mode mode) const override {
+    const Autocast autocast(config_.activation_type);
+    const at::Tensor sequence =
+        inputs.reshape({inputs.size(0), -1, inputs.size(-1)});
+    return encoder_(sequence, info_.target_space_id, features,
+                    mode == Mode::kTrain)
+        .output.to(at::kFloat);
+  }
+
+ private:
+  TransformerConfig config_;
+  TransformerEncoderStack encoder_;
+};
+
+}  // namespace
+
+T2T_REGISTER_MODEL(transformer_encoder, TransformerEncoder);
+
+}  // namespace t2t

@@ -1,0 +1,154 @@
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "t2t/base/fs.h"
+#include "t2t/base/hparams.h"
+#include "t2t/base/json.h"
+#include "t2t/base/strings.h"
+#include "t2t/model/model.h"
+#include "t2t/train/checkpoint.h"
+
+namespace t2t {
+namespace {
+
+// The CRC-32 of zlib.
+uint32_t Crc32(const std::string& text) {
+  uint32_t crc = 0xFFFFFFFFU;
+  for (const char c : text) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) {
+      crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xEDB88320U : 0U);
+    }
+  }
+  return ~crc;
+}
+
+// weight() of tools/golden/model/transformer.py.
+void FillWeights(ParamStore* params) {
+  const at::NoGradGuard no_grad;
+  for (const ParamStore::Entry& entry : params->entries()) {
+    const double phase = Crc32(entry.name) % 1000;
+    at::Tensor value =
+        at::arange(entry.tensor.numel(), at::kDouble).mul(0.9).add(phase);
+    value = value.sin().mul(0.4);
+    if (EndsWith(entry.name, "_scale")) value = value + 1.0;
+    entry.tensor.copy_(value.view(entry.tensor.sizes()));
+  }
+}
+
+struct Golden {
+  std::map<std::string, at::Tensor> tensors;
+  Features features;
+  std::unique_ptr<Model> model;
+};
+
+Golden Load(const std::string& path) {
+  Golden golden;
+  std::map<std::string, std::string> metadata;
+  golden.tensors = ReadSafetensors(path, &metadata);
+  const Json problem = Json::Parse(metadata.at("problem"));
+  ProblemInfo info;
+  info.name = "golden";
+  if (problem.At("has_inputs").AsBool()) {
+    info.features["inputs"].vocab_size = problem.At("input_vocab").AsInt();
+  }
+  info.features["targets"].vocab_size = problem.At("target_vocab").AsInt();
+  info.target_space_id = problem.At("target_space_id").AsInt();
+  golden.model = Models().Get("transformer")(
+      MakeHParams("transformer_base", metadata.at("hparams")), info, 1);
+  FillWeights(&golden.model->params());
+  for (const auto& [name, tensor] : golden.tensors) {
+    if (StartsWith(name, "inputs") || StartsWith(name, "targets")) {
+      golden.features[name] = tensor.to(at::kLong);
+    }
+  }
+  return golden;
+}
+
+double Distance(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+class TransformerGoldenTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(TransformerGoldenTest, LogitsLossAndGradientsAreT2Ts) {
+  Golden golden = Load(GetParam());
+  {
+    const at::NoGradGuard no_grad;
+    const at::Tensor logits = golden.model->Logits(golden.features,
+                                                   Mode::kEval);
+    // Padding counts for nothing.
+    const at::Tensor counts =
+        golden.features.at("targets").ne(0).unsqueeze(-1).to(at::kFloat);
+    EXPECT_LT(Distance(logits * counts, golden.tensors.at("logits") * counts),
+              1e-5);
+  }
+  const at::Tensor loss =
+      golden.model->Loss(golden.features, Mode::kTrain).Total();
+  EXPECT_NEAR(loss.item<double>(), golden.tensors.at("loss").item<double>(),
+              1e-5);
+  std::vector<std::string> names;
+  for (const auto& entry : golden.model->params().entries()) {
+    names.push_back(entry.name);
+  }
+  const std::vector<at::Tensor> gradients = torch::autograd::grad(
+      {loss}, golden.model->params().Trainable(), {}, std::nullopt, false,
+      /*allow_unused=*/true);
+  ASSERT_EQ(gradients.size(), names.size());
+  size_t compared = 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto expected = golden.tensors.find("gradient/" + names[i]);
+    ASSERT_NE(expected, golden.tensors.end()) << "T2T has no " << names[i];
+    ++compared;
+    if (!gradients[i].defined()) {
+      EXPECT_EQ(expected->second.abs().max().item<double>(), 0.0) << names[i];
+      continue;
+    }
+    ASSERT_EQ(gradients[i].sizes(), expected->second.sizes()) << names[i];
+    EXPECT_LT(Distance(gradients[i], expected->second), 1e-5) << names[i];
+  }
+  size_t theirs = 0;
+  for (const auto& [name, tensor] : golden.tensors) {
+    if (StartsWith(name, "gradient/")) ++theirs;
+  }
+  EXPECT_EQ(compared, theirs);
+}
+
+// Fed the targets one by one, the decoder says what it says when forced.
+TEST_P(TransformerGoldenTest, CachedDecodingAgrees) {
+  Golden golden = Load(GetParam());
+  const HParams& hparams = golden.model->hparams();
+  if (golden.features.count("targets_segmentation") > 0 ||
+      !hparams.GetBool("causal_decoder_self_attention") ||
+      hparams.GetString("prepend_mode") != "none") {
+    GTEST_SKIP() << "T2T decodes this with another mask than it trains with";
+  }
+  const at::NoGradGuard no_grad;
+  const at::Tensor targets = golden.features.at("targets");
+  const at::Tensor forced = golden.model->Logits(golden.features, Mode::kEval);
+  const auto state = golden.model->StartDecoding(golden.features);
+  at::Tensor ids;
+  for (int64_t i = 0; i < targets.size(1); ++i) {
+    const at::Tensor logits = golden.model->DecodeStep(state.get(), ids);
+    EXPECT_LT(Distance(logits, forced.select(1, i)), 1e-5) << "step " << i;
+    ids = targets.select(1, i);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    T2T, TransformerGoldenTest,
+    testing::ValuesIn(Glob("tests/golden/model/transformer_*.safetensors")),
+    [](const testing::TestParamInfo<std::string>& info) {
+      const std::string name = BaseName(info.param);
+      return name.substr(12, name.find('.') - 12);
+    });
+
+}  // namespace
+}  // namespace t2t

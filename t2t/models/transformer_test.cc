@@ -1,0 +1,276 @@
+#include "t2t/models/transformer.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/hparams.h"
+#include "t2t/model/model.h"
+#include "t2t/ops/dropout.h"
+
+namespace t2t {
+namespace {
+
+constexpr int64_t kVocab = 20;
+
+std::unique_ptr<Model> MakeModel(const std::string& overrides,
+                                 bool has_inputs = true, uint64_t seed = 3) {
+  ProblemInfo info;
+  if (has_inputs) info.features["inputs"].vocab_size = kVocab;
+  info.features["targets"].vocab_size = kVocab;
+  const std::string small =
+      "num_hidden_layers=2,hidden_size=16,filter_size=24,num_heads=2";
+  return Models().Get("transformer")(
+      MakeHParams("transformer_base",
+                  small + (overrides.empty() ? "" : "," + overrides)),
+      info, seed);
+}
+
+Features SomeBatch(int64_t rows = 3) {
+  at::manual_seed(5);
+  Features features;
+  features["inputs"] = at::randint(2, kVocab, {rows, 7}, at::kLong);
+  features["targets"] = at::randint(2, kVocab, {rows, 6}, at::kLong);
+  features["inputs"][rows - 1].slice(0, 4).zero_();
+  features["targets"][0].slice(0, 5).zero_();
+  return features;
+}
+
+double Distance(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+TEST(TransformerTest, InitialValuesDependOnSeedAndNameAlone) {
+  const auto first = MakeModel("");
+  const auto again = MakeModel("num_decoder_layers=1");
+  const auto other = MakeModel("", true, 4);
+  const std::string name =
+      "transformer/body/encoder/layer_1/self_attention/multihead_attention/q/"
+      "kernel";
+  const at::Tensor value = first->params().Get(name);
+  EXPECT_TRUE(value.equal(again->params().Get(name)));
+  EXPECT_FALSE(value.equal(other->params().Get(name)));
+  // uniform_unit_scaling: sqrt(3 / 16) at most.
+  EXPECT_LE(value.abs().max().item<double>(), std::sqrt(3.0 / 16.0));
+  EXPECT_GT(value.abs().max().item<double>(), 0.9 * std::sqrt(3.0 / 16.0));
+  EXPECT_THROW(first->params().Get("transformer/body/encodr"), Error);
+}
+
+TEST(TransformerTest, DropoutIsAFunctionOfTheSeed) {
+  const auto model = MakeModel("layer_prepostprocess_dropout=0.3");
+  const Features batch = SomeBatch();
+  const auto loss = [&](Mode mode) {
+    at::manual_seed(11);
+    return model->Loss(batch, mode).Total().item<double>();
+  };
+  const double train = loss(Mode::kTrain);
+  EXPECT_EQ(train, loss(Mode::kTrain));
+  EXPECT_NE(train, loss(Mode::kEval));
+  at::manual_seed(12);
+  EXPECT_NE(train, model->Loss(batch, Mode::kTrain).Total().item<double>());
+}
+
+TEST(TransformerTest, DropoutBroadcastDims) {
+  const auto model = MakeModel(
+      "layer_prepostprocess_dropout=0.3,"
+      "layer_prepostprocess_dropout_broadcast_dims=1,"
+      "attention_dropout_broadcast_dims=0,"
+      "relu_dropout_broadcast_dims=1");
+  const at::Tensor loss = model->Loss(SomeBatch(), Mode::kTrain).Total();
+  EXPECT_TRUE(std::isfinite(loss.item<double>()));
+}
+
+// Beam search's reorderings: rows repeated, swapped, dropped, regular or not.
+TEST(TransformerTest, SelectFollowsRows) {
+  for (const std::string overrides :
+       {"", "ffn_layer=conv_relu_conv", "ffn_layer=sru",
+        "pos=none,self_attention_type=dot_product_relative,"
+        "max_relative_position=2"}) {
+    const auto model = MakeModel(overrides);
+    const at::NoGradGuard no_grad;
+    const Features batch = SomeBatch();
+    const auto state = model->StartDecoding({{"inputs", batch.at("inputs")}});
+    model->DecodeStep(state.get(), {});
+    std::vector<std::vector<int64_t>> prefixes(3);
+    std::vector<int64_t> sources = {0, 1, 2};
+    const std::vector<std::vector<int64_t>> selections = {
+        {0, 0, 1, 1, 2, 2}, {1, 0, 2, 3, 5, 5}, {0, 1, 4, 5},
+        {3, 0, 1},          {2, 1, 0},          {1, 1}};
+    int64_t next = 2;
+    for (const auto& rows : selections) {
+      state->Select(at::tensor(rows, at::kLong));
+      std::vector<std::vector<int64_t>> chosen;
+      std::vector<int64_t> chosen_sources;
+      std::vector<int64_t> ids;
+      for (const int64_t row : rows) {
+        chosen.push_back(prefixes[row]);
+        chosen_sources.push_back(sources[row]);
+        ids.push_back(next++ % (kVocab - 2) + 2);
+        chosen.back().push_back(ids.back());
+      }
+      prefixes = chosen;
+      sources = chosen_sources;
+      const at::Tensor logits =
+          model->DecodeStep(state.get(), at::tensor(ids, at::kLong));
+      for (size_t i = 0; i < rows.size(); ++i) {
+        std::vector<int64_t> targets = prefixes[i];
+        targets.push_back(2);
+        const at::Tensor forced = model->Logits(
+            {{"inputs", batch.at("inputs").narrow(0, sources[i], 1)},
+             {"targets", at::tensor(targets, at::kLong).unsqueeze(0)}},
+            Mode::kEval);
+        EXPECT_LT(Distance(logits[i], forced[0][targets.size() - 1]), 1e-5)
+            << overrides;
+      }
+    }
+    EXPECT_THROW(state->Select(at::tensor({5}, at::kLong)), Error);
+  }
+}
+
+// Past the first chunk of the cache.
+TEST(TransformerTest, LongCachedDecodingOfALanguageModel) {
+  const auto model = MakeModel("", /*has_inputs=*/false);
+  const at::NoGradGuard no_grad;
+  at::manual_seed(1);
+  const at::Tensor targets = at::randint(2, kVocab, {2, 90}, at::kLong);
+  const at::Tensor forced = model->Logits({{"targets", targets}}, Mode::kEval);
+  const auto state = model->StartDecoding({{"targets", targets}});
+  at::Tensor ids;
+  for (int64_t i = 0; i < targets.size(1); ++i) {
+    EXPECT_LT(
+        Distance(model->DecodeStep(state.get(), ids), forced.select(1, i)),
+        1e-5);
+    ids = targets.select(1, i);
+  }
+}
+
+TEST(TransformerTest, PaddingChangesNothing) {
+  const auto model = MakeModel("");
+  const at::NoGradGuard no_grad;
+  Features batch = SomeBatch(1);
+  const at::Tensor logits = model->Logits(batch, Mode::kEval);
+  batch["inputs"] = at::constant_pad_nd(batch["inputs"], {0, 3});
+  batch["targets"] = at::constant_pad_nd(batch["targets"], {0, 2});
+  EXPECT_LT(
+      Distance(model->Logits(batch, Mode::kEval).narrow(1, 0, 5),
+               logits.narrow(1, 0, 5)),
+      1e-5);
+}
+
+TEST(TransformerTest, LearnsUnderAutocast) {
+  for (const std::string type : {"bfloat16", "float32"}) {
+    const auto model = MakeModel("activation_dtype=" + type);
+    const Features batch = SomeBatch();
+    at::manual_seed(1);
+    const double first =
+        model->Loss(batch, Mode::kEval).Total().item<double>();
+    for (int step = 0; step < 20; ++step) {
+      const at::Tensor loss = model->Loss(batch, Mode::kTrain).Total();
+      EXPECT_EQ(loss.scalar_type(), at::kFloat);
+      const auto parameters = model->params().Trainable();
+      const auto gradients = torch::autograd::grad({loss}, parameters);
+      const at::NoGradGuard no_grad;
+      for (size_t i = 0; i < parameters.size(); ++i) {
+        parameters[i].sub_(gradients[i], 0.1);
+      }
+    }
+    const double last = model->Loss(batch, Mode::kEval).Total().item<double>();
+    EXPECT_LT(last, first - 0.5) << type;
+    const at::NoGradGuard no_grad;
+    const auto state = model->StartDecoding(batch);
+    const at::Tensor logits = model->DecodeStep(state.get(), {});
+    EXPECT_EQ(logits.scalar_type(), at::kFloat);
+    EXPECT_LT(
+        Distance(logits, model->Logits(batch, Mode::kEval).select(1, 0)),
+        type == "float32" ? 1e-5 : 0.1);
+  }
+}
+
+TEST(TransformerTest, RefusesWhatItCannotDo) {
+  for (const std::string bad :
+       {"num_heads=3", "pos=learned", "ffn_layer=local_moe",
+        "self_attention_type=local_mask_right", "norm_type=batch",
+        "self_attention_type=dot_product_relative", "pos=emb,max_length=0",
+        "layer_preprocess_sequence=a", "layer_postprocess_sequence=x",
+        "layer_prepostprocess_dropout=1.0", "activation_dtype=int8",
+        "scheduled_sampling_prob=0.5", "num_area_layers=1,max_area_width=2",
+        "prepend_mode=yes", "ffn_layer=conv_relu_conv,conv_first_kernel=2",
+        "attention_dropout_broadcast_dims=a", "initializer=magic"}) {
+    try {
+      const auto model = MakeModel(bad);
+      model->Loss(SomeBatch(), Mode::kTrain);
+      ADD_FAILURE() << bad;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage) << bad << error.what();
+    }
+  }
+  const auto model = MakeModel("");
+  EXPECT_THROW(model->Logits({{"inputs", at::ones({1, 2}, at::kLong)}},
+                             Mode::kEval),
+               Error);
+  EXPECT_THROW(Models().Get("transfomer"), Error);
+}
+
+TEST(DropoutTest, KeepsTheRightShareAndScales) {
+  at::manual_seed(2);
+  const at::Tensor x = at::ones({400, 500});
+  const at::Tensor y = Dropout(x, 0.3);
+  EXPECT_NEAR(y.ne(0).to(at::kFloat).mean().item<double>(), 0.7, 0.005);
+  EXPECT_NEAR(y.max().item<double>(), 1.0 / 0.7, 1e-6);
+  // Rows and columns are independent.
+  EXPECT_NEAR(y.ne(0).to(at::kFloat).mean(0).std().item<double>(),
+              std::sqrt(0.21 / 400), 0.004);
+  EXPECT_FALSE(y.equal(Dropout(x, 0.3)));
+}
+
+TEST(DropoutTest, TheSameForAnyNumberOfThreads) {
+  const at::Tensor x = at::randn({300, 400});
+  at::manual_seed(2);
+  const at::Tensor y = Dropout(x, 0.5);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(threads == 1 ? 2 : 1);
+  at::manual_seed(2);
+  EXPECT_TRUE(y.equal(Dropout(x, 0.5)));
+  at::set_num_threads(threads);
+}
+
+TEST(DropoutTest, Gradients) {
+  at::manual_seed(3);
+  const at::Tensor x = at::randn({50, 60}).requires_grad_(true);
+  const at::Tensor residual = at::randn({50, 60}).requires_grad_(true);
+  const at::Tensor weights = at::randn({50, 60});
+  const at::Tensor sum = DropoutAdd(x, residual, 0.4);
+  const at::Tensor mask = (sum - residual).detach().ne(0).to(at::kFloat) / 0.6;
+  auto gradients =
+      torch::autograd::grad({(sum * weights).sum()}, {x, residual});
+  EXPECT_LT(Distance(gradients[0], weights * mask), 1e-5);
+  EXPECT_TRUE(gradients[1].equal(weights));
+  const at::Tensor relu = ReluDropout(x, 0.4);
+  const at::Tensor kept = relu.detach().gt(0).to(at::kFloat) / 0.6;
+  gradients = torch::autograd::grad({(relu * weights).sum()}, {x});
+  EXPECT_LT(Distance(gradients[0], weights * kept), 1e-5);
+  EXPECT_LT(Distance(relu.detach(), at::relu(x).detach() * kept), 1e-5);
+}
+
+TEST(DropoutTest, RateZeroAndBadRates) {
+  const at::Tensor x = at::randn({3, 4});
+  EXPECT_TRUE(Dropout(x, 0.0).equal(x));
+  EXPECT_TRUE(ReluDropout(x, 0.0).equal(at::relu(x)));
+  EXPECT_THROW(Dropout(x, 1.0), Error);
+  EXPECT_THROW(Dropout(x, -0.1), Error);
+  EXPECT_THROW(Dropout(x, 0.5, {2}), Error);
+  at::manual_seed(1);
+  const at::Tensor rows = Dropout(at::ones({6, 5}), 0.5, {-1});
+  EXPECT_TRUE(rows.eq(rows.narrow(1, 0, 1)).all().item<bool>());
+}
+
+}  // namespace
+}  // namespace t2t

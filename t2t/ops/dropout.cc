@@ -1,0 +1,228 @@
+#include "t2t/ops/dropout.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "t2t/base/error.h"
+#include "t2t/ops/simd.h"
+
+namespace t2t {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr int64_t kGrain = 1 << 14;
+
+// out[i] = keep(i) ? x[i] * scale : 0, then + residual[i] where there is one.
+T2T_SIMD_CLONES
+void DropoutKernel(const float* x, const float* residual, float* out,
+                   int64_t begin, int64_t end, uint64_t seed,
+                   uint32_t threshold, float scale) {
+  // The upper half of the index is constant within a chunk.
+  const uint64_t high = static_cast<uint64_t>(begin) >> 32 << 32;
+  const uint32_t low = static_cast<uint32_t>(begin);
+  const int64_t count = end - begin;
+  x += begin;
+  out += begin;
+  if (residual == nullptr) {
+    for (int64_t i = 0; i < count; ++i) {
+      const uint32_t bits =
+          DropoutBits(seed, high | (low + static_cast<uint32_t>(i)));
+      out[i] = bits >= threshold ? x[i] * scale : 0.0f;
+    }
+  } else {
+    residual += begin;
+    for (int64_t i = 0; i < count; ++i) {
+      const uint32_t bits =
+          DropoutBits(seed, high | (low + static_cast<uint32_t>(i)));
+      out[i] = residual[i] + (bits >= threshold ? x[i] * scale : 0.0f);
+    }
+  }
+}
+
+T2T_SIMD_CLONES
+void ReluDropoutKernel(const float* x, float* out, int64_t begin, int64_t end,
+                       uint64_t seed, uint32_t threshold, float scale) {
+  const uint64_t high = static_cast<uint64_t>(begin) >> 32 << 32;
+  const uint32_t low = static_cast<uint32_t>(begin);
+  const int64_t count = end - begin;
+  x += begin;
+  out += begin;
+  for (int64_t i = 0; i < count; ++i) {
+    const uint32_t bits =
+        DropoutBits(seed, high | (low + static_cast<uint32_t>(i)));
+    const float value = x[i] > 0.0f ? x[i] * scale : 0.0f;
+    out[i] = bits >= threshold ? value : 0.0f;
+  }
+}
+
+T2T_SIMD_CLONES
+void ReluDropoutBackwardKernel(const float* grad, const float* out,
+                               float* result, int64_t count, float scale) {
+  for (int64_t i = 0; i < count; ++i) {
+    result[i] = out[i] > 0.0f ? grad[i] * scale : 0.0f;
+  }
+}
+
+// Splits [0, size) into chunks that never cross a multiple of 2^32.
+template <typename F>
+void ForChunks(int64_t size, const F& body) {
+  at::parallel_for(0, size, kGrain, [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const int64_t limit = std::min(end, ((begin >> 32) + 1) << 32);
+      body(begin, limit);
+      begin = limit;
+    }
+  });
+}
+
+at::Tensor RunDropout(const at::Tensor& x, const at::Tensor& residual,
+                      uint64_t seed, double rate) {
+  at::Tensor out = at::empty_like(x, at::MemoryFormat::Contiguous);
+  const float* from = x.const_data_ptr<float>();
+  const float* added =
+      residual.defined() ? residual.const_data_ptr<float>() : nullptr;
+  float* to = out.mutable_data_ptr<float>();
+  const uint32_t threshold = DropoutThreshold(rate);
+  const float scale = static_cast<float>(1.0 / (1.0 - rate));
+  ForChunks(x.numel(), [&](int64_t begin, int64_t end) {
+    DropoutKernel(from, added, to, begin, end, seed, threshold, scale);
+  });
+  return out;
+}
+
+class DropoutFunction : public torch::autograd::Function<DropoutFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
+                            const std::optional<at::Tensor>& residual,
+                            double rate) {
+    const uint64_t seed = DrawSeed();
+    context->saved_data["seed"] = static_cast<int64_t>(seed);
+    context->saved_data["rate"] = rate;
+    context->saved_data["adds"] = residual.has_value();
+    return RunDropout(x.contiguous(),
+                      residual ? residual->contiguous() : at::Tensor(), seed,
+                      rate);
+  }
+
+  static variable_list backward(AutogradContext* context,
+                                variable_list gradients) {
+    const uint64_t seed =
+        static_cast<uint64_t>(context->saved_data["seed"].toInt());
+    const double rate = context->saved_data["rate"].toDouble();
+    const at::Tensor gradient = gradients[0].contiguous();
+    const bool adds = context->saved_data["adds"].toBool();
+    return {RunDropout(gradient, at::Tensor(), seed, rate),
+            adds ? gradient : at::Tensor(), at::Tensor()};
+  }
+};
+
+class ReluDropoutFunction
+    : public torch::autograd::Function<ReluDropoutFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input,
+                            double rate) {
+    const uint64_t seed = DrawSeed();
+    const at::Tensor x = input.contiguous();
+    at::Tensor out = at::empty_like(x);
+    const float* from = x.const_data_ptr<float>();
+    float* to = out.mutable_data_ptr<float>();
+    const uint32_t threshold = DropoutThreshold(rate);
+    const float scale = static_cast<float>(1.0 / (1.0 - rate));
+    ForChunks(x.numel(), [&](int64_t begin, int64_t end) {
+      ReluDropoutKernel(from, to, begin, end, seed, threshold, scale);
+    });
+    context->save_for_backward({out});
+    context->saved_data["rate"] = rate;
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context,
+                                variable_list gradients) {
+    const at::Tensor out = context->get_saved_variables()[0];
+    const double rate = context->saved_data["rate"].toDouble();
+    const at::Tensor gradient = gradients[0].contiguous();
+    at::Tensor result = at::empty_like(out);
+    const float* from = gradient.const_data_ptr<float>();
+    const float* kept = out.const_data_ptr<float>();
+    float* to = result.mutable_data_ptr<float>();
+    const float scale = static_cast<float>(1.0 / (1.0 - rate));
+    at::parallel_for(0, out.numel(), kGrain, [&](int64_t begin, int64_t end) {
+      ReluDropoutBackwardKernel(from + begin, kept + begin, to + begin,
+                                end - begin, scale);
+    });
+    return {result, at::Tensor()};
+  }
+};
+
+void CheckRate(double rate) {
+  if (!(rate >= 0.0 && rate < 1.0)) {
+    throw UsageError("a dropout rate of " + std::to_string(rate),
+                     "a number from 0 up to, but not, 1",
+                     "change the hparam that ends in 'dropout'");
+  }
+}
+
+bool IsPlain(const at::Tensor& x) {
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat;
+}
+
+}  // namespace
+
+uint64_t DrawSeed() {
+  auto* generator = at::get_generator_or_default<at::CPUGeneratorImpl>(
+      std::nullopt, at::detail::getDefaultCPUGenerator());
+  std::lock_guard<std::mutex> lock(generator->mutex_);
+  return generator->random64();
+}
+
+at::Tensor Dropout(const at::Tensor& x, double rate,
+                   const std::vector<int64_t>& broadcast_dims) {
+  CheckRate(rate);
+  if (rate == 0.0 || x.numel() == 0) return x;
+  if (!broadcast_dims.empty()) {
+    std::vector<int64_t> shape = x.sizes().vec();
+    for (const int64_t dim : broadcast_dims) {
+      const int64_t place = dim < 0 ? dim + x.dim() : dim;
+      if (place < 0 || place >= x.dim()) {
+        throw UsageError("dropout broadcast dimension " + std::to_string(dim),
+                         "below " + std::to_string(x.dim()),
+                         "change the hparam that ends in "
+                         "'dropout_broadcast_dims'");
+      }
+      shape[place] = 1;
+    }
+    const at::Tensor noise = Dropout(at::ones(shape), rate);
+    return x * noise.to(x.options());
+  }
+  if (!IsPlain(x)) {
+    const at::Tensor noise = Dropout(at::ones(x.sizes()), rate);
+    return x * noise.to(x.options());
+  }
+  return DropoutFunction::apply(x, std::nullopt, rate);
+}
+
+at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
+                      double rate) {
+  CheckRate(rate);
+  if (rate == 0.0) return residual + x;
+  if (!IsPlain(x) || !IsPlain(residual) || x.sizes() != residual.sizes()) {
+    return residual + Dropout(x, rate);
+  }
+  return DropoutFunction::apply(x, std::optional<at::Tensor>(residual),
+                                rate);
+}
+
+at::Tensor ReluDropout(const at::Tensor& x, double rate) {
+  CheckRate(rate);
+  if (rate == 0.0) return at::relu(x);
+  if (!IsPlain(x)) return Dropout(at::relu(x), rate);
+  return ReluDropoutFunction::apply(x, rate);
+}
+
+}  // namespace t2t

@@ -1,0 +1,141 @@
+#ifndef T2T_OPTIM_OPTIMIZER_H_
+#define T2T_OPTIM_OPTIMIZER_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "t2t/base/hparams.h"
+#include "t2t/base/registry.h"
+#include "t2t/optim/kernels.h"
+
+namespace t2t {
+
+// A trainable parameter: fp32, contiguous, on the CPU.
+struct NamedTensor {
+  std::string name;
+  at::Tensor tensor;
+};
+
+// T2T's optimizers over a whole list of parameters at once. What is common to
+// them is done here: L2 weight decay (hparam weight_decay, biases left out),
+// gradient noise, the gradients' global norm and clipping by it, weight noise.
+// A subclass then has one pass over all the parameters, cut into pieces that
+// run in parallel. Gradients are never written to. Random noise is drawn from
+// ATen's default generator.
+class Optimizer {
+ public:
+  Optimizer(const HParams& hparams, std::vector<NamedTensor> parameters);
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // The hparam weight_noise: to be called before a step's loss is computed.
+  void AddWeightNoise(double learning_rate);
+
+  // One update; step counts updates from 0. An undefined gradient leaves its
+  // parameter alone (or counts as zeros, with weight decay or the hparam
+  // optimizer_zero_grads). Returns the gradients' norm before clipping; where
+  // that is not finite, nothing was changed.
+  double Step(const std::vector<at::Tensor>& gradients, double learning_rate,
+              int64_t step);
+
+  // The state, "<slot>/<parameter's name>" (shared, not copied).
+  std::map<std::string, at::Tensor> State() const { return state_; }
+  // Copies a saved state in. Throws a mismatch error naming the entry that is
+  // missing or of another shape.
+  void LoadState(const std::map<std::string, at::Tensor>& state);
+  int64_t StateBytes() const;
+
+ protected:
+  // A piece of one parameter.
+  struct Piece {
+    size_t parameter;
+    int64_t begin;
+    int64_t size;
+  };
+
+  // One state tensor for every parameter, filled with a value.
+  std::vector<at::Tensor> AddSlot(const std::string& slot, float value);
+  // A state tensor of any shape, under "<key>".
+  at::Tensor AddState(const std::string& key, const at::Tensor& value);
+
+  // The update itself, of the parameters that HasGradient().
+  virtual void Update(double learning_rate, int64_t step) = 0;
+
+  // Runs body in parallel on the pieces of all parameters with a gradient.
+  void ForPieces(const std::function<void(const Piece&)>& body) const;
+  bool HasGradient(size_t parameter) const {
+    return gradients_[parameter].defined();
+  }
+  // Where a piece's parameter, state and gradient lie.
+  float* At(const Piece& piece) const {
+    return data_[piece.parameter] + piece.begin;
+  }
+  static float* At(const std::vector<at::Tensor>& slot, const Piece& piece) {
+    return slot[piece.parameter].mutable_data_ptr<float>() + piece.begin;
+  }
+  GradientTerms GradientAt(const Piece& piece) const;
+  // The gradient as the update is to see it, as a tensor.
+  at::Tensor EffectiveGradient(size_t parameter) const;
+
+  const std::vector<NamedTensor>& parameters() const { return parameters_; }
+  const HParams& hparams() const { return hparams_; }
+  // Whether T2T's weight decay is for this parameter.
+  static bool Decays(const NamedTensor& parameter);
+  void DropWeightDecay() { decay_.assign(decay_.size(), 0.0F); }
+
+ private:
+  double GlobalNorm() const;
+
+  HParams hparams_;
+  std::vector<NamedTensor> parameters_;
+  std::vector<float*> data_;
+  std::vector<float> decay_;
+  std::vector<Piece> pieces_;
+  std::vector<at::Tensor> gradients_;  // of this step
+  float scale_ = 1.0F;
+  double clip_norm_ = 0;
+  double gradient_noise_ = 0;
+  double weight_noise_ = 0;
+  bool zero_gradients_ = false;
+  std::map<std::string, at::Tensor> state_;
+};
+
+using OptimizerFactory = std::unique_ptr<Optimizer>(
+    const HParams&, std::vector<NamedTensor>);
+// T2T's names, plus "adamw" (decoupled decay as in PyTorch) and "adadelta".
+const Registry<OptimizerFactory>& Optimizers();
+
+// The optimizer that the hparam "optimizer" names.
+std::unique_ptr<Optimizer> MakeOptimizer(const HParams& hparams,
+                                         std::vector<NamedTensor> parameters);
+
+// Exponential moving average of parameters, as TensorFlow's with num_updates:
+// the decay is min(decay, (1 + step) / (10 + step)).
+class MovingAverage {
+ public:
+  MovingAverage(double decay, std::vector<NamedTensor> parameters);
+
+  void Update(int64_t step);
+  // By parameter's name (shared, not copied).
+  std::map<std::string, at::Tensor> State() const;
+  // A parameter that state lacks starts from its value.
+  void LoadState(const std::map<std::string, at::Tensor>& state);
+  // Exchanges the averages and the parameters; twice is nothing.
+  void Swap();
+
+ private:
+  double decay_;
+  std::vector<NamedTensor> parameters_;
+  std::vector<at::Tensor> averages_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_OPTIM_OPTIMIZER_H_

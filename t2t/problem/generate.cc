@@ -1,0 +1,323 @@
+#include "t2t/problem/generate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/log.h"
+#include "t2t/base/rng.h"
+#include "t2t/base/strings.h"
+#include "t2t/data/parallel.h"
+#include "t2t/data/shards.h"
+
+namespace t2t {
+namespace {
+
+constexpr size_t kChunk = 8192;
+// Examples that a thread takes at a time.
+constexpr size_t kBlock = 64;
+constexpr int64_t kShuffleBytes = int64_t{256} << 20;
+constexpr double kProgressSeconds = 5;
+
+std::string OriginPath(const std::string& problem,
+                       const GenerateOptions& options) {
+  return JoinPath(options.data_dir, problem + ".datagen.json");
+}
+
+int TotalShards(const std::vector<SplitPlan>& plans) {
+  int total = 0;
+  for (const SplitPlan& plan : plans) total += plan.num_shards;
+  return total;
+}
+
+// The shards of the plan that this run is to make; `first` is the task of its
+// first shard.
+std::vector<bool> WantedShards(const SplitPlan& plan, int first,
+                               const GenerateOptions& options) {
+  std::vector<bool> wanted(plan.num_shards, options.task_id < 0);
+  const int shard = options.task_id - first;
+  if (options.task_id >= 0 && shard >= 0 && shard < plan.num_shards) {
+    wanted[shard] = true;
+  }
+  return wanted;
+}
+
+bool AnyOf(const std::vector<bool>& flags) {
+  return std::find(flags.begin(), flags.end(), true) != flags.end();
+}
+
+// The number of shards of a whole set that is there; 0 where there is none or
+// it isn't whole.
+int WholeSet(const std::string& problem, DataSplit split,
+             const GenerateOptions& options) {
+  try {
+    return static_cast<int>(
+        FindShards(options.data_dir, problem, SplitName(split)).size());
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::kMissing ||
+        error.code() == ExitCode::kBadData) {
+      return 0;
+    }
+    throw;
+  }
+}
+
+bool PlanIsThere(const std::string& problem, const SplitPlan& plan, int first,
+                 const GenerateOptions& options) {
+  if (options.task_id < 0) {
+    const int there = WholeSet(problem, plan.split, options);
+    if (there > 0 && there != plan.num_shards && !options.overwrite &&
+        options.num_shards > 0 && plan.split == DataSplit::kTrain) {
+      throw UsageError(
+          options.data_dir + " has " + std::to_string(there) + " " +
+              SplitName(plan.split) + " shards of " + problem + " already",
+          std::to_string(plan.num_shards) + " shards, as --num_shards says",
+          "leave --num_shards out, name another --data_dir, or make them "
+          "again with --overwrite");
+    }
+    return there > 0;
+  }
+  const std::vector<bool> wanted = WantedShards(plan, first, options);
+  for (int shard = 0; shard < plan.num_shards; ++shard) {
+    if (wanted[shard] &&
+        !Exists(ShardPath(options.data_dir, problem, SplitName(plan.split),
+                          shard, plan.num_shards))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Every shard of the split, of whatever set.
+void RemoveShards(const std::string& problem, DataSplit split,
+                  const std::string& data_dir) {
+  const std::string prefix = problem + "-" + SplitName(split) + "-";
+  for (const std::string& name : ListDirectory(data_dir)) {
+    if (!StartsWith(name, prefix)) continue;
+    const std::string_view rest = std::string_view(name).substr(prefix.size());
+    const size_t of = rest.find("-of-");
+    int64_t number;
+    if (of == std::string_view::npos ||
+        !ParseInt(rest.substr(0, of), &number) ||
+        !ParseInt(rest.substr(of + 4), &number)) {
+      continue;
+    }
+    RemoveFile(JoinPath(data_dir, name));
+  }
+}
+
+// Writes the records of one shard, shuffled or as they come.
+class ShardWriter {
+ public:
+  ShardWriter(const std::string& path, bool shuffle, uint64_t seed,
+              int64_t memory_bytes) {
+    if (shuffle) {
+      shuffled_ = std::make_unique<ShuffledShardWriter>(
+          std::vector<std::string>{path}, seed, memory_bytes);
+    } else {
+      plain_ = std::make_unique<TfRecordWriter>(path);
+    }
+  }
+
+  void Write(std::string_view record) {
+    if (shuffled_ != nullptr) {
+      shuffled_->Write(record);
+    } else {
+      plain_->Write(record);
+    }
+  }
+
+  void Commit() {
+    if (shuffled_ != nullptr) {
+      shuffled_->Commit();
+    } else {
+      plain_->Commit();
+    }
+  }
+
+ private:
+  std::unique_ptr<ShuffledShardWriter> shuffled_;
+  std::unique_ptr<TfRecordWriter> plain_;
+};
+
+void GenerateSplit(const std::string& problem, const SplitPlan& plan,
+                   const std::vector<bool>& wanted,
+                   const GenerateOptions& options) {
+  const double start = NowSeconds();
+  const std::string split = SplitName(plan.split);
+  const std::vector<std::string> paths =
+      ShardPaths(options.data_dir, problem, split, plan.num_shards);
+  const uint64_t seed = Rng::Combine(
+      Rng::Combine(static_cast<uint64_t>(options.seed), problem), split);
+  std::vector<std::unique_ptr<ShardWriter>> writers(plan.num_shards);
+  for (int shard = 0; shard < plan.num_shards; ++shard) {
+    if (!wanted[shard]) continue;
+    writers[shard] = std::make_unique<ShardWriter>(
+        paths[shard], plan.shuffle,
+        Rng::Combine(seed, static_cast<uint64_t>(shard)),
+        kShuffleBytes / plan.num_shards);
+  }
+
+  const std::unique_ptr<ExampleSource> source = plan.open();
+  const auto shards = static_cast<size_t>(plan.num_shards);
+  std::vector<std::string> records(kChunk);
+  int64_t done = 0;
+  int64_t written = 0;
+  double progress = start;
+  while (done < plan.num_examples) {
+    const size_t count = source->Read(static_cast<size_t>(
+        std::min<int64_t>(kChunk, plan.num_examples - done)));
+    if (count == 0) {
+      throw DataError(problem + ": " + split + " ended after " +
+                          std::to_string(done) + " examples",
+                      std::to_string(plan.num_examples),
+                      "don't change the files while they are read");
+    }
+    ParallelFor((count + kBlock - 1) / kBlock, options.threads,
+                [&](size_t block, int) {
+                  const size_t end = std::min(count, (block + 1) * kBlock);
+                  for (size_t i = block * kBlock; i < end; ++i) {
+                    if (!wanted[(done + i) % shards]) continue;
+                    records[i] = SerializeExample(source->Make(i));
+                  }
+                });
+    for (size_t i = 0; i < count; ++i) {
+      const size_t shard = (done + i) % shards;
+      if (!wanted[shard]) continue;
+      writers[shard]->Write(records[i]);
+      ++written;
+    }
+    done += static_cast<int64_t>(count);
+    if (NowSeconds() - progress >= kProgressSeconds) {
+      progress = NowSeconds();
+      Log(Format("  %s: %.0f%%", split.c_str(),
+                 100.0 * static_cast<double>(done) /
+                     static_cast<double>(plan.num_examples)));
+    }
+  }
+
+  // Shards left over from a run that was killed, perhaps in another number.
+  if (options.task_id < 0) RemoveShards(problem, plan.split, options.data_dir);
+  ParallelFor(writers.size(), options.threads, [&](size_t shard, int) {
+    if (writers[shard] != nullptr) writers[shard]->Commit();
+  });
+  const auto made = std::count(wanted.begin(), wanted.end(), true);
+  Log(Format("  %s: %lld examples in %d %s (%.1f s)", split.c_str(),
+             static_cast<long long>(written), static_cast<int>(made),
+             made == 1 ? "shard" : "shards", NowSeconds() - start));
+}
+
+}  // namespace
+
+int NumShards(DataSplit split, int default_shards,
+              const GenerateOptions& options) {
+  if (split != DataSplit::kTrain || options.num_shards <= 0) {
+    return default_shards;
+  }
+  // The names have five digits.
+  if (options.num_shards > 99999) {
+    throw UsageError("--num_shards=" + std::to_string(options.num_shards),
+                     "99999 at most");
+  }
+  return options.num_shards;
+}
+
+bool ShardsAreThere(const std::string& problem,
+                    const std::vector<SplitPlan>& plans,
+                    const GenerateOptions& options) {
+  const int total = TotalShards(plans);
+  if (options.task_id >= total) {
+    throw UsageError("there is no task " + std::to_string(options.task_id) +
+                         " of " + problem,
+                     "--task_id from 0 to " + std::to_string(total - 1) +
+                         ", one for each shard");
+  }
+  int first = 0;
+  for (const SplitPlan& plan : plans) {
+    if (!PlanIsThere(problem, plan, first, options)) return false;
+    first += plan.num_shards;
+  }
+  return true;
+}
+
+Json MakeOrigin(const std::vector<SplitPlan>& plans,
+                const GenerateOptions& options) {
+  Json origin = Json::Object();
+  origin.Set("seed", options.seed);
+  origin.Set("max_cases", options.max_cases);
+  Json examples = Json::Object();
+  for (const SplitPlan& plan : plans) {
+    examples.Set(SplitName(plan.split), plan.num_examples);
+  }
+  origin.Set("examples", std::move(examples));
+  return origin;
+}
+
+void CheckOrigin(const std::string& problem, const Json& origin,
+                 const GenerateOptions& options) {
+  const std::string path = OriginPath(problem, options);
+  if (options.overwrite || !Exists(path)) return;
+  const Json old = Json::Parse(ReadFile(path));
+  for (const auto& [key, value] : origin.members()) {
+    const Json* const before = old.Find(key);
+    if (before != nullptr && before->ToString() == value.ToString()) continue;
+    throw UsageError(
+        options.data_dir + " has data of " + problem +
+            " already, made with another '" + key +
+            "': " + (before == nullptr ? "none" : before->ToString()),
+        value.ToString(),
+        "name another --data_dir, or make the data again with --overwrite");
+  }
+}
+
+void WriteOrigin(const std::string& problem, const Json& origin,
+                 const GenerateOptions& options) {
+  WriteFileAtomically(OriginPath(problem, options), origin.ToString(2) + "\n");
+}
+
+void ClearShards(const std::string& problem,
+                 const std::vector<SplitPlan>& plans,
+                 const GenerateOptions& options) {
+  if (options.task_id >= 0) return;
+  for (const SplitPlan& plan : plans) {
+    RemoveShards(problem, plan.split, options.data_dir);
+  }
+}
+
+void GenerateShards(const std::string& problem,
+                    const std::vector<SplitPlan>& plans,
+                    const GenerateOptions& options) {
+  int first = 0;
+  for (const SplitPlan& plan : plans) {
+    const std::vector<bool> wanted = WantedShards(plan, first, options);
+    if (AnyOf(wanted)) {
+      const bool again = options.overwrite && options.task_id >= 0;
+      if (!again && PlanIsThere(problem, plan, first, options)) {
+        Log("  " + SplitName(plan.split) + ": already there");
+      } else {
+        GenerateSplit(problem, plan, wanted, options);
+      }
+    }
+    first += plan.num_shards;
+  }
+}
+
+void GenerateProblem(const std::string& problem,
+                     const std::vector<SplitPlan>& plans, const Json& origin,
+                     const GenerateOptions& options) {
+  Log(problem + " into " + options.data_dir);
+  const bool complete =
+      ShardsAreThere(problem, plans, options) && !options.overwrite;
+  CheckOrigin(problem, origin, options);
+  if (complete) {
+    Log("  already there");
+    return;
+  }
+  MakeDirectories(options.data_dir);
+  if (options.overwrite) ClearShards(problem, plans, options);
+  WriteOrigin(problem, origin, options);
+  GenerateShards(problem, plans, options);
+}
+
+}  // namespace t2t

@@ -1,0 +1,82 @@
+#ifndef T2T_PROBLEM_GENERATE_H_
+#define T2T_PROBLEM_GENERATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "t2t/base/json.h"
+#include "t2t/data/example.h"
+#include "t2t/problem/problem.h"
+
+namespace t2t {
+
+// Makes the examples of one split, in order.
+class ExampleSource {
+ public:
+  virtual ~ExampleSource() = default;
+  // Goes on to the next samples, `count` at most; returns how many there are,
+  // 0 at the end. Called from one thread.
+  virtual size_t Read(size_t count) = 0;
+  // The example of sample i of those last read. Called from several threads.
+  virtual Example Make(size_t i) const = 0;
+};
+
+struct SplitPlan {
+  DataSplit split = DataSplit::kTrain;
+  int num_shards = 1;
+  bool shuffle = false;
+  int64_t num_examples = 0;
+  std::function<std::unique_ptr<ExampleSource>()> open;
+};
+
+// The shards of a split that options ask for: options.num_shards of training
+// where it is set.
+int NumShards(DataSplit split, int default_shards,
+              const GenerateOptions& options);
+
+// True where the shards are there that this run is to make (all of them, or
+// the one of options.task_id). Throws a usage error where they are there in
+// another number than options.num_shards.
+bool ShardsAreThere(const std::string& problem,
+                    const std::vector<SplitPlan>& plans,
+                    const GenerateOptions& options);
+
+// Next to the shards, <problem>.datagen.json says what they were made from.
+// The first throws a usage error where that is something else than `origin`
+// and options.overwrite isn't set; no such file is no error (data that T2T
+// made).
+void CheckOrigin(const std::string& problem, const Json& origin,
+                 const GenerateOptions& options);
+void WriteOrigin(const std::string& problem, const Json& origin,
+                 const GenerateOptions& options);
+// An origin with what all have: the seed, max_cases and the examples.
+Json MakeOrigin(const std::vector<SplitPlan>& plans,
+                const GenerateOptions& options);
+
+// Removes the problem's shards, whatever their number; before anything that
+// they depend on is written anew, so that a run that is killed leaves no old
+// shards with a new vocabulary. Does nothing for one task of several.
+void ClearShards(const std::string& problem,
+                 const std::vector<SplitPlan>& plans,
+                 const GenerateOptions& options);
+
+// Writes the shards, each whole or not there. Record i of a split goes to
+// shard i modulo their number, as in T2T; what the shards hold depends on the
+// seed, not on the threads. Splits that are there are kept.
+void GenerateShards(const std::string& problem,
+                    const std::vector<SplitPlan>& plans,
+                    const GenerateOptions& options);
+
+// All of the above in order, for a problem whose examples depend on nothing
+// but the plans and the origin.
+void GenerateProblem(const std::string& problem,
+                     const std::vector<SplitPlan>& plans, const Json& origin,
+                     const GenerateOptions& options);
+
+}  // namespace t2t
+
+#endif  // T2T_PROBLEM_GENERATE_H_

@@ -1,0 +1,62 @@
+#ifndef T2T_PROBLEMS_PROBLEM_TESTING_H_
+#define T2T_PROBLEMS_PROBLEM_TESTING_H_
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/data/example.h"
+#include "t2t/data/tfrecord.h"
+#include "t2t/problem/problem.h"
+
+namespace t2t {
+
+inline std::vector<Example> ReadExamples(const Problem& problem,
+                                         const std::string& data_dir,
+                                         DataSplit split) {
+  std::vector<Example> examples;
+  for (const std::string& path : problem.DataFiles(data_dir, split)) {
+    TfRecordReader reader(path);
+    for (std::string record; reader.Next(&record);) {
+      examples.push_back(ParseExample(record));
+    }
+  }
+  return examples;
+}
+
+// The text of a feature without its EOS; fails the caller's comparison where
+// there is none.
+inline std::string TextOf(const Example& example, const std::string& feature,
+                          const TextEncoder& encoder) {
+  std::vector<int64_t> ids = example.Ints(feature);
+  if (ids.empty() || ids.back() != kEosId) return "no EOS";
+  ids.pop_back();
+  return encoder.Decode(ids);
+}
+
+// The exit code and the message of what body throws.
+inline std::pair<ExitCode, std::string> ErrorOf(
+    const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return {error.code(), error.what()};
+  }
+  return {ExitCode::kOk, ""};
+}
+
+inline std::map<std::string, std::string> Contents(const std::string& dir) {
+  std::map<std::string, std::string> contents;
+  for (const std::string& name : ListDirectory(dir)) {
+    contents[name] = ReadFile(JoinPath(dir, name));
+  }
+  return contents;
+}
+
+}  // namespace t2t
+
+#endif  // T2T_PROBLEMS_PROBLEM_TESTING_H_

@@ -1,0 +1,50 @@
+#ifndef T2T_TRAIN_CHECKPOINT_H_
+#define T2T_TRAIN_CHECKPOINT_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "t2t/base/json.h"
+
+namespace t2t {
+
+// Tensors by name in a safetensors file; metadata is string to string.
+// Writing is atomic and the header carries a CRC-32C of every tensor (in the
+// metadata, key "crc32c", a JSON object), so that any cut or flipped bit is
+// found on reading.
+void WriteSafetensors(const std::string& path,
+                      const std::map<std::string, at::Tensor>& tensors,
+                      const std::map<std::string, std::string>& metadata);
+std::map<std::string, at::Tensor> ReadSafetensors(
+    const std::string& path, std::map<std::string, std::string>* metadata);
+
+// One checkpoint: model_dir/model.ckpt-<step>.safetensors. Parameters stand
+// under their own names, the optimizer's state under "optimizer/<slot>/<name>",
+// averages under "ema/<name>". meta: input state, counters (JSON).
+struct Checkpoint {
+  int64_t step = 0;
+  std::map<std::string, at::Tensor> tensors;
+  Json meta = Json::Object();
+};
+
+// Complete or invisible; then updates model_dir/checkpoint (T2T's text form)
+// and removes all but the newest keep_max (0: keep all).
+void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
+                    int64_t keep_max);
+// Every checkpoint's step, ascending, by looking at the files.
+std::vector<int64_t> ListCheckpoints(const std::string& model_dir);
+std::string CheckpointPath(const std::string& model_dir, int64_t step);
+// Throws a DataError where the file is damaged.
+Checkpoint LoadCheckpoint(const std::string& path);
+// The newest that is whole; damaged ones are passed over with a warning that
+// names them. nullopt where there is none at all.
+std::optional<Checkpoint> LoadLatestCheckpoint(const std::string& model_dir);
+
+}  // namespace t2t
+
+#endif  // T2T_TRAIN_CHECKPOINT_H_

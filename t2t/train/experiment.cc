@@ -1,0 +1,604 @@
+#include "t2t/train/experiment.h"
+
+#include <ATen/Parallel.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/log.h"
+#include "t2t/base/strings.h"
+#include "t2t/model/model.h"
+#include "t2t/optim/learning_rate.h"
+#include "t2t/train/checkpoint.h"
+#include "t2t/train/cost.h"
+#include "t2t/train/early_stopping.h"
+#include "t2t/train/events.h"
+#include "t2t/train/progress.h"
+#include "t2t/train/stop.h"
+#include "t2t/train/trainer.h"
+
+namespace t2t {
+namespace {
+
+const char* const kSchedules[] = {"train",
+                                  "evaluate",
+                                  "continuous_train_and_eval",
+                                  "train_and_evaluate",
+                                  "continuous_eval",
+                                  "evaluate_on_train_data",
+                                  "continuous_eval_on_train_data",
+                                  "test"};
+
+struct IgnoredFlags {
+  const char* why;
+  std::vector<const char*> names;
+};
+
+const std::vector<IgnoredFlags>& Ignored() {
+  static const auto* const ignored = new std::vector<IgnoredFlags>{
+      {"there is no TPU here",
+       {"use_tpu", "use_tpu_estimator", "tpu_num_shards", "tpu_job_name",
+        "iterations_per_loop", "tpu_infeed_sleep_secs", "cloud_tpu_name"}},
+      {"it belongs to TensorFlow's graphs",
+       {"xla_compile", "xla_jit_level", "enable_graph_rewriter",
+        "log_device_placement", "tfdbg", "dbgprofile", "profile",
+        "optionally_use_dist_strat", "use_guarantee_const_getter",
+        "export_saved_model", "export_saved_model_api_version",
+        "inter_op_parallelism_threads"}},
+      {"one process trains here, on the processor's cores (--threads)",
+       {"master", "std_server_protocol", "sync", "worker_job", "worker_gpu",
+        "worker_replicas", "worker_id", "worker_gpu_memory_fraction",
+        "ps_gpu", "gpu_order", "ps_job", "ps_replicas",
+        "gpu_automatic_mixed_precision"}},
+      {"there is no Cloud ML Engine here",
+       {"cloud_mlengine", "cloud_mlengine_master_type", "job-dir", "job_dir",
+        "hparams_range", "autotune_objective", "autotune_maximize",
+        "autotune_max_trials", "autotune_parallel_trials"}},
+      {"problems and models are compiled in", {"t2t_usr_dir"}},
+      {"--keep_checkpoint_max alone decides", {"keep_checkpoint_every_n_hours"}},
+      {"evaluation is teacher-forced; use t2t-decoder and t2t-bleu",
+       {"eval_run_autoregressive"}},
+      {"decoding is t2t-decoder's",
+       {"decode_hparams", "decode_from_file", "decode_to_file",
+        "decode_reference"}}};
+  return *ignored;
+}
+
+std::string HParamsPath(const std::string& output_dir) {
+  return JoinPath(output_dir, "hparams.json");
+}
+
+// "name: a -> b", for each that differs.
+std::vector<std::string> Differences(const HParams& from, const HParams& to) {
+  std::vector<std::string> lines;
+  for (const std::string& name : to.Names()) {
+    if (!from.Has(name) || from.Get(name) == to.Get(name)) continue;
+    lines.push_back(name + ": " + HParams::ValueToString(from.Get(name)) +
+                    " -> " + HParams::ValueToString(to.Get(name)));
+  }
+  return lines;
+}
+
+void Require(const std::string& value, const std::string& flag) {
+  if (value.empty()) {
+    throw UsageError("--" + flag + " is missing", "",
+                     "give --" + flag + "=...; --help shows an example");
+  }
+}
+
+bool IsText(const std::string& modality) {
+  return modality.find("symbol") != std::string::npos;
+}
+
+// A run's parts, made from the flags.
+class Experiment {
+ public:
+  Experiment(const ExperimentFlags& flags, std::string flags_text)
+      : flags_(flags), flags_text_(std::move(flags_text)) {
+    CheckFlags();
+    problem_ = MakeProblem(flags_.problem);
+    Models().Get(flags_.model);
+    HParamsSets().Get(flags_.hparams_set);
+    if (flags_.generate_data && !flags_.dry_run) GenerateData();
+    hparams_ = RunHParams(flags_, *problem_);
+    // A wrong schedule or optimizer is to be known before anything is read.
+    LearningRate(hparams_, 0, flags_.train_steps);
+    Optimizers().Get(hparams_.GetString("optimizer"));
+    info_ = problem_->Info(flags_.data_dir);
+    int64_t threads = flags_.threads;
+    if (threads == 0) threads = flags_.intra_op_parallelism_threads;
+    UseThreads(static_cast<int>(threads));
+    model_ = Models().Get(flags_.model)(
+        hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
+  }
+
+  void Run() {
+    if (flags_.dry_run) {
+      DryRun();
+      return;
+    }
+    CatchStopSignals();
+    const std::string& schedule = flags_.schedule;
+    if (schedule == "train") {
+      Train(/*evaluate=*/false);
+    } else if (schedule == "continuous_train_and_eval" ||
+               schedule == "train_and_evaluate") {
+      Train(/*evaluate=*/true);
+    } else if (schedule == "test") {
+      flags_.train_steps = 1;
+      flags_.eval_steps = 1;
+      Train(/*evaluate=*/true);
+    } else if (schedule == "evaluate") {
+      EvaluateNewest(DevSplit(), "eval");
+    } else if (schedule == "evaluate_on_train_data") {
+      EvaluateNewest(DataSplit::kTrain, "eval_train");
+    } else if (schedule == "continuous_eval") {
+      EvaluateContinuously(DevSplit(), "eval");
+    } else {
+      EvaluateContinuously(DataSplit::kTrain, "eval_train");
+    }
+  }
+
+ private:
+  void CheckFlags() const {
+    const std::vector<std::string> schedules(std::begin(kSchedules),
+                                             std::end(kSchedules));
+    if (std::find(schedules.begin(), schedules.end(), flags_.schedule) ==
+        schedules.end()) {
+      throw UsageError("there is no schedule '" + flags_.schedule + "'",
+                       DidYouMean(flags_.schedule, schedules),
+                       "--schedule is one of " + Join(schedules, ", "));
+    }
+    Require(flags_.problem, "problem");
+    Require(flags_.model, "model");
+    Require(flags_.hparams_set, "hparams_set");
+    Require(flags_.data_dir, "data_dir");
+    if (!flags_.dry_run) Require(flags_.output_dir, "output_dir");
+    const auto positive = [](int64_t value, const char* flag) {
+      if (value > 0) return;
+      throw UsageError("--" + std::string(flag) + "=" + std::to_string(value),
+                       "a number above 0");
+    };
+    positive(flags_.train_steps, "train_steps");
+    positive(flags_.local_eval_frequency, "local_eval_frequency");
+    positive(flags_.log_step_count_steps, "log_step_count_steps");
+    if (flags_.ema_decay < 0 || flags_.ema_decay >= 1) {
+      throw UsageError("--ema_decay=" + DoubleToString(flags_.ema_decay),
+                       "0 (none), or below 1, as 0.999");
+    }
+    if (flags_.threads < 0 || flags_.threads > 4096) {
+      throw UsageError("--threads=" + std::to_string(flags_.threads),
+                       "0 (every core) or the number of threads");
+    }
+  }
+
+  void GenerateData() const {
+    GenerateOptions options;
+    options.data_dir = flags_.data_dir;
+    options.tmp_dir = flags_.tmp_dir;
+    options.threads = 0;
+    options.train_src = flags_.train_src;
+    options.train_tgt = flags_.train_tgt;
+    options.dev_src = flags_.dev_src;
+    options.dev_tgt = flags_.dev_tgt;
+    MakeDirectories(options.data_dir);
+    MakeDirectories(options.tmp_dir);
+    Log("generating " + flags_.problem);
+    problem_->Generate(options);
+  }
+
+  DataSplit DevSplit() const {
+    return flags_.eval_use_test_set ? DataSplit::kTest : DataSplit::kDev;
+  }
+
+  std::unique_ptr<InputPipeline> Input(DataSplit split, Mode mode,
+                                       uint64_t seed) const {
+    return MakeInputPipeline(MakeInputOptions(*problem_, info_, hparams_,
+                                              flags_.data_dir, split, mode,
+                                              seed, flags_.t2t_batching));
+  }
+
+  void SaveMetadata() const {
+    MakeDirectories(flags_.output_dir);
+    WriteFileAtomically(HParamsPath(flags_.output_dir),
+                        hparams_.ToJson() + "\n");
+    WriteFileAtomically(JoinPath(flags_.output_dir, "flags.txt"),
+                        flags_text_);
+  }
+
+  void Train(bool evaluate) {
+    TrainerOptions options;
+    options.output_dir = flags_.output_dir;
+    options.train_steps = flags_.train_steps;
+    options.save_steps = flags_.local_eval_frequency;
+    options.save_seconds = flags_.save_checkpoints_secs;
+    options.keep_checkpoint_max = flags_.keep_checkpoint_max;
+    options.log_steps = flags_.log_step_count_steps;
+    options.seed = static_cast<uint64_t>(flags_.random_seed);
+    options.ema_decay = flags_.ema_decay;
+    options.warm_start_from = ExpandUser(flags_.warm_start_from);
+    if (options.warm_start_from.empty() &&
+        hparams_.Has("pretrained_model_dir")) {
+      options.warm_start_from =
+          ExpandUser(hparams_.GetString("pretrained_model_dir"));
+    }
+    if (evaluate) problem_->DataFiles(flags_.data_dir, DevSplit());
+    Trainer trainer(model_.get(), options, [this](uint64_t seed) {
+      return Input(DataSplit::kTrain, Mode::kTrain, seed);
+    });
+    const int64_t start = trainer.Restore();
+    SaveMetadata();
+    Log((start > 0 ? "going on at step " + std::to_string(start)
+                   : std::string("a new run")) +
+        " in " + flags_.output_dir + ": " + flags_.model + ", " +
+        GroupedText(model_->params().NumParameters()) + " parameters, " +
+        std::to_string(at::get_num_threads()) + " threads");
+    EarlyStopping stopping(flags_.eval_early_stopping_steps,
+                           flags_.eval_early_stopping_metric_delta,
+                           flags_.eval_early_stopping_metric_minimize);
+    if (const Json* history = trainer.extra().Find("early_stopping")) {
+      stopping.Load(*history);
+    }
+    double last_eval = -1e18;
+    int64_t evaluated = -1;
+    const auto evaluate_now = [&](int64_t step) {
+      last_eval = NowSeconds();
+      evaluated = step;
+      trainer.WithAverages([&] {
+        const std::map<std::string, double> results =
+            Evaluate(DevSplit(), "eval", step);
+        stopping.Add(step, Pick(results));
+      });
+      trainer.extra().Set("early_stopping", stopping.ToJson());
+    };
+    trainer.Train([&](int64_t step) {
+      const bool last = step >= flags_.train_steps;
+      if (!evaluate ||
+          (!last && NowSeconds() - last_eval <
+                        static_cast<double>(flags_.eval_throttle_seconds))) {
+        return true;
+      }
+      evaluate_now(step);
+      if (!stopping.Plateaued()) return true;
+      Log("stopped early: " + flags_.eval_early_stopping_metric +
+          " has not changed by " +
+          DoubleToString(flags_.eval_early_stopping_metric_delta) + " for " +
+          std::to_string(flags_.eval_early_stopping_steps) + " steps");
+      return false;
+    });
+    // A run that was complete already is evaluated all the same, as in T2T.
+    if (evaluate && evaluated < 0) evaluate_now(trainer.step());
+  }
+
+  // The metric of --eval_early_stopping_metric: by T2T's tag, or its end.
+  double Pick(const std::map<std::string, double>& results) const {
+    const std::string& wanted = flags_.eval_early_stopping_metric;
+    const size_t slash = wanted.rfind('/');
+    const auto found = results.find(
+        slash == std::string::npos ? wanted : wanted.substr(slash + 1));
+    if (found != results.end()) return found->second;
+    std::vector<std::string> names;
+    for (const auto& [name, value] : results) names.push_back(name);
+    throw UsageError("--eval_early_stopping_metric=" + wanted +
+                         " is no metric of " + flags_.problem,
+                     DidYouMean(wanted, names), "one of " + Join(names, ", "));
+  }
+
+  std::map<std::string, double> Evaluate(DataSplit split,
+                                         const std::string& folder,
+                                         int64_t step) {
+    const double start = NowSeconds();
+    const std::unique_ptr<InputPipeline> input =
+        Input(split, Mode::kEval, static_cast<uint64_t>(flags_.random_seed));
+    const std::map<std::string, double> results = EvaluateModel(
+        model_.get(), input.get(), problem_->EvalMetrics(),
+        flags_.eval_steps);
+    std::map<std::string, double> tags;
+    std::string line = "evaluation at step " + std::to_string(step) + ":";
+    for (const auto& [name, value] : results) {
+      line += "  " + name + " " + Format("%.4f", value);
+      tags[name == "loss" ? name
+                          : "metrics-" + flags_.problem + "/targets/" + name] =
+          value;
+    }
+    Log(line + "  (" + DurationText(NowSeconds() - start) + ")");
+    EventWriter(JoinPath(flags_.output_dir, folder), 0).Write(step, tags);
+    return results;
+  }
+
+  void EvaluateNewest(DataSplit split, const std::string& folder) {
+    const std::optional<Checkpoint> checkpoint =
+        LoadLatestCheckpoint(flags_.output_dir);
+    if (!checkpoint) {
+      throw MissingError("there is no checkpoint in " + flags_.output_dir, "",
+                         "train first: --schedule=train");
+    }
+    LoadParameters(*checkpoint, /*averaged=*/true, &model_->params());
+    Evaluate(split, folder, checkpoint->step);
+  }
+
+  // Evaluates each checkpoint as it comes, until none has come for
+  // --eval_timeout_mins or training is complete.
+  void EvaluateContinuously(DataSplit split, const std::string& folder) {
+    int64_t evaluated = 0;
+    double waiting_since = NowSeconds();
+    while (evaluated < flags_.train_steps) {
+      const std::vector<int64_t> steps = ListCheckpoints(flags_.output_dir);
+      if (!steps.empty() && steps.back() > evaluated) {
+        evaluated = steps.back();
+        EvaluateNewest(split, folder);
+        waiting_since = NowSeconds();
+        continue;
+      }
+      ThrowIfStopped(" while waiting for a checkpoint");
+      if (flags_.eval_timeout_mins >= 0 &&
+          NowSeconds() - waiting_since >
+              60.0 * static_cast<double>(flags_.eval_timeout_mins)) {
+        Log("no new checkpoint for " +
+            std::to_string(flags_.eval_timeout_mins) + " minutes");
+        return;
+      }
+      ::usleep(500'000);
+    }
+  }
+
+  void DryRun() {
+    const std::unique_ptr<InputPipeline> input =
+        Input(DataSplit::kTrain, Mode::kTrain,
+              static_cast<uint64_t>(flags_.random_seed));
+    const std::optional<Batch> batch = input->Next();
+    if (!batch) throw DataError("the training data is empty");
+    problem_->DataFiles(flags_.data_dir, DevSplit());
+    if (!flags_.output_dir.empty()) {
+      const std::optional<Checkpoint> checkpoint =
+          LoadLatestCheckpoint(flags_.output_dir);
+      if (checkpoint) {
+        LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
+        std::printf("checkpoint:       step %s, fits\n",
+                    GroupedText(checkpoint->step).c_str());
+      }
+    }
+    const int64_t trainable = model_->params().NumParameters();
+    const auto megabytes = [](int64_t bytes) {
+      return GroupedText((bytes + 500'000) / 1'000'000) + " MB";
+    };
+    std::vector<NamedTensor> parameters;
+    int64_t weight_bytes = 0;
+    for (const ParamStore::Entry& entry : model_->params().entries()) {
+      weight_bytes += static_cast<int64_t>(entry.tensor.nbytes());
+      if (entry.trainable) parameters.push_back({entry.name, entry.tensor});
+    }
+    const int64_t state_bytes =
+        MakeOptimizer(hparams_, parameters)->StateBytes() +
+        (flags_.ema_decay > 0 ? weight_bytes : 0);
+    const StepCost cost = MeasureStep(model_.get(), ToFeatures(*batch));
+    int64_t accumulate = 1;
+    if (hparams_.Has("optimizer_multistep_accumulate_steps")) {
+      accumulate = std::max<int64_t>(
+          1, hparams_.GetInt("optimizer_multistep_accumulate_steps"));
+    }
+    std::printf("problem:          %s\n", flags_.problem.c_str());
+    for (const auto& [name, feature] : info_.features) {
+      std::printf("  %-15s %s, vocabulary of %s\n", (name + ":").c_str(),
+                  feature.modality.c_str(),
+                  GroupedText(feature.vocab_size).c_str());
+    }
+    std::printf("model:            %s (%s)\n", flags_.model.c_str(),
+                flags_.hparams_set.c_str());
+    std::printf("optimizer:        %s\n",
+                hparams_.GetString("optimizer").c_str());
+    std::printf("parameters:       %s\n", GroupedText(trainable).c_str());
+    std::printf(
+        "memory:           %s (weights %s, gradients %s, optimizer %s, "
+        "activations of this batch %s)\n",
+        megabytes(2 * weight_bytes + state_bytes + cost.activation_bytes)
+            .c_str(),
+        megabytes(weight_bytes).c_str(), megabytes(weight_bytes).c_str(),
+        megabytes(state_bytes).c_str(),
+        megabytes(cost.activation_bytes).c_str());
+    std::printf("FLOPs per step:   %.3g (matrix products of this batch%s)\n",
+                cost.flops * static_cast<double>(accumulate),
+                accumulate > 1
+                    ? (", times " + std::to_string(accumulate)).c_str()
+                    : "");
+    std::printf("first batch:\n");
+    for (const auto& [name, tensor] : *batch) {
+      std::vector<std::string> sizes;
+      for (const int64_t size : tensor.shape) {
+        sizes.push_back(std::to_string(size));
+      }
+      std::printf("  %-15s [%s]\n", (name + ":").c_str(),
+                  Join(sizes, ", ").c_str());
+    }
+    for (const int64_t step :
+         {int64_t{0}, flags_.train_steps / 2, flags_.train_steps - 1}) {
+      std::printf("learning rate:    %.3g at step %s\n",
+                  LearningRate(hparams_, step, flags_.train_steps),
+                  GroupedText(step).c_str());
+    }
+    std::printf("all of it fits together; nothing was trained or written\n");
+  }
+
+  ExperimentFlags flags_;
+  const std::string flags_text_;
+  std::unique_ptr<Problem> problem_;
+  HParams hparams_;
+  ProblemInfo info_;
+  std::unique_ptr<Model> model_;
+};
+
+void AppendNames(const std::string& title,
+                 const std::vector<std::string>& names, std::string* text) {
+  *text += title + " (" + std::to_string(names.size()) + "):\n";
+  for (const std::string& name : names) *text += "  " + name + "\n";
+}
+
+}  // namespace
+
+void ExperimentFlags::AddTo(Flags* flags) {
+  flags->Add("problem", &problem, "The problem's name.");
+  flags->Add("model", &model, "The model's name.");
+  flags->Add("hparams_set", &hparams_set, "The hparams set's name.");
+  flags->Add("hparams", &hparams,
+             "Changes of the set: name=value,name=value (--hp_name value too).");
+  flags->Add("data_dir", &data_dir, "Where t2t-datagen wrote the data.");
+  flags->Add("output_dir", &output_dir,
+             "Checkpoints and events; a run found there goes on.");
+  flags->Add("tmp_dir", &tmp_dir, "For --generate_data: raw files.");
+  flags->Add("schedule", &schedule,
+             "train, evaluate, continuous_train_and_eval, "
+             "train_and_evaluate, continuous_eval, evaluate_on_train_data, "
+             "continuous_eval_on_train_data or test.");
+  flags->Add("train_steps", &train_steps, "Steps in all.");
+  flags->Add("eval_steps", &eval_steps,
+             "Batches of an evaluation at most; 0: the whole split.");
+  flags->Add("local_eval_frequency", &local_eval_frequency,
+             "A checkpoint, and an evaluation, every so many steps.");
+  flags->Add("eval_throttle_seconds", &eval_throttle_seconds,
+             "At least so many seconds from one evaluation to the next.");
+  flags->Add("eval_early_stopping_steps", &eval_early_stopping_steps,
+             "Stop where the metric has not changed for so many steps; 0: "
+             "never.");
+  flags->Add("eval_early_stopping_metric", &eval_early_stopping_metric,
+             "The metric that early stopping goes by.");
+  flags->Add("eval_early_stopping_metric_delta",
+             &eval_early_stopping_metric_delta,
+             "A change smaller than this is none.");
+  flags->Add("eval_early_stopping_metric_minimize",
+             &eval_early_stopping_metric_minimize,
+             "Whether the metric is to go down.");
+  flags->Add("eval_timeout_mins", &eval_timeout_mins,
+             "continuous_eval ends where no checkpoint has come for so long; "
+             "-1: never.");
+  flags->Add("eval_use_test_set", &eval_use_test_set,
+             "Evaluate on the test split.");
+  flags->Add("keep_checkpoint_max", &keep_checkpoint_max,
+             "So many of the newest checkpoints stay; 0: all.");
+  flags->Add("save_checkpoints_secs", &save_checkpoints_secs,
+             "A checkpoint every so many seconds, not by steps; 0: by steps.");
+  flags->Add("warm_start_from", &warm_start_from,
+             "A checkpoint, or a folder of them, that a new run takes its "
+             "parameters from.");
+  flags->Add("random_seed", &random_seed, "The seed of everything random.");
+  flags->Add("log_step_count_steps", &log_step_count_steps,
+             "A line and an event every so many steps.");
+  flags->Add("generate_data", &generate_data, "Generate the data first.");
+  flags->Add("registry_help", &registry_help,
+             "List problems, models, hparams sets and optimizers.");
+  flags->Add("dry_run", &dry_run,
+             "Check names, hparams, data and vocabulary, say what a step "
+             "costs, and neither train nor write.");
+  flags->Add("threads", &threads, "Threads; 0: one a core.");
+  flags->Add("intra_op_parallelism_threads", &intra_op_parallelism_threads,
+             "T2T's name of --threads.");
+  flags->Add("ema_decay", &ema_decay,
+             "Keep moving averages of the weights (0.999); evaluation and "
+             "decoding take them. 0: none.");
+  flags->Add("t2t_batching", &t2t_batching, "T2T's own bucket sizes.");
+  flags->Add("train_src", &train_src, "For --generate_data: a text file.");
+  flags->Add("train_tgt", &train_tgt, "For --generate_data: a text file.");
+  flags->Add("dev_src", &dev_src, "For --generate_data: a text file.");
+  flags->Add("dev_tgt", &dev_tgt, "For --generate_data: a text file.");
+  for (const IgnoredFlags& group : Ignored()) {
+    for (const char* const name : group.names) {
+      flags->AddIgnored(name, group.why);
+    }
+  }
+}
+
+HParams RunHParams(const ExperimentFlags& flags, const Problem& problem) {
+  HParams given = HParamsSets().Get(flags.hparams_set)();
+  problem.AdjustHParams(&given);
+  HParams run = given;
+  given.Parse(flags.hparams);
+  const std::string path = HParamsPath(flags.output_dir);
+  if (flags.output_dir.empty() ||
+      ListCheckpoints(flags.output_dir).empty() || !Exists(path)) {
+    return given;
+  }
+  const Json json = Json::Parse(ReadFile(path));
+  const std::vector<std::string> unknown = run.MergeJson(json);
+  if (!unknown.empty()) {
+    Warn(path + " has hparams that " + flags.hparams_set +
+         " has not; they are dropped: " + Join(unknown, ", "));
+  }
+  const HParams saved = run;
+  run.Parse(flags.hparams);
+  for (const std::string& line : Differences(saved, run)) {
+    Warn("changed from what the run began with: " + line);
+  }
+  const std::vector<std::string> kept = Differences(given, run);
+  if (!kept.empty()) {
+    Warn("kept as the run began, from " + path + " (" + flags.hparams_set +
+         " has other values; --hparams changes them): " + Join(kept, ", "));
+  }
+  return run;
+}
+
+InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
+                              const HParams& hparams,
+                              const std::string& data_dir, DataSplit split,
+                              Mode mode, uint64_t seed, bool t2t_batching) {
+  const auto number = [&](const char* name, int64_t otherwise) {
+    return hparams.Has(name) ? hparams.GetInt(name) : otherwise;
+  };
+  const auto flag = [&](const char* name) {
+    return hparams.Has(name) && hparams.GetBool(name);
+  };
+  InputOptions options;
+  options.files = problem.DataFiles(data_dir, split);
+  options.training = mode == Mode::kTrain;
+  options.seed = seed;
+  options.batch_size = number("batch_size", 4096);
+  options.use_fixed_batch_size = flag("use_fixed_batch_size");
+  // Where a feature is no sequence, batch_size counts examples.
+  for (const auto& [name, feature] : info.features) {
+    if (!feature.shape.empty()) options.fixed_shapes[name] = feature.shape;
+    if (name != "targets" || !info.has_inputs()) {
+      options.use_fixed_batch_size |= !IsText(feature.modality);
+    }
+  }
+  options.max_length = number("max_length", 0);
+  if (options.max_length <= 0) options.max_length = options.batch_size;
+  options.min_length = number("min_length", 0);
+  options.min_length_bucket = number("min_length_bucket", 8);
+  if (hparams.Has("length_bucket_step")) {
+    options.length_bucket_step = hparams.GetDouble("length_bucket_step");
+  }
+  options.drop_long_sequences =
+      options.training || flag("eval_drop_long_sequences");
+  options.t2t_batching = t2t_batching;
+  options.pack = options.training && flag("pack_dataset");
+  options.preprocess = [&problem, hparams, mode](Example* example) {
+    return problem.Preprocess(example, mode, hparams);
+  };
+  return options;
+}
+
+std::string RegistryHelp() {
+  std::string text;
+  AppendNames("models", Models().Names(), &text);
+  AppendNames("hparams sets", HParamsSets().Names(), &text);
+  AppendNames("problems", Problems().Names(), &text);
+  AppendNames("optimizers", Optimizers().Names(), &text);
+  return text;
+}
+
+void RunExperiment(const ExperimentFlags& flags,
+                   const std::string& flags_text) {
+  ExperimentFlags expanded = flags;
+  for (std::string* path :
+       {&expanded.data_dir, &expanded.output_dir, &expanded.tmp_dir}) {
+    *path = ExpandUser(*path);
+  }
+  Experiment(expanded, flags_text).Run();
+}
+
+}  // namespace t2t

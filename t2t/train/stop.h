@@ -1,0 +1,21 @@
+#ifndef T2T_TRAIN_STOP_H_
+#define T2T_TRAIN_STOP_H_
+
+#include <string>
+
+namespace t2t {
+
+// SIGTERM and SIGINT ask the program to stop when it next looks; a second one
+// ends it at once.
+void CatchStopSignals();
+// 0, or the signal that came.
+int StopSignal();
+// Forgets it, and catches again (tests).
+void ResetStopSignal();
+// Throws where a signal came: the exit code it means, and `state`, what was
+// saved.
+void ThrowIfStopped(const std::string& state);
+
+}  // namespace t2t
+
+#endif  // T2T_TRAIN_STOP_H_

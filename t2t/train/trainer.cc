@@ -1,0 +1,407 @@
+#include "t2t/train/trainer.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/log.h"
+#include "t2t/base/rng.h"
+#include "t2t/base/strings.h"
+#include "t2t/optim/learning_rate.h"
+#include "t2t/train/eval_metrics.h"
+#include "t2t/train/progress.h"
+#include "t2t/train/stop.h"
+
+namespace t2t {
+namespace {
+
+constexpr char kOptimizerPrefix[] = "optimizer/";
+constexpr char kAveragePrefix[] = "ema/";
+
+std::string ShapeText(at::IntArrayRef shape) {
+  std::vector<std::string> sizes;
+  for (const int64_t size : shape) sizes.push_back(std::to_string(size));
+  return "[" + Join(sizes, ", ") + "]";
+}
+
+void CheckShape(const std::string& name, const at::Tensor& saved,
+                const at::Tensor& wanted) {
+  if (saved.sizes() == wanted.sizes()) return;
+  throw MismatchError(
+      "parameter '" + name + "' has the shape " + ShapeText(saved.sizes()) +
+          " in the checkpoint",
+      ShapeText(wanted.sizes()) + " by the hparams and the vocabulary given",
+      "use the hparams, problem and data_dir it was trained with, or another "
+      "--output_dir");
+}
+
+// The entries under a prefix, without it.
+std::map<std::string, at::Tensor> Under(
+    const std::string& prefix,
+    const std::map<std::string, at::Tensor>& tensors) {
+  std::map<std::string, at::Tensor> found;
+  for (const auto& [name, tensor] : tensors) {
+    if (StartsWith(name, prefix)) found[name.substr(prefix.size())] = tensor;
+  }
+  return found;
+}
+
+std::vector<NamedTensor> TrainableParameters(const ParamStore& params) {
+  std::vector<NamedTensor> parameters;
+  for (const ParamStore::Entry& entry : params.entries()) {
+    if (entry.trainable) parameters.push_back({entry.name, entry.tensor});
+  }
+  return parameters;
+}
+
+// What is there by the same name and shape; the rest is said and stays.
+void WarmStart(const std::string& from, ParamStore* params) {
+  Checkpoint checkpoint;
+  if (IsDirectory(from)) {
+    std::optional<Checkpoint> latest = LoadLatestCheckpoint(from);
+    if (!latest) {
+      throw MissingError("--warm_start_from=" + from + " holds no checkpoint",
+                         "model.ckpt-<step>.safetensors");
+    }
+    checkpoint = std::move(*latest);
+  } else {
+    checkpoint = LoadCheckpoint(from);
+  }
+  const at::NoGradGuard no_grad;
+  int64_t taken = 0;
+  std::vector<std::string> absent;
+  for (const ParamStore::Entry& entry : params->entries()) {
+    const auto found = checkpoint.tensors.find(entry.name);
+    if (found == checkpoint.tensors.end()) {
+      absent.push_back(entry.name);
+      continue;
+    }
+    CheckShape(entry.name, found->second, entry.tensor);
+    entry.tensor.detach().copy_(found->second);
+    ++taken;
+  }
+  if (taken == 0) {
+    throw MismatchError("--warm_start_from=" + from +
+                            " has no parameter of this model",
+                        "a checkpoint of a like model");
+  }
+  Log("warm start: " + std::to_string(taken) + " parameters from " + from);
+  if (!absent.empty()) {
+    Warn(std::to_string(absent.size()) +
+         " parameters are not in it and start at random: " + absent.front() +
+         (absent.size() > 1 ? ", ..." : ""));
+  }
+}
+
+}  // namespace
+
+int UseThreads(int threads) {
+  if (threads <= 0) {
+    threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+  at::set_num_threads(threads);
+  // Sums into an index in a fixed order; but no filling of new memory.
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+  return threads;
+}
+
+void LoadParameters(const Checkpoint& checkpoint, bool averaged,
+                    ParamStore* params) {
+  const at::NoGradGuard no_grad;
+  std::vector<std::pair<at::Tensor, at::Tensor>> copies;
+  for (const ParamStore::Entry& entry : params->entries()) {
+    auto found = checkpoint.tensors.find(entry.name);
+    if (averaged) {
+      const auto average =
+          checkpoint.tensors.find(kAveragePrefix + entry.name);
+      if (average != checkpoint.tensors.end()) found = average;
+    }
+    if (found == checkpoint.tensors.end()) {
+      std::vector<std::string> names;
+      for (const auto& [name, tensor] : checkpoint.tensors) {
+        if (!StartsWith(name, kOptimizerPrefix) &&
+            !StartsWith(name, kAveragePrefix)) {
+          names.push_back(name);
+        }
+      }
+      throw MismatchError(
+          "the checkpoint has no parameter '" + entry.name + "'",
+          DidYouMean(entry.name, names),
+          "use the model and hparams it was trained with, or another "
+          "--output_dir");
+    }
+    CheckShape(entry.name, found->second, entry.tensor);
+    copies.emplace_back(entry.tensor.detach(), found->second);
+  }
+  for (auto& [to, from] : copies) to.copy_(from);
+}
+
+Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
+    : model_(model),
+      options_(std::move(options)),
+      make_input_(std::move(input)),
+      trainable_(model->params().Trainable()) {
+  const HParams& hparams = model->hparams();
+  LearningRate(hparams, 0, options_.train_steps);  // says now what is wrong
+  const std::vector<NamedTensor> parameters =
+      TrainableParameters(model->params());
+  optimizer_ = MakeOptimizer(hparams, parameters);
+  if (options_.ema_decay > 0) {
+    average_ = std::make_unique<MovingAverage>(options_.ema_decay, parameters);
+  }
+  if (hparams.Has("optimizer_multistep_accumulate_steps")) {
+    accumulate_ = std::max<int64_t>(
+        1, hparams.GetInt("optimizer_multistep_accumulate_steps"));
+  }
+}
+
+Trainer::~Trainer() = default;
+
+int64_t Trainer::Restore() {
+  const std::optional<Checkpoint> checkpoint =
+      LoadLatestCheckpoint(options_.output_dir);
+  if (!checkpoint) {
+    if (!options_.warm_start_from.empty()) {
+      WarmStart(options_.warm_start_from, &model_->params());
+      if (average_ != nullptr) average_->LoadState({});
+    }
+    input_ = make_input_(options_.seed);
+    return 0;
+  }
+  LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
+  const auto state = Under(kOptimizerPrefix, checkpoint->tensors);
+  const Json* const input_state = checkpoint->meta.Find("input");
+  step_ = checkpoint->step;
+  saved_step_ = step_;
+  if (state.empty() && input_state == nullptr) {
+    Warn("the checkpoint holds weights alone: the optimizer and the input "
+         "start anew");
+  } else {
+    optimizer_->LoadState(state);
+  }
+  if (average_ != nullptr) {
+    average_->LoadState(Under(kAveragePrefix, checkpoint->tensors));
+  }
+  if (const Json* seed = checkpoint->meta.Find("seed")) {
+    const uint64_t saved = static_cast<uint64_t>(seed->AsInt());
+    if (saved != options_.seed) {
+      Warn("the run goes on with the seed it began with, " +
+           std::to_string(saved));
+      options_.seed = saved;
+    }
+  }
+  if (const Json* threads = checkpoint->meta.Find("threads")) {
+    if (threads->AsInt() != at::get_num_threads()) {
+      Warn("the run began with " + std::to_string(threads->AsInt()) +
+           " threads and goes on with " +
+           std::to_string(at::get_num_threads()) +
+           ": its numbers will differ in the last bits");
+    }
+  }
+  if (const Json* extra = checkpoint->meta.Find("extra")) extra_ = *extra;
+  input_ = make_input_(options_.seed);
+  if (input_state != nullptr) input_->Restore(input_state->AsString());
+  return step_;
+}
+
+void Trainer::ThrowDiverged(const std::string& what) const {
+  std::string kept = "no checkpoint was written yet";
+  if (saved_step_ >= 0) {
+    kept = "the last good checkpoint is " +
+           CheckpointPath(options_.output_dir, saved_step_);
+  }
+  throw Error(ExitCode::kDiverged,
+              what + " at step " + std::to_string(step_) + "; " + kept,
+              "finite numbers",
+              "lower the learning rate, warm up for longer or clip the "
+              "gradients (--hparams=clip_grad_norm=1.0)");
+}
+
+Trainer::StepResult Trainer::TrainStep() {
+  const HParams& hparams = model_->hparams();
+  at::manual_seed(
+      Rng::Combine(options_.seed, static_cast<uint64_t>(step_)));
+  StepResult result{0, LearningRate(hparams, step_, options_.train_steps), 0,
+                    0};
+  optimizer_->AddWeightNoise(result.learning_rate);
+  std::vector<at::Tensor> gradients;
+  for (int64_t part = 0; part < accumulate_; ++part) {
+    const std::optional<Batch> batch = input_->Next();
+    if (!batch) {
+      throw DataError("the training data has ended", "data without an end");
+    }
+    const LossParts parts = model_->Loss(ToFeatures(*batch), Mode::kTrain);
+    const at::Tensor total = parts.Total();
+    const double loss = total.item<double>();
+    if (!std::isfinite(loss)) {
+      ThrowDiverged("the loss is " + DoubleToString(loss));
+    }
+    result.loss += loss / static_cast<double>(accumulate_);
+    result.tokens += parts.denominator.to(at::kLong).item<int64_t>();
+    std::vector<at::Tensor> fresh = torch::autograd::grad(
+        {total}, trainable_, {}, std::nullopt, /*create_graph=*/false,
+        /*allow_unused=*/true);
+    if (part == 0) {
+      gradients = std::move(fresh);
+      continue;
+    }
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      if (!fresh[i].defined()) continue;
+      // Not in place: two parameters' first gradients may be one tensor.
+      gradients[i] =
+          gradients[i].defined() ? gradients[i] + fresh[i] : fresh[i];
+    }
+  }
+  if (accumulate_ > 1) {
+    const at::NoGradGuard no_grad;
+    for (at::Tensor& gradient : gradients) {
+      if (gradient.defined()) {
+        gradient = gradient / static_cast<double>(accumulate_);
+      }
+    }
+  }
+  result.gradient_norm =
+      optimizer_->Step(gradients, result.learning_rate, step_);
+  if (!std::isfinite(result.gradient_norm)) {
+    ThrowDiverged("the gradients' norm is " +
+                  DoubleToString(result.gradient_norm));
+  }
+  if (average_ != nullptr) average_->Update(step_);
+  return result;
+}
+
+void Trainer::Save() {
+  Checkpoint checkpoint;
+  checkpoint.step = step_;
+  for (const ParamStore::Entry& entry : model_->params().entries()) {
+    checkpoint.tensors[entry.name] = entry.tensor;
+  }
+  for (const auto& [name, tensor] : optimizer_->State()) {
+    checkpoint.tensors[kOptimizerPrefix + name] = tensor;
+  }
+  if (average_ != nullptr) {
+    for (const auto& [name, tensor] : average_->State()) {
+      checkpoint.tensors[kAveragePrefix + name] = tensor;
+    }
+  }
+  checkpoint.meta.Set("seed", static_cast<int64_t>(options_.seed));
+  checkpoint.meta.Set("threads",
+                      static_cast<int64_t>(at::get_num_threads()));
+  checkpoint.meta.Set("input", input_->State());
+  checkpoint.meta.Set("extra", extra_);
+  SaveCheckpoint(options_.output_dir, checkpoint,
+                 options_.keep_checkpoint_max);
+  saved_step_ = step_;
+}
+
+void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
+  MakeDirectories(options_.output_dir);
+  EventWriter events(options_.output_dir, step_);
+  Progress progress(step_, options_.train_steps);
+  double last_save = NowSeconds();
+  double interval_start = NowSeconds();
+  double interval_loss = 0;
+  int64_t interval_steps = 0;
+  int64_t interval_tokens = 0;
+  while (step_ < options_.train_steps) {
+    const StepResult result = TrainStep();
+    ++step_;
+    interval_loss += result.loss;
+    interval_tokens += result.tokens;
+    ++interval_steps;
+    const bool last = step_ == options_.train_steps;
+    const bool log = last || step_ % options_.log_steps == 0;
+    const double seconds = std::max(NowSeconds() - interval_start, 1e-9);
+    const double steps = static_cast<double>(interval_steps);
+    const double tokens_per_second =
+        static_cast<double>(interval_tokens) / seconds;
+    progress.Report(step_, interval_loss / steps, result.learning_rate,
+                    tokens_per_second, log);
+    if (log) {
+      events.Write(step_,
+                   {{"loss", interval_loss / steps},
+                    {"learning_rate", result.learning_rate},
+                    {"global_norm/gradient_norm", result.gradient_norm},
+                    {"global_step/sec", steps / seconds},
+                    {"tokens_per_second", tokens_per_second}});
+      interval_start = NowSeconds();
+      interval_loss = 0;
+      interval_steps = 0;
+      interval_tokens = 0;
+    }
+    const bool due =
+        options_.save_seconds > 0
+            ? NowSeconds() - last_save >=
+                  static_cast<double>(options_.save_seconds)
+            : step_ % options_.save_steps == 0;
+    if (!due && !last && StopSignal() == 0) continue;
+    const double before = NowSeconds();
+    Save();
+    if (StopSignal() != 0) {
+      progress.EndLine();
+      ThrowIfStopped(" after step " + std::to_string(step_) +
+                     "; the checkpoint is written");
+    }
+    if (after_save != nullptr) {
+      progress.EndLine();
+      if (!after_save(step_)) break;
+    }
+    last_save = NowSeconds();
+    // What saving and evaluating took is no training time.
+    interval_start += last_save - before;
+  }
+}
+
+void Trainer::WithAverages(const std::function<void()>& body) {
+  if (average_ == nullptr) {
+    body();
+    return;
+  }
+  average_->Swap();
+  try {
+    body();
+  } catch (...) {
+    average_->Swap();
+    throw;
+  }
+  average_->Swap();
+}
+
+std::map<std::string, double> EvaluateModel(
+    Model* model, InputPipeline* input,
+    const std::vector<std::string>& metric_names, int64_t max_batches) {
+  const at::NoGradGuard no_grad;
+  EvalMetrics metrics(metric_names, model->info(), model->hparams());
+  int64_t batches = 0;
+  while (max_batches <= 0 || batches < max_batches) {
+    const std::optional<Batch> batch = input->Next();
+    if (!batch) break;
+    const Features features = ToFeatures(*batch);
+    if (metrics.targets_are_ids()) {
+      metrics.Add(model->Logits(features, Mode::kEval),
+                  features.at("targets"));
+    } else {
+      metrics.AddLoss(model->Loss(features, Mode::kEval));
+    }
+    ++batches;
+    ThrowIfStopped(" while evaluating");
+  }
+  if (batches == 0) {
+    throw DataError("the evaluation data is empty", "at least one example",
+                    "generate the data again with t2t-datagen");
+  }
+  return metrics.Results();
+}
+
+}  // namespace t2t

@@ -1,0 +1,108 @@
+#ifndef T2T_TRAIN_TRAINER_H_
+#define T2T_TRAIN_TRAINER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "t2t/data/input.h"
+#include "t2t/model/model.h"
+#include "t2t/optim/optimizer.h"
+#include "t2t/train/checkpoint.h"
+#include "t2t/train/events.h"
+
+namespace t2t {
+
+struct TrainerOptions {
+  std::string output_dir;
+  int64_t train_steps = 250000;
+  // Checkpoints every so many steps, or where save_seconds > 0 seconds.
+  int64_t save_steps = 1000;
+  int64_t save_seconds = 0;
+  int64_t keep_checkpoint_max = 20;
+  int64_t log_steps = 100;
+  uint64_t seed = 0;
+  int threads = 0;  // 0: every core
+  double ema_decay = 0;  // 0: no moving average
+  // Parameters to start a new run from: a checkpoint or a folder of them.
+  std::string warm_start_from;
+};
+
+// Sets the threads and makes ATen's operations give the same bits each time.
+// Returns the number of threads.
+int UseThreads(int threads);
+
+// Puts a checkpoint's parameters (not the optimizer's state) into the model.
+// Throws a MismatchError naming a parameter that is missing or of another
+// shape. averaged: the moving averages, where the checkpoint has any.
+void LoadParameters(const Checkpoint& checkpoint, bool averaged,
+                    ParamStore* params);
+
+// Trains a model: one object a run. A run that was stopped at any moment and
+// goes on from its last checkpoint has the same weights in the end, bit for
+// bit, as one that was not stopped (with the same number of threads): all that
+// is random in a step is a function of (seed, step).
+class Trainer {
+ public:
+  // input: a fresh pipeline of the training data, with the seed given.
+  using InputFactory =
+      std::function<std::unique_ptr<InputPipeline>(uint64_t seed)>;
+
+  Trainer(Model* model, TrainerOptions options, InputFactory input);
+  ~Trainer();
+
+  // Goes on from the newest good checkpoint in output_dir, or starts anew.
+  // Returns the step.
+  int64_t Restore();
+
+  // Trains up to train_steps, or until a stop is asked for (then saves, and
+  // throws Error with kPreempted or kInterrupted) or after_save, called after
+  // each checkpoint with its step, returns false. Throws kDiverged where the
+  // loss or the gradients are not finite; checkpoints stay as they are.
+  void Train(const std::function<bool(int64_t step)>& after_save = nullptr);
+
+  // Runs body with the moving averages in the model's place, where there are
+  // any.
+  void WithAverages(const std::function<void()>& body);
+
+  int64_t step() const { return step_; }
+  // Anything that is to be kept with the checkpoints.
+  Json& extra() { return extra_; }
+
+ private:
+  struct StepResult {
+    double loss;
+    double learning_rate;
+    double gradient_norm;
+    int64_t tokens;
+  };
+
+  StepResult TrainStep();
+  void Save();
+  [[noreturn]] void ThrowDiverged(const std::string& what) const;
+
+  Model* const model_;
+  TrainerOptions options_;
+  const InputFactory make_input_;
+  std::unique_ptr<InputPipeline> input_;
+  std::vector<at::Tensor> trainable_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<MovingAverage> average_;
+  int64_t accumulate_ = 1;
+  int64_t step_ = 0;
+  int64_t saved_step_ = -1;
+  Json extra_ = Json::Object();
+};
+
+// The mean metrics over at most max_batches batches.
+std::map<std::string, double> EvaluateModel(
+    Model* model, InputPipeline* input,
+    const std::vector<std::string>& metric_names, int64_t max_batches);
+
+}  // namespace t2t
+
+#endif  // T2T_TRAIN_TRAINER_H_
