@@ -33,9 +33,9 @@ class Examples {
     if (shards <= 1) return;
     const int64_t shard = decoder.decode_hparams().GetInt("shard_id");
     if (shard >= static_cast<int64_t>(files_.size())) {
-      throw UsageError("decode hparam shard_id=" + std::to_string(shard),
-                       "less than the " + std::to_string(files_.size()) +
-                           " data files");
+      throw UsageError(
+          "decode hparam shard_id=" + std::to_string(shard),
+          "less than the " + std::to_string(files_.size()) + " data files");
     }
     files_ = {files_[shard]};
   }
@@ -148,8 +148,8 @@ std::vector<std::vector<Hypothesis>> DecodeWindow(
     const std::vector<Example>& examples, int64_t first, uint64_t pass,
     TextDecoder* decoder) {
   const ProblemInfo& info = decoder->model()->info();
-  const bool as_ids = !decoder->has_inputs() ||
-                      info.features.at("inputs").modality == "symbol";
+  const bool as_ids =
+      !decoder->has_inputs() || info.features.at("inputs").modality == "symbol";
   std::vector<std::vector<int64_t>> ids(examples.size());
   std::vector<int64_t> lengths(examples.size());
   for (size_t i = 0; i < examples.size(); ++i) {
@@ -163,9 +163,8 @@ std::vector<std::vector<Hypothesis>> DecodeWindow(
   }
   std::vector<size_t> order(examples.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return lengths[a] > lengths[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return lengths[a] > lengths[b]; });
   std::vector<int64_t> sorted_lengths;
   for (const size_t i : order) sorted_lengths.push_back(lengths[i]);
 
@@ -182,13 +181,13 @@ std::vector<std::vector<Hypothesis>> DecodeWindow(
         requests.push_back({std::move(ids[order[at]]), streams.back()});
       }
     }
-    auto decoded =
-        as_ids ? decoder->Decode(requests)
-               : decoder->DecodeFeatures(
-                     InputFeatures(chosen, info.features.at("inputs")),
-                     {sorted_lengths.begin() + begin,
-                      sorted_lengths.begin() + end},
-                     streams);
+    auto decoded = as_ids
+                       ? decoder->Decode(requests)
+                       : decoder->DecodeFeatures(
+                             InputFeatures(chosen, info.features.at("inputs")),
+                             {sorted_lengths.begin() + begin,
+                              sorted_lengths.begin() + end},
+                             streams);
     for (size_t at = begin; at < end; ++at) {
       results[order[at]] = std::move(decoded[at - begin]);
     }
@@ -198,8 +197,8 @@ std::vector<std::vector<Hypothesis>> DecodeWindow(
 
 }  // namespace
 
-int64_t DecodeDataset(const DatasetDecodeOptions& options,
-                      TextDecoder* decoder, std::ostream* echo) {
+int64_t DecodeDataset(const DatasetDecodeOptions& options, TextDecoder* decoder,
+                      std::ostream* echo) {
   const HParams& decode_hparams = decoder->decode_hparams();
   const int64_t passes = decode_hparams.GetInt("num_decodes");
   const bool beams = decode_hparams.GetBool("return_beams");
@@ -222,8 +221,8 @@ int64_t DecodeDataset(const DatasetDecodeOptions& options,
       while (examples.size() < kWindow && (more = source.Next(&example))) {
         examples.push_back(std::move(example));
       }
-      const auto results = DecodeWindow(examples, count,
-                                        static_cast<uint64_t>(pass), decoder);
+      const auto results =
+          DecodeWindow(examples, count, static_cast<uint64_t>(pass), decoder);
       for (size_t i = 0; i < examples.size(); ++i) {
         const std::string input =
             decoder->InputText(IdsOf(examples[i], "inputs"));

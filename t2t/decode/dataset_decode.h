@@ -23,8 +23,8 @@ struct DatasetDecodeOptions {
 // Decodes a split of the problem's shards, num_decodes times (the passes of
 // several have "-00000" and so on behind the output's name). Returns how many
 // examples a pass had.
-int64_t DecodeDataset(const DatasetDecodeOptions& options,
-                      TextDecoder* decoder, std::ostream* echo);
+int64_t DecodeDataset(const DatasetDecodeOptions& options, TextDecoder* decoder,
+                      std::ostream* echo);
 
 }  // namespace t2t
 

@@ -108,7 +108,8 @@ HParams DecodeHParams(const std::string& overrides) {
         "less than shards=" + std::to_string(h.GetInt("shards")));
   }
   if (h.GetString("delimiter").empty()) {
-    throw UsageError("decode hparam delimiter is empty", "a text between lines");
+    throw UsageError("decode hparam delimiter is empty",
+                     "a text between lines");
   }
   return h;
 }

@@ -110,9 +110,8 @@ TEST(DecodeHParamsTest, T2tsDefaultsAndNames) {
   EXPECT_EQ(AddShardToFilename("f", DecodeHParams("shards=3,shard_id=1,"
                                                   "shards_start_offset=4")),
             "f005");
-  EXPECT_EQ(AddShardToFilename(
-                "f", DecodeHParams("shards=3,shard_id=1,"
-                                   "shard_google_format=True")),
+  EXPECT_EQ(AddShardToFilename("f", DecodeHParams("shards=3,shard_id=1,"
+                                                  "shard_google_format=True")),
             "f-00001-of-00003");
 }
 
@@ -133,7 +132,7 @@ TEST(DecodeHParamsTest, RefusesAndNotes) {
 TEST(TextTest, StripsAsPython) {
   EXPECT_EQ(StripWhitespace(" \t a b\r\n"), "a b");
   EXPECT_EQ(StripWhitespace("\u00a0\u3000x\u2003\u2028"), "x");
-  EXPECT_EQ(StripWhitespace("\u200bx"), "\u200bx");  // no white space
+  EXPECT_EQ(StripWhitespace("\u200bx"), "\u200bx");      // no white space
   EXPECT_EQ(StripWhitespace("\x80 \xa0"), "\x80 \xa0");  // no UTF-8
   EXPECT_EQ(StripWhitespace(" \u3000 "), "");
   EXPECT_EQ(StripWhitespace("\u00e0"), "\u00e0");  // ends with byte 0xA0
@@ -169,7 +168,8 @@ TEST(TextDecoderTest, BatchesByTokensOrSentences) {
   const std::vector<int64_t> lengths = {5000, 2000, 2000, 2000, 10, 10};
   using Batch = std::pair<size_t, size_t>;
   EXPECT_THAT(TextDecoder(model.get(), DecodeHParams(""), 0).Batches(lengths),
-              ElementsAre(Batch(0, 1), Batch(1, 3), Batch(3, 5), Batch(5, 6)));
+              ElementsAre(Batch(0, 1), Batch(1, 2), Batch(2, 3), Batch(3, 4),
+                          Batch(4, 6)));
   EXPECT_THAT(TextDecoder(model.get(), DecodeHParams("batch_size=4"), 0)
                   .Batches(lengths),
               ElementsAre(Batch(0, 4), Batch(4, 6)));
@@ -265,9 +265,9 @@ TEST_F(DecodeTest, LanguageModelGoesOnFromPrefix) {
   // The toy ends at once behind the prefix, which isn't returned.
   const auto model = GoodModel(ToyInfo(/*has_inputs=*/false));
   EXPECT_EQ(Decode("ab\n\n", "num_decodes=2", model.get()), "\n\n\n\n");
-  EXPECT_EQ(Decode("ab\n", "beam_size=1,skip_eos_postprocess=True",
-                   model.get()),
-            "<EOS>\n");
+  EXPECT_EQ(
+      Decode("ab\n", "beam_size=1,skip_eos_postprocess=True", model.get()),
+      "<EOS>\n");
 }
 
 TEST_F(DecodeTest, ClassLabels) {
@@ -375,8 +375,7 @@ TEST_F(WeightsTest, Damaged) {
 
 TEST_F(WeightsTest, MissingAndMismatch) {
   EXPECT_EQ(CodeOf([&] { Read("", 1); }), ExitCode::kMissing);
-  EXPECT_EQ(CodeOf([&] { Read(Path("model.ckpt-7"), 1); }),
-            ExitCode::kMissing);
+  EXPECT_EQ(CodeOf([&] { Read(Path("model.ckpt-7"), 1); }), ExitCode::kMissing);
   EXPECT_EQ(CodeOf([&] { Read("", 0); }), ExitCode::kUsage);
   CopyModel model(HParams(), ToyInfo(), 0);
   Weights weights;

@@ -46,9 +46,8 @@ std::vector<std::string> ReadLines(const std::string& path,
   // The space completes the token that a subword vocabulary makes of
   // punctuation and the space behind it.
   for (std::string& line : lines) {
-    if (!line.empty() &&
-        std::string_view(kPunctuation).find(line.back()) !=
-            std::string_view::npos) {
+    if (!line.empty() && std::string_view(kPunctuation).find(line.back()) !=
+                             std::string_view::npos) {
       line += ' ';
     }
   }
@@ -72,17 +71,16 @@ std::string Fingerprint(const FileDecodeOptions& options,
   settings.Remove("log_results");
   settings.Remove("batch_size");  // no result depends on it
   return options.identity + "\n" + settings.ToJson(-1) + "\n" +
-         std::to_string(lines.size()) + " lines, crc32c " +
-         std::to_string(crc);
+         std::to_string(lines.size()) + " lines, crc32c " + std::to_string(crc);
 }
 
 std::vector<std::string> SplitTabs(const std::string& line,
                                    const std::string& where) {
   std::vector<std::string> parts = Split(line, '\t');
   if (parts.size() > 2) {
-    throw DataError(where + " has " + std::to_string(parts.size() - 1) +
-                        " tabs",
-                    "one tab at most, between source and target");
+    throw DataError(
+        where + " has " + std::to_string(parts.size() - 1) + " tabs",
+        "one tab at most, between source and target");
   }
   for (std::string& part : parts) part = std::string(StripWhitespace(part));
   return parts;
@@ -121,8 +119,8 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   report.lines = static_cast<int64_t>(lines.size());
   report.resumed = static_cast<int64_t>(partial.results().size());
   if (report.resumed > 0) {
-    Log("going on with " + options.output + ".partial: " +
-        std::to_string(report.resumed) + " of " +
+    Log("going on with " + options.output +
+        ".partial: " + std::to_string(report.resumed) + " of " +
         std::to_string(report.lines) + " lines are done");
   }
 
@@ -299,8 +297,7 @@ void DecodeInteractively(std::istream& in, std::ostream& out,
         const std::string text = decoder->OutputText(hypotheses[i].ids);
         if (beams) {
           out << "BEAM " << i << ":\n\"" << text << "\"\tScore:"
-              << Format("%f", static_cast<double>(hypotheses[i].score))
-              << "\n";
+              << Format("%f", static_cast<double>(hypotheses[i].score)) << "\n";
         } else {
           out << text << "\n";
         }

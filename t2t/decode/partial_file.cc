@@ -23,8 +23,7 @@ constexpr int64_t kFingerprint = -1;
 std::string Record(int64_t number, std::string_view text) {
   const std::string head =
       std::to_string(number) + " " + std::to_string(text.size()) + " ";
-  std::string record =
-      head + std::to_string(Crc32c(text, Crc32c(head))) + "\n";
+  std::string record = head + std::to_string(Crc32c(text, Crc32c(head))) + "\n";
   record += text;
   record += "\n";
   return record;
@@ -46,8 +45,7 @@ bool ReadRecord(std::string_view bytes, size_t* at, int64_t* number,
   const size_t left = bytes.size() - start;
   if (static_cast<uint64_t>(length) >= left) return false;  // and the '\n'
   *text = bytes.substr(start, length);
-  if (Record(*number, *text) !=
-      bytes.substr(*at, start + length + 1 - *at)) {
+  if (Record(*number, *text) != bytes.substr(*at, start + length + 1 - *at)) {
     return false;
   }
   *at = start + length + 1;

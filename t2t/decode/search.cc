@@ -66,9 +66,7 @@ class StepLogits {
   }
 
   int64_t vocab_size() const { return logits_.size(1); }
-  float norm(int64_t row) const {
-    return norms_.const_data_ptr<float>()[row];
-  }
+  float norm(int64_t row) const { return norms_.const_data_ptr<float>()[row]; }
   const float* row(int64_t row) const {
     return logits_.const_data_ptr<float>() + row * vocab_size();
   }
@@ -238,10 +236,9 @@ class BeamSearch {
       row->finished.push_back(std::move(beam));
     }
     if (!any) return;
-    std::stable_sort(row->finished.begin(), row->finished.end(),
-                     [](const Beam& a, const Beam& b) {
-                       return a.score > b.score;
-                     });
+    std::stable_sort(
+        row->finished.begin(), row->finished.end(),
+        [](const Beam& a, const Beam& b) { return a.score > b.score; });
     row->finished.resize(options_.beam_size);
   }
 
@@ -303,9 +300,8 @@ class BeamSearch {
     // The best that the likeliest living beam can still reach.
     const float bound =
         row.alive_log_probs[0] / LengthPenalty(wanted.decode_length);
-    const Beam& worst_that_matters = options_.top_beams == 1
-                                         ? row.finished.front()
-                                         : row.finished.back();
+    const Beam& worst_that_matters =
+        options_.top_beams == 1 ? row.finished.front() : row.finished.back();
     return worst_that_matters.score > bound;
   }
 
@@ -318,10 +314,9 @@ class BeamSearch {
     const int64_t count = std::min(options_.top_beams, options_.beam_size);
     for (int64_t b = 0; b < count; ++b) {
       Hypothesis hypothesis;
-      hypothesis.ids = any ? std::move(row->finished[b].ids)
-                           : std::move(row->alive[b]);
-      hypothesis.score =
-          any ? row->finished[b].score : row->alive_log_probs[b];
+      hypothesis.ids =
+          any ? std::move(row->finished[b].ids) : std::move(row->alive[b]);
+      hypothesis.score = any ? row->finished[b].score : row->alive_log_probs[b];
       DropPrefix(prefix, &hypothesis.ids);
       result.push_back(std::move(hypothesis));
     }

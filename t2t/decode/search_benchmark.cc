@@ -59,9 +59,9 @@ void BM_Search(benchmark::State& bench) {
   for (auto _ : bench) {
     benchmark::DoNotOptimize(Search(&model, features, wanted, options));
   }
-  bench.counters["steps/s"] = benchmark::Counter(
-      static_cast<double>(kSteps * bench.iterations()),
-      benchmark::Counter::kIsRate);
+  bench.counters["steps/s"] =
+      benchmark::Counter(static_cast<double>(kSteps * bench.iterations()),
+                         benchmark::Counter::kIsRate);
 }
 BENCHMARK(BM_Search)->Arg(1)->Arg(4)->Unit(benchmark::kMillisecond);
 

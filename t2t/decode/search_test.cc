@@ -116,8 +116,8 @@ TEST(BeamSearchTest, PrefixIsForcedAndNotReturned) {
     if (beam_size == 1) {
       rows[0].prefix = {free.ids[0], free.ids[1]};
       const auto forced = Search(&model, ToyFeatures(1), rows, options)[0][0];
-      EXPECT_EQ(forced.ids, std::vector<int64_t>(free.ids.begin() + 2,
-                                                 free.ids.end()));
+      EXPECT_EQ(forced.ids,
+                std::vector<int64_t>(free.ids.begin() + 2, free.ids.end()));
       EXPECT_GT(forced.score, free.score);
     }
     rows[0].prefix = {5, kEosId, 7};
@@ -198,7 +198,8 @@ TEST(SamplingTest, IsRepeatableAndFollowsTheDistribution) {
   for (int i = 0; i < 100; ++i) {
     std::vector<SearchRow> rows = Rows(1, 1);
     rows[0].stream = static_cast<uint64_t>(i);
-    const int64_t id = Search(&model, ToyFeatures(1), rows, options)[0][0].ids[0];
+    const int64_t id =
+        Search(&model, ToyFeatures(1), rows, options)[0][0].ids[0];
     EXPECT_TRUE(id == best[0].item<int64_t>() || id == best[1].item<int64_t>());
   }
 }

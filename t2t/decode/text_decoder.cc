@@ -15,8 +15,8 @@ namespace {
 
 // Without batch_size: what one batch holds, padding included. Rows that end
 // leave their batch, so large batches don't wait for their longest sentence.
-constexpr int64_t kBatchTokens = 4096;
-constexpr int64_t kMostSentences = 128;
+constexpr int64_t kBatchTokens = 2048;
+constexpr int64_t kMostSentences = 64;
 
 // The white space code points of Python's str.strip().
 bool IsSpace(uint32_t c) {
@@ -43,8 +43,7 @@ uint32_t FirstCodePoint(std::string_view text, size_t* length) {
   }
   if ((byte(0) & 0xF0) == 0xE0 && follows(1) && follows(2)) {
     *length = 3;
-    return (byte(0) & 0x0FU) << 12 | (byte(1) & 0x3FU) << 6 |
-           (byte(2) & 0x3FU);
+    return (byte(0) & 0x0FU) << 12 | (byte(1) & 0x3FU) << 6 | (byte(2) & 0x3FU);
   }
   return 0;
 }
@@ -115,14 +114,12 @@ SearchOptions TextDecoder::MakeOptions() const {
       decode_hparams_.GetBool("return_beams") ? options.beam_size : 1;
   options.alpha = decode_hparams_.GetDouble("alpha");
   options.eos_penalty = decode_hparams_.GetDouble("eos_penalty");
-  options.force_decode_length =
-      decode_hparams_.GetBool("force_decode_length");
+  options.force_decode_length = decode_hparams_.GetBool("force_decode_length");
   const HParams& hparams = model_->hparams();
   if (hparams.Has("sampling_method") &&
       hparams.GetString("sampling_method") != "argmax") {
-    options.temperature = hparams.Has("sampling_temp")
-                              ? hparams.GetDouble("sampling_temp")
-                              : 1.0;
+    options.temperature =
+        hparams.Has("sampling_temp") ? hparams.GetDouble("sampling_temp") : 1.0;
     if (hparams.Has("sampling_keep_top_k")) {
       options.keep_top_k = hparams.GetInt("sampling_keep_top_k");
     }
@@ -140,8 +137,7 @@ std::vector<std::vector<Hypothesis>> TextDecoder::Decode(
     longest = std::max(longest, request.ids.size());
   }
   const int64_t rows = static_cast<int64_t>(requests.size());
-  at::Tensor ids =
-      at::zeros({rows, static_cast<int64_t>(longest)}, at::kLong);
+  at::Tensor ids = at::zeros({rows, static_cast<int64_t>(longest)}, at::kLong);
   std::vector<int64_t> lengths;
   std::vector<uint64_t> streams;
   auto* data = ids.mutable_data_ptr<int64_t>();
@@ -166,9 +162,9 @@ std::vector<std::vector<Hypothesis>> TextDecoder::DecodeFeatures(
   for (size_t i = 0; i < rows.size(); ++i) {
     SearchRow& row = rows[i];
     row.decode_length = lengths[i] + decode_hparams_.GetInt("extra_length");
-    row.min_length = static_cast<int64_t>(std::ceil(
-        decode_hparams_.GetDouble("min_length_ratio") *
-        static_cast<double>(lengths[i])));
+    row.min_length = static_cast<int64_t>(
+        std::ceil(decode_hparams_.GetDouble("min_length_ratio") *
+                  static_cast<double>(lengths[i])));
     row.stream = streams[i];
     if (prepends || !has_inputs()) {
       const at::Tensor ids =
@@ -188,8 +184,7 @@ std::vector<std::vector<Hypothesis>> TextDecoder::DecodeLabels(
   Features with_targets = features;
   // A model that decodes step by step wants targets to see its batch.
   with_targets.emplace(
-      "targets",
-      at::zeros({features.begin()->second.size(0), 1}, at::kLong));
+      "targets", at::zeros({features.begin()->second.size(0), 1}, at::kLong));
   at::Tensor logits = model_->Logits(with_targets, Mode::kPredict);
   logits = logits.reshape({logits.size(0), logits.size(-1)}).to(at::kFloat);
   const auto [scores, labels] = at::log_softmax(logits, 1).max(1);
@@ -198,8 +193,8 @@ std::vector<std::vector<Hypothesis>> TextDecoder::DecodeLabels(
     const float score = scores[row].item<float>();
     if (!std::isfinite(score)) {
       throw Error(ExitCode::kDiverged,
-                  "the model's logits are not finite numbers",
-                  "finite weights", "decode from an earlier checkpoint");
+                  "the model's logits are not finite numbers", "finite weights",
+                  "decode from an earlier checkpoint");
     }
     results.push_back({{{labels[row].item<int64_t>()}, score}});
   }
@@ -212,8 +207,8 @@ std::string TextDecoder::ToText(const FeatureInfo& info,
   if (decode_hparams_.GetBool("identity_output") || info.encoder == nullptr) {
     return JoinIds(ids);
   }
-  const auto end = keep_all ? ids.end()
-                            : std::find(ids.begin(), ids.end(), kEosId);
+  const auto end =
+      keep_all ? ids.end() : std::find(ids.begin(), ids.end(), kEosId);
   return info.encoder->Decode({ids.begin(), end}, false);
 }
 
@@ -263,10 +258,9 @@ std::vector<std::pair<size_t, size_t>> TextDecoder::Batches(
   std::vector<std::pair<size_t, size_t>> batches;
   for (size_t begin = 0; begin < lengths.size();) {
     const int64_t length = std::max<int64_t>(lengths[begin], 1);
-    const int64_t size =
-        fixed > 0 ? fixed
-                  : std::clamp<int64_t>(kBatchTokens / length, 1,
-                                        kMostSentences);
+    const int64_t size = fixed > 0 ? fixed
+                                   : std::clamp<int64_t>(kBatchTokens / length,
+                                                         1, kMostSentences);
     const size_t end =
         std::min(lengths.size(), begin + static_cast<size_t>(size));
     batches.emplace_back(begin, end);

@@ -119,8 +119,7 @@ at::Tensor CopyModel::Logits(const Features& features, Mode) {
   }
   // Position i says input i.
   const int64_t length = features.at("targets").size(1);
-  inputs = at::constant_pad_nd(inputs, {0, length})
-               .narrow(1, 0, length);
+  inputs = at::constant_pad_nd(inputs, {0, length}).narrow(1, 0, length);
   return at::one_hot(inputs, targets.vocab_size) * strength_;
 }
 
@@ -150,8 +149,7 @@ at::Tensor CopyModel::DecodeStep(DecodeState* base, const at::Tensor&) {
                               ? state->rows.select(1, state->step)
                               : at::ones({state->rows.size(0)}, at::kLong);
   ++state->step;
-  return at::one_hot(says, info_.features.at("targets").vocab_size) *
-         strength_;
+  return at::one_hot(says, info_.features.at("targets").vocab_size) * strength_;
 }
 
 T2T_REGISTER_MODEL(decode_toy_copy, CopyModel);

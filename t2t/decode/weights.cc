@@ -63,20 +63,20 @@ Error NoCheckpoint(const std::string& where) {
 void AddTo(Weights* sum, std::map<std::string, at::Tensor> more,
            const std::string& file) {
   if (more.size() != sum->tensors.size()) {
-    throw MismatchError("the checkpoints to average differ: " + file + " has " +
-                            std::to_string(more.size()) + " parameters",
-                        std::to_string(sum->tensors.size()) + " as in " +
-                            sum->files.front(),
-                        "average fewer checkpoints (--avg_checkpoints)");
+    throw MismatchError(
+        "the checkpoints to average differ: " + file + " has " +
+            std::to_string(more.size()) + " parameters",
+        std::to_string(sum->tensors.size()) + " as in " + sum->files.front(),
+        "average fewer checkpoints (--avg_checkpoints)");
   }
   for (auto& [name, tensor] : sum->tensors) {
     const auto found = more.find(name);
     if (found == more.end() || found->second.sizes() != tensor.sizes()) {
       throw MismatchError(
           "the checkpoints to average differ: " + file + " has " +
-              (found == more.end() ? "no " + name
-                                   : name + " of shape " +
-                                         ShapeText(found->second)),
+              (found == more.end()
+                   ? "no " + name
+                   : name + " of shape " + ShapeText(found->second)),
           name + " of shape " + ShapeText(tensor),
           "average fewer checkpoints (--avg_checkpoints)");
     }
@@ -138,8 +138,7 @@ Weights ReadWeights(const WeightsOptions& options) {
     }
     bool are_ema = false;
     const int64_t step = checkpoint.step;
-    auto tensors =
-        Parameters(std::move(checkpoint), options.use_ema, &are_ema);
+    auto tensors = Parameters(std::move(checkpoint), options.use_ema, &are_ema);
     if (weights.files.empty()) {
       weights.step = step;
       weights.are_ema = are_ema;

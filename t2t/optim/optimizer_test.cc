@@ -189,6 +189,16 @@ TEST_F(OptimizerTest, SameBitsWithAnyNumberOfThreads) {
   EXPECT_TRUE(at::equal(results[0], results[1]));
 }
 
+TEST_F(OptimizerTest, TinyMomentsBecomeZero) {
+  const at::Tensor tensor = at::zeros({4});
+  const std::unique_ptr<Optimizer> optimizer =
+      MakeOptimizer(BaseHParams("adam"), {{"x", tensor}});
+  optimizer->Step({at::full({4}, 1e-3)}, 0.1, 0);
+  optimizer->State().at("adam_m/x").fill_(1.3e-38F);
+  optimizer->Step({at::zeros({4})}, 0.1, 1);
+  EXPECT_EQ(optimizer->State().at("adam_m/x")[0].item<double>(), 0.0);
+}
+
 TEST_F(OptimizerTest, NormAndWhatIsNotFinite) {
   const std::vector<NamedTensor> parameters = {
       {"a", at::zeros({2})}, {"b", at::zeros({1})}};

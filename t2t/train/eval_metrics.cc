@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
-#include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -64,6 +62,18 @@ double RougeL(const Ids& output, const Ids& reference) {
 
 }  // namespace
 
+std::vector<std::string> SupportedMetrics(
+    const std::vector<std::string>& names) {
+  std::vector<std::string> supported;
+  for (const std::string& name : names) {
+    if (std::find(std::begin(kKnown), std::end(kKnown), name) !=
+        std::end(kKnown)) {
+      supported.push_back(name);
+    }
+  }
+  return supported;
+}
+
 int64_t SequenceEditDistance(const Ids& a, const Ids& b) {
   std::vector<int64_t> above(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) above[j] = static_cast<int64_t>(j);
@@ -80,15 +90,8 @@ int64_t SequenceEditDistance(const Ids& a, const Ids& b) {
 }
 
 EvalMetrics::EvalMetrics(const std::vector<std::string>& names,
-                         const ProblemInfo& info, const HParams& hparams) {
-  for (const std::string& name : names) {
-    if (std::find(std::begin(kKnown), std::end(kKnown), name) !=
-        std::end(kKnown)) {
-      names_.push_back(name);
-    } else {
-      Warn("the metric " + name + " is left out of the evaluation");
-    }
-  }
+                         const ProblemInfo& info, const HParams& hparams)
+    : names_(SupportedMetrics(names)) {
   const auto targets = info.features.find("targets");
   const std::string modality =
       targets == info.features.end() ? "symbol" : targets->second.modality;

@@ -14,12 +14,16 @@
 
 namespace t2t {
 
+// Those of T2T's metrics' names that EvalMetrics knows.
+std::vector<std::string> SupportedMetrics(
+    const std::vector<std::string>& names);
+
 // T2T's metrics of teacher-forced predictions, over a whole evaluation: every
 // token counts alike, and padding counts nothing (T2T's approx_bleu_score and
 // per-batch means depend on how examples fall into batches; these do not).
 class EvalMetrics {
  public:
-  // names: T2T's; those that are unknown here are left out, and said so once.
+  // names: T2T's; those that are not supported are left out.
   EvalMetrics(const std::vector<std::string>& names, const ProblemInfo& info,
               const HParams& hparams);
 

@@ -19,6 +19,7 @@
 #include "t2t/train/checkpoint.h"
 #include "t2t/train/cost.h"
 #include "t2t/train/early_stopping.h"
+#include "t2t/train/eval_metrics.h"
 #include "t2t/train/events.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
@@ -115,6 +116,13 @@ class Experiment {
     int64_t threads = flags_.threads;
     if (threads == 0) threads = flags_.intra_op_parallelism_threads;
     UseThreads(static_cast<int>(threads));
+    for (const std::string& name : problem_->EvalMetrics()) {
+      if (SupportedMetrics({name}).empty()) {
+        Warn("the metric " + name + " is left out of evaluations");
+      } else {
+        metrics_.push_back(name);
+      }
+    }
     model_ = Models().Get(flags_.model)(
         hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
   }
@@ -230,6 +238,7 @@ class Experiment {
           ExpandUser(hparams_.GetString("pretrained_model_dir"));
     }
     if (evaluate) problem_->DataFiles(flags_.data_dir, DevSplit());
+    const std::string metric = StoppingMetric();
     Trainer trainer(model_.get(), options, [this](uint64_t seed) {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
     });
@@ -254,7 +263,7 @@ class Experiment {
       trainer.WithAverages([&] {
         const std::map<std::string, double> results =
             Evaluate(DevSplit(), "eval", step);
-        stopping.Add(step, Pick(results));
+        if (!metric.empty()) stopping.Add(step, results.at(metric));
       });
       trainer.extra().Set("early_stopping", stopping.ToJson());
     };
@@ -277,16 +286,18 @@ class Experiment {
     if (evaluate && evaluated < 0) evaluate_now(trainer.step());
   }
 
-  // The metric of --eval_early_stopping_metric: by T2T's tag, or its end.
-  double Pick(const std::map<std::string, double>& results) const {
-    const std::string& wanted = flags_.eval_early_stopping_metric;
-    const size_t slash = wanted.rfind('/');
-    const auto found = results.find(
-        slash == std::string::npos ? wanted : wanted.substr(slash + 1));
-    if (found != results.end()) return found->second;
-    std::vector<std::string> names;
-    for (const auto& [name, value] : results) names.push_back(name);
-    throw UsageError("--eval_early_stopping_metric=" + wanted +
+  // The metric of --eval_early_stopping_metric, given by T2T's tag or by the
+  // end of it; "" where nothing stops early.
+  std::string StoppingMetric() const {
+    if (flags_.eval_early_stopping_steps <= 0) return "";
+    const std::string& tag = flags_.eval_early_stopping_metric;
+    std::vector<std::string> names = metrics_;
+    names.push_back("loss");
+    const std::string wanted = tag.substr(tag.rfind('/') + 1);
+    if (std::find(names.begin(), names.end(), wanted) != names.end()) {
+      return wanted;
+    }
+    throw UsageError("--eval_early_stopping_metric=" + tag +
                          " is no metric of " + flags_.problem,
                      DidYouMean(wanted, names), "one of " + Join(names, ", "));
   }
@@ -298,8 +309,7 @@ class Experiment {
     const std::unique_ptr<InputPipeline> input =
         Input(split, Mode::kEval, static_cast<uint64_t>(flags_.random_seed));
     const std::map<std::string, double> results = EvaluateModel(
-        model_.get(), input.get(), problem_->EvalMetrics(),
-        flags_.eval_steps);
+        model_.get(), input.get(), metrics_, flags_.eval_steps);
     std::map<std::string, double> tags;
     std::string line = "evaluation at step " + std::to_string(step) + ":";
     for (const auto& [name, value] : results) {
@@ -309,7 +319,12 @@ class Experiment {
           value;
     }
     Log(line + "  (" + DurationText(NowSeconds() - start) + ")");
-    EventWriter(JoinPath(flags_.output_dir, folder), 0).Write(step, tags);
+    std::unique_ptr<EventWriter>& events = events_[folder];
+    if (events == nullptr) {
+      events = std::make_unique<EventWriter>(
+          JoinPath(flags_.output_dir, folder), 0);
+    }
+    events->Write(step, tags);
     return results;
   }
 
@@ -431,7 +446,9 @@ class Experiment {
   std::unique_ptr<Problem> problem_;
   HParams hparams_;
   ProblemInfo info_;
+  std::vector<std::string> metrics_;
   std::unique_ptr<Model> model_;
+  std::map<std::string, std::unique_ptr<EventWriter>> events_;  // by folder
 };
 
 void AppendNames(const std::string& title,

@@ -306,6 +306,11 @@ void Trainer::Save() {
 }
 
 void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
+  if (step_ >= options_.train_steps) {
+    Log("all of the " + GroupedText(options_.train_steps) +
+        " steps are done already");
+    return;
+  }
   MakeDirectories(options_.output_dir);
   EventWriter events(options_.output_dir, step_);
   Progress progress(step_, options_.train_steps);

@@ -89,32 +89,69 @@ void DecoderFlags::AddTo(Flags* flags) {
   flags->Add("worker_id", &worker_id, "Which of decode_shards this one is.");
   flags->Add("random_seed", &random_seed, "Seed of sampling.");
   flags->Add("threads", &threads, "CPU threads; 0: one a core.");
-  for (const char* name :
-       {"t2t_usr_dir", "registry_help", "tfdbg", "export_saved_model",
-        "dbgprofile", "enable_graph_rewriter", "log_device_placement",
-        "disable_grappler_optimizations", "use_tpu", "use_tpu_estimator",
-        "tpu_num_shards", "tpu_job_name", "iterations_per_loop",
-        "tpu_infeed_sleep_secs", "cloud_tpu_name", "xla_compile",
-        "xla_jit_level", "use_guarantee_const_getter",
-        "export_saved_model_api_version", "master", "std_server_protocol",
-        "cloud_mlengine", "cloud_mlengine_master_type", "job-dir",
-        "inter_op_parallelism_threads", "intra_op_parallelism_threads",
-        "optionally_use_dist_strat", "gpu_automatic_mixed_precision",
-        "gpu_order", "worker_gpu_memory_fraction", "profile"}) {
+  for (const char* name : {"t2t_usr_dir",
+                           "registry_help",
+                           "tfdbg",
+                           "export_saved_model",
+                           "dbgprofile",
+                           "enable_graph_rewriter",
+                           "log_device_placement",
+                           "disable_grappler_optimizations",
+                           "use_tpu",
+                           "use_tpu_estimator",
+                           "tpu_num_shards",
+                           "tpu_job_name",
+                           "iterations_per_loop",
+                           "tpu_infeed_sleep_secs",
+                           "cloud_tpu_name",
+                           "xla_compile",
+                           "xla_jit_level",
+                           "use_guarantee_const_getter",
+                           "export_saved_model_api_version",
+                           "master",
+                           "std_server_protocol",
+                           "cloud_mlengine",
+                           "cloud_mlengine_master_type",
+                           "job-dir",
+                           "inter_op_parallelism_threads",
+                           "intra_op_parallelism_threads",
+                           "optionally_use_dist_strat",
+                           "gpu_automatic_mixed_precision",
+                           "gpu_order",
+                           "worker_gpu_memory_fraction",
+                           "profile"}) {
     flags->AddIgnored(name, "it names a mechanism of TensorFlow alone");
   }
-  for (const char* name :
-       {"train_steps", "eval_early_stopping_metric",
-        "eval_early_stopping_metric_delta", "eval_early_stopping_steps",
-        "eval_early_stopping_metric_minimize", "eval_timeout_mins",
-        "eval_run_autoregressive", "eval_steps", "eval_throttle_seconds",
-        "keep_checkpoint_max", "keep_checkpoint_every_n_hours",
-        "save_checkpoints_secs", "warm_start_from", "local_eval_frequency",
-        "sync", "worker_job", "worker_gpu", "worker_replicas", "ps_gpu",
-        "ps_job", "ps_replicas", "schedule", "generate_data", "tmp_dir",
-        "hparams_range", "autotune_objective", "autotune_maximize",
-        "autotune_max_trials", "autotune_parallel_trials",
-        "log_step_count_steps"}) {
+  for (const char* name : {"train_steps",
+                           "eval_early_stopping_metric",
+                           "eval_early_stopping_metric_delta",
+                           "eval_early_stopping_steps",
+                           "eval_early_stopping_metric_minimize",
+                           "eval_timeout_mins",
+                           "eval_run_autoregressive",
+                           "eval_steps",
+                           "eval_throttle_seconds",
+                           "keep_checkpoint_max",
+                           "keep_checkpoint_every_n_hours",
+                           "save_checkpoints_secs",
+                           "warm_start_from",
+                           "local_eval_frequency",
+                           "sync",
+                           "worker_job",
+                           "worker_gpu",
+                           "worker_replicas",
+                           "ps_gpu",
+                           "ps_job",
+                           "ps_replicas",
+                           "schedule",
+                           "generate_data",
+                           "tmp_dir",
+                           "hparams_range",
+                           "autotune_objective",
+                           "autotune_maximize",
+                           "autotune_max_trials",
+                           "autotune_parallel_trials",
+                           "log_step_count_steps"}) {
     flags->AddIgnored(name, "it is about training");
   }
 }
@@ -122,8 +159,8 @@ void DecoderFlags::AddTo(Flags* flags) {
 HParams MakeDecodeHParams(const DecoderFlags& flags, const Flags& parsed) {
   std::string overrides = flags.decode_hparams;
   const auto append = [&](const char* name, const std::string& value) {
-    overrides += (overrides.empty() ? "" : ",") + std::string(name) + "=" +
-                 value;
+    overrides +=
+        (overrides.empty() ? "" : ",") + std::string(name) + "=" + value;
   };
   if (parsed.WasGiven("decode_shards")) {
     append("shards", std::to_string(flags.decode_shards));
@@ -160,8 +197,8 @@ DataSplit SplitOf(const DecoderFlags& flags) {
 void LogBleu(const std::string& reference, const std::string& decodes) {
   const std::string path = ExpandUser(reference);
   if (!Exists(path)) {
-    throw MissingError("there is no file " + path,
-                       "the references, one a line", "see --decode_reference");
+    throw MissingError("there is no file " + path, "the references, one a line",
+                       "see --decode_reference");
   }
   const std::vector<std::string> references = SplitLines(ReadFile(path), "\n");
   const std::vector<std::string> translations =
@@ -196,11 +233,11 @@ std::string FromFile(const DecoderFlags& flags, const LoadedModel& loaded,
   unsharded.Set("shards", 1);
   options.output =
       wanted.empty()
-          ? DecodeFilename(options.input, loaded.model_name,
-                           loaded.hparams_set, loaded.problem_name, unsharded)
+          ? DecodeFilename(options.input, loaded.model_name, loaded.hparams_set,
+                           loaded.problem_name, unsharded)
           : AddShardToFilename(wanted, decode_hparams);
-  options.identity = loaded.Identity() + ", random seed " +
-                     std::to_string(flags.random_seed);
+  options.identity =
+      loaded.Identity() + ", random seed " + std::to_string(flags.random_seed);
   const FileDecodeReport report = DecodeFile(options, decoder);
   Log(Format("%lld lines in %.1f s into ",
              static_cast<long long>(report.lines - report.resumed),
@@ -275,6 +312,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace t2t
 
-int main(int argc, char** argv) {
-  return t2t::RunMain(argc, argv, t2t::Main);
-}
+int main(int argc, char** argv) { return t2t::RunMain(argc, argv, t2t::Main); }

@@ -48,6 +48,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace t2t
 
-int main(int argc, char** argv) {
-  return t2t::RunMain(argc, argv, t2t::Main);
-}
+int main(int argc, char** argv) { return t2t::RunMain(argc, argv, t2t::Main); }

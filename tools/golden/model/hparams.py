@@ -46,7 +46,7 @@ def main():
         ranged.to_parameter_specs(), key=lambda spec: spec["parameterName"])
   with open(sys.argv[1], "w") as out:
     json.dump({"transformer_base": base, "sets": sets, "ranges": ranges}, out,
-              indent=1, sort_keys=True)
+              indent=0, sort_keys=True)
     out.write("\n")
 
 

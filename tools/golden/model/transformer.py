@@ -31,7 +31,8 @@ CONFIGS = {
         "layer_preprocess_sequence=none,layer_postprocess_sequence=dan,"
         "num_decoder_layers=2", {}),
     "zero_add": ("layer_postprocess_sequence=dz,norm_type=l2", {}),
-    "noam_norm": ("norm_type=noam,multiply_embedding_mode=none", {}),
+    "noam_norm": (
+        "norm_type=noam,multiply_embedding_mode=none,hard_attention_k=2", {}),
     "relative": (
         "pos=none,self_attention_type=dot_product_relative,"
         "max_relative_position=3", {}),
@@ -64,7 +65,6 @@ CONFIGS = {
     "prepend_full": (
         "prepend_mode=prepend_inputs_full_attention",
         {"has_inputs": False, "prepended": True}),
-    "hard_attention": ("hard_attention_k=2", {}),
 }
 
 VOCAB = 11
@@ -197,7 +197,7 @@ def main():
         "target_vocab": VOCAB,
         "target_space_id": 1,
     }
-    save_file({k: np.ascontiguousarray(v) for k, v in out.items()},
+    save_file({k: np.array(v, order="C") for k, v in out.items()},
               "%s/transformer_%s.safetensors" % (sys.argv[1], name),
               {"hparams": overrides, "problem": json.dumps(problem)})
     print(name, out["loss"], out["logits"].shape, len(out))
