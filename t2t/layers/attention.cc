@@ -5,6 +5,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/ops/dropout.h"
+#include "t2t/ops/ragged_attention.h"
 
 namespace t2t {
 namespace {
@@ -205,6 +206,34 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
   }
 }
 
+at::Tensor MultiheadAttention::SelfKernel() const {
+  return at::cat({QueryKernel(), MemoryKernel()}, 1);
+}
+
+at::Tensor MultiheadAttention::MemoryKernel() const {
+  return at::cat({k_kernel_.view({-1, options_.key_channels}),
+                  v_kernel_.view({-1, options_.value_channels})},
+                 1);
+}
+
+at::Tensor MultiheadAttention::QueryKernel() const {
+  return q_kernel_.view({-1, options_.key_channels});
+}
+
+double MultiheadAttention::Scale() const {
+  return options_.variables_3d
+             ? 1.0
+             : std::pow(
+                   static_cast<double>(options_.key_channels / options_.heads),
+                   -0.5);
+}
+
+at::Tensor MultiheadAttention::Output(const at::Tensor& context) const {
+  return at::linear(
+      context,
+      o_kernel_.view({options_.value_channels, options_.output_size}).t());
+}
+
 at::Tensor MultiheadAttention::SplitHeads(const at::Tensor& x) const {
   return x.view({x.size(0), x.size(1), options_.heads, -1}).transpose(1, 2);
 }
@@ -213,32 +242,57 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& x,
                                              const at::Tensor& bias,
                                              bool training) const {
   const int64_t keys = options_.key_channels;
-  const int64_t values = options_.value_channels;
-  // One product for the three.
-  const at::Tensor kernel =
-      at::cat({q_kernel_.view({-1, keys}), k_kernel_.view({-1, keys}),
-               v_kernel_.view({-1, values})},
-              1);
-  const at::Tensor all = at::linear(x, kernel.t());
-  const auto parts = all.split_with_sizes({keys, keys, values}, -1);
+  const auto parts =
+      at::linear(x, SelfKernel().t())
+          .split_with_sizes({keys, keys, options_.value_channels}, -1);
   return Attend(SplitHeads(parts[0]),
                 {SplitHeads(parts[1]), SplitHeads(parts[2])}, bias,
                 /*self=*/true, training);
 }
 
 KeysValues MultiheadAttention::ProjectMemory(const at::Tensor& memory) const {
-  const int64_t keys = options_.key_channels;
-  const int64_t values = options_.value_channels;
-  const at::Tensor kernel =
-      at::cat({k_kernel_.view({-1, keys}), v_kernel_.view({-1, values})}, 1);
   const auto parts =
-      at::linear(memory, kernel.t()).split_with_sizes({keys, values}, -1);
+      at::linear(memory, MemoryKernel().t())
+          .split_with_sizes({options_.key_channels, options_.value_channels},
+                            -1);
   return {SplitHeads(parts[0]), SplitHeads(parts[1])};
 }
 
 at::Tensor MultiheadAttention::Query(const at::Tensor& x) const {
-  return SplitHeads(
-      at::linear(x, q_kernel_.view({-1, options_.key_channels}).t()));
+  return SplitHeads(at::linear(x, QueryKernel().t()));
+}
+
+RaggedAttentionOptions MultiheadAttention::RaggedOptions(bool training) const {
+  RaggedAttentionOptions ragged;
+  ragged.heads = options_.heads;
+  ragged.key_channels = options_.key_channels;
+  ragged.value_channels = options_.value_channels;
+  ragged.scale = Scale();
+  ragged.dropout = training ? options_.dropout : 0.0;
+  return ragged;
+}
+
+at::Tensor MultiheadAttention::RaggedSelf(const at::Tensor& x,
+                                          const std::vector<int64_t>& offsets,
+                                          bool causal, bool training) const {
+  RaggedAttentionOptions ragged = RaggedOptions(training);
+  ragged.query_offsets = offsets;
+  ragged.key_offsets = offsets;
+  ragged.causal = causal;
+  const at::Tensor all = at::mm(x.squeeze(0), SelfKernel());
+  return Output(RaggedSelfAttention(all, ragged).unsqueeze(0));
+}
+
+at::Tensor MultiheadAttention::RaggedMemory(
+    const at::Tensor& x, const std::vector<int64_t>& offsets,
+    const at::Tensor& memory, const std::vector<int64_t>& memory_offsets,
+    bool training) const {
+  RaggedAttentionOptions ragged = RaggedOptions(training);
+  ragged.query_offsets = offsets;
+  ragged.key_offsets = memory_offsets;
+  const at::Tensor queries = at::mm(x.squeeze(0), QueryKernel());
+  const at::Tensor seen = at::mm(memory.squeeze(0), MemoryKernel());
+  return Output(RaggedMemoryAttention(queries, seen, ragged).unsqueeze(0));
 }
 
 at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor& x,
@@ -319,8 +373,7 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
                                       const at::Tensor& bias, bool self,
                                       bool training) const {
   const AttentionOptions& o = options_;
-  const double scale =
-      o.variables_3d ? 1.0 : std::pow(static_cast<double>(q.size(-1)), -0.5);
+  const double scale = Scale();
   const double dropout = training ? o.dropout : 0.0;
   const bool relative = self && o.type != "dot_product";
   at::Tensor context;
@@ -347,10 +400,8 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
       context = context + RelativeValues(weights);
     }
   }
-  context =
-      context.transpose(1, 2).reshape({q.size(0), q.size(2), o.value_channels});
-  return at::linear(context,
-                    o_kernel_.view({o.value_channels, o.output_size}).t());
+  return Output(context.transpose(1, 2).reshape(
+      {q.size(0), q.size(2), o.value_channels}));
 }
 
 }  // namespace t2t

@@ -9,6 +9,7 @@
 
 #include "t2t/layers/dense.h"
 #include "t2t/model/params.h"
+#include "t2t/ops/ragged_attention.h"
 
 namespace t2t {
 
@@ -67,6 +68,19 @@ class MultiheadAttention {
   at::Tensor MemoryAttention(const at::Tensor& x, const at::Tensor& memory,
                              const at::Tensor& bias, bool training) const;
 
+  // The same over sequences without padding, one after the other: x is [1,
+  // rows, input], sequence i its rows from offsets[i] on (t2t/ops/
+  // ragged_attention.h). Only for plain dot_product, without hard attention
+  // and without dropout_broadcast_dims.
+  at::Tensor RaggedSelf(const at::Tensor& x,
+                        const std::vector<int64_t>& offsets, bool causal,
+                        bool training) const;
+  at::Tensor RaggedMemory(const at::Tensor& x,
+                          const std::vector<int64_t>& offsets,
+                          const at::Tensor& memory,
+                          const std::vector<int64_t>& memory_offsets,
+                          bool training) const;
+
   // Decoding. One new position x [rows, 1, input], after those in the cache,
   // which it joins; bias [.., 1, positions] may be undefined.
   at::Tensor SelfAttentionStep(const at::Tensor& x, const at::Tensor& bias,
@@ -76,6 +90,12 @@ class MultiheadAttention {
                                  const at::Tensor& bias) const;
 
  private:
+  at::Tensor SelfKernel() const;    // queries, keys and values side by side
+  at::Tensor MemoryKernel() const;  // keys and values
+  at::Tensor QueryKernel() const;
+  double Scale() const;
+  RaggedAttentionOptions RaggedOptions(bool training) const;
+  at::Tensor Output(const at::Tensor& context) const;
   at::Tensor SplitHeads(const at::Tensor& x) const;
   at::Tensor Query(const at::Tensor& x) const;
   // From split heads to the layer's output. self: relative terms apply.

@@ -1,5 +1,6 @@
 #include "t2t/modality/modality.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 

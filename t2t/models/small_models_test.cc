@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -91,7 +92,7 @@ TEST(SmallModels, AsT2T) {
       }
       ++compared;
     }
-    EXPECT_GE(compared, 6U);
+    EXPECT_GE(compared, 4U);
   }
 }
 
@@ -122,6 +123,8 @@ Features ReverseTask(int64_t rows, int64_t length) {
 
 double Train(Model* model, int steps, double rate,
              const std::function<Features()>& next) {
+  // So small that more threads would only wait for each other.
+  at::set_num_threads(1);
   const std::vector<at::Tensor> params = model->params().Trainable();
   std::vector<at::Tensor> means, squares;
   for (const at::Tensor& p : params) {
@@ -169,9 +172,9 @@ struct Seq2seqCase {
 class Seq2seqTest : public testing::TestWithParam<Seq2seqCase> {
  protected:
   std::unique_ptr<Model> MakeOne(const std::string& more = "") const {
-    return Make(GetParam().model, GetParam().set,
-                std::string("hidden_size=32,num_hidden_layers=2,") +
-                    GetParam().overrides + more);
+    return Make(
+        GetParam().model, GetParam().set,
+        "hidden_size=32,num_hidden_layers=2," + more + GetParam().overrides);
   }
 };
 
@@ -208,7 +211,7 @@ TEST_P(Seq2seqTest, StepsGiveTheSameLogits) {
 
 TEST_P(Seq2seqTest, Learns) {
   at::manual_seed(5);
-  const std::unique_ptr<Model> model = MakeOne(",dropout=0.0");
+  const std::unique_ptr<Model> model = MakeOne("dropout=0.0,");
   const double before =
       model->Loss(ReverseTask(64, 3), Mode::kTrain).Total().item<double>();
   const double after =
@@ -219,7 +222,7 @@ TEST_P(Seq2seqTest, Learns) {
 
 TEST_P(Seq2seqTest, DropoutIsInTrainingAlone) {
   at::manual_seed(6);
-  const std::unique_ptr<Model> model = MakeOne(",dropout=0.5");
+  const std::unique_ptr<Model> model = MakeOne("dropout=0.5,");
   const Features features = ReverseTask(2, 3);
   const auto logits = [&](Mode mode) { return model->Logits(features, mode); };
   EXPECT_EQ(MaxDifference(logits(Mode::kEval), logits(Mode::kEval)), 0.0);
@@ -345,7 +348,7 @@ TEST(BasicFcRelu, LearnsImages) {
   at::manual_seed(10);
   const std::unique_ptr<Model> model = Models().Get("basic_fc_relu")(
       MakeHParams("basic_fc_small", "hidden_size=32"), ImageInfo(), 2);
-  Train(model.get(), 100, 0.003, [] { return ImageTask(32); });
+  Train(model.get(), 300, 0.002, [] { return ImageTask(32); });
   EXPECT_GT(Accuracy(model.get(), ImageTask(200)), 0.95);
 }
 

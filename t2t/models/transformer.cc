@@ -25,6 +25,43 @@ at::Tensor Flatten(const at::Tensor& x) {
   return x.dim() <= 3 ? x : x.reshape({x.size(0), -1, x.size(-1)});
 }
 
+// Longer ones are better off with ATen's large matrix products.
+constexpr int64_t kMaxRaggedLength = 512;
+
+struct RaggedIds {
+  RaggedRows rows;
+  std::vector<int64_t> ids;
+  std::vector<int64_t> before;  // the id before each, 0 for a row's first
+};
+
+// Of ids [batch, length]: all that are not padding, or (until_last) all up to
+// the last of each row that is not.
+RaggedIds Compact(const at::Tensor& tensor, bool until_last) {
+  const at::Tensor whole = tensor.to(at::kLong).contiguous();
+  const int64_t* data = whole.const_data_ptr<int64_t>();
+  const int64_t length = whole.size(1);
+  RaggedIds compact;
+  std::vector<int64_t> positions;
+  compact.rows.offsets.push_back(0);
+  for (int64_t row = 0; row < whole.size(0); ++row, data += length) {
+    int64_t end = length;
+    while (end > 0 && data[end - 1] == 0) --end;
+    for (int64_t i = 0; i < end; ++i) {
+      if (data[i] == 0 && !until_last) continue;
+      compact.ids.push_back(data[i]);
+      compact.before.push_back(i == 0 ? 0 : data[i - 1]);
+      positions.push_back(i);
+    }
+    compact.rows.offsets.push_back(static_cast<int64_t>(compact.ids.size()));
+  }
+  compact.rows.positions = at::tensor(positions, at::kLong).unsqueeze(0);
+  return compact;
+}
+
+at::Tensor Row(const std::vector<int64_t>& ids) {
+  return at::tensor(ids, at::kLong).unsqueeze(0);
+}
+
 }  // namespace
 
 Transformer::Transformer(HParams hparams, ProblemInfo info, uint64_t seed)
@@ -38,6 +75,12 @@ Transformer::Transformer(HParams hparams, ProblemInfo info, uint64_t seed)
   }
   decoder_ = std::make_unique<TransformerDecoderStack>(
       body, config_, /*has_memory=*/info_.has_inputs());
+  ragged_ = config_.CanBeRagged() &&
+            hparams_.GetDouble("symbol_dropout") == 0.0 &&
+            hparams_.GetString("prepend_mode") == "none";
+  for (const auto& [name, feature] : info_.features) {
+    ragged_ = ragged_ && feature.modality == "symbol";
+  }
 }
 
 Encoded Transformer::Encode(const Features& features, Mode mode) const {
@@ -64,7 +107,41 @@ at::Tensor Transformer::Logits(const Features& features, Mode mode) {
   return modalities_.targets->Top(body).to(at::kFloat);
 }
 
+std::optional<LossParts> Transformer::RaggedLoss(const Features& features,
+                                                 Mode mode) const {
+  const at::Tensor& targets = Required(features, "targets");
+  if (!ragged_ || features.count("targets_segmentation") > 0 ||
+      targets.dim() != 2 || targets.size(1) > kMaxRaggedLength) {
+    return std::nullopt;
+  }
+  const bool training = mode == Mode::kTrain;
+  const RaggedIds compact = Compact(targets, /*until_last=*/true);
+  if (compact.ids.empty()) return std::nullopt;
+  at::Tensor memory;
+  RaggedRows memory_rows;
+  if (encoder_ != nullptr) {
+    const at::Tensor& inputs = Required(features, "inputs");
+    // A row of nothing but padding has its own ways.
+    if (inputs.dim() != 2 || inputs.size(1) > kMaxRaggedLength ||
+        inputs.ne(0).any(1).logical_not().any().item<bool>()) {
+      return std::nullopt;
+    }
+    const RaggedIds sources = Compact(inputs, /*until_last=*/false);
+    memory_rows = sources.rows;
+    memory =
+        encoder_->Ragged(modalities_.inputs->Bottom(Row(sources.ids), mode),
+                         memory_rows, info_.target_space_id, training);
+  }
+  const at::Tensor body = decoder_->Ragged(
+      modalities_.targets->TargetsBottom(Row(compact.before), mode),
+      compact.rows, memory, memory_rows, training);
+  return modalities_.targets->Loss(body, Row(compact.ids), {}, mode);
+}
+
 LossParts Transformer::Loss(const Features& features, Mode mode) {
+  if (std::optional<LossParts> loss = RaggedLoss(features, mode)) {
+    return *std::move(loss);
+  }
   return modalities_.targets->Loss(Body(features, mode).to(at::kFloat),
                                    Required(features, "targets"), {}, mode);
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "t2t/modality/modality.h"
 #include "t2t/model/model.h"
@@ -28,7 +29,12 @@ class Transformer : public Model {
   // The decoder's output, shaped as the embedded targets.
   at::Tensor Body(const Features& features, Mode mode) const;
 
+  // Loss() without padding; nothing where this batch needs it.
+  std::optional<LossParts> RaggedLoss(const Features& features,
+                                      Mode mode) const;
+
   TransformerConfig config_;
+  bool ragged_;  // what hparams and modalities say
   Modalities modalities_;
   std::unique_ptr<TransformerEncoderStack> encoder_;
   std::unique_ptr<TransformerDecoderStack> decoder_;

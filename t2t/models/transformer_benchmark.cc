@@ -60,11 +60,11 @@ void BM_TrainStep(benchmark::State& state, const std::string& overrides) {
     const at::Tensor loss = model->Loss(batch, Mode::kTrain).Total();
     benchmark::DoNotOptimize(torch::autograd::grad({loss}, parameters));
   }
-  state.counters["tokens/s"] = benchmark::Counter(
-      tokens, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["GFLOP/s"] = benchmark::Counter(
-      Flops(model->hparams(), tokens, targets) * 1e-9,
-      benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["tokens/s"] =
+      benchmark::Counter(tokens, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(Flops(model->hparams(), tokens, targets) * 1e-9,
+                         benchmark::Counter::kIsIterationInvariantRate);
   state.counters["parameters"] =
       static_cast<double>(model->params().NumParameters());
 }
@@ -75,8 +75,8 @@ void BM_DecodeStep(benchmark::State& state) {
   const at::NoGradGuard no_grad;
   constexpr int64_t kBeam = 4;
   const at::Tensor inputs = SomeIds(state.range(0));
-  const at::Tensor beams = at::arange(state.range(0), at::kLong)
-                               .repeat_interleave(kBeam);
+  const at::Tensor beams =
+      at::arange(state.range(0), at::kLong).repeat_interleave(kBeam);
   const at::Tensor ids = at::randint(2, kVocab, {beams.size(0)}, at::kLong);
   for (auto _ : state) {
     const auto decoding = model->StartDecoding({{"inputs", inputs}});

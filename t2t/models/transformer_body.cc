@@ -152,6 +152,24 @@ at::Tensor AddPositionTo(const at::Tensor& x, const TransformerConfig& config,
   return x;
 }
 
+// For sequences without padding.
+at::Tensor AddRaggedPosition(const at::Tensor& x,
+                             const TransformerConfig& config,
+                             const at::Tensor& table, const RaggedRows& rows) {
+  if (config.position == "timing") {
+    const int64_t length = rows.positions.max().item<int64_t>() + 1;
+    return x + TimingSignal(length, x.size(2))
+                   .squeeze(0)
+                   .index_select(0, rows.positions.squeeze(0));
+  }
+  if (config.position == "emb") {
+    const int64_t length = rows.positions.max().item<int64_t>() + 1;
+    return x + at::embedding(PositionalEmbedding(table, length).squeeze(0),
+                             rows.positions);
+  }
+  return x;
+}
+
 at::Tensor MakePositionTable(const Scope& body, const TransformerConfig& config,
                              const std::string& name) {
   if (config.position != "emb") return at::Tensor();
@@ -276,6 +294,19 @@ TransformerConfig TransformerConfig::FromHParams(const HParams& hparams) {
   return config;
 }
 
+bool TransformerConfig::CanBeRagged() const {
+  static const std::set<std::string> kPointwise = {
+      "dense_relu_dense", "conv_hidden_relu", "parameter_attention", "none"};
+  return activation_type == at::kFloat && position != "timing_from_features" &&
+         !proximity_bias && causal_decoder_self_attention &&
+         !prepend_full_attention && !unidirectional_encoder &&
+         preprocess.dropout_broadcast_dims.empty() &&
+         self_attention.type == "dot_product" &&
+         self_attention.hard_attention_k == 0 &&
+         self_attention.dropout_broadcast_dims.empty() &&
+         ffn.dropout_broadcast_dims.empty() && kPointwise.count(ffn.type) > 0;
+}
+
 Autocast::Autocast(at::ScalarType type)
     : active_(type != at::kFloat),
       was_enabled_(at::autocast::is_autocast_enabled(at::kCPU)),
@@ -331,6 +362,36 @@ TransformerEncoderStack::TransformerEncoderStack(
 
 TransformerEncoderStack::~TransformerEncoderStack() = default;
 
+at::Tensor TransformerEncoderStack::AddTargetSpace(const at::Tensor& x,
+                                                   int64_t id) const {
+  if (!config_.use_target_space_embedding) return x;
+  if (id < 0 || id >= kTargetSpaces) {
+    throw UsageError("the problem's target_space_id is " + std::to_string(id),
+                     "below " + std::to_string(kTargetSpaces),
+                     "set --hparams=use_target_space_embedding=False");
+  }
+  return x + target_space_[id];
+}
+
+at::Tensor TransformerEncoderStack::Ragged(const at::Tensor& inputs,
+                                           const RaggedRows& rows,
+                                           int64_t target_space_id,
+                                           bool training) const {
+  at::Tensor x = AddRaggedPosition(AddTargetSpace(inputs, target_space_id),
+                                   config_, positions_, rows);
+  if (training) x = Dropout(x, config_.layer_dropout);
+  for (const auto& layer : layers_) {
+    at::Tensor y = layer->before_attention({}, x, training);
+    y = layer->attention.RaggedSelf(y, rows.offsets, /*causal=*/false,
+                                    training);
+    x = layer->after_attention(x, y, training);
+    y = layer->before_ffn({}, x, training);
+    y = layer->ffn->Apply(y, {}, /*left=*/false, training);
+    x = layer->after_ffn(x, y, training);
+  }
+  return (*final_)({}, x, training);
+}
+
 Encoded TransformerEncoderStack::operator()(const at::Tensor& inputs,
                                             int64_t target_space_id,
                                             const Features& features,
@@ -355,16 +416,7 @@ Encoded TransformerEncoderStack::operator()(const at::Tensor& inputs,
   if (config_.unidirectional_encoder) bias = BiasLowerTriangle(length);
   if (config_.proximity_bias) bias = bias + BiasProximal(length);
 
-  at::Tensor x = inputs;
-  if (config_.use_target_space_embedding) {
-    if (target_space_id < 0 || target_space_id >= kTargetSpaces) {
-      throw UsageError(
-          "the problem's target_space_id is " + std::to_string(target_space_id),
-          "below " + std::to_string(kTargetSpaces),
-          "set --hparams=use_target_space_embedding=False");
-    }
-    x = x + target_space_[target_space_id];
-  }
+  at::Tensor x = AddTargetSpace(inputs, target_space_id);
   x = AddPositionTo(x, config_, positions_, features, "inputs", 0);
   if (training) x = Dropout(x, config_.layer_dropout);
 
@@ -374,6 +426,7 @@ Encoded TransformerEncoderStack::operator()(const at::Tensor& inputs,
     x = layer->after_attention(x, y, training);
     y = layer->before_ffn({}, x, training);
     y = layer->ffn->Apply(y, nonpadding, /*left=*/false, training);
+    if (config_.remove_padding) y = y * nonpadding.unsqueeze(2);
     x = layer->after_ffn(x, y, training);
   }
   encoded.output = (*final_)({}, x, training);
@@ -462,6 +515,30 @@ at::Tensor TransformerDecoderStack::operator()(const at::Tensor& targets,
     }
     y = layer->before_ffn({}, x, training);
     y = layer->ffn->Apply(y, nonpadding, /*left=*/true, training);
+    x = layer->after_ffn(x, y, training);
+  }
+  return (*final_)({}, x, training);
+}
+
+at::Tensor TransformerDecoderStack::Ragged(const at::Tensor& shifted,
+                                           const RaggedRows& rows,
+                                           const at::Tensor& memory,
+                                           const RaggedRows& memory_rows,
+                                           bool training) const {
+  at::Tensor x = AddRaggedPosition(shifted, config_, positions_, rows);
+  if (training) x = Dropout(x, config_.layer_dropout);
+  for (const auto& layer : layers_) {
+    at::Tensor y = layer->before_attention({}, x, training);
+    y = layer->attention.RaggedSelf(y, rows.offsets, /*causal=*/true, training);
+    x = layer->after_attention(x, y, training);
+    if (layer->memory != nullptr) {
+      y = (*layer->before_memory)({}, x, training);
+      y = layer->memory->RaggedMemory(y, rows.offsets, memory,
+                                      memory_rows.offsets, training);
+      x = (*layer->after_memory)(x, y, training);
+    }
+    y = layer->before_ffn({}, x, training);
+    y = layer->ffn->Apply(y, {}, /*left=*/true, training);
     x = layer->after_ffn(x, y, training);
   }
   return (*final_)({}, x, training);

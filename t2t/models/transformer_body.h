@@ -23,6 +23,10 @@ struct TransformerConfig {
   // the values given have no effect here.
   static TransformerConfig FromHParams(const HParams& hparams);
 
+  // Whether padding can be left out of training's computations: attention
+  // sees sequences, the other layers single positions.
+  bool CanBeRagged() const;
+
   int64_t hidden_size = 0;
   int64_t encoder_layers = 0;
   int64_t decoder_layers = 0;
@@ -40,6 +44,9 @@ struct TransformerConfig {
   bool use_target_space_embedding = true;
   bool unidirectional_encoder = false;
   bool prepend_full_attention = false;
+  // The encoder's feed-forward layers give 0 on padding, as with T2T's pad
+  // remover: it shows where an output is averaged over all positions.
+  bool remove_padding = false;
   // at::kFloat, or what autocast computes in.
   at::ScalarType activation_type = at::kFloat;
 };
@@ -56,6 +63,12 @@ class Autocast {
   bool active_;
   bool was_enabled_;
   at::ScalarType old_type_;
+};
+
+// Sequences of a batch without their padding, one after the other.
+struct RaggedRows {
+  std::vector<int64_t> offsets;  // of each sequence's first token, and the end
+  at::Tensor positions;          // [1, tokens]: where each stood in its row
 };
 
 // What the decoder sees of the inputs.
@@ -77,8 +90,15 @@ class TransformerEncoderStack {
   Encoded operator()(const at::Tensor& inputs, int64_t target_space_id,
                      const Features& features, bool training) const;
 
+  // The same without padding, where config.CanBeRagged(): inputs and result
+  // are [1, tokens, hidden].
+  at::Tensor Ragged(const at::Tensor& inputs, const RaggedRows& rows,
+                    int64_t target_space_id, bool training) const;
+
  private:
   struct Layer;
+
+  at::Tensor AddTargetSpace(const at::Tensor& x, int64_t id) const;
 
   TransformerConfig config_;
   at::Tensor target_space_;
@@ -123,6 +143,13 @@ class TransformerDecoderStack {
   // layer's output, [batch, length, hidden].
   at::Tensor operator()(const at::Tensor& targets, const Encoded& encoded,
                         const Features& features, bool training) const;
+
+  // Without padding, where config.CanBeRagged(): shifted [1, tokens, hidden]
+  // is the embedding of what stands before each target; memory is the
+  // encoder's output, undefined without one.
+  at::Tensor Ragged(const at::Tensor& shifted, const RaggedRows& rows,
+                    const at::Tensor& memory, const RaggedRows& memory_rows,
+                    bool training) const;
 
   // Decoding. encoded.output may be undefined.
   std::unique_ptr<TransformerDecodeState> Start(const Encoded& encoded,

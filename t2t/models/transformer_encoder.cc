@@ -7,13 +7,21 @@
 namespace t2t {
 namespace {
 
+TransformerConfig ConfigOf(const HParams& hparams) {
+  TransformerConfig config = TransformerConfig::FromHParams(hparams);
+  config.remove_padding = hparams.GetBool("use_pad_remover") &&
+                          (config.ffn.type == "dense_relu_dense" ||
+                           config.ffn.type == "conv_hidden_relu");
+  return config;
+}
+
 // The Transformer's encoder alone.
 class TransformerEncoder : public EncoderOnlyModel {
  public:
   TransformerEncoder(HParams hparams, ProblemInfo info, uint64_t seed)
       : EncoderOnlyModel("transformer_encoder", std::move(hparams),
                          std::move(info), seed),
-        config_(TransformerConfig::FromHParams(hparams_)),
+        config_(ConfigOf(hparams_)),
         encoder_(root().Sub("body"), config_) {
     MakeEnds();
   }

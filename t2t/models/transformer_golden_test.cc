@@ -82,8 +82,8 @@ TEST_P(TransformerGoldenTest, LogitsLossAndGradientsAreT2Ts) {
   Golden golden = Load(GetParam());
   {
     const at::NoGradGuard no_grad;
-    const at::Tensor logits = golden.model->Logits(golden.features,
-                                                   Mode::kEval);
+    const at::Tensor logits =
+        golden.model->Logits(golden.features, Mode::kEval);
     // Padding counts for nothing.
     const at::Tensor counts =
         golden.features.at("targets").ne(0).unsqueeze(-1).to(at::kFloat);

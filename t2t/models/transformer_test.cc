@@ -159,10 +159,9 @@ TEST(TransformerTest, PaddingChangesNothing) {
   const at::Tensor logits = model->Logits(batch, Mode::kEval);
   batch["inputs"] = at::constant_pad_nd(batch["inputs"], {0, 3});
   batch["targets"] = at::constant_pad_nd(batch["targets"], {0, 2});
-  EXPECT_LT(
-      Distance(model->Logits(batch, Mode::kEval).narrow(1, 0, 5),
-               logits.narrow(1, 0, 5)),
-      1e-5);
+  EXPECT_LT(Distance(model->Logits(batch, Mode::kEval).narrow(1, 0, 5),
+                     logits.narrow(1, 0, 5)),
+            1e-5);
 }
 
 TEST(TransformerTest, LearnsUnderAutocast) {
@@ -170,8 +169,7 @@ TEST(TransformerTest, LearnsUnderAutocast) {
     const auto model = MakeModel("activation_dtype=" + type);
     const Features batch = SomeBatch();
     at::manual_seed(1);
-    const double first =
-        model->Loss(batch, Mode::kEval).Total().item<double>();
+    const double first = model->Loss(batch, Mode::kEval).Total().item<double>();
     for (int step = 0; step < 20; ++step) {
       const at::Tensor loss = model->Loss(batch, Mode::kTrain).Total();
       EXPECT_EQ(loss.scalar_type(), at::kFloat);
@@ -188,9 +186,8 @@ TEST(TransformerTest, LearnsUnderAutocast) {
     const auto state = model->StartDecoding(batch);
     const at::Tensor logits = model->DecodeStep(state.get(), {});
     EXPECT_EQ(logits.scalar_type(), at::kFloat);
-    EXPECT_LT(
-        Distance(logits, model->Logits(batch, Mode::kEval).select(1, 0)),
-        type == "float32" ? 1e-5 : 0.1);
+    EXPECT_LT(Distance(logits, model->Logits(batch, Mode::kEval).select(1, 0)),
+              type == "float32" ? 1e-5 : 0.1);
   }
 }
 
@@ -213,9 +210,9 @@ TEST(TransformerTest, RefusesWhatItCannotDo) {
     }
   }
   const auto model = MakeModel("");
-  EXPECT_THROW(model->Logits({{"inputs", at::ones({1, 2}, at::kLong)}},
-                             Mode::kEval),
-               Error);
+  EXPECT_THROW(
+      model->Logits({{"inputs", at::ones({1, 2}, at::kLong)}}, Mode::kEval),
+      Error);
   EXPECT_THROW(Models().Get("transfomer"), Error);
 }
 

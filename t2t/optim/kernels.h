@@ -45,6 +45,32 @@ void AdadeltaKernel(float* p, float* accumulator, float* updates,
 void FtrlKernel(float* p, float* accumulator, float* linear,
                 GradientTerms gradient, float rate, int64_t size);
 
+// Adafactor over rows of a matrix that stand one after the other, of the
+// gradient g seen (without 1e-30 of its square nothing is divided by 0).
+struct RowsTerms {
+  GradientTerms gradient;
+  int64_t rows;
+  int64_t columns;
+};
+// The sums of g^2 of each row; of each column, added to column_sums.
+void AdafactorSums(const float* p, RowsTerms terms, float* row_sums,
+                   float* column_sums);
+// Sum of (g * row_factors[row] * column_factors[column])^2.
+double AdafactorScaledSquares(const float* p, RowsTerms terms,
+                              const float* row_factors,
+                              const float* column_factors);
+// p -= rate * g * row factor * column factor; where m is not null, by way of
+// m = m * beta1 + that * (1 - beta1).
+void AdafactorUpdate(float* p, float* m, RowsTerms terms,
+                     const float* row_factors, const float* column_factors,
+                     float rate, float beta1);
+// The same without factors: v takes g^2 in; returns the sum of g^2 / v.
+double AdafactorUnfactoredSums(const float* p, float* v, GradientTerms gradient,
+                               float decay, int64_t size);
+void AdafactorUnfactoredUpdate(float* p, float* m, const float* v,
+                               GradientTerms gradient, float rate, float beta1,
+                               int64_t size);
+
 // a = a * decay + p * (1 - decay).
 void AverageKernel(float* a, const float* p, float decay, int64_t size);
 

@@ -13,11 +13,17 @@
 namespace t2t {
 namespace {
 
-const char* const kFactors[] = {
-    "constant",         "linear_warmup",          "linear_decay",
-    "cosdecay",         "single_cycle_cos_decay", "multi_cycle_cos_decay",
-    "rsqrt_decay",      "rsqrt_normalized_decay", "exp_decay",
-    "rsqrt_hidden_size", "legacy"};
+const char* const kFactors[] = {"constant",
+                                "linear_warmup",
+                                "linear_decay",
+                                "cosdecay",
+                                "single_cycle_cos_decay",
+                                "multi_cycle_cos_decay",
+                                "rsqrt_decay",
+                                "rsqrt_normalized_decay",
+                                "exp_decay",
+                                "rsqrt_hidden_size",
+                                "legacy"};
 const char* const kSchemes[] = {"none",   "noam",           "exp", "piecewise",
                                 "cosine", "cyclelinear10x", "sqrt"};
 
@@ -72,11 +78,11 @@ double Piecewise(const HParams& hparams, double step) {
   const std::vector<double> multiples =
       Numbers(hparams, "learning_rate_multiples");
   if (boundaries.size() != multiples.size()) {
-    throw UsageError(
-        "learning_rate_boundaries has " + std::to_string(boundaries.size()) +
-            " values and learning_rate_multiples " +
-            std::to_string(multiples.size()),
-        "as many of one as of the other");
+    throw UsageError("learning_rate_boundaries has " +
+                         std::to_string(boundaries.size()) +
+                         " values and learning_rate_multiples " +
+                         std::to_string(multiples.size()),
+                     "as many of one as of the other");
   }
   double value = 1.0;
   for (size_t i = 0; i < boundaries.size() && step > boundaries[i]; ++i) {
@@ -141,8 +147,8 @@ double Factor(const std::string& name, const HParams& hparams, double step,
     return warmup > 0 ? std::min(1.0, step / warmup) : 1.0;
   }
   if (name == "linear_decay") {
-    const double left = (train_steps - step) /
-                        Positive(hparams, "learning_rate_decay_steps");
+    const double left =
+        (train_steps - step) / Positive(hparams, "learning_rate_decay_steps");
     return std::clamp(left, 0.0, 1.0);
   }
   if (name == "cosdecay") {
@@ -172,9 +178,9 @@ double Factor(const std::string& name, const HParams& hparams, double step,
     return name == "rsqrt_decay" ? rate : rate * std::sqrt(warmup);
   }
   if (name == "exp_decay") {
-    double p = std::max(0.0, (step - Warmup(hparams)) /
-                                 Positive(hparams,
-                                          "learning_rate_decay_steps"));
+    double p =
+        std::max(0.0, (step - Warmup(hparams)) /
+                          Positive(hparams, "learning_rate_decay_steps"));
     if (hparams.GetBool("learning_rate_decay_staircase")) p = std::floor(p);
     return std::pow(hparams.GetDouble("learning_rate_decay_rate"), p);
   }
@@ -189,8 +195,7 @@ double Factor(const std::string& name, const HParams& hparams, double step,
 
 }  // namespace
 
-double LearningRate(const HParams& hparams, int64_t step,
-                    int64_t train_steps) {
+double LearningRate(const HParams& hparams, int64_t step, int64_t train_steps) {
   double rate = 1.0;
   for (const std::string& part :
        Split(hparams.GetString("learning_rate_schedule"), '*')) {

@@ -91,9 +91,9 @@ TEST(LearningRateTest, RefusesWhatIsWrong) {
   EXPECT_NE(message("learning_rate_warmup_steps", 0)
                 .find("learning_rate_warmup_steps"),
             std::string::npos);
-  EXPECT_NE(message("learning_rate_decay_steps", 0)
-                .find("learning_rate_decay_steps"),
-            std::string::npos);
+  EXPECT_NE(
+      message("learning_rate_decay_steps", 0).find("learning_rate_decay_steps"),
+      std::string::npos);
   HParams hparams = FirstHParams();
   hparams.Set("learning_rate_schedule", "legacy");
   hparams.Set("learning_rate_decay_scheme", "noma");

@@ -7,12 +7,10 @@
 #include <cmath>
 #include <utility>
 
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
-
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/optim/adafactor.h"
+#include "t2t/optim/flush_tiny.h"
 
 namespace t2t {
 namespace {
@@ -32,25 +30,6 @@ at::Tensor TruncatedNormal(at::IntArrayRef shape) {
       .erfinv_()
       .mul_(std::sqrt(2.0));
 }
-
-// Moments of parameters without gradients die away into numbers so small that
-// the processor takes a hundred times as long: these are 0 while it lives.
-class FlushTinyNumbers {
- public:
-#if defined(__SSE2__)
-  FlushTinyNumbers() : before_(_mm_getcsr()) {
-    constexpr unsigned kFlushResults = 1U << 15;
-    constexpr unsigned kFlushInputs = 1U << 6;
-    _mm_setcsr(before_ | kFlushResults | kFlushInputs);
-  }
-  ~FlushTinyNumbers() { _mm_setcsr(before_); }
-
- private:
-  const unsigned before_;
-#else
-  FlushTinyNumbers() {}
-#endif
-};
 
 std::string ShapeText(at::IntArrayRef shape) {
   std::vector<std::string> sizes;
@@ -75,13 +54,12 @@ Optimizer::Optimizer(const HParams& hparams,
     const at::Tensor& tensor = parameters_[i].tensor;
     if (tensor.scalar_type() != at::kFloat || !tensor.is_contiguous()) {
       throw Error(ExitCode::kInternal,
-                  "parameter '" + parameters_[i].name +
-                      "' can't be optimized",
+                  "parameter '" + parameters_[i].name + "' can't be optimized",
                   "a contiguous fp32 tensor");
     }
     data_.push_back(tensor.mutable_data_ptr<float>());
-    decay_.push_back(
-        Decays(parameters_[i]) ? static_cast<float>(weight_decay) : 0.0F);
+    decay_.push_back(Decays(parameters_[i]) ? static_cast<float>(weight_decay)
+                                            : 0.0F);
     for (int64_t begin = 0; begin < tensor.numel(); begin += kPieceSize) {
       pieces_.push_back(
           {i, begin, std::min(kPieceSize, tensor.numel() - begin)});
@@ -104,22 +82,21 @@ void Optimizer::AddWeightNoise(double learning_rate) {
   }
 }
 
-GradientTerms Optimizer::GradientAt(const Piece& piece) const {
-  return {gradients_[piece.parameter].const_data_ptr<float>() + piece.begin,
-          decay_[piece.parameter], scale_};
+GradientTerms Optimizer::GradientAt(size_t parameter, int64_t begin) const {
+  return {gradients_[parameter].const_data_ptr<float>() + begin,
+          decay_[parameter], scale_};
 }
 
 at::Tensor Optimizer::EffectiveGradient(size_t parameter) const {
   at::Tensor gradient = gradients_[parameter];
   if (decay_[parameter] != 0) {
-    gradient = gradient.add(parameters_[parameter].tensor.detach(),
-                            decay_[parameter]);
+    gradient =
+        gradient.add(parameters_[parameter].tensor.detach(), decay_[parameter]);
   }
   return scale_ == 1.0F ? gradient : gradient.mul(scale_);
 }
 
-void Optimizer::ForPieces(
-    const std::function<void(const Piece&)>& body) const {
+void Optimizer::ForPieces(const std::function<void(const Piece&)>& body) const {
   at::parallel_for(0, static_cast<int64_t>(pieces_.size()), 1,
                    [&](int64_t begin, int64_t end) {
                      const FlushTinyNumbers flush;
@@ -162,8 +139,8 @@ double Optimizer::Step(const std::vector<at::Tensor>& gradients,
     }
     gradient = gradient.to(at::kFloat).contiguous();
     if (gradient_noise_ != 0) {
-      gradient = gradient.add(TruncatedNormal(gradient.sizes()),
-                              gradient_noise_);
+      gradient =
+          gradient.add(TruncatedNormal(gradient.sizes()), gradient_noise_);
     }
     gradients_[i] = std::move(gradient);
   }
@@ -183,9 +160,9 @@ std::vector<at::Tensor> Optimizer::AddSlot(const std::string& slot,
                                            float value) {
   std::vector<at::Tensor> tensors;
   for (const NamedTensor& parameter : parameters_) {
-    tensors.push_back(AddState(slot + "/" + parameter.name,
-                               at::full(parameter.tensor.sizes(), value,
-                                        at::kFloat)));
+    tensors.push_back(
+        AddState(slot + "/" + parameter.name,
+                 at::full(parameter.tensor.sizes(), value, at::kFloat)));
   }
   return tensors;
 }
@@ -249,10 +226,13 @@ class Adam : public Optimizer {
     const double t = static_cast<double>(step) + 1.0;
     const double left1 = 1.0 - std::pow(beta1_, t);
     const double left2 = 1.0 - std::pow(beta2_, t);
-    AdamTerms terms{static_cast<float>(beta1_), static_cast<float>(beta2_),
-                    static_cast<float>(learning_rate * std::sqrt(left2) /
-                                       left1),
-                    static_cast<float>(epsilon_), 1.0F, 1.0F};
+    AdamTerms terms{
+        static_cast<float>(beta1_),
+        static_cast<float>(beta2_),
+        static_cast<float>(learning_rate * std::sqrt(left2) / left1),
+        static_cast<float>(epsilon_),
+        1.0F,
+        1.0F};
     double decay = 0;
     if (kind_ == Kind::kTfAdamW) decay = weight_decay_;
     if (kind_ == Kind::kAdamW) {
@@ -344,8 +324,8 @@ class RmsProp : public Optimizer {
   void Update(double learning_rate, int64_t step) override {
     ForPieces([&](const Piece& piece) {
       RmsPropKernel(At(piece), At(mean_square_, piece), At(momentum_, piece),
-                    GradientAt(piece), static_cast<float>(learning_rate),
-                    0.9F, 0.0F, 1e-10F, piece.size);
+                    GradientAt(piece), static_cast<float>(learning_rate), 0.9F,
+                    0.0F, 1e-10F, piece.size);
     });
   }
 
@@ -394,102 +374,6 @@ class Ftrl : public Optimizer {
   const std::vector<at::Tensor> linear_;
 };
 
-at::Tensor Rms(const at::Tensor& x) { return x.square().mean().sqrt(); }
-
-class Adafactor : public Optimizer {
- public:
-  Adafactor(const HParams& hparams, std::vector<NamedTensor> parameters)
-      : Optimizer(hparams, std::move(parameters)),
-        beta1_(hparams.GetDouble("optimizer_adafactor_beta1")),
-        beta2_(hparams.GetDouble("optimizer_adafactor_beta2")),
-        exponent_(hparams.GetDouble("optimizer_adafactor_memory_exponent")),
-        clipping_(hparams.GetDouble("optimizer_adafactor_clipping_threshold")),
-        by_parameter_scale_(hparams.GetBool(
-            "optimizer_adafactor_multiply_by_parameter_scale")) {
-    const std::string& decay =
-        hparams.GetString("optimizer_adafactor_decay_type");
-    if (decay != "adam" && decay != "pow") {
-      throw UsageError("hparam optimizer_adafactor_decay_type=" + decay,
-                       "adam or pow");
-    }
-    adam_decay_ = decay == "adam";
-    const bool factored = hparams.GetBool("optimizer_adafactor_factored");
-    for (const NamedTensor& parameter : this->parameters()) {
-      Slots slots;
-      std::vector<int64_t> shape = parameter.tensor.sizes().vec();
-      const auto zeros = [&](const char* slot, at::IntArrayRef sizes) {
-        return AddState(std::string(slot) + "/" + parameter.name,
-                        at::zeros(sizes, at::kFloat));
-      };
-      if (factored && shape.size() >= 2) {
-        std::vector<int64_t> columns = shape;
-        columns.erase(columns.end() - 2);
-        std::vector<int64_t> rows = shape;
-        rows.pop_back();
-        slots.vr = zeros("adafactor_vr", rows);
-        slots.vc = zeros("adafactor_vc", columns);
-      } else {
-        slots.v = zeros("adafactor_v", shape);
-      }
-      if (beta1_ != 0) slots.m = zeros("adafactor_m", shape);
-      slots_.push_back(std::move(slots));
-    }
-  }
-
- private:
-  struct Slots {
-    at::Tensor m, v, vr, vc;
-  };
-
-  void Update(double learning_rate, int64_t step) override {
-    const double t = static_cast<double>(step) + 1.0;
-    const double decay =
-        adam_decay_ ? beta2_ * (1.0 - std::pow(beta2_, t - 1.0)) /
-                          (1.0 - std::pow(beta2_, t))
-                    : 1.0 - std::pow(t, -exponent_);
-    for (size_t i = 0; i < slots_.size(); ++i) {
-      if (HasGradient(i)) UpdateOne(i, learning_rate, decay);
-    }
-  }
-
-  void UpdateOne(size_t i, double learning_rate, double decay) {
-    Slots& slots = slots_[i];
-    at::Tensor p = parameters()[i].tensor.detach();
-    const at::Tensor gradient = EffectiveGradient(i);
-    const at::Tensor square = gradient.square().add_(1e-30);
-    at::Tensor x;
-    if (slots.vr.defined()) {
-      slots.vr.mul_(decay).add_(square.mean(-1), 1.0 - decay);
-      slots.vc.mul_(decay).add_(square.mean(-2), 1.0 - decay);
-      const at::Tensor rows =
-          (slots.vr / slots.vr.mean(-1, /*keepdim=*/true)).rsqrt_();
-      x = (gradient * rows.unsqueeze(-1)).mul_(
-          slots.vc.rsqrt().unsqueeze(-2));
-    } else {
-      slots.v.mul_(decay).add_(square, 1.0 - decay);
-      x = gradient * slots.v.rsqrt();
-    }
-    // T2T's threshold of None has no number here; 0 stands for it.
-    if (clipping_ > 0) x.div_((Rms(x) / clipping_).clamp_min_(1.0));
-    x.mul_(learning_rate);
-    if (by_parameter_scale_) x.mul_(Rms(p).clamp_min_(1e-3));
-    if (slots.m.defined()) {
-      slots.m.mul_(beta1_).add_(x, 1.0 - beta1_);
-      p.sub_(slots.m);
-    } else {
-      p.sub_(x);
-    }
-  }
-
-  const double beta1_;
-  const double beta2_;
-  const double exponent_;
-  const double clipping_;
-  const bool by_parameter_scale_;
-  bool adam_decay_ = false;
-  std::vector<Slots> slots_;
-};
-
 // Momentum whose rate and momentum follow from the gradients' statistics
 // (arxiv.org/abs/1706.03471). The learning rate given counts at the first
 // step alone, as in T2T.
@@ -499,8 +383,8 @@ class YellowFin : public Optimizer {
       : Optimizer(hparams, std::move(parameters)),
         momentum_(AddSlot("momentum", 0)),
         mean_(AddSlot("yellow_fin_mean", 0)),
-        window_(AddState("yellow_fin/window",
-                         at::zeros({kWindow}, at::kDouble))),
+        window_(
+            AddState("yellow_fin/window", at::zeros({kWindow}, at::kDouble))),
         norms_(AddState(
             "yellow_fin/norms",
             at::zeros({static_cast<int64_t>(this->parameters().size())},
@@ -514,8 +398,15 @@ class YellowFin : public Optimizer {
   static constexpr double kBeta = 0.999;
   static constexpr int64_t kWindow = 20;
   enum Scalar : int64_t {
-    kStep, kRate, kMu, kSparsity, kMinCurvature, kMaxCurvature, kNorm,
-    kDistance, kScalars
+    kStep,
+    kRate,
+    kMu,
+    kSparsity,
+    kMinCurvature,
+    kMaxCurvature,
+    kNorm,
+    kDistance,
+    kScalars
   };
 
   // A moving average without the bias of its start at 0.
@@ -550,11 +441,9 @@ class YellowFin : public Optimizer {
     for (size_t i = 0; i < parameters().size(); ++i) {
       if (!HasGradient(i)) continue;
       const at::Tensor gradient = EffectiveGradient(i);
-      nonzero += static_cast<double>(
-          gradient.count_nonzero().item<int64_t>());
+      nonzero += static_cast<double>(gradient.count_nonzero().item<int64_t>());
       entries += static_cast<double>(gradient.numel());
-      const double square =
-          gradient.square().sum(at::kDouble).item<double>();
+      const double square = gradient.square().sum(at::kDouble).item<double>();
       norm2 += square;
       norm2_average += Average(&norms[i], square, updates);
       at::Tensor mean = mean_[i];
@@ -569,18 +458,14 @@ class YellowFin : public Optimizer {
     const int64_t valid = std::min(kWindow, own_step + 1);
     const double h_min =
         std::exp(Average(&scalars[kMinCurvature],
-                         *std::min_element(window, window + valid),
-                         updates)) *
+                         *std::min_element(window, window + valid), updates)) *
         sparsity;
     const double h_max =
         std::exp(Average(&scalars[kMaxCurvature],
-                         *std::max_element(window, window + valid),
-                         updates)) *
+                         *std::max_element(window, window + valid), updates)) *
         sparsity;
-    const double variance =
-        std::max(1e-6, norm2_average - mean2) * sparsity;
-    const double norm =
-        Average(&scalars[kNorm], std::sqrt(norm2), updates);
+    const double variance = std::max(1e-6, norm2_average - mean2) * sparsity;
+    const double norm = Average(&scalars[kNorm], std::sqrt(norm2), updates);
     const double distance =
         Average(&scalars[kDistance], norm / norm2_average, updates) /
         std::sqrt(sparsity);
@@ -588,10 +473,8 @@ class YellowFin : public Optimizer {
     double rate = scalars[kRate];
     if (own_step > 0) {
       // The root of y^3 + p y + p = 0 (Vieta); x = y + 1 is sqrt(mu).
-      const double p =
-          distance * distance * h_min * h_min / 2.0 / variance;
-      const double w3 =
-          (-std::sqrt(p * p + 4.0 / 27.0 * p * p * p) - p) / 2.0;
+      const double p = distance * distance * h_min * h_min / 2.0 / variance;
+      const double w3 = (-std::sqrt(p * p + 4.0 / 27.0 * p * p * p) - p) / 2.0;
       const double w = std::cbrt(w3);
       const double root = w - p / 3.0 / w + 1.0;
       const double range = std::sqrt(h_max / h_min);
@@ -612,11 +495,11 @@ class YellowFin : public Optimizer {
 
 template <typename T, typename... Args>
 std::function<OptimizerFactory> Factory(Args... args) {
-  return [args...](const HParams& hparams,
-                   std::vector<NamedTensor> parameters) {
-    return std::unique_ptr<Optimizer>(
-        std::make_unique<T>(hparams, std::move(parameters), args...));
-  };
+  return
+      [args...](const HParams& hparams, std::vector<NamedTensor> parameters) {
+        return std::unique_ptr<Optimizer>(
+            std::make_unique<T>(hparams, std::move(parameters), args...));
+      };
 }
 
 Registry<OptimizerFactory>* MakeRegistry() {
@@ -664,13 +547,11 @@ void MovingAverage::Update(int64_t step) {
       static_cast<float>(std::min(decay_, (1.0 + t) / (10.0 + t)));
   for (size_t i = 0; i < parameters_.size(); ++i) {
     float* const average = averages_[i].mutable_data_ptr<float>();
-    const float* const value =
-        parameters_[i].tensor.const_data_ptr<float>();
-    at::parallel_for(0, averages_[i].numel(), kPieceSize,
-                     [&](int64_t begin, int64_t end) {
-                       AverageKernel(average + begin, value + begin, decay,
-                                     end - begin);
-                     });
+    const float* const value = parameters_[i].tensor.const_data_ptr<float>();
+    at::parallel_for(
+        0, averages_[i].numel(), kPieceSize, [&](int64_t begin, int64_t end) {
+          AverageKernel(average + begin, value + begin, decay, end - begin);
+        });
   }
 }
 
@@ -682,8 +563,7 @@ std::map<std::string, at::Tensor> MovingAverage::State() const {
   return state;
 }
 
-void MovingAverage::LoadState(
-    const std::map<std::string, at::Tensor>& state) {
+void MovingAverage::LoadState(const std::map<std::string, at::Tensor>& state) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const auto found = state.find(parameters_[i].name);
     if (found == state.end()) {

@@ -80,7 +80,11 @@ class Optimizer {
   static float* At(const std::vector<at::Tensor>& slot, const Piece& piece) {
     return slot[piece.parameter].mutable_data_ptr<float>() + piece.begin;
   }
-  GradientTerms GradientAt(const Piece& piece) const;
+  GradientTerms GradientAt(const Piece& piece) const {
+    return GradientAt(piece.parameter, piece.begin);
+  }
+  GradientTerms GradientAt(size_t parameter, int64_t begin) const;
+  float* Data(size_t parameter) const { return data_[parameter]; }
   // The gradient as the update is to see it, as a tensor.
   at::Tensor EffectiveGradient(size_t parameter) const;
 
@@ -107,8 +111,8 @@ class Optimizer {
   std::map<std::string, at::Tensor> state_;
 };
 
-using OptimizerFactory = std::unique_ptr<Optimizer>(
-    const HParams&, std::vector<NamedTensor>);
+using OptimizerFactory = std::unique_ptr<Optimizer>(const HParams&,
+                                                    std::vector<NamedTensor>);
 // T2T's names, plus "adamw" (decoupled decay as in PyTorch) and "adadelta".
 const Registry<OptimizerFactory>& Optimizers();
 

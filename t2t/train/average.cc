@@ -105,8 +105,8 @@ int64_t AverageCheckpoints(const AverageOptions& options) {
       window.push_back(step);
       if (static_cast<int64_t>(window.size()) > options.n) {
         // (A trainer that goes on may have removed it by now.)
-        const std::optional<Checkpoint> leaving = LoadWeights(
-            CheckpointPath(options.model_dir, window.front()));
+        const std::optional<Checkpoint> leaving =
+            LoadWeights(CheckpointPath(options.model_dir, window.front()));
         if (!leaving) {
           throw MissingError("the checkpoint of step " +
                                  std::to_string(window.front()) + " is gone",

@@ -57,9 +57,9 @@ TEST_F(AverageTest, PassesOverDamagedAndEarlyOnes) {
   WriteFileAtomically(CheckpointPath(dir_, 30), "damaged");
   options_.min_steps = 15;
   EXPECT_EQ(AverageCheckpoints(options_), 1);
-  EXPECT_TRUE(at::equal(
-      LoadLatestCheckpoint(options_.output_dir)->tensors.at("x"),
-      at::full({2, 3}, 3.0)));
+  EXPECT_TRUE(
+      at::equal(LoadLatestCheckpoint(options_.output_dir)->tensors.at("x"),
+                at::full({2, 3}, 3.0)));
 }
 
 TEST_F(AverageTest, TooFewWritesNothing) {

@@ -26,19 +26,18 @@ struct DtypeName {
   at::ScalarType type;
   const char* name;
 };
-constexpr DtypeName kDtypes[] = {
-    {at::kDouble, "F64"}, {at::kFloat, "F32"},    {at::kHalf, "F16"},
-    {at::kBFloat16, "BF16"}, {at::kLong, "I64"},  {at::kInt, "I32"},
-    {at::kShort, "I16"},  {at::kChar, "I8"},      {at::kByte, "U8"},
-    {at::kBool, "BOOL"}};
+constexpr DtypeName kDtypes[] = {{at::kDouble, "F64"}, {at::kFloat, "F32"},
+                                 {at::kHalf, "F16"},   {at::kBFloat16, "BF16"},
+                                 {at::kLong, "I64"},   {at::kInt, "I32"},
+                                 {at::kShort, "I16"},  {at::kChar, "I8"},
+                                 {at::kByte, "U8"},    {at::kBool, "BOOL"}};
 
 std::string DtypeToName(at::ScalarType type) {
   for (const DtypeName& dtype : kDtypes) {
     if (dtype.type == type) return dtype.name;
   }
-  throw Error(ExitCode::kInternal,
-              std::string("a tensor of type ") + c10::toString(type) +
-                  " can't be saved");
+  throw Error(ExitCode::kInternal, std::string("a tensor of type ") +
+                                       c10::toString(type) + " can't be saved");
 }
 
 at::ScalarType DtypeFromName(const std::string& name) {
@@ -143,9 +142,9 @@ std::vector<int64_t> ListCheckpoints(const std::string& model_dir) {
   for (const std::string& name : ListDirectory(model_dir)) {
     int64_t step = 0;
     if (StartsWith(name, kPrefix) && EndsWith(name, kSuffix) &&
-        ParseInt(name.substr(sizeof(kPrefix) - 1,
-                             name.size() - (sizeof(kPrefix) - 1) -
-                                 (sizeof(kSuffix) - 1)),
+        ParseInt(name.substr(sizeof(kPrefix) - 1, name.size() -
+                                                      (sizeof(kPrefix) - 1) -
+                                                      (sizeof(kSuffix) - 1)),
                  &step) &&
         step >= 0) {
       steps.push_back(step);

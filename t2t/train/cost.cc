@@ -21,17 +21,17 @@ void CountFlops(const at::RecordFunction& function) {
   const c10::ArrayRef<const c10::IValue> inputs = function.inputs();
   const auto tensor = [&](size_t i) { return inputs[i].toTensor(); };
   if (name == "aten::mm" || name == "aten::bmm") {
-    counted_flops += 2.0 * static_cast<double>(tensor(0).numel()) *
-                     Extent(tensor(1), -1);
+    counted_flops +=
+        2.0 * static_cast<double>(tensor(0).numel()) * Extent(tensor(1), -1);
   } else if (name == "aten::addmm" || name == "aten::baddbmm") {
-    counted_flops += 2.0 * static_cast<double>(tensor(1).numel()) *
-                     Extent(tensor(2), -1);
+    counted_flops +=
+        2.0 * static_cast<double>(tensor(1).numel()) * Extent(tensor(2), -1);
   } else if (name == "aten::_scaled_dot_product_flash_attention_for_cpu") {
     const at::Tensor query = tensor(0);
-    counted_flops += 2.0 * static_cast<double>(query.numel()) *
-                     Extent(tensor(1), -2);
-    counted_flops += 2.0 * static_cast<double>(query.numel()) *
-                     Extent(tensor(2), -2);
+    counted_flops +=
+        2.0 * static_cast<double>(query.numel()) * Extent(tensor(1), -2);
+    counted_flops +=
+        2.0 * static_cast<double>(query.numel()) * Extent(tensor(2), -2);
   } else if (name == "aten::convolution") {
     const at::Tensor kernel = tensor(1);
     counted_flops += 2.0 * static_cast<double>(kernel.numel()) *
@@ -52,12 +52,11 @@ StepCost MeasureStep(Model* model, const Features& features) {
   counted_flops = 0;
   const int64_t before = PeakBytes();
   const at::CallbackHandle handle = at::addThreadLocalCallback(
-      at::RecordFunctionCallback(
-          [](const at::RecordFunction& function)
-              -> std::unique_ptr<at::ObserverContext> {
-            CountFlops(function);
-            return nullptr;
-          })
+      at::RecordFunctionCallback([](const at::RecordFunction& function)
+                                     -> std::unique_ptr<at::ObserverContext> {
+        CountFlops(function);
+        return nullptr;
+      })
           .needsInputs(true)
           .scopes({at::RecordScope::FUNCTION}));
   try {

@@ -9,8 +9,8 @@ namespace t2t {
 
 // What one training step over a batch costs, found by running its loss once.
 struct StepCost {
-  double flops = 0;             // forwards and backwards, matrix products
-  int64_t activation_bytes = 0; // what the process grew by
+  double flops = 0;              // forwards and backwards, matrix products
+  int64_t activation_bytes = 0;  // what the process grew by
 };
 
 StepCost MeasureStep(Model* model, const Features& features);

@@ -13,9 +13,8 @@ bool EarlyStopping::Plateaued() const {
   }
   if (start == history_.size()) return false;  // not enough steps yet
   for (size_t i = start; i < history_.size(); ++i) {
-    const double gain = minimize_
-                            ? history_[start].second - history_[i].second
-                            : history_[i].second - history_[start].second;
+    const double gain = minimize_ ? history_[start].second - history_[i].second
+                                  : history_[i].second - history_[start].second;
     if (gain >= delta_) return false;
   }
   return true;

@@ -11,9 +11,9 @@ namespace t2t {
 namespace {
 
 const char* const kKnown[] = {
-    "accuracy",          "accuracy_top5",  "accuracy_per_sequence",
+    "accuracy",           "accuracy_top5",     "accuracy_per_sequence",
     "neg_log_perplexity", "approx_bleu_score", "edit_distance",
-    "rouge_2_fscore",    "rouge_L_fscore"};
+    "rouge_2_fscore",     "rouge_L_fscore"};
 
 using Ids = std::vector<int64_t>;
 
@@ -47,8 +47,8 @@ double RougeL(const Ids& output, const Ids& reference) {
   for (const int64_t id : reference) {
     std::vector<int64_t> row(output.size() + 1, 0);
     for (size_t i = 0; i < output.size(); ++i) {
-      row[i + 1] = output[i] == id ? above[i] + 1
-                                   : std::max(above[i + 1], row[i]);
+      row[i + 1] =
+          output[i] == id ? above[i] + 1 : std::max(above[i + 1], row[i]);
     }
     above.swap(row);
   }
@@ -81,8 +81,8 @@ int64_t SequenceEditDistance(const Ids& a, const Ids& b) {
     std::vector<int64_t> row(b.size() + 1);
     row[0] = static_cast<int64_t>(i) + 1;
     for (size_t j = 0; j < b.size(); ++j) {
-      row[j + 1] = std::min({above[j + 1] + 1, row[j] + 1,
-                             above[j] + (a[i] == b[j] ? 0 : 1)});
+      row[j + 1] = std::min(
+          {above[j + 1] + 1, row[j] + 1, above[j] + (a[i] == b[j] ? 0 : 1)});
     }
     above.swap(row);
   }
@@ -125,8 +125,7 @@ void EvalMetrics::Add(const at::Tensor& logits, const at::Tensor& targets) {
     weights = labels.ne(0).to(at::kFloat);
     if (prepended_) weights.mul_(labels.eq(0).cumsum(1).ne(0));
   }
-  const at::Tensor picked =
-      flat.gather(2, labels.unsqueeze(2)).squeeze(2);
+  const at::Tensor picked = flat.gather(2, labels.unsqueeze(2)).squeeze(2);
   const at::Tensor losses = flat.logsumexp(2).sub_(picked);
   loss_ += losses.mul(weights).sum(at::kDouble).item<double>();
   tokens_ += weights.sum(at::kDouble).item<double>();
@@ -134,13 +133,15 @@ void EvalMetrics::Add(const at::Tensor& logits, const at::Tensor& targets) {
   const at::Tensor wrong = predictions.ne(labels).to(at::kFloat).mul_(weights);
   correct_ += weights.sub(wrong).sum(at::kDouble).item<double>();
   sequences_ += static_cast<double>(batch);
-  right_sequences_ +=
-      wrong.sum(1).eq(0).sum().to(at::kDouble).item<double>();
+  right_sequences_ += wrong.sum(1).eq(0).sum().to(at::kDouble).item<double>();
   if (Wants("accuracy_top5")) {
     // As many are above the right one, equal ones by their place.
     const at::Tensor above = flat.gt(picked.unsqueeze(2)).sum(2);
-    top5_ += above.lt(5).to(at::kFloat).mul_(weights)
-                 .sum(at::kDouble).item<double>();
+    top5_ += above.lt(5)
+                 .to(at::kFloat)
+                 .mul_(weights)
+                 .sum(at::kDouble)
+                 .item<double>();
   }
   if (Wants("approx_bleu_score") || Wants("edit_distance") ||
       Wants("rouge_2_fscore") || Wants("rouge_L_fscore")) {
@@ -207,9 +208,9 @@ std::map<std::string, double> EvalMetrics::Results() const {
         if (possible_[order] == 0) continue;
         any = true;
         if (matches_[order] == 0) smooth *= 2;
-        log_sum += std::log(matches_[order] > 0
-                                ? matches_[order] / possible_[order]
-                                : 1.0 / (smooth * possible_[order]));
+        log_sum +=
+            std::log(matches_[order] > 0 ? matches_[order] / possible_[order]
+                                         : 1.0 / (smooth * possible_[order]));
       }
       double brevity = 1;
       if (reference_length_ > 0) {

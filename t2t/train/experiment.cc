@@ -55,15 +55,15 @@ const std::vector<IgnoredFlags>& Ignored() {
         "inter_op_parallelism_threads"}},
       {"one process trains here, on the processor's cores (--threads)",
        {"master", "std_server_protocol", "sync", "worker_job", "worker_gpu",
-        "worker_replicas", "worker_id", "worker_gpu_memory_fraction",
-        "ps_gpu", "gpu_order", "ps_job", "ps_replicas",
-        "gpu_automatic_mixed_precision"}},
+        "worker_replicas", "worker_id", "worker_gpu_memory_fraction", "ps_gpu",
+        "gpu_order", "ps_job", "ps_replicas", "gpu_automatic_mixed_precision"}},
       {"there is no Cloud ML Engine here",
        {"cloud_mlengine", "cloud_mlengine_master_type", "job-dir", "job_dir",
         "hparams_range", "autotune_objective", "autotune_maximize",
         "autotune_max_trials", "autotune_parallel_trials"}},
       {"problems and models are compiled in", {"t2t_usr_dir"}},
-      {"--keep_checkpoint_max alone decides", {"keep_checkpoint_every_n_hours"}},
+      {"--keep_checkpoint_max alone decides",
+       {"keep_checkpoint_every_n_hours"}},
       {"evaluation is teacher-forced; use t2t-decoder and t2t-bleu",
        {"eval_run_autoregressive"}},
       {"decoding is t2t-decoder's",
@@ -217,8 +217,7 @@ class Experiment {
     MakeDirectories(flags_.output_dir);
     WriteFileAtomically(HParamsPath(flags_.output_dir),
                         hparams_.ToJson() + "\n");
-    WriteFileAtomically(JoinPath(flags_.output_dir, "flags.txt"),
-                        flags_text_);
+    WriteFileAtomically(JoinPath(flags_.output_dir, "flags.txt"), flags_text_);
   }
 
   void Train(bool evaluate) {
@@ -308,8 +307,8 @@ class Experiment {
     const double start = NowSeconds();
     const std::unique_ptr<InputPipeline> input =
         Input(split, Mode::kEval, static_cast<uint64_t>(flags_.random_seed));
-    const std::map<std::string, double> results = EvaluateModel(
-        model_.get(), input.get(), metrics_, flags_.eval_steps);
+    const std::map<std::string, double> results =
+        EvaluateModel(model_.get(), input.get(), metrics_, flags_.eval_steps);
     std::map<std::string, double> tags;
     std::string line = "evaluation at step " + std::to_string(step) + ":";
     for (const auto& [name, value] : results) {
@@ -321,8 +320,8 @@ class Experiment {
     Log(line + "  (" + DurationText(NowSeconds() - start) + ")");
     std::unique_ptr<EventWriter>& events = events_[folder];
     if (events == nullptr) {
-      events = std::make_unique<EventWriter>(
-          JoinPath(flags_.output_dir, folder), 0);
+      events =
+          std::make_unique<EventWriter>(JoinPath(flags_.output_dir, folder), 0);
     }
     events->Write(step, tags);
     return results;
@@ -463,8 +462,9 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("problem", &problem, "The problem's name.");
   flags->Add("model", &model, "The model's name.");
   flags->Add("hparams_set", &hparams_set, "The hparams set's name.");
-  flags->Add("hparams", &hparams,
-             "Changes of the set: name=value,name=value (--hp_name value too).");
+  flags->Add(
+      "hparams", &hparams,
+      "Changes of the set: name=value,name=value (--hp_name value too).");
   flags->Add("data_dir", &data_dir, "Where t2t-datagen wrote the data.");
   flags->Add("output_dir", &output_dir,
              "Checkpoints and events; a run found there goes on.");
@@ -536,8 +536,8 @@ HParams RunHParams(const ExperimentFlags& flags, const Problem& problem) {
   HParams run = given;
   given.Parse(flags.hparams);
   const std::string path = HParamsPath(flags.output_dir);
-  if (flags.output_dir.empty() ||
-      ListCheckpoints(flags.output_dir).empty() || !Exists(path)) {
+  if (flags.output_dir.empty() || ListCheckpoints(flags.output_dir).empty() ||
+      !Exists(path)) {
     return given;
   }
   const Json json = Json::Parse(ReadFile(path));

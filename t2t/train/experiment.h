@@ -61,8 +61,7 @@ InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
 
 // What --flags of the command line ask for. flags_text is kept in the
 // output_dir's flags.txt.
-void RunExperiment(const ExperimentFlags& flags,
-                   const std::string& flags_text);
+void RunExperiment(const ExperimentFlags& flags, const std::string& flags_text);
 
 // The names of everything registered.
 std::string RegistryHelp();

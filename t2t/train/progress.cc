@@ -53,8 +53,7 @@ void Progress::Report(int64_t step, double loss, double learning_rate,
   const std::string text = Format(
       "step %s/%s  loss %.4f  lr %.3g  %s tokens/s  ETA %s",
       GroupedText(step).c_str(), GroupedText(last_step_).c_str(), loss,
-      learning_rate,
-      GroupedText(std::llround(tokens_per_second)).c_str(),
+      learning_rate, GroupedText(std::llround(tokens_per_second)).c_str(),
       DurationText(eta).c_str());
   if (terminal_) {
     std::fprintf(stderr, "\r\033[K%s", text.c_str());

@@ -20,8 +20,8 @@ constexpr char kHeaderCrc[] = "header_crc32c";
 constexpr size_t kCrcDigits = 8;
 
 [[noreturn]] void Fail(const std::string& why) {
-  throw DataError("the safetensors file is damaged: " + why,
-                  "a whole file", "use another checkpoint or a copy of it");
+  throw DataError("the safetensors file is damaged: " + why, "a whole file",
+                  "use another checkpoint or a copy of it");
 }
 
 std::string HexCrc(uint32_t crc) { return Format("%08x", crc); }
@@ -75,8 +75,7 @@ SafetensorsEntry ParseEntry(const std::string& name, const Json& json,
     uint64_t product = 0;
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(extent),
                                &product) ||
-        product > static_cast<uint64_t>(
-                      std::numeric_limits<int64_t>::max())) {
+        product > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
       Fail("the shape of '" + name + "' is too large");
     }
     bytes = product;
@@ -100,9 +99,9 @@ SafetensorsEntry ParseEntry(const std::string& name, const Json& json,
 int64_t SafetensorsDtypeSize(const std::string& dtype) {
   static const std::map<std::string, int64_t>* const sizes =
       new std::map<std::string, int64_t>{
-          {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"I16", 2}, {"U16", 2},
+          {"BOOL", 1}, {"U8", 1},   {"I8", 1},  {"I16", 2}, {"U16", 2},
           {"F16", 2},  {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},
-          {"I64", 8},  {"U64", 8}, {"F64", 8}};
+          {"I64", 8},  {"U64", 8},  {"F64", 8}};
   const auto found = sizes->find(dtype);
   return found == sizes->end() ? 0 : found->second;
 }

@@ -13,16 +13,16 @@ namespace t2t {
 // header, the tensors' bytes without holes.
 struct SafetensorsEntry {
   std::string name;
-  std::string dtype;           // "F32", "I64", ...
+  std::string dtype;  // "F32", "I64", ...
   std::vector<int64_t> shape;
-  int64_t begin = 0;           // within the data
+  int64_t begin = 0;  // within the data
   int64_t end = 0;
 };
 
 struct SafetensorsHeader {
   std::vector<SafetensorsEntry> entries;  // in the order of their bytes
   std::map<std::string, std::string> metadata;
-  int64_t data_start = 0;                 // within the file
+  int64_t data_start = 0;  // within the file
 };
 
 // Bytes of one element; 0 for a dtype that is none.

@@ -34,8 +34,7 @@ void ThrowIfStopped(const std::string& state) {
   const bool interrupted = stop_signal == SIGINT;
   throw Error(
       interrupted ? ExitCode::kInterrupted : ExitCode::kPreempted,
-      std::string("stopped by ") + (interrupted ? "SIGINT" : "SIGTERM") +
-          state,
+      std::string("stopped by ") + (interrupted ? "SIGINT" : "SIGTERM") + state,
       "", "run the same command again to go on");
 }
 

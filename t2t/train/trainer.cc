@@ -90,9 +90,9 @@ void WarmStart(const std::string& from, ParamStore* params) {
     ++taken;
   }
   if (taken == 0) {
-    throw MismatchError("--warm_start_from=" + from +
-                            " has no parameter of this model",
-                        "a checkpoint of a like model");
+    throw MismatchError(
+        "--warm_start_from=" + from + " has no parameter of this model",
+        "a checkpoint of a like model");
   }
   Log("warm start: " + std::to_string(taken) + " parameters from " + from);
   if (!absent.empty()) {
@@ -106,7 +106,8 @@ void WarmStart(const std::string& from, ParamStore* params) {
 
 int UseThreads(int threads) {
   if (threads <= 0) {
-    threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    threads =
+        std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
   at::set_num_threads(threads);
   // Sums into an index in a fixed order; but no filling of new memory.
@@ -122,8 +123,7 @@ void LoadParameters(const Checkpoint& checkpoint, bool averaged,
   for (const ParamStore::Entry& entry : params->entries()) {
     auto found = checkpoint.tensors.find(entry.name);
     if (averaged) {
-      const auto average =
-          checkpoint.tensors.find(kAveragePrefix + entry.name);
+      const auto average = checkpoint.tensors.find(kAveragePrefix + entry.name);
       if (average != checkpoint.tensors.end()) found = average;
     }
     if (found == checkpoint.tensors.end()) {
@@ -184,8 +184,9 @@ int64_t Trainer::Restore() {
   step_ = checkpoint->step;
   saved_step_ = step_;
   if (state.empty() && input_state == nullptr) {
-    Warn("the checkpoint holds weights alone: the optimizer and the input "
-         "start anew");
+    Warn(
+        "the checkpoint holds weights alone: the optimizer and the input "
+        "start anew");
   } else {
     optimizer_->LoadState(state);
   }
@@ -229,8 +230,7 @@ void Trainer::ThrowDiverged(const std::string& what) const {
 
 Trainer::StepResult Trainer::TrainStep() {
   const HParams& hparams = model_->hparams();
-  at::manual_seed(
-      Rng::Combine(options_.seed, static_cast<uint64_t>(step_)));
+  at::manual_seed(Rng::Combine(options_.seed, static_cast<uint64_t>(step_)));
   StepResult result{0, LearningRate(hparams, step_, options_.train_steps), 0,
                     0};
   optimizer_->AddWeightNoise(result.learning_rate);
@@ -296,12 +296,10 @@ void Trainer::Save() {
     }
   }
   checkpoint.meta.Set("seed", static_cast<int64_t>(options_.seed));
-  checkpoint.meta.Set("threads",
-                      static_cast<int64_t>(at::get_num_threads()));
+  checkpoint.meta.Set("threads", static_cast<int64_t>(at::get_num_threads()));
   checkpoint.meta.Set("input", input_->State());
   checkpoint.meta.Set("extra", extra_);
-  SaveCheckpoint(options_.output_dir, checkpoint,
-                 options_.keep_checkpoint_max);
+  SaveCheckpoint(options_.output_dir, checkpoint, options_.keep_checkpoint_max);
   saved_step_ = step_;
 }
 
@@ -334,22 +332,20 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     progress.Report(step_, interval_loss / steps, result.learning_rate,
                     tokens_per_second, log);
     if (log) {
-      events.Write(step_,
-                   {{"loss", interval_loss / steps},
-                    {"learning_rate", result.learning_rate},
-                    {"global_norm/gradient_norm", result.gradient_norm},
-                    {"global_step/sec", steps / seconds},
-                    {"tokens_per_second", tokens_per_second}});
+      events.Write(step_, {{"loss", interval_loss / steps},
+                           {"learning_rate", result.learning_rate},
+                           {"global_norm/gradient_norm", result.gradient_norm},
+                           {"global_step/sec", steps / seconds},
+                           {"tokens_per_second", tokens_per_second}});
       interval_start = NowSeconds();
       interval_loss = 0;
       interval_steps = 0;
       interval_tokens = 0;
     }
-    const bool due =
-        options_.save_seconds > 0
-            ? NowSeconds() - last_save >=
-                  static_cast<double>(options_.save_seconds)
-            : step_ % options_.save_steps == 0;
+    const bool due = options_.save_seconds > 0
+                         ? NowSeconds() - last_save >=
+                               static_cast<double>(options_.save_seconds)
+                         : step_ % options_.save_steps == 0;
     if (!due && !last && StopSignal() == 0) continue;
     const double before = NowSeconds();
     Save();
@@ -394,8 +390,7 @@ std::map<std::string, double> EvaluateModel(
     if (!batch) break;
     const Features features = ToFeatures(*batch);
     if (metrics.targets_are_ids()) {
-      metrics.Add(model->Logits(features, Mode::kEval),
-                  features.at("targets"));
+      metrics.Add(model->Logits(features, Mode::kEval), features.at("targets"));
     } else {
       metrics.AddLoss(model->Loss(features, Mode::kEval));
     }

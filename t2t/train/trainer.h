@@ -26,7 +26,7 @@ struct TrainerOptions {
   int64_t keep_checkpoint_max = 20;
   int64_t log_steps = 100;
   uint64_t seed = 0;
-  int threads = 0;  // 0: every core
+  int threads = 0;       // 0: every core
   double ema_decay = 0;  // 0: no moving average
   // Parameters to start a new run from: a checkpoint or a folder of them.
   std::string warm_start_from;

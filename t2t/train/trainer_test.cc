@@ -47,8 +47,7 @@ ProblemInfo ToyInfo() {
 // Each target from the input beside it, with dropout.
 class ToyModel : public Model {
  public:
-  explicit ToyModel(const HParams& hparams)
-      : Model(hparams, ToyInfo(), 1) {
+  explicit ToyModel(const HParams& hparams) : Model(hparams, ToyInfo(), 1) {
     const int64_t size = hparams.GetInt("hidden_size");
     embedding_ = params_.Create("toy/embedding", {kVocabulary, size},
                                 NormalInit(0, 0.3));
@@ -77,9 +76,7 @@ class ToyModel : public Model {
   std::unique_ptr<DecodeState> StartDecoding(const Features&) override {
     return nullptr;
   }
-  at::Tensor DecodeStep(DecodeState*, const at::Tensor&) override {
-    return {};
-  }
+  at::Tensor DecodeStep(DecodeState*, const at::Tensor&) override { return {}; }
 
   double spoil_ = 1.0;
 
@@ -90,8 +87,7 @@ class ToyModel : public Model {
 
 class ToyInput : public InputPipeline {
  public:
-  explicit ToyInput(uint64_t seed, int64_t end = -1)
-      : seed_(seed), end_(end) {}
+  explicit ToyInput(uint64_t seed, int64_t end = -1) : seed_(seed), end_(end) {}
 
   std::optional<Batch> Next() override {
     if (end_ >= 0 && count_ >= end_) return std::nullopt;
@@ -184,8 +180,7 @@ TEST_F(TrainerTest, Learns) {
   // The averages are what WithAverages() shows, and it puts all back.
   const at::Tensor before = model.params().Get("toy/body/kernel").clone();
   trainer.WithAverages([&] {
-    EXPECT_FALSE(
-        at::equal(before, model.params().Get("toy/body/kernel")));
+    EXPECT_FALSE(at::equal(before, model.params().Get("toy/body/kernel")));
   });
   EXPECT_TRUE(at::equal(before, model.params().Get("toy/body/kernel")));
 }
@@ -245,8 +240,8 @@ TEST_F(TrainerTest, AccumulationIsTheMean) {
   const at::Tensor two = results(true);
   // (Dropout differs from part to part; the step's size is the same.)
   EXPECT_LT((one - two).abs().max().item<double>(), 0.02);
-  EXPECT_FALSE(at::equal(one, ToyModel(hparams).params().Get(
-                                  "toy/body/kernel")));
+  EXPECT_FALSE(
+      at::equal(one, ToyModel(hparams).params().Get("toy/body/kernel")));
 }
 
 TEST_F(TrainerTest, DivergedLeavesTheCheckpoints) {
@@ -266,8 +261,7 @@ TEST_F(TrainerTest, DivergedLeavesTheCheckpoints) {
     EXPECT_NE(what.find("step 8"), std::string::npos) << what;
     EXPECT_NE(what.find("model.ckpt-8"), std::string::npos) << what;
   }
-  EXPECT_EQ(ListCheckpoints(options.output_dir),
-            (std::vector<int64_t>{4, 8}));
+  EXPECT_EQ(ListCheckpoints(options.output_dir), (std::vector<int64_t>{4, 8}));
   EXPECT_NO_THROW(LoadCheckpoint(CheckpointPath(options.output_dir, 8)));
 }
 
@@ -316,10 +310,9 @@ TEST_F(TrainerTest, WarmStart) {
   ToyModel model(ToyHParams());
   Trainer trainer(&model, options, MakeToyInput);
   EXPECT_EQ(trainer.Restore(), 0);
-  EXPECT_TRUE(at::equal(
-      model.params().Get("toy/embedding"),
-      LoadLatestCheckpoint(JoinPath(dir_, "first"))
-          ->tensors.at("toy/embedding")));
+  EXPECT_TRUE(at::equal(model.params().Get("toy/embedding"),
+                        LoadLatestCheckpoint(JoinPath(dir_, "first"))
+                            ->tensors.at("toy/embedding")));
   options.warm_start_from = JoinPath(dir_, "nowhere");
   options.output_dir = JoinPath(dir_, "third");
   Trainer other(&model, options, MakeToyInput);
@@ -358,11 +351,11 @@ TEST_F(TrainerTest, EventsAreFramedRecords) {
 TEST(EvalMetricsTest, ByHand) {
   const ProblemInfo info = ToyInfo();
   HParams hparams;
-  EvalMetrics metrics({"accuracy", "accuracy_top5", "accuracy_per_sequence",
-                       "neg_log_perplexity", "approx_bleu_score",
-                       "edit_distance", "rouge_2_fscore", "rouge_L_fscore",
-                       "roc_auc"},
-                      info, hparams);
+  EvalMetrics metrics(
+      {"accuracy", "accuracy_top5", "accuracy_per_sequence",
+       "neg_log_perplexity", "approx_bleu_score", "edit_distance",
+       "rouge_2_fscore", "rouge_L_fscore", "roc_auc"},
+      info, hparams);
   // Two sequences: all right; one of two wrong; padding does not count.
   at::Tensor logits = at::zeros({2, 5, 8});
   const int64_t targets[2][5] = {{2, 3, 4, 5, 1}, {2, 1, 0, 0, 0}};

@@ -111,8 +111,8 @@ TEST(FaultTest, KilledAtRandomMoments) {
   std::string output_dir = "killed0";
   while (kills < Kills()) {
     Subprocess run(TrainCommand(world.dir, output_dir));
-    const double moment = std::uniform_real_distribution<double>(
-        0, 1.1 * world.seconds)(random);
+    const double moment =
+        std::uniform_real_distribution<double>(0, 1.1 * world.seconds)(random);
     if (!run.EndsWithin(moment)) {
       run.Signal(SIGKILL);
       if (run.Wait() == -SIGKILL) {
@@ -145,8 +145,7 @@ TEST(FaultTest, SigtermSavesAndGoesOn) {
     }
     run.Signal(signal);
     ASSERT_EQ(run.Wait(), signal == SIGTERM ? 143 : 130) << run.Output();
-    EXPECT_NE(run.Output().find("the checkpoint is written"),
-              std::string::npos)
+    EXPECT_NE(run.Output().find("the checkpoint is written"), std::string::npos)
         << run.Output();
     ExpectNoLeftovers("terminated");
   }

@@ -35,8 +35,8 @@ Subprocess::Subprocess(const std::vector<std::string>& arguments,
   pid_ = ::fork();
   if (pid_ < 0) throw IoError("can't start", arguments.front());
   if (pid_ > 0) return;
-  const int output = ::open(output_path_.c_str(),
-                            O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  const int output =
+      ::open(output_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
   if (file_size_limit > 0) {

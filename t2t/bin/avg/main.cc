@@ -25,9 +25,9 @@ int Main(int argc, char** argv) {
              "Wait so long for a new checkpoint.");
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty() || options.model_dir.empty()) {
-    throw UsageError(rest.empty() ? "--model_dir is missing"
-                                  : "the argument '" + rest.front() +
-                                        "' is no flag",
+    throw UsageError(rest.empty()
+                         ? "--model_dir is missing"
+                         : "the argument '" + rest.front() + "' is no flag",
                      "", "--help shows an example");
   }
   options.model_dir = ExpandUser(options.model_dir);
@@ -40,6 +40,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace t2t
 
-int main(int argc, char** argv) {
-  return t2t::RunMain(argc, argv, t2t::Main);
-}
+int main(int argc, char** argv) { return t2t::RunMain(argc, argv, t2t::Main); }

@@ -56,8 +56,7 @@ int Main(int argc, char** argv) {
                      "--name=value", "--help lists the flags");
   }
   if (!more_hparams.empty()) {
-    flags.hparams +=
-        (flags.hparams.empty() ? "" : ",") + more_hparams;
+    flags.hparams += (flags.hparams.empty() ? "" : ",") + more_hparams;
   }
   if (flags.registry_help) {
     std::fputs(RegistryHelp().c_str(), stdout);
@@ -70,6 +69,4 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace t2t
 
-int main(int argc, char** argv) {
-  return t2t::RunMain(argc, argv, t2t::Main);
-}
+int main(int argc, char** argv) { return t2t::RunMain(argc, argv, t2t::Main); }

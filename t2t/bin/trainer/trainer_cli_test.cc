@@ -17,9 +17,9 @@ class TrainerCliTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     dir_ = MakeTempDirectory("trainer_cli");
-    const RunResult run = Train({"--generate_data", "--output_dir=" + Out("a"),
-                                 "--train_steps=2", "--eval_steps=2",
-                                 "--local_eval_frequency=2"});
+    const RunResult run =
+        Train({"--generate_data", "--output_dir=" + Out("a"), "--train_steps=2",
+               "--eval_steps=2", "--local_eval_frequency=2"});
     ASSERT_EQ(run.code, 0) << run.output;
     first_output_ = run.output;
   }
@@ -68,8 +68,8 @@ TEST_F(TrainerCliTest, TrainsAndEvaluates) {
     EXPECT_NE(first_output_.find(metric), std::string::npos) << metric;
   }
   EXPECT_EQ(ListDirectory(JoinPath(Out("a"), "eval")).size(), 1u);
-  const Json hparams = Json::Parse(ReadFile(JoinPath(Out("a"),
-                                                     "hparams.json")));
+  const Json hparams =
+      Json::Parse(ReadFile(JoinPath(Out("a"), "hparams.json")));
   EXPECT_EQ(hparams.At("hidden_size").AsInt(), 16);
   EXPECT_NE(ReadFile(JoinPath(Out("a"), "flags.txt"))
                 .find("--problem=translate_numbers_ende"),

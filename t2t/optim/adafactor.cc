@@ -1,0 +1,215 @@
+#include "t2t/optim/adafactor.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/optim/flush_tiny.h"
+#include "t2t/optim/kernels.h"
+
+namespace t2t {
+namespace {
+
+constexpr int64_t kBlockSize = 1 << 14;
+constexpr double kEpsilon2 = 1e-3;
+
+}  // namespace
+
+Adafactor::Adafactor(const HParams& hparams,
+                     std::vector<NamedTensor> parameters)
+    : Optimizer(hparams, std::move(parameters)),
+      beta1_(hparams.GetDouble("optimizer_adafactor_beta1")),
+      beta2_(hparams.GetDouble("optimizer_adafactor_beta2")),
+      exponent_(hparams.GetDouble("optimizer_adafactor_memory_exponent")),
+      clipping_(hparams.GetDouble("optimizer_adafactor_clipping_threshold")),
+      by_parameter_scale_(
+          hparams.GetBool("optimizer_adafactor_multiply_by_parameter_scale")) {
+  const std::string& decay =
+      hparams.GetString("optimizer_adafactor_decay_type");
+  if (decay != "adam" && decay != "pow") {
+    throw UsageError("hparam optimizer_adafactor_decay_type=" + decay,
+                     "adam or pow");
+  }
+  adam_decay_ = decay == "adam";
+  const bool factored = hparams.GetBool("optimizer_adafactor_factored");
+  for (size_t i = 0; i < this->parameters().size(); ++i) {
+    const NamedTensor& parameter = this->parameters()[i];
+    const std::vector<int64_t> shape = parameter.tensor.sizes().vec();
+    const int64_t size = parameter.tensor.numel();
+    const auto zeros = [&](const char* slot, at::IntArrayRef sizes) {
+      return AddState(std::string(slot) + "/" + parameter.name,
+                      at::zeros(sizes, at::kFloat))
+          .mutable_data_ptr<float>();
+    };
+    float* const m = beta1_ != 0 ? zeros("adafactor_m", shape) : nullptr;
+    if (size == 0) continue;
+    if (!factored || shape.size() < 2) {
+      matrices_.push_back({i,
+                           0,
+                           size,
+                           1,
+                           false,
+                           nullptr,
+                           nullptr,
+                           zeros("adafactor_v", shape),
+                           m,
+                           {},
+                           {}});
+      continue;
+    }
+    std::vector<int64_t> row_shape = shape;
+    row_shape.pop_back();
+    std::vector<int64_t> column_shape = shape;
+    column_shape.erase(column_shape.end() - 2);
+    float* const vr = zeros("adafactor_vr", row_shape);
+    float* const vc = zeros("adafactor_vc", column_shape);
+    const int64_t columns = shape.back();
+    const int64_t rows = shape[shape.size() - 2];
+    for (int64_t k = 0; k < size / (rows * columns); ++k) {
+      const int64_t begin = k * rows * columns;
+      matrices_.push_back(
+          {i, begin, rows, columns, true, vr + k * rows, vc + k * columns,
+           nullptr, m == nullptr ? nullptr : m + begin,
+           std::vector<float>(rows), std::vector<float>(columns)});
+    }
+  }
+  size_t column_sums = 0;
+  for (size_t i = 0; i < matrices_.size(); ++i) {
+    const Matrix& matrix = matrices_[i];
+    const int64_t step = std::max<int64_t>(1, kBlockSize / matrix.columns);
+    for (int64_t row = 0; row < matrix.rows; row += step) {
+      blocks_.push_back(
+          {i, row, std::min(step, matrix.rows - row), column_sums, 0, 0});
+      if (matrix.factored) column_sums += matrix.columns;
+    }
+  }
+  column_sums_.resize(column_sums);
+}
+
+void Adafactor::ForBlocks(const std::function<void(Block*, Matrix*)>& body) {
+  at::parallel_for(0, static_cast<int64_t>(blocks_.size()), 1,
+                   [&](int64_t begin, int64_t end) {
+                     const FlushTinyNumbers flush;
+                     for (int64_t i = begin; i < end; ++i) {
+                       Matrix* const matrix = &matrices_[blocks_[i].matrix];
+                       if (HasGradient(matrix->parameter)) {
+                         body(&blocks_[i], matrix);
+                       }
+                     }
+                   });
+}
+
+RowsTerms Adafactor::TermsOf(const Block& block, const Matrix& matrix) const {
+  return {
+      GradientAt(matrix.parameter, matrix.begin + block.row * matrix.columns),
+      block.rows, matrix.columns};
+}
+
+void Adafactor::UpdateMeans(double decay) {
+  const float keep = static_cast<float>(decay);
+  const float rest = static_cast<float>(1.0 - decay);
+  size_t block = 0;
+  for (size_t i = 0; i < matrices_.size(); ++i) {
+    Matrix& matrix = matrices_[i];
+    std::vector<float>& columns = matrix.column_factors;
+    std::fill(columns.begin(), columns.end(), 0.0F);
+    for (; block < blocks_.size() && blocks_[block].matrix == i; ++block) {
+      if (!matrix.factored) continue;
+      const float* const sums = &column_sums_[blocks_[block].column_sums];
+      for (size_t c = 0; c < columns.size(); ++c) columns[c] += sums[c];
+    }
+    if (!matrix.factored || !HasGradient(matrix.parameter)) continue;
+    double row_mean = 0;
+    for (int64_t r = 0; r < matrix.rows; ++r) {
+      matrix.vr[r] =
+          matrix.vr[r] * keep +
+          matrix.row_factors[r] / static_cast<float>(matrix.columns) * rest;
+      row_mean += matrix.vr[r];
+    }
+    row_mean /= static_cast<double>(matrix.rows);
+    for (int64_t r = 0; r < matrix.rows; ++r) {
+      matrix.row_factors[r] =
+          static_cast<float>(1.0 / std::sqrt(matrix.vr[r] / row_mean));
+    }
+    for (int64_t c = 0; c < matrix.columns; ++c) {
+      matrix.vc[c] = matrix.vc[c] * keep +
+                     columns[c] / static_cast<float>(matrix.rows) * rest;
+      columns[c] = 1.0F / std::sqrt(matrix.vc[c]);
+    }
+  }
+}
+
+void Adafactor::Update(double learning_rate, int64_t step) {
+  const double t = static_cast<double>(step) + 1.0;
+  const double decay = adam_decay_
+                           ? beta2_ * (1.0 - std::pow(beta2_, t - 1.0)) /
+                                 (1.0 - std::pow(beta2_, t))
+                           : 1.0 - std::pow(t, -exponent_);
+  ForBlocks([&](Block* block, Matrix* matrix) {
+    const int64_t offset = matrix->begin + block->row * matrix->columns;
+    const float* const p = Data(matrix->parameter) + offset;
+    const RowsTerms terms = TermsOf(*block, *matrix);
+    block->parameter_squares =
+        SumOfSquares(p, {p, 0.0F, 1.0F}, block->rows * matrix->columns);
+    if (!matrix->factored) {
+      block->scaled_squares =
+          AdafactorUnfactoredSums(p, matrix->v + block->row, terms.gradient,
+                                  static_cast<float>(decay), block->rows);
+      return;
+    }
+    float* const sums = &column_sums_[block->column_sums];
+    std::fill(sums, sums + matrix->columns, 0.0F);
+    AdafactorSums(p, terms, matrix->row_factors.data() + block->row, sums);
+  });
+  UpdateMeans(decay);
+  ForBlocks([&](Block* block, Matrix* matrix) {
+    if (!matrix->factored) return;
+    block->scaled_squares = AdafactorScaledSquares(
+        Data(matrix->parameter) + matrix->begin + block->row * matrix->columns,
+        TermsOf(*block, *matrix), matrix->row_factors.data() + block->row,
+        matrix->column_factors.data());
+  });
+  // Of whole parameters, in the blocks' order.
+  std::vector<double> parameter_squares(parameters().size(), 0.0);
+  std::vector<double> scaled_squares(parameters().size(), 0.0);
+  for (const Block& block : blocks_) {
+    const size_t i = matrices_[block.matrix].parameter;
+    parameter_squares[i] += block.parameter_squares;
+    scaled_squares[i] += block.scaled_squares;
+  }
+  std::vector<float> rates(parameters().size());
+  for (size_t i = 0; i < rates.size(); ++i) {
+    const double size = std::max<double>(
+        1.0, static_cast<double>(parameters()[i].tensor.numel()));
+    double rate = learning_rate;
+    if (by_parameter_scale_) {
+      rate *= std::max(std::sqrt(parameter_squares[i] / size), kEpsilon2);
+    }
+    // T2T's threshold of None has no number here; 0 stands for it.
+    if (clipping_ > 0) {
+      rate /= std::max(1.0, std::sqrt(scaled_squares[i] / size) / clipping_);
+    }
+    rates[i] = static_cast<float>(rate);
+  }
+  ForBlocks([&](Block* block, Matrix* matrix) {
+    const int64_t place = block->row * matrix->columns;
+    float* const p = Data(matrix->parameter) + matrix->begin + place;
+    float* const m = matrix->m == nullptr ? nullptr : matrix->m + place;
+    const RowsTerms terms = TermsOf(*block, *matrix);
+    const float rate = rates[matrix->parameter];
+    const float beta1 = static_cast<float>(beta1_);
+    if (matrix->factored) {
+      AdafactorUpdate(p, m, terms, matrix->row_factors.data() + block->row,
+                      matrix->column_factors.data(), rate, beta1);
+    } else {
+      AdafactorUnfactoredUpdate(p, m, matrix->v + block->row, terms.gradient,
+                                rate, beta1, block->rows);
+    }
+  });
+}
+
+}  // namespace t2t

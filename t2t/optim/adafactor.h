@@ -1,0 +1,63 @@
+#ifndef T2T_OPTIM_ADAFACTOR_H_
+#define T2T_OPTIM_ADAFACTOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "t2t/optim/optimizer.h"
+
+namespace t2t {
+
+// T2T's Adafactor (arxiv.org/abs/1804.04235): a matrix has a mean square for
+// each row and each column instead of one for each number. Three passes over
+// all the parameters, cut into blocks of rows.
+class Adafactor : public Optimizer {
+ public:
+  Adafactor(const HParams& hparams, std::vector<NamedTensor> parameters);
+
+ private:
+  // One matrix, or the numbers of one parameter that is not factored.
+  struct Matrix {
+    size_t parameter;
+    int64_t begin;  // within the parameter
+    int64_t rows;
+    int64_t columns;  // 1 where not factored
+    bool factored;
+    float* vr;  // rows
+    float* vc;  // columns
+    float* v;   // not factored
+    float* m;   // null without momentum
+    std::vector<float> row_factors;
+    std::vector<float> column_factors;
+  };
+  // Rows of a matrix that one thread does at a time.
+  struct Block {
+    size_t matrix;
+    int64_t row;
+    int64_t rows;
+    size_t column_sums;  // where its sums stand
+    double parameter_squares;
+    double scaled_squares;
+  };
+
+  void Update(double learning_rate, int64_t step) override;
+  void ForBlocks(const std::function<void(Block*, Matrix*)>& body);
+  // From the blocks' sums: the mean squares and what they divide by.
+  void UpdateMeans(double decay);
+  RowsTerms TermsOf(const Block& block, const Matrix& matrix) const;
+
+  const double beta1_;
+  const double beta2_;
+  const double exponent_;
+  const double clipping_;
+  const bool by_parameter_scale_;
+  bool adam_decay_ = false;
+  std::vector<Matrix> matrices_;
+  std::vector<Block> blocks_;
+  std::vector<float> column_sums_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_OPTIM_ADAFACTOR_H_
