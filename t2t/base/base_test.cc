@@ -98,6 +98,11 @@ TEST(FlagsTest, ParsesAllForms) {
   EXPECT_EQ(name, "x");
   EXPECT_EQ(steps, -5);
   EXPECT_FALSE(fast);
+  flags.AddIgnored("gpu", "there is none");
+  const char* ignored[] = {"t", "--gpu", "1", "--steps=7", "rest"};
+  EXPECT_THAT(flags.Parse(5, const_cast<char**>(ignored)),
+              testing::ElementsAre("rest"));
+  EXPECT_EQ(steps, 7);
   const char* bad[] = {"t", "--nam=x"};
   EXPECT_THROW(flags.Parse(2, const_cast<char**>(bad)), Error);
 }

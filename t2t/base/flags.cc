@@ -148,6 +148,8 @@ std::vector<std::string> Flags::Parse(int argc, char** argv) {
     } else if (flag->type == Type::kBool) {
       SetValue(flag, "true");
     } else if (flag->type == Type::kIgnored) {
+      // Its value, where it has one, is dropped with it.
+      if (i + 1 < argc && argv[i + 1][0] != '-') ++i;
       SetValue(flag, "");
     } else if (i + 1 < argc) {
       SetValue(flag, argv[++i]);
