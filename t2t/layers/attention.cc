@@ -117,7 +117,7 @@ void KeyValueCache::Select(const at::Tensor& rows) {
     at::Tensor chosen = at::empty(
         {rows.size(0), old.size(1), old.size(2), old.size(3)}, old.options());
     at::Tensor used = chosen.narrow(2, 0, length_);
-    used.copy_(old.narrow(2, 0, length_).index_select(0, rows));
+    at::index_select_out(used, old.narrow(2, 0, length_), 0, rows);
     return chosen;
   };
   keys_ = select(keys_);
@@ -306,8 +306,12 @@ at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor& x,
 at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor& x,
                                                  const at::Tensor& bias,
                                                  KeyValueCache* cache) const {
-  const KeysValues added = ProjectMemory(x);
-  cache->Append(added.keys, added.values);
+  // Few rows: reading the kernels is what costs, so they are not joined.
+  const at::Tensor keys =
+      at::linear(x, k_kernel_.view({-1, options_.key_channels}).t());
+  const at::Tensor values =
+      at::linear(x, v_kernel_.view({-1, options_.value_channels}).t());
+  cache->Append(SplitHeads(keys), SplitHeads(values));
   return Attend(Query(x), cache->View(), bias, /*self=*/true,
                 /*training=*/false);
 }

@@ -164,6 +164,62 @@ TEST(TransformerTest, PaddingChangesNothing) {
             1e-5);
 }
 
+// The loss is computed without padding, the logits with it.
+TEST(TransformerTest, LossAgreesWithLogits) {
+  for (const std::string overrides :
+       {"", "pos=emb", "ffn_layer=parameter_attention", "pos=none"}) {
+    for (const bool has_inputs : {true, false}) {
+      const auto model = MakeModel(overrides, has_inputs);
+      const at::NoGradGuard no_grad;
+      Features batch = SomeBatch(4);
+      batch["inputs"][0][2] = 0;  // padding in the middle
+      batch["targets"][1][3] = 0;
+      batch["targets"][2].zero_();
+      const auto expect_equal = [&] {
+        const at::Tensor logits = model->Logits(batch, Mode::kEval);
+        const at::Tensor expected = at::cross_entropy_loss(
+            logits.reshape({-1, kVocab}), batch.at("targets").view({-1}), {},
+            at::Reduction::Mean, /*ignore_index=*/0);
+        EXPECT_NEAR(model->Loss(batch, Mode::kEval).Total().item<double>(),
+                    expected.item<double>(), 1e-5)
+            << overrides;
+      };
+      expect_equal();
+      batch["inputs"][1].zero_();  // a row that is padding alone
+      expect_equal();
+    }
+  }
+}
+
+// Every set makes a model, but for those that want what is refused.
+TEST(TransformerTest, EverySetBuildsOrSaysWhyNot) {
+  ProblemInfo info;
+  info.features["inputs"].vocab_size = kVocab;
+  info.features["targets"].vocab_size = kVocab;
+  int refused = 0;
+  for (const std::string& set : HParamsSets().Names()) {
+    if (set.rfind("transformer_", 0) != 0) continue;
+    const HParams hparams = MakeHParams(
+        set,
+        "hidden_size=32,filter_size=8,num_hidden_layers=1,num_encoder_layers=1,"
+        "num_decoder_layers=1,num_heads=2");
+    try {
+      const auto model = Models().Get("transformer")(hparams, info, 1);
+      at::manual_seed(1);
+      const LossParts loss = model->Loss(SomeBatch(), Mode::kTrain);
+      EXPECT_TRUE(std::isfinite(loss.Total().item<double>())) << set;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage) << set << error.what();
+      const std::string ffn = hparams.GetString("ffn_layer");
+      EXPECT_TRUE(ffn.rfind("local_moe", 0) == 0 ||
+                  hparams.GetInt("num_area_layers") > 0)
+          << set << error.what();
+      ++refused;
+    }
+  }
+  EXPECT_LE(refused, 8);
+}
+
 TEST(TransformerTest, LearnsUnderAutocast) {
   for (const std::string type : {"bfloat16", "float32"}) {
     const auto model = MakeModel("activation_dtype=" + type);
