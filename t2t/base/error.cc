@@ -1,7 +1,10 @@
 #include "t2t/base/error.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -15,6 +18,19 @@ std::string Compose(const std::string& what, const std::string& expected,
   if (!expected.empty()) text += "\n  expected: " + expected;
   if (!todo.empty()) text += "\n  to do:    " + todo;
   return text;
+}
+
+// GNU OpenMP's threads spin long while they wait for work: where another
+// process wants the same core, a training step then takes many times as long.
+// The library reads its setting when it is loaded, so the program starts itself
+// once more (the same process) with a short spin.
+void StartWithShortSpins(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr ||
+      std::getenv("OMP_WAIT_POLICY") != nullptr) {
+    return;
+  }
+  ::setenv("GOMP_SPINCOUNT", "5000", 1);
+  ::execv("/proc/self/exe", argv);  // where it fails, the old setting serves
 }
 
 }  // namespace
@@ -56,6 +72,7 @@ Error MismatchError(const std::string& what, const std::string& expected,
 }
 
 int RunMain(int argc, char** argv, int (*body)(int argc, char** argv)) {
+  StartWithShortSpins(argv);
   const char* name = argc > 0 ? argv[0] : "t2t";
   if (const char* slash = std::strrchr(name, '/')) name = slash + 1;
   try {
