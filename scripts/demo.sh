@@ -8,7 +8,7 @@
 #
 #   T2T_DEMO_DIR    where the work goes (default: /tmp/t2t_demo); the next run
 #                   starts it anew
-#   T2T_DEMO_STEPS  training steps (default: 700)
+#   T2T_DEMO_STEPS  training steps (default: 1600)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -22,7 +22,7 @@ case ${1:-} in
 esac
 
 DIR=${T2T_DEMO_DIR:-/tmp/t2t_demo}
-STEPS=${T2T_DEMO_STEPS:-700}
+STEPS=${T2T_DEMO_STEPS:-1600}
 PROBLEM=translate_numbers_ende
 WANTED_BLEU=95
 MARK=.t2t_demo
