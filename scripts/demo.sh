@@ -2,7 +2,7 @@
 # From nothing to a translator in one command: installs what is missing,
 # builds, makes data, trains a small Transformer that translates English number
 # names to German, translates numbers that it never saw, and scores the result.
-# Downloads no data; under 20 minutes at first on two cores, then under 3.
+# Downloads no data; once built, training takes about three minutes on two cores.
 #
 # usage: scripts/demo.sh
 #
