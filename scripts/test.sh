@@ -42,13 +42,18 @@ while read -r target status; do
   counts=$(find "$folder/" -name test.xml -exec cat {} + 2>/dev/null |
     awk '
       function number(name) {
-        return match($0, name "=\"[0-9]+\"") ?
-            substr($0, RSTART + length(name) + 2) + 0 : 0
+        if (!match($0, name "=\"[0-9]+\"")) return 0
+        return substr($0, RSTART + length(name) + 2) + 0
       }
-      /<testsuites/ { top = number(" tests"); tests += top
-                      bad += number(" failures") + number(" errors") }
-      /<testsuite / && !top { tests += number(" tests")
-                              bad += number(" failures") + number(" errors") }
+      /<testsuites/ {
+        top = number(" tests")
+        tests += top
+        bad += number(" failures") + number(" errors")
+      }
+      /<testsuite / && !top {
+        tests += number(" tests")
+        bad += number(" failures") + number(" errors")
+      }
       END { print tests + 0, bad + 0 }')
   read -r tests bad <<<"$counts"
   if [[ $status == *PASSED* || $status == FLAKY* ]]; then
