@@ -65,11 +65,12 @@ row "\`t2t-datagen\`, $problem (60,000 lines)" \
 
 # train SET STEPS: the last progress line's tokens a second.
 train() {
-  say "Whole job: training, $1, $2 steps"
+  say "Whole job: training, $1, $2 steps" >&2
   "$bin/t2t/bin/trainer/t2t-trainer" --problem=$problem --model=transformer \
     --hparams_set="$1" --data_dir="$work/data" --output_dir="$work/$1" \
     --schedule=train --train_steps="$2" --log_step_count_steps="$(($2 / 2))" \
-    >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
+    --hparams=learning_rate_schedule=constant,learning_rate_constant=0.001 \
+    >"$work/log" 2>&1 || { cat "$work/log" >&2 && exit 1; }
   tr '\r' '\n' <"$work/log" |
     sed -n 's/.*  \([0-9,]*\) tokens\/s.*/\1/p' | tail -n 1
 }
