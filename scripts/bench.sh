@@ -5,9 +5,9 @@
 # usage: scripts/bench.sh [--quick]
 #
 # --quick: short runs, to see that it works; docs/benchmarks.md is left alone.
-# T2T_PEER_PYTHON names a Python that has PyTorch (default: python3): the peer
-# of tools/bench is measured with it. Nothing is installed for that; without
-# PyTorch the table says that it was not measured.
+# Two peers in tools/bench are measured where they can run (nothing is installed
+# for them): T2T_PEER_PYTHON names a Python that has PyTorch, T2T_PYTHON one that
+# has TensorFlow, T2T_SOURCE a checkout of Tensor2Tensor.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -94,14 +94,21 @@ for beam in 1 4; do
     "$(elapsed "$begin" "$(seconds)") s"
 done
 
-peer=${T2T_PEER_PYTHON:-python3}
-if "$peer" -c 'import torch' 2>/dev/null; then
-  say "Peer: PyTorch's nn.Transformer of transformer_numbers' shape"
-  figure=$("$peer" "$REPO/tools/bench/peer_transformer.py" "$steps")
-  row "peer: Python, torch.nn.Transformer, the same shape and batch" "$figure"
-else
-  row "peer: Python, torch.nn.Transformer" "not measured: no torch for python3"
-fi
+# peer NAME PYTHON PROGRAM: a row, measured where PYTHON has what it needs.
+peer() {
+  say "Peer: $1"
+  local figure='not measured: see tools/bench'
+  # Python's OpenMP threads are to wait as ours do.
+  if GOMP_SPINCOUNT=5000 "$2" "$REPO/tools/bench/$3" "$((steps / 2))" >"$work/peer" \
+    2>"$work/peer.log"; then
+    figure=$(tail -n 1 "$work/peer")
+  fi
+  row "peer, a training step as BM_TrainStep/base below: $1" "$figure"
+}
+peer "torch.nn.Transformer in Python" "${T2T_PEER_PYTHON:-python3}" \
+  peer_transformer.py
+PYTHONPATH=${T2T_SOURCE:-}:$REPO/tools/golden/model \
+  peer "T2T itself under TensorFlow" "${T2T_PYTHON:-python3}" peer_t2t.py
 
 # --- units
 

@@ -2,13 +2,13 @@
 # From nothing to a translator in one command: installs what is missing,
 # builds, makes data, trains a small Transformer that translates English number
 # names to German, translates numbers that it never saw, and scores the result.
-# Downloads no data; once built, training takes about three minutes on two cores.
+# Downloads no data; once built, training takes about two minutes on two cores.
 #
 # usage: scripts/demo.sh
 #
 #   T2T_DEMO_DIR    where the work goes (default: /tmp/t2t_demo); the next run
 #                   starts it anew
-#   T2T_DEMO_STEPS  training steps (default: 1600)
+#   T2T_DEMO_STEPS  training steps (default: 1700)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -22,7 +22,7 @@ case ${1:-} in
 esac
 
 DIR=${T2T_DEMO_DIR:-/tmp/t2t_demo}
-STEPS=${T2T_DEMO_STEPS:-1600}
+STEPS=${T2T_DEMO_STEPS:-1700}
 PROBLEM=translate_numbers_ende
 WANTED_BLEU=95
 MARK=.t2t_demo

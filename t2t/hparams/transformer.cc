@@ -981,7 +981,8 @@ T2T_REGISTER_HPARAMS(transformer_multi30k) {
   return h;
 }
 
-// Our own, for translate_numbers_ende: learnt in two minutes on two cores.
+// Our own, for translate_numbers_ende: learnt in two minutes on two cores, in
+// 1,700 steps.
 T2T_REGISTER_HPARAMS(transformer_numbers) {
   HParams h = HParamsSet_transformer_base();
   h.Set("num_hidden_layers", 2);
@@ -993,7 +994,9 @@ T2T_REGISTER_HPARAMS(transformer_numbers) {
   h.Set("layer_prepostprocess_dropout", 0.1);
   h.Set("attention_dropout", 0.0);
   h.Set("relu_dropout", 0.0);
-  h.Set("learning_rate_constant", 1.0);
+  h.Set("learning_rate_schedule",
+        "constant*linear_warmup*single_cycle_cos_decay");
+  h.Set("learning_rate_constant", 0.004);
   h.Set("learning_rate_warmup_steps", 300);
   h.Set("symbol_modality_num_shards", 1);
   return h;
