@@ -34,6 +34,7 @@ struct ExperimentFlags {
   bool eval_use_test_set = false;
   int64_t keep_checkpoint_max = 20;
   int64_t save_checkpoints_secs = 0;
+  int64_t preemption_grace_seconds = 25;
   std::string warm_start_from;
   int64_t random_seed = 1234;
   int64_t log_step_count_steps = 100;
