@@ -6,13 +6,11 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -56,6 +54,17 @@ std::string LineAfter(const std::string& head, const std::string& text) {
     if (StartsWith(line, head)) return line.substr(head.size());
   }
   return "";
+}
+
+bool OneLineHas(const std::string& text, const std::string& a,
+                const std::string& b) {
+  for (const std::string& line : Split(text, '\n')) {
+    if (line.find(a) != std::string::npos &&
+        line.find(b) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
 }
 
 class IoFaultTest : public ::testing::Test {
@@ -139,13 +148,14 @@ class IoFaultTest : public ::testing::Test {
 
   // Every checkpoint there is that of the run that was left alone, and there
   // is one. (A step at which that run saved nothing is only looked through.)
-  static void ExpectGoodCheckpoints(const std::string& run) {
+  static void ExpectGoodCheckpoints(const std::string& run,
+                                    const std::string& whole = "whole") {
     const std::vector<std::string> paths =
         Glob(Path(run + "/model.ckpt-*.safetensors"));
     EXPECT_FALSE(paths.empty());
     for (const std::string& path : paths) {
       EXPECT_NO_THROW(VerifySafetensorsFile(path));
-      const std::string other = JoinPath(Path("whole"), BaseName(path));
+      const std::string other = JoinPath(Path(whole), BaseName(path));
       if (Exists(other)) {
         EXPECT_EQ(ReadFile(path), ReadFile(other)) << path;
       }
@@ -158,13 +168,14 @@ class IoFaultTest : public ::testing::Test {
 
   // The same command again, without a fault, gets to the same end.
   static void ExpectGoesOn(const std::string& run,
-                           const std::vector<std::string>& more = {}) {
+                           const std::vector<std::string>& more = {},
+                           const std::string& whole = "whole") {
     const RunResult again = RunProgram(Train(run, more));
     EXPECT_EQ(again.code, 0) << again.output;
-    ExpectGoodCheckpoints(run);
+    ExpectGoodCheckpoints(run, whole);
     ExpectNoLeftovers(run);
     EXPECT_EQ(ReadFile(CheckpointFile(run, kSteps)),
-              ReadFile(CheckpointFile("whole", kSteps)));
+              ReadFile(CheckpointFile(whole, kSteps)));
     RemoveTree(Path(run));
   }
 
@@ -173,7 +184,7 @@ class IoFaultTest : public ::testing::Test {
   static void EveryOne(const std::string& op, const std::string& then) {
     const bool all = std::string(Environment("T2T_FAULT_IO")) == "all";
     const std::string counted = Begin();
-    const Outcome whole = Run({op, Path(counted), 0, ""}, Train(counted, {}));
+    const Outcome whole = Run({op, "/" + counted, 0, ""}, Train(counted, {}));
     ASSERT_EQ(whole.code, 0) << whole.output;
     ASSERT_GT(whole.count, 0);
     RemoveTree(Path(counted));
@@ -183,7 +194,7 @@ class IoFaultTest : public ::testing::Test {
       const std::string run = Begin();
       const std::string name =
           op + " " + std::to_string(at) + " " + then + " in " + run;
-      const Outcome outcome = Run({op, Path(run), at, then}, Train(run, {}));
+      const Outcome outcome = Run({op, "/" + run, at, then}, Train(run, {}));
       if (outcome.fired.empty()) {
         EXPECT_EQ(outcome.code, 0) << name << "\n" << outcome.output;
         EXPECT_GT(at, whole.count);
@@ -198,11 +209,12 @@ class IoFaultTest : public ::testing::Test {
       } else {
         EXPECT_EQ(outcome.code, static_cast<int>(ExitCode::kIo));
         ExpectNoLeftovers(run);
-        const size_t mark = outcome.fired.find(".tmp-");
-        EXPECT_NE(outcome.output.find(outcome.fired.substr(0, mark)),
-                  std::string::npos);
-        EXPECT_NE(outcome.output.find("(errno " + then + ")"),
-                  std::string::npos);
+        // (The path may be known under another name, by a link.)
+        const size_t name_at = outcome.fired.find("/" + run);
+        const size_t name_end = outcome.fired.find(".tmp-");
+        EXPECT_TRUE(OneLineHas(
+            outcome.output, outcome.fired.substr(name_at, name_end - name_at),
+            "(errno " + then + ")"));
       }
       ExpectGoesOn(run);
       if (HasFailure()) return;
@@ -241,37 +253,6 @@ TEST_F(IoFaultTest, KilledAtEveryWriteFsyncAndRename) {
   for (const char* op : {"write", "fsync", "rename"}) EveryOne(op, "kill");
 }
 
-// A disk of its own that is too small for the second checkpoint.
-TEST_F(IoFaultTest, AReallyFullDisk) {
-  const std::string run = Begin();
-  const std::string disk = Path("disk");
-  MakeDirectories(disk);
-  const int64_t size = FileSize(CheckpointFile("begun", 2)) * 3 / 2;
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0,
-              ("size=" + std::to_string(size)).c_str()) != 0) {
-    GTEST_SKIP() << "a disk can't be mounted here: " << std::strerror(errno);
-  }
-  for (const std::string& file : ListDirectory(Path(run))) {
-    WriteFileAtomically(JoinPath(disk, file),
-                        ReadFile(JoinPath(Path(run), file)));
-  }
-  const RunResult full = RunProgram(Train("disk", {}));
-  EXPECT_EQ(full.code, static_cast<int>(ExitCode::kIo)) << full.output;
-  EXPECT_NE(full.output.find("No space left on device (errno 28)"),
-            std::string::npos)
-      << full.output;
-  ExpectGoodCheckpoints("disk");
-  ExpectNoLeftovers("disk");
-  // With more space it goes on.
-  EXPECT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0);
-  const RunResult again = RunProgram(Train("disk", {}));
-  EXPECT_EQ(again.code, 0) << again.output;
-  ExpectGoodCheckpoints("disk");
-  EXPECT_EQ(ReadFile(CheckpointFile("disk", kSteps)),
-            ReadFile(CheckpointFile("whole", kSteps)));
-  EXPECT_EQ(::umount(disk.c_str()), 0);
-}
-
 // SIGTERM exactly where a phase has begun.
 TEST_F(IoFaultTest, SigtermInEachPhaseOfTraining) {
   struct Phase {
@@ -283,6 +264,11 @@ TEST_F(IoFaultTest, SigtermInEachPhaseOfTraining) {
     std::vector<std::string> more;
   };
   const std::vector<std::string> evaluates = {"--schedule=train_and_evaluate"};
+  // (Its checkpoints have notes on evaluations.)
+  std::vector<std::string> whole_flags = evaluates;
+  whole_flags.push_back("--keep_checkpoint_max=0");
+  const RunResult evaluated = RunProgram(Train("evaluated", whole_flags));
+  ASSERT_EQ(evaluated.code, 0) << evaluated.output;
   for (const Phase& phase : std::vector<Phase>{
            {"first step", "open", "translate_numbers_ende-train", 1, 1, {}},
            {"step", "write", "events.out", 9, 3, {}},
@@ -295,12 +281,13 @@ TEST_F(IoFaultTest, SigtermInEachPhaseOfTraining) {
     const Outcome outcome =
         Run({phase.op, phase.match, phase.at, "term"}, Train(run, phase.more));
     SCOPED_TRACE(std::string(phase.name) + "\n" + outcome.output);
+    const std::string whole = phase.more.empty() ? "whole" : "evaluated";
     EXPECT_NE(outcome.fired, "");
     EXPECT_EQ(outcome.code, 143);
     EXPECT_NE(
         outcome.output.find("the checkpoint is written and was read back"),
         std::string::npos);
-    ExpectGoodCheckpoints(run);
+    ExpectGoodCheckpoints(run, whole);
     ExpectNoLeftovers(run);
     int newest = -1;
     for (int step = 1; step <= kSteps; ++step) {
@@ -310,7 +297,7 @@ TEST_F(IoFaultTest, SigtermInEachPhaseOfTraining) {
     EXPECT_NE(outcome.output.find("after step " + std::to_string(newest)),
               std::string::npos);
     std::printf("SIGTERM, %s: checkpoint of step %d\n", phase.name, newest);
-    ExpectGoesOn(run, phase.more);
+    ExpectGoesOn(run, phase.more, whole);
   }
 }
 
@@ -320,14 +307,13 @@ TEST_F(IoFaultTest, SigtermWhileDataIsGenerated) {
         Train("generated", {"--generate_data", "--data_dir=" + Path("data2")});
     return all;
   };
-  const Outcome whole = Run({"write", Path("data2"), 0, ""}, command());
+  const Outcome whole = Run({"write", "/data2", 0, ""}, command());
   ASSERT_EQ(whole.code, 0) << whole.output;
   ASSERT_GT(whole.count, 4);
   for (const int at : {1, whole.count / 2, whole.count}) {
     RemoveTree(Path("data2"));
     RemoveTree(Path("generated"));
-    const Outcome outcome =
-        Run({"write", Path("data2"), at, "term"}, command());
+    const Outcome outcome = Run({"write", "/data2", at, "term"}, command());
     SCOPED_TRACE(outcome.output);
     EXPECT_EQ(outcome.code, 143);
     EXPECT_NE(outcome.output.find("t2t-trainer: stopped by SIGTERM"),
