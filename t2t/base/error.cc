@@ -1,5 +1,6 @@
 #include "t2t/base/error.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -40,6 +41,32 @@ int CloseOutput(const char* name, int code) {
   std::fprintf(stderr, "%s: can't write to the standard output: %s\n", name,
                errno != 0 ? std::strerror(errno) : "it failed before");
   return code != 0 ? code : static_cast<int>(ExitCode::kIo);
+}
+
+char program_name[64] = "t2t";  // for the handler below
+
+void EndAtOnce(int signal) {
+  const char* const why =
+      signal == SIGINT ? ": stopped by SIGINT\n" : ": stopped by SIGTERM\n";
+  if (::write(STDERR_FILENO, program_name, std::strlen(program_name)) > 0) {
+    [[maybe_unused]] const ssize_t written =
+        ::write(STDERR_FILENO, why, std::strlen(why));
+  }
+  ::_exit(static_cast<int>(signal == SIGINT ? ExitCode::kInterrupted
+                                            : ExitCode::kPreempted));
+}
+
+// Ends the program with the exit code of the table, whatever its process
+// number: a signal that is not caught means nothing to a container's first
+// process. A program that can do better catches the signals itself.
+void CatchSignals() {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    struct sigaction action = {};
+    ::sigaction(signal, nullptr, &action);
+    if (action.sa_handler != SIG_DFL) continue;  // nohup
+    action.sa_handler = EndAtOnce;
+    ::sigaction(signal, &action, nullptr);
+  }
 }
 
 }  // namespace
@@ -84,6 +111,8 @@ int RunMain(int argc, char** argv, int (*body)(int argc, char** argv)) {
   StartWithShortSpins(argv);
   const char* name = argc > 0 ? argv[0] : "t2t";
   if (const char* slash = std::strrchr(name, '/')) name = slash + 1;
+  std::snprintf(program_name, sizeof(program_name), "%s", name);
+  CatchSignals();
   try {
     return CloseOutput(name, body(argc, argv));
   } catch (const Error& error) {

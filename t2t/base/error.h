@@ -11,16 +11,18 @@ namespace t2t {
 // restart policy draws the line there).
 enum class ExitCode : int {
   kOk = 0,
-  kInternal = 1,     // a bug: an unexpected exception
-  kUsage = 2,        // flag, model, problem, hparams set or hparam is wrong
-  kBadData = 3,      // damaged or contradicting input data
-  kMissing = 4,      // a file or folder that must be there is not
-  kIo = 5,           // full disk, no permission, failed write
-  kDiverged = 6,     // NaN or infinity in the loss
-  kMismatch = 7,     // checkpoint, vocabulary and hparams do not fit together
+  kInternal = 1,       // a bug: an unexpected exception
+  kUsage = 2,          // flag, model, problem, hparams set or hparam is wrong
+  kBadData = 3,        // damaged or contradicting input data
+  kMissing = 4,        // a file or folder that must be there is not
+  kIo = 5,             // full disk, no permission, failed write
+  kDiverged = 6,       // NaN or infinity in the loss
+  kMismatch = 7,       // checkpoint, vocabulary and hparams do not fit together
   kInterrupted = 130,  // SIGINT
-  kRetry = 138,      // a peer was lost, or another passing fault
-  kPreempted = 143,  // SIGTERM, checkpoint written
+  // A peer was lost, a checkpoint could not be written in time after SIGTERM,
+  // or another passing fault.
+  kRetry = 138,
+  kPreempted = 143,  // SIGTERM; what there is to save is saved
 };
 
 // An error a person is to read: what is wrong, what was expected, what to do.

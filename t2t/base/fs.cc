@@ -3,18 +3,47 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
 #include "t2t/base/error.h"
 
 namespace t2t {
+namespace {
+
+constexpr char kTemporaryMark[] = ".tmp-";
+constexpr size_t kBufferSize = 1 << 16;
+
+void WriteAll(int fd, const void* data, size_t size, const std::string& path) {
+  const char* at = static_cast<const char*>(data);
+  while (size > 0) {
+    const ssize_t count = ::write(fd, at, size);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      throw IoError("can't write", path);
+    }
+    at += count;
+    size -= static_cast<size_t>(count);
+  }
+}
+
+int SyncFile(int fd) {
+  int result;
+  do {
+    result = ::fsync(fd);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
+}  // namespace
 
 bool Exists(const std::string& path) {
   struct stat info;
@@ -101,12 +130,28 @@ void SyncDirectory(const std::string& path) {
   const std::string folder = path.empty() ? "." : path;
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) throw IoError("can't open the folder", folder);
-  const int result = ::fsync(fd);
+  const int result = SyncFile(fd);
   const int saved = errno;
   ::close(fd);
   errno = saved;
   if (result != 0 && errno != EINVAL) {
     throw IoError("can't sync the folder", folder);
+  }
+}
+
+void RemoveLeftovers(const std::string& directory, std::string_view prefix) {
+  for (const std::string& name : ListDirectory(directory)) {
+    const size_t at = name.rfind(kTemporaryMark);
+    if (at == std::string::npos || name.rfind(prefix, 0) != 0) continue;
+    const std::string digits = name.substr(at + sizeof(kTemporaryMark) - 1);
+    if (digits.empty() || digits.size() > 9 ||
+        digits.find_first_not_of("0123456789") != std::string::npos) {
+      continue;
+    }
+    const pid_t pid = static_cast<pid_t>(std::stol(digits));
+    const bool another_runs =
+        pid != ::getpid() && (::kill(pid, 0) == 0 || errno == EPERM);
+    if (!another_runs) RemoveFile(JoinPath(directory, name));
   }
 }
 
@@ -172,43 +217,82 @@ std::string MakeTempDirectory(const std::string& prefix) {
 
 AtomicWriter::AtomicWriter(std::string path)
     : path_(std::move(path)),
-      temporary_(path_ + ".tmp-" + std::to_string(::getpid())) {
-  file_ = std::fopen(temporary_.c_str(), "wbe");
-  if (file_ == nullptr) throw IoError("can't write", temporary_);
+      temporary_(path_ + kTemporaryMark + std::to_string(::getpid())) {
+  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+               0666);
+  if (fd_ < 0) throw IoError("can't write", temporary_);
 }
 
 AtomicWriter::~AtomicWriter() {
-  if (file_ == nullptr) return;
-  std::fclose(file_);
+  if (fd_ < 0) return;
+  ::close(fd_);
   ::unlink(temporary_.c_str());
 }
 
 void AtomicWriter::Write(const void* data, size_t size) {
-  if (size == 0) return;
-  if (std::fwrite(data, 1, size, file_) != size) {
-    throw IoError("can't write", temporary_);
-  }
   written_ += static_cast<int64_t>(size);
+  if (buffer_.size() + size > kBufferSize) Flush();
+  if (size > kBufferSize) {
+    WriteAll(fd_, data, size, temporary_);
+  } else {
+    buffer_.append(static_cast<const char*>(data), size);
+  }
+}
+
+void AtomicWriter::Flush() {
+  WriteAll(fd_, buffer_.data(), buffer_.size(), temporary_);
+  buffer_.clear();
 }
 
 void AtomicWriter::Commit() {
-  if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) {
-    throw IoError("can't write", temporary_);
-  }
-  std::FILE* file = std::exchange(file_, nullptr);
-  if (std::fclose(file) != 0) {
+  Flush();
+  if (SyncFile(fd_) != 0) throw IoError("can't sync", temporary_);
+  const bool closed = ::close(std::exchange(fd_, -1)) == 0;
+  if (!closed || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int saved = errno;
     ::unlink(temporary_.c_str());
     errno = saved;
-    throw IoError("can't write", temporary_);
-  }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    const int saved = errno;
-    ::unlink(temporary_.c_str());
-    errno = saved;
-    throw IoError("can't rename to", path_);
+    throw closed ? IoError("can't rename to", path_)
+                 : IoError("can't write", temporary_);
   }
   SyncDirectory(DirName(path_));
+}
+
+RandomAccessFile::RandomAccessFile(std::string path) : path_(std::move(path)) {
+  fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) throw IoError("can't read", path_);
+  struct stat info;
+  if (::fstat(fd_, &info) != 0 || S_ISDIR(info.st_mode)) {
+    const int saved = S_ISDIR(info.st_mode) ? EISDIR : errno;
+    ::close(fd_);
+    errno = saved;
+    throw IoError("can't read", path_);
+  }
+  size_ = info.st_size;
+}
+
+RandomAccessFile::~RandomAccessFile() { ::close(fd_); }
+
+void RandomAccessFile::Read(int64_t offset, void* to, size_t size) const {
+  char* at = static_cast<char*>(to);
+  while (size > 0) {
+    const ssize_t count = ::pread(fd_, at, size, offset);
+    if (count > 0) {
+      at += count;
+      offset += count;
+      size -= static_cast<size_t>(count);
+    } else if (count == 0) {
+      throw DataError(path_ + " ends too early, at " + std::to_string(offset));
+    } else if (errno == EIO) {
+      throw DataError(IoError("can't read", path_).what());
+    } else if (errno != EINTR) {
+      throw IoError("can't read", path_);
+    }
+  }
+}
+
+void RandomAccessFile::DropCache() const {
+  ::posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 MappedFile::MappedFile(const std::string& path) {

@@ -2,8 +2,6 @@
 #define T2T_BASE_FS_H_
 
 #include <cstdint>
-#include <cstdio>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +19,15 @@ std::string ReadFile(const std::string& path);
 void WriteFileAtomically(const std::string& path, std::string_view contents);
 void MakeDirectories(const std::string& path);
 void Rename(const std::string& from, const std::string& to);
-void RemoveFile(const std::string& path);      // no error where absent
-void RemoveTree(const std::string& path);      // no error where absent
+void RemoveFile(const std::string& path);  // no error where absent
+void RemoveTree(const std::string& path);  // no error where absent
 void SyncDirectory(const std::string& path);
+// Removes what killed processes left half-written in a folder, of files whose
+// names start with prefix: temporary files whose process runs no more, and
+// those under this process's own number (in a container each start may have the
+// same one), so it is called before anything is written.
+void RemoveLeftovers(const std::string& directory,
+                     std::string_view prefix = "");
 std::vector<std::string> ListDirectory(const std::string& path);  // sorted
 // Shell patterns (*, ?, [..]); sorted; empty where nothing matches.
 std::vector<std::string> Glob(const std::string& pattern);
@@ -51,10 +55,34 @@ class AtomicWriter {
   int64_t written() const { return written_; }
 
  private:
+  void Flush();
+
   std::string path_;
   std::string temporary_;
-  std::FILE* file_ = nullptr;
+  int fd_ = -1;
+  std::string buffer_;
   int64_t written_ = 0;
+};
+
+// A file read in parts. What the disk can't give back any more (EIO), or a
+// file that ends too early, is a DataError: the file is damaged.
+class RandomAccessFile {
+ public:
+  explicit RandomAccessFile(std::string path);
+  ~RandomAccessFile();
+  RandomAccessFile(const RandomAccessFile&) = delete;
+  RandomAccessFile& operator=(const RandomAccessFile&) = delete;
+
+  int64_t size() const { return size_; }
+  // All of [offset, offset + size).
+  void Read(int64_t offset, void* to, size_t size) const;
+  // What is read next comes from the disk, not out of memory.
+  void DropCache() const;
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  int64_t size_ = 0;
 };
 
 // A file mapped for reading.

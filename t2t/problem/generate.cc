@@ -315,6 +315,8 @@ void GenerateProblem(const std::string& problem,
     return;
   }
   MakeDirectories(options.data_dir);
+  // Another task's files may be another machine's.
+  if (options.task_id < 0) RemoveLeftovers(options.data_dir, problem);
   if (options.overwrite) ClearShards(problem, plans, options);
   WriteOrigin(problem, origin, options);
   GenerateShards(problem, plans, options);

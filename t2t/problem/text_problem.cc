@@ -283,6 +283,10 @@ void TextProblem::Generate(const GenerateOptions& options) const {
     return;
   }
   MakeDirectories(options.data_dir);
+  if (options.task_id < 0) {  // else they may be another machine's
+    RemoveLeftovers(options.data_dir, name());
+    RemoveLeftovers(options.data_dir, "vocab.");
+  }
   if (redo) {
     ClearShards(name(), plans, options);
     BuildVocabulary(*corpus, options);

@@ -1,15 +1,9 @@
 #include "t2t/train/checkpoint.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
-#include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
@@ -40,11 +34,11 @@ std::string DtypeToName(at::ScalarType type) {
                                        c10::toString(type) + " can't be saved");
 }
 
-at::ScalarType DtypeFromName(const std::string& name) {
+at::ScalarType DtypeFromName(const std::string& name, const std::string& path) {
   for (const DtypeName& dtype : kDtypes) {
     if (name == dtype.name) return dtype.type;
   }
-  throw DataError("tensors of type " + name + " can't be read");
+  throw DataError(path + ": tensors of type " + name + " can't be read");
 }
 
 std::string_view BytesOf(const at::Tensor& tensor) {
@@ -52,45 +46,17 @@ std::string_view BytesOf(const at::Tensor& tensor) {
           static_cast<size_t>(tensor.nbytes())};
 }
 
-std::map<std::string, at::Tensor> Read(
-    const std::string& path, std::map<std::string, std::string>* metadata,
-    bool checksums_required) {
-  const MappedFile file(path);
+std::map<std::string, at::Tensor> ReadTensors(const SafetensorsFile& file,
+                                              const std::string& path) {
   std::map<std::string, at::Tensor> tensors;
-  try {
-    const SafetensorsHeader header = ParseSafetensorsHeader(file.data());
-    VerifySafetensorsData(file.data(), header, checksums_required);
-    for (const SafetensorsEntry& entry : header.entries) {
-      at::Tensor tensor = at::empty(
-          entry.shape, at::TensorOptions().dtype(DtypeFromName(entry.dtype)));
-      if (tensor.nbytes() > 0) {
-        std::memcpy(tensor.mutable_data_ptr(),
-                    file.data().data() + header.data_start + entry.begin,
-                    tensor.nbytes());
-      }
-      tensors[entry.name] = std::move(tensor);
-    }
-    if (metadata != nullptr) *metadata = header.metadata;
-  } catch (const Error& error) {
-    throw DataError(path + ": " + error.what());
+  for (const SafetensorsEntry& entry : file.header().entries) {
+    at::Tensor tensor =
+        at::empty(entry.shape,
+                  at::TensorOptions().dtype(DtypeFromName(entry.dtype, path)));
+    file.Read(entry, tensor.mutable_data_ptr());
+    tensors[entry.name] = std::move(tensor);
   }
   return tensors;
-}
-
-// What a killed process left half-written.
-void RemoveLeftovers(const std::string& model_dir) {
-  const std::string mark = std::string(kSuffix) + ".tmp-";
-  for (const std::string& name : ListDirectory(model_dir)) {
-    const size_t at = name.find(mark);
-    int64_t pid = 0;
-    if (!StartsWith(name, kPrefix) || at == std::string::npos ||
-        !ParseInt(name.substr(at + mark.size()), &pid)) {
-      continue;
-    }
-    const bool alive =
-        ::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM;
-    if (pid != ::getpid() && !alive) RemoveFile(JoinPath(model_dir, name));
-  }
 }
 
 }  // namespace
@@ -98,38 +64,21 @@ void RemoveLeftovers(const std::string& model_dir) {
 void WriteSafetensors(const std::string& path,
                       const std::map<std::string, at::Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata) {
-  struct Item {
-    std::string name;
-    at::Tensor tensor;
-  };
-  std::vector<Item> items;
+  std::vector<at::Tensor> held;
+  std::vector<SafetensorsItem> items;
   for (const auto& [name, tensor] : tensors) {
-    items.push_back({name, tensor.detach().cpu().contiguous()});
+    held.push_back(tensor.detach().cpu().contiguous());
+    items.push_back({name, DtypeToName(tensor.scalar_type()),
+                     tensor.sizes().vec(), BytesOf(held.back())});
   }
-  // Wide types first, so that each tensor is aligned.
-  std::stable_sort(items.begin(), items.end(),
-                   [](const Item& a, const Item& b) {
-                     return a.tensor.element_size() > b.tensor.element_size();
-                   });
-  std::vector<SafetensorsEntry> entries;
-  std::vector<uint32_t> crcs;
-  int64_t at = 0;
-  for (const Item& item : items) {
-    const int64_t bytes = static_cast<int64_t>(item.tensor.nbytes());
-    entries.push_back({item.name, DtypeToName(item.tensor.scalar_type()),
-                       item.tensor.sizes().vec(), at, at + bytes});
-    crcs.push_back(Crc32c(BytesOf(item.tensor)));
-    at += bytes;
-  }
-  AtomicWriter writer(path);
-  writer.Write(MakeSafetensorsHeader(entries, crcs, metadata));
-  for (const Item& item : items) writer.Write(BytesOf(item.tensor));
-  writer.Commit();
+  WriteSafetensorsFile(path, std::move(items), metadata);
 }
 
 std::map<std::string, at::Tensor> ReadSafetensors(
     const std::string& path, std::map<std::string, std::string>* metadata) {
-  return Read(path, metadata, /*checksums_required=*/false);
+  const SafetensorsFile file(path);
+  if (metadata != nullptr) *metadata = file.header().metadata;
+  return ReadTensors(file, path);
 }
 
 std::string CheckpointPath(const std::string& model_dir, int64_t step) {
@@ -156,11 +105,12 @@ std::vector<int64_t> ListCheckpoints(const std::string& model_dir) {
 
 void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
                     int64_t keep_max, const std::vector<int64_t>& keep_always) {
-  RemoveLeftovers(model_dir);
-  WriteSafetensors(CheckpointPath(model_dir, checkpoint.step),
-                   checkpoint.tensors,
+  const std::string path = CheckpointPath(model_dir, checkpoint.step);
+  WriteSafetensors(path, checkpoint.tensors,
                    {{"step", std::to_string(checkpoint.step)},
                     {"meta", checkpoint.meta.ToString()}});
+  // Before an older one is removed.
+  VerifySafetensorsFile(path);
   // A file of a later step is what a damaged checkpoint left when training
   // went on from an earlier one: it must not push out the good ones.
   std::vector<int64_t> steps = ListCheckpoints(model_dir);
@@ -190,27 +140,42 @@ Checkpoint LoadCheckpoint(const std::string& path) {
     throw MissingError("there is no checkpoint " + path, "",
                        "train first, or name another --output_dir");
   }
+  const SafetensorsFile file(path);
+  if (!file.has_checksums()) {
+    Warn(path + " has no checksums: damage in it would not be noticed");
+  }
   Checkpoint checkpoint;
-  std::map<std::string, std::string> metadata;
-  checkpoint.tensors = Read(path, &metadata, /*checksums_required=*/true);
+  std::map<std::string, std::string> metadata = file.header().metadata;
   if (!ParseInt(metadata["step"], &checkpoint.step) || checkpoint.step < 0) {
     throw DataError(path + " names no step");
   }
-  checkpoint.meta = Json::Parse(metadata["meta"]);
+  try {
+    checkpoint.meta = Json::Parse(metadata["meta"]);
+  } catch (const Error& error) {
+    throw DataError(path + ": " + error.what());
+  }
+  checkpoint.tensors = ReadTensors(file, path);
   return checkpoint;
 }
 
 std::optional<Checkpoint> LoadLatestCheckpoint(const std::string& model_dir) {
   const std::vector<int64_t> steps = ListCheckpoints(model_dir);
-  if (steps.empty()) return std::nullopt;
+  bool damaged = false;
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    const std::string path = CheckpointPath(model_dir, *step);
     try {
-      return LoadCheckpoint(CheckpointPath(model_dir, *step));
+      std::optional<Checkpoint> checkpoint = LoadCheckpoint(path);
+      if (damaged) Warn("used instead: " + path);
+      return checkpoint;
     } catch (const Error& error) {
+      // Another process's trainer may have removed it just now.
+      if (error.code() == ExitCode::kMissing && !Exists(path)) continue;
       if (error.code() != ExitCode::kBadData) throw;
+      damaged = true;
       Warn(std::string("passed over: ") + error.what());
     }
   }
+  if (!damaged) return std::nullopt;
   throw DataError("every checkpoint in " + model_dir + " is damaged",
                   "at least one that is whole",
                   "restore one from a copy, or train anew in another folder");

@@ -32,19 +32,21 @@ struct Checkpoint {
   Json meta = Json::Object();
 };
 
-// Complete or invisible; then updates model_dir/checkpoint (T2T's text form)
-// and removes all but the newest keep_max (0: keep all) and those of the steps
-// keep_always.
+// Complete or invisible, and read back from the disk; then updates
+// model_dir/checkpoint (T2T's text form) and removes all but the newest
+// keep_max (0: keep all) and those of the steps keep_always.
 void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
                     int64_t keep_max,
                     const std::vector<int64_t>& keep_always = {});
 // Every checkpoint's step, ascending, by looking at the files.
 std::vector<int64_t> ListCheckpoints(const std::string& model_dir);
 std::string CheckpointPath(const std::string& model_dir, int64_t step);
-// Throws a DataError where the file is damaged.
+// Throws a DataError where the file is damaged. (Files of others, without
+// checksums, are read with a warning.)
 Checkpoint LoadCheckpoint(const std::string& path);
 // The newest that is whole; damaged ones are passed over with a warning that
-// names them. nullopt where there is none at all.
+// names them, why, and what is used instead. nullopt where there is none at
+// all.
 std::optional<Checkpoint> LoadLatestCheckpoint(const std::string& model_dir);
 
 }  // namespace t2t

@@ -1,15 +1,24 @@
 #include "t2t/train/checkpoint.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
+#include "t2t/base/log.h"
+#include "t2t/base/strings.h"
 #include "t2t/train/best_checkpoint.h"
+#include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/safetensors.h"
 
 namespace t2t {
@@ -63,28 +72,56 @@ TEST_F(CheckpointTest, KeepsTheNewest) {
   EXPECT_EQ(ListCheckpoints(dir_), (std::vector<int64_t>{2, 4, 5}));
 }
 
+// The newest checkpoint cut at every byte, and with each of its bits flipped:
+// the one before is used, and the file is named.
 TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitIsFound) {
+  SaveCheckpoint(dir_, Make(2), 0);
   SaveCheckpoint(dir_, Make(3), 0);
   const std::string path = CheckpointPath(dir_, 3);
   const std::string whole = ReadFile(path);
-  const std::string other = JoinPath(dir_, "damaged");
+  const std::string used = "used instead: " + CheckpointPath(dir_, 2);
+  int64_t tried = 0;
+  int64_t found = 0;
+  const auto damage = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    ++tried;
+    const std::optional<Checkpoint> loaded = LoadLatestCheckpoint(dir_);
+    if (loaded->step == 2 &&
+        at::equal(loaded->tensors.at("b"), Make(2).tensors.at("b"))) {
+      ++found;
+    }
+  };
+  ::testing::internal::CaptureStderr();
   for (size_t size = 0; size < whole.size(); ++size) {
-    WriteFileAtomically(other, whole.substr(0, size));
-    EXPECT_THROW(LoadCheckpoint(other), Error) << "cut at " << size;
+    damage(whole.substr(0, size));
   }
-  WriteFileAtomically(other, whole + '\0');
-  EXPECT_THROW(LoadCheckpoint(other), Error);
+  damage(whole + '\0');
+  const int64_t cuts = tried;
   for (size_t at = 0; at < whole.size(); ++at) {
     for (int bit = 0; bit < 8; ++bit) {
-      std::string damaged = whole;
-      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
-      const auto read = [&] {
-        const SafetensorsHeader header = ParseSafetensorsHeader(damaged);
-        VerifySafetensorsData(damaged, header, true);
-      };
-      EXPECT_THROW(read(), Error) << "byte " << at << " bit " << bit;
+      std::string flipped = whole;
+      flipped[at] = static_cast<char>(flipped[at] ^ (1 << bit));
+      damage(flipped);
     }
   }
+  int64_t named = 0;
+  int64_t used_instead = 0;
+  for (const std::string& line :
+       Split(::testing::internal::GetCapturedStderr(), '\n')) {
+    named += line.find("passed over: " + path) != std::string::npos;
+    used_instead += line.find(used) != std::string::npos;
+  }
+  std::printf("%lld cuts, %lld flipped bits: %lld found\n",
+              static_cast<long long>(cuts),
+              static_cast<long long>(tried - cuts),
+              static_cast<long long>(found));
+  EXPECT_EQ(cuts, static_cast<int64_t>(whole.size()) + 1);
+  EXPECT_EQ(tried - cuts, 8 * static_cast<int64_t>(whole.size()));
+  EXPECT_EQ(found, tried);
+  EXPECT_EQ(named, tried);
+  EXPECT_EQ(used_instead, tried);
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << whole;
+  EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 3);
 }
 
 TEST_F(CheckpointTest, PassesOverDamagedOnes) {
@@ -113,7 +150,26 @@ TEST_F(CheckpointTest, ReadsFilesOfOthers) {
   WriteFileAtomically(path, file);
   EXPECT_TRUE(at::equal(ReadSafetensors(path, nullptr).at("x"),
                         at::tensor({1.5F, -2.0F})));
-  EXPECT_THROW(LoadCheckpoint(path), Error);
+  EXPECT_THROW(LoadCheckpoint(path), Error);  // no step
+}
+
+// As this program's first versions wrote them, and as others may.
+TEST_F(CheckpointTest, LoadsCheckpointsWithoutChecksums) {
+  const std::string header =
+      R"({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, )"
+      R"("__metadata__": {"step": "7", "meta": "{\"seed\": 3}"}})";
+  std::string file(8, '\0');
+  file[0] = static_cast<char>(header.size());
+  const float value = 1.5F;
+  file += header;
+  file.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  WriteFileAtomically(CheckpointPath(dir_, 7), file);
+  const std::optional<Checkpoint> loaded = LoadLatestCheckpoint(dir_);
+  EXPECT_EQ(loaded->step, 7);
+  EXPECT_EQ(loaded->meta.At("seed").AsInt(), 3);
+  EXPECT_EQ(loaded->tensors.at("x").item<float>(), 1.5F);
+  WriteFileAtomically(CheckpointPath(dir_, 7), file.substr(0, file.size() - 1));
+  EXPECT_THROW(LoadLatestCheckpoint(dir_), Error);
 }
 
 TEST_F(CheckpointTest, RefusesHeadersThatLie) {
@@ -209,6 +265,103 @@ TEST_F(CheckpointTest, TheBestIsMadeWholeAfterAKill) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kBadData);
     EXPECT_NE(std::string(error.what()).find(record), std::string::npos);
+  }
+}
+
+TEST_F(CheckpointTest, TheWriterCopies) {
+  Checkpoint live = Make(1);
+  const Checkpoint saved = Make(1);
+  CheckpointWriter writer(dir_, 2);
+  for (int64_t step = 1; step <= 4; ++step) {
+    live.step = step;
+    writer.Save(live);
+    live.tensors["a/kernel"].add_(1);
+    live.meta.Set("input", std::to_string(step));
+  }
+  writer.Wait();
+  EXPECT_EQ(ListCheckpoints(dir_), (std::vector<int64_t>{3, 4}));
+  const Checkpoint loaded = LoadCheckpoint(CheckpointPath(dir_, 4));
+  EXPECT_EQ(loaded.meta.At("input").AsString(), "3");
+  for (const auto& [name, tensor] : saved.tensors) {
+    const at::Tensor expected = name == "a/kernel" ? tensor + 3 : tensor;
+    EXPECT_TRUE(at::equal(loaded.tensors.at(name), expected)) << name;
+  }
+}
+
+TEST_F(CheckpointTest, TheWriterTakesTensorsThatLieStrangely) {
+  Checkpoint checkpoint;
+  checkpoint.step = 1;
+  checkpoint.tensors["t"] = at::arange(6, at::kFloat).reshape({2, 3}).t();
+  checkpoint.tensors["e"] = at::ones({1}, at::kFloat).expand({4});
+  checkpoint.tensors["g"] = at::ones({2}, at::kFloat).requires_grad_(true);
+  CheckpointWriter writer(dir_, 0);
+  writer.Save(checkpoint);
+  writer.Wait();
+  const Checkpoint loaded = LoadCheckpoint(CheckpointPath(dir_, 1));
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    EXPECT_TRUE(at::equal(loaded.tensors.at(name), tensor)) << name;
+  }
+}
+
+TEST_F(CheckpointTest, TheWritersErrorComesOutOnceAndNamesTheFile) {
+  const std::string folder = JoinPath(dir_, "gone");
+  MakeDirectories(folder);
+  CheckpointWriter writer(folder, 0);
+  RemoveTree(folder);
+  writer.Save(Make(1));
+  try {
+    writer.Wait();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(CheckpointPath(folder, 1)),
+              std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("errno 2"), std::string::npos);
+  }
+  writer.Wait();
+  MakeDirectories(folder);
+  writer.Save(Make(2));
+  writer.Wait();
+  EXPECT_EQ(ListCheckpoints(folder), (std::vector<int64_t>{2}));
+}
+
+TEST_F(CheckpointTest, LeftoversOfTheDeadAreRemoved) {
+  const std::string mine = ".tmp-" + std::to_string(::getpid());
+  for (const std::string& name :
+       {"model.ckpt-1.safetensors.tmp-999999999", "checkpoint" + mine,
+        std::string("x.tmp-1"), std::string("x.tmp-"), std::string("y.tmp-z"),
+        std::string("model.ckpt-1.safetensors")}) {
+    WriteFileAtomically(JoinPath(dir_, name), "x");
+  }
+  const CheckpointWriter writer(dir_, 0);
+  EXPECT_EQ(ListDirectory(dir_),
+            (std::vector<std::string>{"model.ckpt-1.safetensors", "x.tmp-",
+                                      "x.tmp-1", "y.tmp-z"}));
+}
+
+// How long a step is held, and how long the write takes that it does not wait
+// for. T2T_SAVE_MB=1000 for a large one.
+TEST_F(CheckpointTest, AStepIsHeldForACopyAlone) {
+  const char* const text = std::getenv("T2T_SAVE_MB");
+  int64_t megabytes = 0;
+  if (text == nullptr || !ParseInt(text, &megabytes)) megabytes = 16;
+  Checkpoint checkpoint;
+  for (int64_t i = 0; i < 16; ++i) {
+    checkpoint.tensors["x" + std::to_string(i)] =
+        at::full({megabytes * 1'000'000 / 16 / 4}, 0.5, at::kFloat);
+  }
+  CheckpointWriter writer(dir_, 1);
+  for (int64_t step = 1; step <= 3; ++step) {
+    checkpoint.step = step;
+    const double start = NowSeconds();
+    writer.Save(checkpoint);
+    const double held = NowSeconds() - start;
+    EXPECT_LT(writer.wait_seconds(), 0.1);
+    EXPECT_NEAR(held, writer.copy_seconds() + writer.wait_seconds(), 0.1);
+    writer.Wait();
+    std::printf("%lld MB: held for %.1f ms, written and read back in %.1f ms\n",
+                static_cast<long long>(megabytes), 1e3 * held,
+                1e3 * writer.write_seconds());
   }
 }
 

@@ -126,6 +126,7 @@ class Experiment {
       DryRun();
       return;
     }
+    SetStopGrace(flags_.preemption_grace_seconds);
     CatchStopSignals();
     if (flags_.keep_best) {
       best_metric_ = FindMetric("keep_best_metric", flags_.keep_best_metric);
@@ -190,6 +191,12 @@ class Experiment {
     if (flags_.ema_decay < 0 || flags_.ema_decay >= 1) {
       throw UsageError("--ema_decay=" + DoubleToString(flags_.ema_decay),
                        "0 (none), or below 1, as 0.999");
+    }
+    if (flags_.preemption_grace_seconds < 0 ||
+        flags_.preemption_grace_seconds > 86'400) {
+      throw UsageError("--preemption_grace_seconds=" +
+                           std::to_string(flags_.preemption_grace_seconds),
+                       "0 (no limit) or the seconds, a day's at most");
     }
     if (flags_.threads < 0 || flags_.threads > 4096) {
       throw UsageError("--threads=" + std::to_string(flags_.threads),
@@ -275,6 +282,8 @@ class Experiment {
     const auto evaluate_now = [&](int64_t step) {
       last_eval = NowSeconds();
       evaluated = step;
+      // The best is kept as a second name of the file.
+      if (best_ != nullptr) trainer.WaitForCheckpoint();
       trainer.WithAverages([&] {
         const std::map<std::string, double> results =
             Evaluate(DevSplit(), "eval", step);
@@ -521,6 +530,10 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "The metric that --keep_best goes by.");
   flags->Add("save_checkpoints_secs", &save_checkpoints_secs,
              "A checkpoint every so many seconds, not by steps; 0: by steps.");
+  flags->Add("preemption_grace_seconds", &preemption_grace_seconds,
+             "After SIGTERM the checkpoint must be on the disk within so many "
+             "seconds (exit code 143), else the program ends without it (exit "
+             "code 138); 0: no limit.");
   flags->Add("warm_start_from", &warm_start_from,
              "A checkpoint, or a folder of them, that a new run takes its "
              "parameters from.");

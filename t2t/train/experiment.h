@@ -37,6 +37,7 @@ struct ExperimentFlags {
   bool keep_best = false;
   std::string keep_best_metric = "loss";
   int64_t save_checkpoints_secs = 0;
+  int64_t preemption_grace_seconds = 25;
   std::string warm_start_from;
   int64_t random_seed = 1234;
   int64_t log_step_count_steps = 100;

@@ -24,6 +24,12 @@ constexpr size_t kCrcDigits = 8;
                   "use another checkpoint or a copy of it");
 }
 
+// Names the file in what is wrong with its contents.
+[[noreturn]] void Rethrow(const Error& error, const std::string& path) {
+  if (error.code() != ExitCode::kBadData) throw error;
+  throw DataError(path + ": " + error.what());
+}
+
 std::string HexCrc(uint32_t crc) { return Format("%08x", crc); }
 
 // The CRC of length and header with the checksum's own digits as zeros.
@@ -57,6 +63,22 @@ void CheckHeaderCrc(std::string_view head,
       HexCrc(HeaderCrc(head, digits_at))) {
     Fail("the header does not fit its checksum");
   }
+}
+
+// Of the length and the header, by a file's first bytes.
+uint64_t HeadSize(std::string_view first, uint64_t file_size) {
+  if (first.size() < kLengthBytes || file_size < kLengthBytes) {
+    Fail("it is too short");
+  }
+  uint64_t length = 0;
+  for (size_t i = 0; i < kLengthBytes; ++i) {
+    length |= static_cast<uint64_t>(static_cast<unsigned char>(first[i]))
+              << (8 * i);
+  }
+  if (length > kMaxHeader || length > file_size - kLengthBytes) {
+    Fail("the header is longer than the file");
+  }
+  return kLengthBytes + length;
 }
 
 SafetensorsEntry ParseEntry(const std::string& name, const Json& json,
@@ -107,21 +129,19 @@ int64_t SafetensorsDtypeSize(const std::string& dtype) {
 }
 
 SafetensorsHeader ParseSafetensorsHeader(std::string_view file_bytes) {
-  if (file_bytes.size() < kLengthBytes) Fail("it is too short");
-  uint64_t length = 0;
-  for (size_t i = 0; i < kLengthBytes; ++i) {
-    length |= static_cast<uint64_t>(static_cast<unsigned char>(file_bytes[i]))
-              << (8 * i);
-  }
-  if (length > kMaxHeader || length > file_bytes.size() - kLengthBytes) {
-    Fail("the header is longer than the file");
-  }
-  const std::string_view head = file_bytes.substr(0, kLengthBytes + length);
+  return ParseSafetensorsHeader(
+      file_bytes.substr(0, HeadSize(file_bytes, file_bytes.size())),
+      file_bytes.size());
+}
+
+SafetensorsHeader ParseSafetensorsHeader(std::string_view head,
+                                         uint64_t file_size) {
+  if (HeadSize(head, file_size) != head.size()) Fail("its head is cut");
   const Json json = Json::Parse(head.substr(kLengthBytes));
   if (!json.is_object()) Fail("the header is no object");
   SafetensorsHeader header;
   header.data_start = static_cast<int64_t>(head.size());
-  const uint64_t data_size = file_bytes.size() - head.size();
+  const uint64_t data_size = file_size - head.size();
   if (const Json* metadata = json.Find(kMetadata)) {
     for (const auto& [key, value] : metadata->members()) {
       header.metadata[key] = value.AsString();
@@ -204,6 +224,80 @@ std::string MakeSafetensorsHeader(
       head.rfind(HeaderCrcPrefix()) + HeaderCrcPrefix().size();
   head.replace(digits_at, kCrcDigits, HexCrc(HeaderCrc(head, digits_at)));
   return head;
+}
+
+void WriteSafetensorsFile(const std::string& path,
+                          std::vector<SafetensorsItem> items,
+                          const std::map<std::string, std::string>& metadata) {
+  std::stable_sort(items.begin(), items.end(),
+                   [](const SafetensorsItem& a, const SafetensorsItem& b) {
+                     return SafetensorsDtypeSize(a.dtype) >
+                            SafetensorsDtypeSize(b.dtype);
+                   });
+  std::vector<SafetensorsEntry> entries;
+  std::vector<uint32_t> crcs;
+  int64_t at = 0;
+  for (const SafetensorsItem& item : items) {
+    const int64_t bytes = static_cast<int64_t>(item.data.size());
+    entries.push_back({item.name, item.dtype, item.shape, at, at + bytes});
+    crcs.push_back(Crc32c(item.data));
+    at += bytes;
+  }
+  AtomicWriter writer(path);
+  writer.Write(MakeSafetensorsHeader(entries, crcs, metadata));
+  for (const SafetensorsItem& item : items) writer.Write(item.data);
+  writer.Commit();
+}
+
+SafetensorsFile::SafetensorsFile(const std::string& path)
+    : path_(path), file_(path) {
+  try {
+    const uint64_t size = static_cast<uint64_t>(file_.size());
+    std::string head(std::min<uint64_t>(size, kLengthBytes), '\0');
+    file_.Read(0, head.data(), head.size());
+    head.resize(HeadSize(head, size));
+    file_.Read(0, head.data(), head.size());
+    header_ = ParseSafetensorsHeader(head, size);
+    const auto found = header_.metadata.find(kTensorCrcs);
+    has_checksums_ = found != header_.metadata.end();
+    if (!has_checksums_) return;
+    const Json checksums = Json::Parse(found->second);
+    for (const auto& [name, value] : checksums.members()) {
+      checksums_[name] = value.AsString();
+    }
+    for (const SafetensorsEntry& entry : header_.entries) {
+      if (checksums_.count(entry.name) == 0) {
+        Fail("'" + entry.name + "' has no checksum");
+      }
+    }
+  } catch (const Error& error) {
+    Rethrow(error, path_);
+  }
+}
+
+void SafetensorsFile::Read(const SafetensorsEntry& entry, void* to) const {
+  const size_t size = static_cast<size_t>(entry.end - entry.begin);
+  if (size == 0) return;
+  try {
+    file_.Read(header_.data_start + entry.begin, to, size);
+    if (!has_checksums_) return;
+    const uint32_t crc = Crc32c({static_cast<const char*>(to), size});
+    if (checksums_.at(entry.name) != HexCrc(crc)) {
+      Fail("'" + entry.name + "' does not fit its checksum");
+    }
+  } catch (const Error& error) {
+    Rethrow(error, path_);
+  }
+}
+
+void VerifySafetensorsFile(const std::string& path) {
+  RandomAccessFile(path).DropCache();
+  const SafetensorsFile file(path);
+  std::string buffer;
+  for (const SafetensorsEntry& entry : file.header().entries) {
+    buffer.resize(static_cast<size_t>(entry.end - entry.begin));
+    file.Read(entry, buffer.data());
+  }
 }
 
 }  // namespace t2t

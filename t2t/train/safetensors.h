@@ -5,7 +5,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
+
+#include "t2t/base/fs.h"
 
 namespace t2t {
 
@@ -32,6 +35,9 @@ int64_t SafetensorsDtypeSize(const std::string& dtype);
 // file's size. Throws a DataError. Where the file was written by us (metadata
 // "crc32c" or "header_crc32c") the header's own checksum is checked too.
 SafetensorsHeader ParseSafetensorsHeader(std::string_view file_bytes);
+// The same from the first bytes of a file (data_start of them) of that size.
+SafetensorsHeader ParseSafetensorsHeader(std::string_view head,
+                                         uint64_t file_size);
 
 // Checks every tensor's CRC-32C. A file without any (not ours) passes, unless
 // `required`.
@@ -45,6 +51,43 @@ std::string MakeSafetensorsHeader(
     const std::vector<SafetensorsEntry>& entries,
     const std::vector<uint32_t>& crcs,
     const std::map<std::string, std::string>& metadata);
+
+// A tensor to be written.
+struct SafetensorsItem {
+  std::string name;
+  std::string dtype;
+  std::vector<int64_t> shape;
+  std::string_view data;
+};
+
+// Complete or not there at all, with checksums; wide types first, so that each
+// tensor is aligned.
+void WriteSafetensorsFile(const std::string& path,
+                          std::vector<SafetensorsItem> items,
+                          const std::map<std::string, std::string>& metadata);
+
+// A file read tensor by tensor. All that is wrong with the file's contents is
+// a DataError that names it.
+class SafetensorsFile {
+ public:
+  explicit SafetensorsFile(const std::string& path);
+
+  const SafetensorsHeader& header() const { return header_; }
+  // Files of others have none.
+  bool has_checksums() const { return has_checksums_; }
+  // Reads a tensor's bytes and checks them.
+  void Read(const SafetensorsEntry& entry, void* to) const;
+
+ private:
+  const std::string path_;
+  const RandomAccessFile file_;
+  SafetensorsHeader header_;
+  bool has_checksums_ = false;
+  std::unordered_map<std::string, std::string> checksums_;  // by name
+};
+
+// Reads all of it back from the disk and checks it.
+void VerifySafetensorsFile(const std::string& path);
 
 }  // namespace t2t
 

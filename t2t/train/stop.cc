@@ -1,6 +1,10 @@
 #include "t2t/train/stop.h"
 
 #include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
 
 #include "t2t/base/error.h"
 
@@ -8,24 +12,77 @@ namespace t2t {
 namespace {
 
 volatile sig_atomic_t stop_signal = 0;
+std::atomic<unsigned> grace_seconds{0};
+std::atomic<int64_t> saved_step{-1};
 
-void Handle(int signal) { stop_signal = signal; }
+// What a signal's handler may use: no memory, no locks.
+void Print(const char* text) {
+  [[maybe_unused]] const ssize_t written =
+      ::write(STDERR_FILENO, text, std::strlen(text));
+}
+
+void PrintNumber(int64_t number) {
+  char digits[24];
+  size_t at = sizeof(digits) - 1;
+  digits[at] = '\0';
+  do {
+    digits[--at] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  Print(digits + at);
+}
+
+void EndLate(int) {
+  Print("\nSIGTERM came ");
+  PrintNumber(grace_seconds);
+  Print(" s ago and --preemption_grace_seconds is over; ");
+  if (saved_step >= 0) {
+    Print("the newest checkpoint is that of step ");
+    PrintNumber(saved_step);
+    Print("\n");
+  } else {
+    Print("this run has written no checkpoint\n");
+  }
+  ::_exit(static_cast<int>(ExitCode::kRetry));
+}
+
+void Handle(int signal) {
+  if (stop_signal != 0) {
+    Print("\nstopped at once by a second signal\n");
+    ::_exit(static_cast<int>(signal == SIGINT ? ExitCode::kInterrupted
+                                              : ExitCode::kPreempted));
+  }
+  stop_signal = signal;
+  if (signal == SIGTERM) ::alarm(grace_seconds);
+}
+
+void Catch(int signal, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  ::sigaction(signal, &action, nullptr);
+}
 
 }  // namespace
 
 void CatchStopSignals() {
-  struct sigaction action = {};
-  action.sa_handler = Handle;
-  action.sa_flags = SA_RESTART | SA_RESETHAND;
-  sigemptyset(&action.sa_mask);
-  ::sigaction(SIGTERM, &action, nullptr);
-  ::sigaction(SIGINT, &action, nullptr);
+  Catch(SIGTERM, Handle);
+  Catch(SIGINT, Handle);
+  Catch(SIGALRM, EndLate);
 }
+
+void SetStopGrace(int64_t seconds) {
+  grace_seconds = static_cast<unsigned>(seconds);
+}
+
+void NoteSavedStep(int64_t step) { saved_step = step; }
 
 int StopSignal() { return stop_signal; }
 
 void ResetStopSignal() {
   stop_signal = 0;
+  ::alarm(0);
   CatchStopSignals();
 }
 

@@ -1,6 +1,7 @@
 #ifndef T2T_TRAIN_STOP_H_
 #define T2T_TRAIN_STOP_H_
 
+#include <cstdint>
 #include <string>
 
 namespace t2t {
@@ -8,6 +9,10 @@ namespace t2t {
 // SIGTERM and SIGINT ask the program to stop when it next looks; a second one
 // ends it at once.
 void CatchStopSignals();
+// After SIGTERM the program has so many seconds to end by itself; then it is
+// ended with kRetry, and a line that names NoteSavedStep()'s step. 0: for ever.
+void SetStopGrace(int64_t seconds);
+void NoteSavedStep(int64_t step);
 // 0, or the signal that came.
 int StopSignal();
 // Forgets it, and catches again (tests).

@@ -223,7 +223,8 @@ int64_t Trainer::Restore() {
   return step_;
 }
 
-void Trainer::ThrowDiverged(const std::string& what) const {
+void Trainer::ThrowDiverged(const std::string& what) {
+  WaitForCheckpoint();
   std::string kept = "no checkpoint was written yet";
   if (saved_step_ >= 0) {
     kept = "the last good checkpoint is " +
@@ -324,9 +325,12 @@ void Trainer::Save() {
   checkpoint.meta.Set("threads", static_cast<int64_t>(at::get_num_threads()));
   checkpoint.meta.Set("input", input_->State());
   checkpoint.meta.Set("extra", extra_);
-  SaveCheckpoint(options_.output_dir, checkpoint, options_.keep_checkpoint_max,
-                 kept_steps_);
+  writer_->Save(checkpoint, kept_steps_);
   saved_step_ = step_;
+}
+
+void Trainer::WaitForCheckpoint() {
+  if (writer_ != nullptr) writer_->Wait();
 }
 
 void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
@@ -336,6 +340,10 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     return;
   }
   MakeDirectories(options_.output_dir);
+  writer_.reset();
+  writer_ = std::make_unique<CheckpointWriter>(options_.output_dir,
+                                               options_.keep_checkpoint_max);
+  NoteSavedStep(saved_step_);
   EventWriter events(options_.output_dir, step_);
   Progress progress(step_, options_.train_steps);
   kept_clock_ = NowSeconds();
@@ -373,22 +381,31 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
                          ? NowSeconds() - last_save >=
                                static_cast<double>(options_.save_seconds)
                          : step_ % options_.save_steps == 0;
+    writer_->ThrowIfFailed();
     if (!due && !last && StopSignal() == 0) continue;
     const double before = NowSeconds();
     Save();
+    bool go_on = true;
+    if (after_save != nullptr && StopSignal() == 0) {
+      progress.EndLine();
+      try {
+        go_on = after_save(step_);
+      } catch (const Error&) {
+        if (StopSignal() == 0) throw;
+      }
+    }
     if (StopSignal() != 0) {
       progress.EndLine();
+      WaitForCheckpoint();
       ThrowIfStopped(" after step " + std::to_string(step_) +
-                     "; the checkpoint is written");
+                     "; the checkpoint is written and was read back");
     }
-    if (after_save != nullptr) {
-      progress.EndLine();
-      if (!after_save(step_)) break;
-    }
+    if (!go_on) break;
     last_save = NowSeconds();
     // What saving and evaluating took is no training time.
     interval_start += last_save - before;
   }
+  WaitForCheckpoint();
 }
 
 void Trainer::WithAverages(const std::function<void()>& body) {

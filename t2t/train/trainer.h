@@ -12,7 +12,7 @@
 #include "t2t/data/input.h"
 #include "t2t/model/model.h"
 #include "t2t/optim/optimizer.h"
-#include "t2t/train/checkpoint.h"
+#include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/events.h"
 
 namespace t2t {
@@ -63,9 +63,16 @@ class Trainer {
 
   // Trains up to train_steps, or until a stop is asked for (then saves, and
   // throws Error with kPreempted or kInterrupted) or after_save, called after
-  // each checkpoint with its step, returns false. Throws kDiverged where the
-  // loss or the gradients are not finite; checkpoints stay as they are.
+  // each checkpoint with its step, returns false. Checkpoints are written in
+  // the background: after_save must not look at the file before
+  // WaitForCheckpoint(). When Train() is over they are all on the disk. Throws
+  // kDiverged where the loss or the gradients are not finite; checkpoints stay
+  // as they are.
   void Train(const std::function<bool(int64_t step)>& after_save = nullptr);
+
+  // Until the newest checkpoint is on the disk; throws where it can't be
+  // written.
+  void WaitForCheckpoint();
 
   // Runs body with the moving averages in the model's place, where there are
   // any.
@@ -88,7 +95,7 @@ class Trainer {
   // Remembers the checkpoint about to be written as one to keep where it is
   // time for one.
   void KeepForGood();
-  [[noreturn]] void ThrowDiverged(const std::string& what) const;
+  [[noreturn]] void ThrowDiverged(const std::string& what);
 
   Model* const model_;
   TrainerOptions options_;
@@ -99,10 +106,11 @@ class Trainer {
   std::unique_ptr<MovingAverage> average_;
   int64_t accumulate_ = 1;
   int64_t step_ = 0;
-  int64_t saved_step_ = -1;
+  int64_t saved_step_ = -1;          // or handed to the writer
   std::vector<int64_t> kept_steps_;  // that stay for good
   double kept_ago_ = 0;              // seconds of training since the last
   double kept_clock_ = 0;            // when they were last counted
+  std::unique_ptr<CheckpointWriter> writer_;  // while training
   Json extra_ = Json::Object();
 };
 
