@@ -16,15 +16,12 @@ extern char** environ;
 
 namespace t2t {
 
-bool Download(const std::string& url, const std::string& path,
-              std::string* why) {
-  const std::string partial = path + ".tmp-" + std::to_string(::getpid());
-  const std::string messages = partial + ".log";
-  std::vector<std::string> arguments = {
-      "curl",       "--fail",     "--silent", "--show-error",
-      "--location", "--retry",    "2",        "--connect-timeout",
-      "15",         "--max-time", "1800",     "--output",
-      partial,      url};
+namespace {
+
+// Runs a program; its messages go to the file of that name and, the last line
+// of them, into *why where it fails.
+bool RunTool(std::vector<std::string> arguments, const std::string& messages,
+             std::string* why) {
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -37,12 +34,12 @@ bool Download(const std::string& url, const std::string& path,
                                    O_WRONLY | O_CREAT | O_TRUNC, 0644);
   pid_t pid = 0;
   const int failed =
-      ::posix_spawnp(&pid, "curl", &actions, nullptr, argv.data(), environ);
+      ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   bool good = false;
   if (failed != 0) {
-    *why =
-        std::string("can't start the program curl: ") + std::strerror(failed);
+    *why = "can't start the program " + arguments[0] + ": " +
+           std::strerror(failed);
   } else {
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -52,16 +49,56 @@ bool Download(const std::string& url, const std::string& path,
       *why = Exists(messages) ? std::string(Trim(ReadFile(messages))) : "";
       // curl repeats itself on each retry; its last line says enough.
       *why = why->substr(why->rfind('\n') + 1);
-      if (why->empty()) *why = "curl failed";
+      if (why->empty()) *why = arguments[0] + " failed";
     }
   }
   RemoveFile(messages);
-  if (!good) {
+  return good;
+}
+
+}  // namespace
+
+bool Download(const std::string& url, const std::string& path,
+              std::string* why) {
+  const std::string partial = path + ".tmp-" + std::to_string(::getpid());
+  if (!RunTool({"curl", "--fail", "--silent", "--show-error", "--location",
+                "--retry", "2", "--connect-timeout", "15", "--max-time", "1800",
+                "--output", partial, url},
+               partial + ".log", why)) {
     RemoveFile(partial);
     return false;
   }
   Rename(partial, path);
   return true;
+}
+
+bool Unpack(const std::string& archive, const std::vector<std::string>& names,
+            const std::string& folder, std::string* why) {
+  const std::string partial =
+      JoinPath(folder, "unpack.tmp-" + std::to_string(::getpid()));
+  MakeDirectories(partial);
+  // --no-anchored: an archive may have "./" before its names.
+  std::vector<std::string> arguments = {"tar",
+                                        "--extract",
+                                        "--file=" + archive,
+                                        "--directory=" + partial,
+                                        "--no-same-owner",
+                                        "--no-anchored"};
+  arguments.insert(arguments.end(), names.begin(), names.end());
+  bool good = RunTool(arguments, partial + ".log", why);
+  for (const std::string& name : names) {
+    if (!good) break;
+    good = Exists(JoinPath(partial, name));
+    if (!good) *why = "there is no " + name + " in it";
+  }
+  for (const std::string& name : names) {
+    if (!good) break;
+    const std::string to = JoinPath(folder, name);
+    MakeDirectories(DirName(to));
+    Rename(JoinPath(partial, name), to);
+  }
+  RemoveTree(partial);
+  return good;
 }
 
 }  // namespace t2t

@@ -2,6 +2,7 @@
 #define T2T_PROBLEM_DOWNLOAD_H_
 
 #include <string>
+#include <vector>
 
 namespace t2t {
 
@@ -9,6 +10,12 @@ namespace t2t {
 // False, and why, where it can't.
 bool Download(const std::string& url, const std::string& path,
               std::string* why);
+
+// Takes the files of these names out of a tar archive, compressed or not, into
+// folder, with the program tar; each is whole or not there. False, and why,
+// where it can't.
+bool Unpack(const std::string& archive, const std::vector<std::string>& names,
+            const std::string& folder, std::string* why);
 
 }  // namespace t2t
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -31,21 +32,38 @@ void Strip(std::string* text) {
 
 class LinePairSource : public TextSource {
  public:
-  explicit LinePairSource(const TextFiles& files)
-      : inputs_(files.inputs), targets_(files.targets) {}
+  LinePairSource(std::vector<TextFiles> files, bool drop_empty)
+      : files_(std::move(files)), drop_empty_(drop_empty) {}
 
   bool Next(TextSample* sample) override {
-    if (!inputs_.Next(&sample->inputs) || !targets_.Next(&sample->targets)) {
-      return false;
+    for (;;) {
+      if (!inputs_) {
+        if (next_ == files_.size()) return false;
+        inputs_.emplace(files_[next_].inputs);
+        targets_.emplace(files_[next_].targets);
+        ++next_;
+      }
+      if (!inputs_->Next(&sample->inputs) ||
+          !targets_->Next(&sample->targets)) {
+        inputs_.reset();
+        targets_.reset();
+        continue;
+      }
+      Strip(&sample->inputs);
+      Strip(&sample->targets);
+      if (drop_empty_ && (sample->inputs.empty() || sample->targets.empty())) {
+        continue;
+      }
+      return true;
     }
-    Strip(&sample->inputs);
-    Strip(&sample->targets);
-    return true;
   }
 
  private:
-  LineReader inputs_;
-  LineReader targets_;
+  std::vector<TextFiles> files_;
+  bool drop_empty_;
+  size_t next_ = 0;
+  std::optional<LineReader> inputs_;
+  std::optional<LineReader> targets_;
 };
 
 class TextExampleSource : public ExampleSource {
@@ -77,30 +95,6 @@ std::vector<int64_t> EncodeWithEos(const TextEncoder& encoder,
   return ids;
 }
 
-// The training text, a text a call: inputs and targets in turn, or inputs
-// alone.
-std::function<bool(std::string*)> VocabularyText(const TextCorpus& corpus,
-                                                 bool with_targets) {
-  struct State {
-    std::unique_ptr<TextSource> source;
-    TextSample sample;
-    bool targets_next = false;
-  };
-  auto state = std::make_shared<State>();
-  state->source = corpus.Open(DataSplit::kTrain);
-  return [state, with_targets](std::string* text) {
-    if (state->targets_next) {
-      state->targets_next = false;
-      *text = std::move(state->sample.targets);
-      return true;
-    }
-    if (!state->source->Next(&state->sample)) return false;
-    *text = std::move(state->sample.inputs);
-    state->targets_next = with_targets;
-    return true;
-  };
-}
-
 void BuildSubwords(const TextCorpus& corpus, bool with_targets,
                    int64_t target_size, int64_t max_subtoken_length,
                    const std::string& path, const GenerateOptions& options) {
@@ -109,7 +103,7 @@ void BuildSubwords(const TextCorpus& corpus, bool with_targets,
   build.max_subtoken_length = max_subtoken_length;
   build.threads = options.threads;
   const TokenCounts counts =
-      CountTokens(VocabularyText(corpus, with_targets), options.threads);
+      CountTokens(corpus.VocabularyText(with_targets), options.threads);
   const auto encoder = SubwordTextEncoder::BuildToTargetSize(
       target_size, counts, kMinCount, kMaxCount, build);
   encoder->Store(path);
@@ -148,39 +142,81 @@ std::vector<std::string> SortLabels(const std::set<std::string>& labels) {
 
 }  // namespace
 
-FileCorpus::FileCorpus(std::map<DataSplit, TextFiles> files, int threads)
-    : files_(std::move(files)), fingerprint_(Json::Object()) {
+NextText TextCorpus::VocabularyText(bool with_targets) const {
+  struct State {
+    std::unique_ptr<TextSource> source;
+    TextSample sample;
+    bool targets_next = false;
+  };
+  auto state = std::make_shared<State>();
+  state->source = Open(DataSplit::kTrain);
+  return [state, with_targets](std::string* text) {
+    if (state->targets_next) {
+      state->targets_next = false;
+      *text = std::move(state->sample.targets);
+      return true;
+    }
+    if (!state->source->Next(&state->sample)) return false;
+    *text = std::move(state->sample.inputs);
+    state->targets_next = with_targets;
+    return true;
+  };
+}
+
+FileCorpus::FileCorpus(Files files, int threads, bool drop_empty)
+    : files_(std::move(files)),
+      drop_empty_(drop_empty),
+      fingerprint_(Json::Object()) {
+  std::vector<TextFiles> pairs;
   std::vector<std::string> paths;
-  for (const auto& [split, pair] : files_) {
-    paths.push_back(pair.inputs);
-    paths.push_back(pair.targets);
+  for (const auto& [split, split_pairs] : files_) {
+    for (const TextFiles& pair : split_pairs) {
+      pairs.push_back(pair);
+      paths.push_back(pair.inputs);
+      paths.push_back(pair.targets);
+    }
   }
   std::vector<FileFacts> facts(paths.size());
   ParallelFor(paths.size(), threads,
               [&](size_t i, int) { facts[i] = ScanFile(paths[i]); });
-  size_t i = 0;
-  for (const auto& [split, pair] : files_) {
-    const FileFacts& inputs = facts[i];
-    const FileFacts& targets = facts[i + 1];
-    i += 2;
+  std::vector<int64_t> kept(pairs.size());
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    const FileFacts& inputs = facts[2 * i];
+    const FileFacts& targets = facts[2 * i + 1];
     if (inputs.lines != targets.lines) {
       throw DataError(
-          "source and target are of different length: " + pair.inputs +
-              " has " + Quantity(inputs.lines, "line") + ", " + pair.targets +
-              " has " + Quantity(targets.lines, "line"),
+          "source and target are of different length: " + pairs[i].inputs +
+              " has " + Quantity(inputs.lines, "line") + ", " +
+              pairs[i].targets + " has " + Quantity(targets.lines, "line"),
           "line n of one to be the translation of line n of the "
           "other",
           "check the two files (an empty line counts)");
     }
     if (inputs.lines == 0) {
-      throw DataError(pair.inputs + " and " + pair.targets + " are empty",
-                      "one example a line");
+      throw DataError(
+          pairs[i].inputs + " and " + pairs[i].targets + " are empty",
+          "one example a line");
     }
-    sizes_[split] = inputs.lines;
+    kept[i] = inputs.lines;
+    bytes_[pairs[i].inputs] = inputs.bytes;
+    bytes_[pairs[i].targets] = targets.bytes;
+  }
+  if (drop_empty_) {
+    ParallelFor(pairs.size(), threads, [&](size_t i, int) {
+      LinePairSource source({pairs[i]}, drop_empty_);
+      kept[i] = 0;
+      for (TextSample sample; source.Next(&sample);) ++kept[i];
+    });
+  }
+  size_t i = 0;
+  for (const auto& [split, split_pairs] : files_) {
     Json sums = Json::Array();
-    for (const FileFacts* const file : {&inputs, &targets}) {
-      sums.Append(Format("%lld:%08x", static_cast<long long>(file->bytes),
-                         static_cast<unsigned>(file->crc32c)));
+    for (size_t end = i + split_pairs.size(); i < end; ++i) {
+      sizes_[split] += kept[i];
+      for (const FileFacts& file : {facts[2 * i], facts[2 * i + 1]}) {
+        sums.Append(Format("%lld:%08x", static_cast<long long>(file.bytes),
+                           static_cast<unsigned>(file.crc32c)));
+      }
     }
     fingerprint_.Set(SplitName(split), std::move(sums));
   }
@@ -192,7 +228,7 @@ int64_t FileCorpus::size(DataSplit split) const {
 }
 
 std::unique_ptr<TextSource> FileCorpus::Open(DataSplit split) const {
-  return std::make_unique<LinePairSource>(files_.at(split));
+  return std::make_unique<LinePairSource>(files_.at(split), drop_empty_);
 }
 
 std::vector<TextShards> TextProblem::Shards() const {

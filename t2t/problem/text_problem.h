@@ -2,6 +2,7 @@
 #define T2T_PROBLEM_TEXT_PROBLEM_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,12 +29,18 @@ class TextSource {
   virtual bool Next(TextSample* sample) = 0;
 };
 
+// Gives one text a call until it returns false.
+using NextText = std::function<bool(std::string*)>;
+
 // The text a problem is made of.
 class TextCorpus {
  public:
   virtual ~TextCorpus() = default;
   virtual int64_t size(DataSplit split) const = 0;
   virtual std::unique_ptr<TextSource> Open(DataSplit split) const = 0;
+  // What a vocabulary is built from: the training text, inputs and targets in
+  // turn, or inputs alone.
+  virtual NextText VocabularyText(bool with_targets) const;
   // What the text can be told by later; null where the problem's name and the
   // seed say it all.
   virtual Json Fingerprint() const { return Json(); }
@@ -44,21 +51,31 @@ struct TextFiles {
   std::string targets;
 };
 
-// Lines of two files each split, stripped as Python's str.strip() does it.
-// The constructor reads all of them once; it throws a MissingError where a
+// Lines of pairs of files each split, stripped as Python's str.strip() does
+// it. The constructor reads all of them once; it throws a MissingError where a
 // file isn't there and a DataError where it is empty or the two have different
 // numbers of lines.
 class FileCorpus : public TextCorpus {
  public:
-  FileCorpus(std::map<DataSplit, TextFiles> files, int threads);
+  using Files = std::map<DataSplit, std::vector<TextFiles>>;
+
+  // drop_empty: leaves out the lines of which either side is empty.
+  FileCorpus(Files files, int threads, bool drop_empty = false);
 
   int64_t size(DataSplit split) const override;
   std::unique_ptr<TextSource> Open(DataSplit split) const override;
   Json Fingerprint() const override { return fingerprint_; }
 
+ protected:
+  const Files& files() const { return files_; }
+  // Of the text, not of its gzipped file.
+  int64_t FileBytes(const std::string& path) const { return bytes_.at(path); }
+
  private:
-  std::map<DataSplit, TextFiles> files_;
+  Files files_;
+  bool drop_empty_;
   std::map<DataSplit, int64_t> sizes_;
+  std::map<std::string, int64_t> bytes_;
   Json fingerprint_;
 };
 

@@ -75,10 +75,10 @@ class TranslateMulti30k : public Text2TextProblem {
       if (!fetch) return nullptr;
       FetchAll(missing, options.tmp_dir);
     }
-    std::map<DataSplit, TextFiles> files;
-    files[DataSplit::kTrain] = Pair("train", options.tmp_dir);
-    files[DataSplit::kDev] = Pair("val", options.tmp_dir);
-    files[DataSplit::kTest] = Pair(kTestSet, options.tmp_dir);
+    FileCorpus::Files files;
+    files[DataSplit::kTrain] = {Pair("train", options.tmp_dir)};
+    files[DataSplit::kDev] = {Pair("val", options.tmp_dir)};
+    files[DataSplit::kTest] = {Pair(kTestSet, options.tmp_dir)};
     return std::make_unique<FileCorpus>(std::move(files), options.threads);
   }
 

@@ -59,9 +59,8 @@ std::unique_ptr<TextCorpus> FindFiles(const std::string& problem,
         std::string("put it there, or name another with ") + flag);
   }
   return std::make_unique<FileCorpus>(
-      std::map<DataSplit, TextFiles>{
-          {DataSplit::kTrain, {files[0].first, files[1].first}},
-          {DataSplit::kDev, {files[2].first, files[3].first}}},
+      FileCorpus::Files{{DataSplit::kTrain, {{files[0].first, files[1].first}}},
+                        {DataSplit::kDev, {{files[2].first, files[3].first}}}},
       options.threads);
 }
 
