@@ -1,8 +1,10 @@
-#include <cmath>
-#include <string>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
@@ -39,8 +41,8 @@ TEST(JsonTest, RoundTrip) {
 }
 
 TEST(JsonTest, BadTextIsRefused) {
-  for (const char* text : {"", "{", "[1,]", "01", "1.", "\"", "\"\\x\"",
-                           "nul", "{} {}", "{\"a\" 1}", "\"\n\"", "-"}) {
+  for (const char* text : {"", "{", "[1,]", "01", "1.", "\"", "\"\\x\"", "nul",
+                           "{} {}", "{\"a\" 1}", "\"\n\"", "-"}) {
     EXPECT_THROW(Json::Parse(text), Error) << text;
   }
   EXPECT_THROW(Json::Parse(std::string(100000, '[')), Error);
@@ -136,6 +138,21 @@ TEST(RngTest, SameEverywhere) {
   EXPECT_EQ(again.Next(), rng.Next());
   EXPECT_EQ(Rng::Combine(1, "a"), Rng::Combine(1, "a"));
   EXPECT_NE(Rng::Combine(1, "a"), Rng::Combine(1, "b"));
+}
+
+TEST(RunMainDeathTest, FullDiskBehindTheStandardOutput) {
+  ::setenv("GOMP_SPINCOUNT", "1", 1);  // so that the test isn't started anew
+  char name[] = "/bin/program";
+  char* argv[] = {name, nullptr};
+  const auto run = [&](int (*body)(int, char**)) {
+    if (std::freopen("/dev/full", "w", stdout) == nullptr) std::exit(99);
+    std::exit(RunMain(1, argv, body));
+  };
+  EXPECT_EXIT(run([](int, char**) { return std::puts("text") < 0 ? 98 : 0; }),
+              testing::ExitedWithCode(5),
+              "program: can't write to the standard output: No space left");
+  EXPECT_EXIT(run([](int, char**) { return 0; }), testing::ExitedWithCode(0),
+              "");
 }
 
 }  // namespace

@@ -33,6 +33,15 @@ void StartWithShortSpins(char** argv) {
   ::execv("/proc/self/exe", argv);  // where it fails, the old setting serves
 }
 
+// What was printed may not have reached its file (a full disk).
+int CloseOutput(const char* name, int code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  std::fprintf(stderr, "%s: can't write to the standard output: %s\n", name,
+               errno != 0 ? std::strerror(errno) : "it failed before");
+  return code != 0 ? code : static_cast<int>(ExitCode::kIo);
+}
+
 }  // namespace
 
 Error::Error(ExitCode code, const std::string& what,
@@ -76,7 +85,7 @@ int RunMain(int argc, char** argv, int (*body)(int argc, char** argv)) {
   const char* name = argc > 0 ? argv[0] : "t2t";
   if (const char* slash = std::strrchr(name, '/')) name = slash + 1;
   try {
-    return body(argc, argv);
+    return CloseOutput(name, body(argc, argv));
   } catch (const Error& error) {
     std::fflush(stdout);
     std::fprintf(stderr, "%s: %s\n", name, error.what());

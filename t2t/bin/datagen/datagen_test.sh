@@ -54,6 +54,9 @@ expect 3 "b has 1 line" --problem=text2text_tmpdir --data_dir=text \
 expect 0 "2 examples" --problem=text2text_tmpdir --data_dir=text \
   --train_src=a --train_tgt=a --dev_src=b --dev_tgt=b --num_shards=2
 
+"$datagen" --registry_help >/dev/full 2>out
+[[ $? == 5 ]] || { echo "FAIL: /dev/full"; cat out; failures=$((failures + 1)); }
+
 # No room to write: an error, and no file left.
 (
   ulimit -f 1
