@@ -327,10 +327,9 @@ TEST_F(CheckpointTest, TheWritersErrorComesOutOnceAndNamesTheFile) {
 
 TEST_F(CheckpointTest, LeftoversOfTheDeadAreRemoved) {
   const std::string mine = ".tmp-" + std::to_string(::getpid());
-  for (const std::string& name :
-       {"model.ckpt-1.safetensors.tmp-999999999", "checkpoint" + mine,
-        std::string("x.tmp-1"), std::string("x.tmp-"), std::string("y.tmp-z"),
-        std::string("model.ckpt-1.safetensors")}) {
+  for (const std::string& name : std::vector<std::string>{
+           "model.ckpt-1.safetensors.tmp-999999999", "checkpoint" + mine,
+           "x.tmp-1", "x.tmp-", "y.tmp-z", "model.ckpt-1.safetensors"}) {
     WriteFileAtomically(JoinPath(dir_, name), "x");
   }
   const CheckpointWriter writer(dir_, 0);
