@@ -140,6 +140,7 @@ void SyncDirectory(const std::string& path) {
 }
 
 void RemoveLeftovers(const std::string& directory, std::string_view prefix) {
+  if (!IsDirectory(directory)) return;
   for (const std::string& name : ListDirectory(directory)) {
     const size_t at = name.rfind(kTemporaryMark);
     if (at == std::string::npos || name.rfind(prefix, 0) != 0) continue;

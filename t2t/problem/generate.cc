@@ -310,13 +310,13 @@ void GenerateProblem(const std::string& problem,
   const bool complete =
       ShardsAreThere(problem, plans, options) && !options.overwrite;
   CheckOrigin(problem, origin, options);
+  // Another task's files may be another machine's.
+  if (options.task_id < 0) RemoveLeftovers(options.data_dir, problem);
   if (complete) {
     Log("  already there");
     return;
   }
   MakeDirectories(options.data_dir);
-  // Another task's files may be another machine's.
-  if (options.task_id < 0) RemoveLeftovers(options.data_dir, problem);
   if (options.overwrite) ClearShards(problem, plans, options);
   WriteOrigin(problem, origin, options);
   GenerateShards(problem, plans, options);

@@ -277,16 +277,16 @@ void TextProblem::Generate(const GenerateOptions& options) const {
   if (!fingerprint.is_null()) origin.Set("text", fingerprint);
   CheckOrigin(name(), origin, options);
 
+  if (options.task_id < 0) {  // else they may be another machine's
+    RemoveLeftovers(options.data_dir, name());
+    RemoveLeftovers(options.data_dir, "vocab.");
+  }
   if (complete) {
     WriteExtras(*corpus, options);
     Log("  already there");
     return;
   }
   MakeDirectories(options.data_dir);
-  if (options.task_id < 0) {  // else they may be another machine's
-    RemoveLeftovers(options.data_dir, name());
-    RemoveLeftovers(options.data_dir, "vocab.");
-  }
   if (redo) {
     ClearShards(name(), plans, options);
     BuildVocabulary(*corpus, options);

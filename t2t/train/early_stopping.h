@@ -18,6 +18,10 @@ class EarlyStopping {
       : num_steps_(num_steps), delta_(delta), minimize_(minimize) {}
 
   void Add(int64_t step, double value) { history_.emplace_back(step, value); }
+  // Whether there is a value of that step or a later one.
+  bool HasValueSince(int64_t step) const {
+    return !history_.empty() && history_.back().first >= step;
+  }
   bool Plateaued() const;
 
   Json ToJson() const;

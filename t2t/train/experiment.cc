@@ -277,6 +277,9 @@ class Experiment {
     if (const Json* history = trainer.extra().Find("early_stopping")) {
       stopping.Load(*history);
     }
+    // From the first checkpoint on, so that a run that is resumed has the same
+    // ones.
+    if (evaluate) trainer.extra().Set("early_stopping", stopping.ToJson());
     double last_eval = -1e18;
     int64_t evaluated = -1;
     const auto evaluate_now = [&](int64_t step) {
@@ -291,6 +294,21 @@ class Experiment {
       });
       trainer.extra().Set("early_stopping", stopping.ToJson());
     };
+    const auto stops_early = [&](int64_t step) {
+      evaluate_now(step);
+      if (!stopping.Plateaued()) return false;
+      Log("stopped early: " + flags_.eval_early_stopping_metric +
+          " has not changed by " +
+          DoubleToString(flags_.eval_early_stopping_metric_delta) + " for " +
+          std::to_string(flags_.eval_early_stopping_steps) + " steps");
+      return true;
+    };
+    // A checkpoint is written before it is evaluated: where the run was stopped
+    // in between, this is made up for.
+    if (evaluate && !metric.empty() && start > 0 &&
+        !stopping.HasValueSince(start) && stops_early(start)) {
+      return;
+    }
     trainer.Train([&](int64_t step) {
       const bool last = step >= flags_.train_steps;
       if (!evaluate ||
@@ -298,13 +316,7 @@ class Experiment {
                         static_cast<double>(flags_.eval_throttle_seconds))) {
         return true;
       }
-      evaluate_now(step);
-      if (!stopping.Plateaued()) return true;
-      Log("stopped early: " + flags_.eval_early_stopping_metric +
-          " has not changed by " +
-          DoubleToString(flags_.eval_early_stopping_metric_delta) + " for " +
-          std::to_string(flags_.eval_early_stopping_steps) + " steps");
-      return false;
+      return !stops_early(step);
     });
     // A run that was complete already is evaluated all the same, as in T2T.
     if (evaluate && evaluated < 0) evaluate_now(trainer.step());
