@@ -3,15 +3,16 @@
 #
 #   tests/fuzz/run.sh NAME SECONDS [libFuzzer's flags]
 #
-# NAME: tfrecord, example, vocabulary, hparams, json, safetensors, or all (then
-# SECONDS each). Needs clang and its runtime (Debian: clang, libclang-rt-14-dev).
+# NAME: tfrecord, example, vocabulary, hparams, json, safetensors, http,
+# serving_proto, or all (then SECONDS each). Needs clang and its runtime (Debian: clang,
+# libclang-rt-14-dev).
 # Starts from tests/fuzz/corpus/NAME; what it finds besides goes to
 # ${T2T_FUZZ_DIR:-/tmp/t2t-fuzz}/NAME. A crash is written there and is the exit
 # status. BAZEL names another bazel (a command with options).
 set -euo pipefail
 
 if [[ $# -lt 2 ]]; then
-  sed -n '2,11s/^# \{0,1\}//p' "$0"
+  sed -n '2,12s/^# \{0,1\}//p' "$0"
   exit 2
 fi
 name=$1
