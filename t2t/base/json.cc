@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <unordered_set>
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
@@ -205,16 +206,23 @@ class Parser {
 
   Json ParseObject(int depth) {
     Json object = Json::Object();
+    // Set() looks through all members: too slow for an object of many.
+    std::unordered_set<std::string> keys;
     ++at_;
     SkipSpace();
     if (Take("}")) return object;
     while (true) {
       SkipSpace();
       if (at_ >= text_.size() || text_[at_] != '"') Fail("a key was expected");
-      const std::string key = ParseString();
+      std::string key = ParseString();
       SkipSpace();
       if (!Take(":")) Fail("':' was expected");
-      object.Set(key, ParseValue(depth + 1));
+      Json value = ParseValue(depth + 1);
+      if (keys.insert(key).second) {
+        object.Add(std::move(key), std::move(value));
+      } else {
+        object.Set(key, std::move(value));
+      }
       SkipSpace();
       if (Take("}")) return object;
       if (!Take(",")) Fail("',' or '}' was expected");
@@ -392,6 +400,11 @@ void Json::Set(const std::string& key, Json value) {
     }
   }
   members_.emplace_back(key, std::move(value));
+}
+
+void Json::Add(std::string key, Json value) {
+  if (type_ != Type::kObject) WrongType("an object");
+  members_.emplace_back(std::move(key), std::move(value));
 }
 
 }  // namespace t2t

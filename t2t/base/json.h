@@ -57,6 +57,8 @@ class Json {
 
   void Append(Json value);
   void Set(const std::string& key, Json value);
+  // The same for a key that isn't there yet; doesn't look for it.
+  void Add(std::string key, Json value);
 
  private:
   explicit Json(Type type) : type_(type) {}

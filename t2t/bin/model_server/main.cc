@@ -1,0 +1,234 @@
+// t2t-model-server: serves what t2t-exporter wrote, as TensorFlow Serving
+// serves what T2T exported.
+
+#include <ATen/Parallel.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/flags.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/log.h"
+#include "t2t/base/strings.h"
+#include "t2t/decode/decode_hparams.h"
+#include "t2t/decode/load_model.h"
+#include "t2t/serve/grpc_server.h"
+#include "t2t/serve/http_server.h"
+#include "t2t/serve/model_service.h"
+#include "t2t/serve/rest_api.h"
+#include "t2t/serve/text_servable.h"
+
+namespace t2t {
+namespace {
+
+struct ServerFlags {
+  std::string host = "127.0.0.1";
+  int64_t port = 8500;
+  int64_t rest_api_port = 8501;
+  std::string model_name = "default";
+  std::string model_base_path;
+  std::string decode_hparams;
+  int64_t versions_to_serve = 1;
+  double file_system_poll_wait_seconds = 1;
+  int64_t rest_api_timeout_in_ms = 30000;
+  std::string bearer_token_file;
+  int64_t batch_timeout_micros = 5000;
+  int64_t max_batch_size = 64;
+  int64_t max_batch_tokens = 2048;
+  int64_t max_queue_tokens = 16384;
+  int64_t max_input_tokens = 512;
+  int64_t max_connections = 512;
+  double drain_seconds = 25;
+  int64_t threads = 0;
+
+  void AddTo(Flags* flags);
+  void Check() const;
+};
+
+void ServerFlags::AddTo(Flags* flags) {
+  flags->Add("model_base_path", &model_base_path,
+             "A folder t2t-exporter wrote, or one with such folders by the "
+             "names 1, 2, ...: its versions.");
+  flags->Add("model_name", &model_name, "The name clients ask for.");
+  flags->Add("host", &host,
+             "The address to listen on; 0.0.0.0 for all of this machine's.");
+  flags->Add("port", &port,
+             "The port of gRPC; 0: a free one, which is logged.");
+  flags->Add("rest_api_port", &rest_api_port,
+             "The port of HTTP/REST; 0: a free one, which is logged.");
+  flags->Add("bearer_token_file", &bearer_token_file,
+             "A file with the token that requests must carry "
+             "(\"Authorization: Bearer ...\").");
+  flags->Add("decode_hparams", &decode_hparams,
+             "Changes of the decode hyperparameters, such as "
+             "beam_size=4,alpha=0.6.");
+  flags->Add("versions_to_serve", &versions_to_serve,
+             "How many of the newest versions are served.");
+  flags->Add("file_system_poll_wait_seconds", &file_system_poll_wait_seconds,
+             "How often to look for new versions.");
+  flags->Add("rest_api_timeout_in_ms", &rest_api_timeout_in_ms,
+             "A request's time; its X-Timeout-Ms header may ask for less.");
+  flags->Add("batch_timeout_micros", &batch_timeout_micros,
+             "How long a request waits for others to share its batch.");
+  flags->Add("max_batch_size", &max_batch_size, "Rows of a batch at most.");
+  flags->Add("max_batch_tokens", &max_batch_tokens,
+             "A batch's rows times its longest row, at most.");
+  flags->Add("max_queue_tokens", &max_queue_tokens,
+             "Input tokens that may wait; requests beyond are refused (429).");
+  flags->Add("max_input_tokens", &max_input_tokens,
+             "Tokens of one input at most.");
+  flags->Add("max_connections", &max_connections, "HTTP connections at most.");
+  flags->Add("drain_seconds", &drain_seconds,
+             "After SIGTERM: how long requests that have begun may take.");
+  flags->Add("threads", &threads, "CPU threads of the model; 0: one a core.");
+  flags->AddIgnored("enable_batching", "requests are always batched");
+}
+
+void CheckRange(const char* flag, double value, double least, double most) {
+  if (value >= least && value <= most) return;
+  throw UsageError("--" + std::string(flag) + "=" + DoubleToString(value),
+                   DoubleToString(least) + " to " + DoubleToString(most));
+}
+
+void ServerFlags::Check() const {
+  if (model_base_path.empty()) {
+    throw UsageError("--model_base_path is missing",
+                     "a folder t2t-exporter wrote", "give --model_base_path");
+  }
+  const bool plain =
+      std::all_of(model_name.begin(), model_name.end(), [](unsigned char c) {
+        return std::isalnum(c) || c == '_' || c == '-' || c == '.';
+      });
+  if (model_name.empty() || !plain) {
+    throw UsageError("--model_name=" + model_name,
+                     "letters, digits, '_', '-' and '.'");
+  }
+  constexpr double kMost = 1e9;
+  CheckRange("port", port, 0, 65535);
+  CheckRange("rest_api_port", rest_api_port, 0, 65535);
+  CheckRange("versions_to_serve", versions_to_serve, 1, 100);
+  CheckRange("file_system_poll_wait_seconds", file_system_poll_wait_seconds,
+             0.01, 86400);
+  CheckRange("rest_api_timeout_in_ms", rest_api_timeout_in_ms, 1, kMost);
+  CheckRange("batch_timeout_micros", batch_timeout_micros, 0, 1e7);
+  CheckRange("max_batch_size", max_batch_size, 1, 65536);
+  CheckRange("max_batch_tokens", max_batch_tokens, 1, kMost);
+  CheckRange("max_queue_tokens", max_queue_tokens, 1, kMost);
+  CheckRange("max_input_tokens", max_input_tokens, 1, max_queue_tokens);
+  CheckRange("max_connections", max_connections, 1, 100000);
+  CheckRange("drain_seconds", drain_seconds, 0, 86400);
+  CheckRange("threads", threads, 0, 4096);
+}
+
+std::chrono::milliseconds Milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
+std::string ReadToken(const std::string& path) {
+  if (path.empty()) return "";
+  const std::string token(Trim(ReadFile(ExpandUser(path))));
+  if (token.empty()) {
+    throw DataError("there is no token in " + path, "a line with a secret");
+  }
+  return token;
+}
+
+int Main(int argc, char** argv) {
+  ServerFlags flags;
+  Flags parser(
+      "Serves a trained model over HTTP and gRPC, as TensorFlow Serving does.",
+      "t2t-model-server --model_name=ende --model_base_path=models");
+  flags.AddTo(&parser);
+  const std::vector<std::string> rest = parser.Parse(argc, argv);
+  if (!rest.empty()) {
+    throw UsageError("the argument '" + rest.front() + "' is no flag",
+                     "--name=value", "--help lists the flags");
+  }
+  flags.Check();
+  HParams decode_hparams = DecodeHParams(flags.decode_hparams);
+  decode_hparams.Set("log_results", false);
+  for (const std::string& note : NotesOnDecodeHParams(decode_hparams)) {
+    Log(note);
+  }
+  RestOptions rest_options;
+  rest_options.timeout =
+      std::chrono::milliseconds(flags.rest_api_timeout_in_ms);
+  rest_options.bearer_token = ReadToken(flags.bearer_token_file);
+  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
+
+  // Blocked before any thread is made, so that only sigwait() below sees them.
+  sigset_t stops;
+  sigemptyset(&stops);
+  sigaddset(&stops, SIGTERM);
+  sigaddset(&stops, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
+
+  ModelServiceOptions options;
+  options.name = flags.model_name;
+  options.max_input_tokens = flags.max_input_tokens;
+  options.batching.latency_budget =
+      std::chrono::microseconds(flags.batch_timeout_micros);
+  options.batching.max_batch_rows = flags.max_batch_size;
+  options.batching.max_batch_tokens = flags.max_batch_tokens;
+  options.batching.max_queue_tokens = flags.max_queue_tokens;
+  VersionOptions versions;
+  versions.base_path = ExpandUser(flags.model_base_path);
+  versions.versions_to_serve = flags.versions_to_serve;
+  versions.poll_interval = Milliseconds(flags.file_system_poll_wait_seconds);
+  ModelService service(options, versions, [&](const std::string& path) {
+    LoadModelOptions load;
+    load.export_dir = path;
+    auto servable =
+        std::make_unique<TextServable>(LoadModel(load), decode_hparams);
+    servable->WarmUp();
+    return servable;
+  });
+
+  RestApi api(rest_options, &service);
+  HttpServerOptions http;
+  http.host = flags.host;
+  http.port = static_cast<int>(flags.rest_api_port);
+  http.max_connections = static_cast<size_t>(flags.max_connections);
+  HttpServer server(
+      http, [&](const HttpMessage& request) { return api.Handle(request); });
+  GrpcOptions grpc;
+  grpc.host = flags.host;
+  grpc.port = static_cast<int>(flags.port);
+  grpc.timeout = rest_options.timeout;
+  grpc.bearer_token = rest_options.bearer_token;
+  GrpcServer grpc_server(grpc, &service);
+  Log("gRPC at " + flags.host + ":" + std::to_string(grpc_server.port()));
+  Log("serving " + flags.model_name + " at http://" + flags.host + ":" +
+      std::to_string(server.port()));
+  if (flags.host != "127.0.0.1" && flags.host != "localhost" &&
+      flags.host != "::1" && rest_options.bearer_token.empty()) {
+    Warn("anybody who can reach " + flags.host +
+         " can ask: there is no --bearer_token_file");
+  }
+
+  int signal = 0;
+  ::sigwait(&stops, &signal);
+  Log("stopping: requests that have begun are answered");
+  // A second signal ends the program at once.
+  ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
+  api.StopBeingReady();
+  grpc_server.StopBeingReady();
+  const std::chrono::milliseconds grace = Milliseconds(flags.drain_seconds);
+  std::thread drain_grpc([&] { grpc_server.Drain(grace); });
+  server.Drain(grace);
+  drain_grpc.join();
+  Log("stopped");
+  return 0;
+}
+
+}  // namespace
+}  // namespace t2t
+
+int main(int argc, char** argv) { return t2t::RunMain(argc, argv, t2t::Main); }

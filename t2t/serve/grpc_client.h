@@ -1,0 +1,33 @@
+#ifndef T2T_SERVE_GRPC_CLIENT_H_
+#define T2T_SERVE_GRPC_CLIENT_H_
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "t2t/serve/serving_proto.h"
+
+namespace t2t {
+
+// Asks a server for TF Serving's PredictionService.
+class GrpcClient {
+ public:
+  // An empty token is none.
+  GrpcClient(const std::string& address, std::chrono::milliseconds timeout,
+             const std::string& bearer_token);
+  ~GrpcClient();
+
+  // Throws an Error with gRPC's code and message: kRetry where asking again
+  // may help, else kUsage.
+  PredictResponse Predict(const PredictRequest& request);
+  // Any method, serialized messages.
+  std::string Ask(const std::string& method, const std::string& request);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_SERVE_GRPC_CLIENT_H_

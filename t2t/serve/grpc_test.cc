@@ -1,0 +1,314 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/serve/fake_servable.h"
+#include "t2t/serve/grpc_client.h"
+#include "t2t/serve/grpc_server.h"
+#include "t2t/serve/model_service.h"
+#include "t2t/serve/serving_proto.h"
+#include "t2t/serve/version_manager.h"
+
+namespace t2t {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr char kStatus[] = "/tensorflow.serving.ModelService/GetModelStatus";
+constexpr char kMetadata[] =
+    "/tensorflow.serving.PredictionService/GetModelMetadata";
+
+constexpr char kPredictHex[] =
+    "0a180a016d120208031a0f73657276696e675f64656661756c7412180a05696e7075741"
+    "20f0807120412020802420261624201631a076f757470757473";
+constexpr char kResponseHex[] =
+    "0a390a076f757470757473122e08091208120208021202080222200700000000000000010"
+    "0000000000000090000000000000000000000000000000a1c0a0673636f7265731212080"
+    "112041202080222080000003f0000803f12070a016d12020801";
+
+std::string FromHex(const std::string& hex) {
+  std::string bytes;
+  for (size_t i = 0; i < hex.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+TensorValue Strings(std::vector<std::string> values) {
+  TensorValue tensor;
+  tensor.shape = {static_cast<int64_t>(values.size())};
+  tensor.strings = std::move(values);
+  return tensor;
+}
+
+PredictRequest Request(const std::string& name,
+                       std::vector<std::string> values) {
+  PredictRequest request;
+  request.model_spec.name = "m";
+  request.inputs[name] = Strings(std::move(values));
+  return request;
+}
+
+std::string Field(int field, const std::string& value) {
+  return static_cast<char>(field << 3 | 2) +
+         std::string(1, static_cast<char>(value.size())) + value;
+}
+
+// A response whose output "x" is the tensor of these bytes.
+PredictResponse WithTensor(const std::string& tensor) {
+  return ParsePredictResponse(Field(1, Field(1, "x") + Field(2, tensor)));
+}
+
+// The hexadecimal texts are what the Python classes of tensorflow-serving-api
+// 2.15.1 serialize.
+TEST(ServingProtoTest, ReadsWhatTheRealClientWrites) {
+  const PredictRequest request = ParsePredictRequest(FromHex(kPredictHex));
+  EXPECT_EQ(request.model_spec.name, "m");
+  EXPECT_EQ(request.model_spec.version, 3);
+  EXPECT_EQ(request.model_spec.signature_name, "serving_default");
+  EXPECT_THAT(request.inputs.at("input").shape, ElementsAre(2));
+  EXPECT_THAT(request.inputs.at("input").strings, ElementsAre("ab", "c"));
+  EXPECT_THAT(request.output_filter, ElementsAre("outputs"));
+  EXPECT_EQ(ParseStatusRequest(FromHex("0a030a016d")).name, "m");
+  const MetadataRequest metadata =
+      ParseMetadataRequest(FromHex("0a030a016d120d7369676e61747572655f646566"));
+  EXPECT_EQ(metadata.model_spec.name, "m");
+  EXPECT_THAT(metadata.fields, ElementsAre("signature_def"));
+
+  const PredictResponse response = ParsePredictResponse(FromHex(kResponseHex));
+  EXPECT_THAT(response.outputs.at("outputs").shape, ElementsAre(2, 2));
+  EXPECT_THAT(response.outputs.at("outputs").ints, ElementsAre(7, 1, 9, 0));
+  EXPECT_THAT(response.outputs.at("scores").floats, ElementsAre(0.5F, 1.0F));
+  EXPECT_EQ(response.model_spec.version, 1);
+}
+
+TEST(ServingProtoTest, ThereAndBack) {
+  PredictRequest request = Request("input", {"a", "", std::string(300, 'x')});
+  request.model_spec.version = 7;
+  request.output_filter = {"scores"};
+  const PredictRequest read =
+      ParsePredictRequest(SerializePredictRequest(request));
+  EXPECT_EQ(read.model_spec.version, 7);
+  EXPECT_EQ(read.inputs.at("input").strings,
+            request.inputs.at("input").strings);
+  EXPECT_EQ(read.output_filter, request.output_filter);
+
+  PredictResponse response;
+  TensorValue ints;
+  ints.type = DataType::kInt32;
+  ints.shape = {2, 2};
+  ints.ints = {1, -1, 1 << 30, 0};
+  response.outputs["i"] = ints;
+  const PredictResponse back =
+      ParsePredictResponse(SerializePredictResponse(response));
+  EXPECT_EQ(back.outputs.at("i").ints, ints.ints);
+  EXPECT_EQ(back.outputs.at("i").type, DataType::kInt32);
+}
+
+TEST(ServingProtoTest, BelievesNoLengths) {
+  const std::string strings("\x08\x07", 2);
+  const auto shape = [](const std::string& size) {
+    return Field(2, Field(2, "\x08" + size));
+  };
+  // The last string is repeated, as TensorFlow does it.
+  EXPECT_THAT(WithTensor(strings + shape("\x03") + Field(8, "a"))
+                  .outputs.at("x")
+                  .strings,
+              ElementsAre("a", "a", "a"));
+  for (const std::string& tensor :
+       {strings + shape("\xff\xff\xff\xff\xff\xff\x7f") + Field(8, "a"),
+        strings + shape("\x03"),  // nothing to repeat
+        strings + shape("\x01") + Field(8, "a") + Field(8, "b"),
+        strings + shape("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),  // -1
+        strings + Field(2, std::string("\x18\x01", 2)),  // unknown rank
+        std::string("\x08\x03", 2) + shape("\x02") + Field(7, "\x05"),
+        std::string("\x08\x01", 2) + shape("\x01") + Field(5, "abc"),
+        std::string("\x08\x01", 2) + shape("\x01") + Field(4, "abc"),
+        std::string("\x08\x0b", 2),  // another type
+        std::string("\x08\x07\x2a\x7f", 4), std::string("\x08", 1)}) {
+    EXPECT_THROW(WithTensor(tensor), Error);
+  }
+  const std::string whole = FromHex(kPredictHex);
+  for (size_t size = 0; size < whole.size(); ++size) {
+    try {
+      ParsePredictRequest(whole.substr(0, size));
+    } catch (const Error&) {
+    }
+  }
+}
+
+class GrpcTest : public ::testing::Test {
+ protected:
+  GrpcTest() { WriteFakeVersion(base_, 1, "."); }
+
+  GrpcClient& Client() {
+    if (client_.has_value()) return *client_;
+    VersionOptions versions;
+    versions.base_path = base_;
+    versions.poll_interval = milliseconds(5);
+    ModelServiceOptions options;
+    options.name = "m";
+    options.batching.max_queue_tokens = 10;
+    service_.emplace(options, versions, [this](const std::string& path) {
+      return std::make_unique<FakeServable>(path, &control_);
+    });
+    server_.emplace(grpc_, &*service_);
+    client_.emplace("127.0.0.1:" + std::to_string(server_->port()),
+                    milliseconds(10000), "sesame");
+    return *client_;
+  }
+  // gRPC's message, or "" where there was no error.
+  std::string ErrorOf(const PredictRequest& request,
+                      ExitCode code = ExitCode::kUsage) {
+    try {
+      Client().Predict(request);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), code) << error.what();
+      return error.what();
+    }
+    return "";
+  }
+
+  const std::string base_ = MakeTempDirectory("grpc");
+  FakeControl control_;
+  GrpcOptions grpc_;
+  std::optional<ModelService> service_;
+  std::optional<GrpcServer> server_;
+  std::optional<GrpcClient> client_;
+};
+
+TEST_F(GrpcTest, Predicts) {
+  const PredictResponse response =
+      Client().Predict(Request("input", {"ab", "c"}));
+  EXPECT_EQ(response.model_spec.name, "m");
+  EXPECT_EQ(response.model_spec.version, 1);
+  ASSERT_EQ(response.outputs.size(), 2U);
+  const TensorValue& outputs = response.outputs.at("outputs");
+  EXPECT_EQ(outputs.type, DataType::kInt32);
+  EXPECT_THAT(outputs.shape, ElementsAre(2, 4));
+  EXPECT_THAT(outputs.ints, ElementsAre('e', 'a', 'b', '.', 'e', 'c', '.', 0));
+  EXPECT_THAT(response.outputs.at("scores").shape, ElementsAre(2));
+  EXPECT_THAT(response.outputs.at("scores").floats, ElementsAre(-0.1F, -0.1F));
+
+  PredictRequest filtered = Request("text", {"ab", ""});
+  filtered.output_filter = {"text"};
+  const PredictResponse text = Client().Predict(filtered);
+  ASSERT_EQ(text.outputs.size(), 1U);
+  EXPECT_THAT(text.outputs.at("text").strings, ElementsAre("ab.", ""));
+}
+
+TEST_F(GrpcTest, PredictsBeams) {
+  control_.beams = 2;
+  const PredictResponse response = Client().Predict(Request("text", {"a"}));
+  EXPECT_THAT(response.outputs.at("outputs").shape, ElementsAre(1, 2, 3));
+  EXPECT_THAT(response.outputs.at("scores").shape, ElementsAre(1, 2));
+  EXPECT_THAT(response.outputs.at("text").strings, ElementsAre("a.", "a.!"));
+}
+
+TEST_F(GrpcTest, SaysWhatIsWrong) {
+  PredictRequest request = Request("input", {"a"});
+  request.model_spec.name = "x";
+  EXPECT_THAT(ErrorOf(request), HasSubstr("code 5: Servable not found"));
+  request.model_spec.name = "m";
+  request.model_spec.version = 9;
+  EXPECT_THAT(ErrorOf(request), HasSubstr("Specific(m, 9)"));
+  request = Request("input", {"a"});
+  request.model_spec.signature_name = "x";
+  EXPECT_THAT(ErrorOf(request), HasSubstr("code 3: there is no signature"));
+  EXPECT_THAT(ErrorOf(Request("x", {"a"})), HasSubstr("the one input"));
+  EXPECT_THAT(ErrorOf(Request("input", {})), HasSubstr("0 rows"));
+  EXPECT_THAT(ErrorOf(Request("input", {"bad"})), HasSubstr("no Example"));
+  request = Request("input", {"a"});
+  request.inputs["input"].shape = {1, 1};
+  EXPECT_THAT(ErrorOf(request), HasSubstr("list of strings"));
+  request = Request("input", {"a"});
+  request.output_filter = {"x"};
+  EXPECT_THAT(ErrorOf(request), HasSubstr("no output \"x\""));
+  EXPECT_THAT(ErrorOf(Request("text", {"fail"}), ExitCode::kRetry),
+              HasSubstr("code 13: the model failed"));
+  EXPECT_THROW(Client().Ask(kStatus, "\xff"), Error);
+  EXPECT_THROW(
+      Client().Ask("/tensorflow.serving.PredictionService/Classify", ""),
+      Error);
+}
+
+TEST_F(GrpcTest, TellsStatusAndMetadata) {
+  // [{version 1, AVAILABLE (30), OK}]
+  EXPECT_EQ(Client().Ask(kStatus, FromHex("0a030a016d")),
+            FromHex("0a0a0801101e1a0408001200"));
+  EXPECT_THROW(Client().Ask(kStatus, FromHex("0a030a0178")), Error);
+  const std::string metadata = Client().Ask(
+      kMetadata, FromHex("0a030a016d120d7369676e61747572655f646566"));
+  EXPECT_THAT(metadata, HasSubstr("tensorflow.serving.SignatureDefMap"));
+  EXPECT_THAT(metadata, HasSubstr("serving_default"));
+  EXPECT_THROW(Client().Ask(kMetadata, FromHex("0a030a016d")), Error);
+}
+
+TEST_F(GrpcTest, AsksForTheToken) {
+  grpc_.bearer_token = "sesame";
+  EXPECT_EQ(ErrorOf(Request("text", {"a"})), "");
+  client_.emplace("127.0.0.1:" + std::to_string(server_->port()),
+                  milliseconds(10000), "");
+  EXPECT_THAT(ErrorOf(Request("text", {"a"})), HasSubstr("code 16"));
+}
+
+TEST_F(GrpcTest, RefusesWhenOverloadedAndKeepsDeadlines) {
+  Client();
+  control_.closed = true;
+  std::thread first(
+      [&] { EXPECT_EQ(ErrorOf(Request("text", {"123456"})), ""); });
+  while (control_.batches == 0) std::this_thread::sleep_for(milliseconds(1));
+  GrpcClient hurried("127.0.0.1:" + std::to_string(server_->port()),
+                     milliseconds(50), "");
+  EXPECT_THROW(hurried.Predict(Request("text", {"123456"})), Error);
+  EXPECT_THAT(ErrorOf(Request("text", {"123456"}), ExitCode::kRetry),
+              HasSubstr("code 8: the server is at its limit"));
+  control_.closed = false;
+  first.join();
+  const auto served = service_->versions().Get({});
+  while (served->queue->load().rows > 0) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_EQ(ErrorOf(Request("text", {"123456"})), "");
+  // The hurried one was never run.
+  EXPECT_EQ(service_->metrics().Value("t2t_rows_total"), 2);
+}
+
+TEST_F(GrpcTest, DrainAnswersWhatHasBegun) {
+  Client();
+  control_.closed = true;
+  std::thread first([&] { EXPECT_EQ(ErrorOf(Request("text", {"a"})), ""); });
+  while (control_.batches == 0) std::this_thread::sleep_for(milliseconds(1));
+  std::thread opener([&] {
+    std::this_thread::sleep_for(milliseconds(50));
+    control_.closed = false;
+  });
+  server_->StopBeingReady();
+  server_->Drain(milliseconds(10000));
+  first.join();
+  opener.join();
+  EXPECT_NE(ErrorOf(Request("text", {"a"}), ExitCode::kRetry), "");
+}
+
+TEST_F(GrpcTest, SaysWhyItCantListen) {
+  Client();
+  GrpcOptions options;
+  options.port = server_->port();
+  EXPECT_THROW(GrpcServer(options, &*service_), Error);
+}
+
+}  // namespace
+}  // namespace t2t

@@ -1,0 +1,282 @@
+#include "t2t/serve/model_service.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <future>
+#include <initializer_list>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/base/log.h"
+
+namespace t2t {
+namespace {
+
+double ResidentBytes() {
+  long pages = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%*s %ld", &pages) != 1) pages = 0;
+    std::fclose(file);
+  }
+  return static_cast<double>(pages) *
+         static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+PredictResult Failure(ServeCode code, const std::string& error) {
+  PredictResult result;
+  result.code = code;
+  result.error = error;
+  return result;
+}
+
+// Puts outputs where they belong, with their texts; rows without an output
+// are empty.
+void TakeOutputs(const Servable& servable, const std::vector<size_t>& places,
+                 const std::vector<bool>& wants_text,
+                 std::vector<Prediction> outputs, PredictResult* result) {
+  const size_t beams = static_cast<size_t>(std::max<int64_t>(result->beams, 1));
+  result->predictions.resize(wants_text.size());
+  result->texts.resize(wants_text.size());
+  for (size_t i = 0; i < places.size(); ++i) {
+    result->predictions[places[i]] = std::move(outputs[i]);
+  }
+  for (size_t i = 0; i < wants_text.size(); ++i) {
+    result->predictions[i].hypotheses.resize(beams);
+    if (!wants_text[i]) continue;
+    for (const auto& hypothesis : result->predictions[i].hypotheses) {
+      result->texts[i].push_back(
+          hypothesis.ids.empty() ? "" : servable.Decode(hypothesis.ids));
+    }
+  }
+}
+
+}  // namespace
+
+const char* ServeCodeName(ServeCode code) {
+  switch (code) {
+    case ServeCode::kOk:
+      return "OK";
+    case ServeCode::kInvalidArgument:
+      return "INVALID_ARGUMENT";
+    case ServeCode::kDeadlineExceeded:
+      return "DEADLINE_EXCEEDED";
+    case ServeCode::kNotFound:
+      return "NOT_FOUND";
+    case ServeCode::kResourceExhausted:
+      return "RESOURCE_EXHAUSTED";
+    case ServeCode::kUnavailable:
+      return "UNAVAILABLE";
+    case ServeCode::kUnauthenticated:
+      return "UNAUTHENTICATED";
+    case ServeCode::kInternal:
+      break;
+  }
+  return "INTERNAL";
+}
+
+ModelService::ModelService(const ModelServiceOptions& options,
+                           const VersionOptions& versions,
+                           VersionManager::Load load)
+    : options_(options) {
+  const std::vector<double> seconds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                       0.5,   1,    2.5,   5,    10,  30};
+  metrics_.AddHistogram("t2t_request_seconds", "From request to answer.",
+                        seconds);
+  metrics_.AddHistogram("t2t_batch_seconds", "A batch's time in the model.",
+                        seconds);
+  metrics_.AddHistogram("t2t_batch_rows", "Rows of a batch.",
+                        {1, 2, 4, 8, 16, 32, 64, 128});
+  for (const auto& [family, type, help] :
+       std::initializer_list<std::array<const char*, 3>>{
+           {"t2t_requests_total", "counter",
+            "Answered requests by protocol and code."},
+           {"t2t_rows_total", "counter", "Rows the model has seen."},
+           {"t2t_input_tokens_total", "counter",
+            "Input tokens the model has seen."},
+           {"t2t_output_tokens_total", "counter",
+            "Tokens of the best hypotheses."},
+           {"t2t_batches_total", "counter", "Batches run."},
+           {"t2t_queue_rows", "gauge", "Rows that wait."},
+           {"t2t_queue_tokens", "gauge", "Tokens that wait."},
+           {"t2t_model_version", "gauge", "The newest version served."},
+           {"t2t_version_swaps_total", "counter", "Versions that took over."},
+           {"process_resident_memory_bytes", "gauge", "Resident memory."}}) {
+    metrics_.Describe(family, type, help);
+  }
+  versions_.emplace(versions, std::move(load), [this](Servable* servable) {
+    return StartQueue(servable);
+  });
+}
+
+std::unique_ptr<ServableQueue> ModelService::StartQueue(Servable* servable) {
+  return std::make_unique<ServableQueue>(
+      options_.batching,
+      [this, servable](const std::vector<Servable::Ids>& rows) {
+        return RunBatch(servable, rows);
+      });
+}
+
+std::vector<Prediction> ModelService::RunBatch(
+    Servable* servable, const std::vector<Servable::Ids>& rows) {
+  const double start = NowSeconds();
+  std::vector<Prediction> predictions = servable->Predict(rows);
+  int64_t inputs = 0;
+  int64_t outputs = 0;
+  for (const Servable::Ids& row : rows) {
+    inputs += static_cast<int64_t>(row.size());
+  }
+  for (const Prediction& prediction : predictions) {
+    if (prediction.hypotheses.empty()) continue;
+    outputs += static_cast<int64_t>(prediction.hypotheses[0].ids.size());
+  }
+  metrics_.Count("t2t_batches_total");
+  metrics_.Count("t2t_rows_total", static_cast<int64_t>(rows.size()));
+  metrics_.Count("t2t_input_tokens_total", inputs);
+  metrics_.Count("t2t_output_tokens_total", outputs);
+  metrics_.Observe("t2t_batch_rows", static_cast<double>(rows.size()));
+  metrics_.Observe("t2t_batch_seconds", NowSeconds() - start);
+  return predictions;
+}
+
+void ModelService::Predict(std::optional<int64_t> version,
+                           std::vector<PredictInput> inputs, Time deadline,
+                           Done done) {
+  const std::shared_ptr<ServedVersion> served = versions_->Get(version);
+  if (served == nullptr) {
+    done(Failure(
+        ServeCode::kNotFound,
+        version.has_value()
+            ? "Servable not found for request: Specific(" + options_.name +
+                  ", " + std::to_string(*version) + ")"
+            : "Servable not found for request: Latest(" + options_.name + ")"));
+    return;
+  }
+  if (inputs.empty() ||
+      static_cast<int64_t>(inputs.size()) > options_.max_rows) {
+    done(Failure(ServeCode::kInvalidArgument,
+                 "the request has " + std::to_string(inputs.size()) +
+                     " rows; between 1 and " +
+                     std::to_string(options_.max_rows) + " are taken"));
+    return;
+  }
+  const Servable& servable = *served->servable;
+  std::vector<ServableQueue::Row> rows;
+  // Where each of them belongs: texts of white space need no model.
+  std::vector<size_t> places;
+  int64_t tokens = 0;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Servable::Ids ids;
+    try {
+      ids = inputs[i].is_text ? servable.Encode(inputs[i].bytes)
+                              : servable.EncodeExample(inputs[i].bytes);
+    } catch (const Error& error) {
+      done(Failure(ServeCode::kInvalidArgument,
+                   "row " + std::to_string(i) + ": " + error.what()));
+      return;
+    }
+    const auto length = static_cast<int64_t>(ids.size());
+    if (length > options_.max_input_tokens) {
+      done(Failure(ServeCode::kInvalidArgument,
+                   "row " + std::to_string(i) + " has " +
+                       std::to_string(length) + " tokens; at most " +
+                       std::to_string(options_.max_input_tokens) +
+                       " are taken"));
+      return;
+    }
+    if (ids.empty()) continue;
+    tokens += length;
+    rows.push_back({std::move(ids), length});
+    places.push_back(i);
+  }
+  if (!served->queue->CanHold(static_cast<int64_t>(rows.size()), tokens)) {
+    done(Failure(ServeCode::kInvalidArgument,
+                 "the request's " + std::to_string(tokens) +
+                     " tokens are more than the queue holds; split it"));
+    return;
+  }
+  std::vector<bool> wants_text;
+  for (const PredictInput& input : inputs) wants_text.push_back(input.is_text);
+  const auto finish = [served, places, wants_text,
+                       done](ServableQueue::Reply reply) {
+    PredictResult result;
+    result.version = served->version;
+    result.gives_int32 = served->servable->gives_int32();
+    result.beams = served->servable->beams();
+    switch (reply.status) {
+      case BatchStatus::kOk:
+        break;
+      case BatchStatus::kDeadline:
+        result = Failure(ServeCode::kDeadlineExceeded,
+                         "the request waited too long");
+        break;
+      default:
+        Warn("a batch failed: " + reply.error);
+        result = Failure(ServeCode::kInternal, "the model failed");
+        break;
+    }
+    if (result.code == ServeCode::kOk) {
+      try {
+        TakeOutputs(*served->servable, places, wants_text,
+                    std::move(reply.outputs), &result);
+      } catch (const std::exception& error) {
+        Warn("an output has no text: " + std::string(error.what()));
+        result = Failure(ServeCode::kInternal, "the model failed");
+      }
+    }
+    done(std::move(result));
+  };
+  if (rows.empty()) {
+    finish({});
+    return;
+  }
+  switch (served->queue->Submit(std::move(rows), deadline, finish)) {
+    case BatchStatus::kOk:
+      break;
+    case BatchStatus::kFull:
+      done(Failure(ServeCode::kResourceExhausted,
+                   "the server is at its limit; try again"));
+      break;
+    default:
+      done(Failure(ServeCode::kUnavailable, "the server is stopping"));
+      break;
+  }
+}
+
+PredictResult ModelService::PredictAndWait(std::optional<int64_t> version,
+                                           std::vector<PredictInput> inputs,
+                                           Time deadline) {
+  const auto promise = std::make_shared<std::promise<PredictResult>>();
+  std::future<PredictResult> future = promise->get_future();
+  Predict(version, std::move(inputs), deadline,
+          [promise](PredictResult r) { promise->set_value(std::move(r)); });
+  if (future.wait_until(deadline) == std::future_status::ready) {
+    return future.get();
+  }
+  return Failure(ServeCode::kDeadlineExceeded, "the request took too long");
+}
+
+std::string ModelService::MetricsText() {
+  if (const std::shared_ptr<ServedVersion> served = versions_->Get({})) {
+    const ServableQueue::Load load = served->queue->load();
+    metrics_.Set("t2t_queue_rows", static_cast<double>(load.rows));
+    metrics_.Set("t2t_queue_tokens", static_cast<double>(load.tokens));
+    metrics_.Set("t2t_model_version", static_cast<double>(served->version));
+  }
+  metrics_.Set("t2t_version_swaps_total",
+               static_cast<double>(versions_->swaps()));
+  metrics_.Set("process_resident_memory_bytes", ResidentBytes());
+  return metrics_.ToText();
+}
+
+void ModelService::CountAnswer(const std::string& protocol,
+                               const std::string& code, double seconds) {
+  metrics_.Count("t2t_requests_total{protocol=\"" + protocol + "\",code=\"" +
+                 code + "\"}");
+  metrics_.Observe("t2t_request_seconds", seconds);
+}
+
+}  // namespace t2t

@@ -1,0 +1,94 @@
+#ifndef T2T_SERVE_MODEL_SERVICE_H_
+#define T2T_SERVE_MODEL_SERVICE_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "t2t/serve/batch_queue.h"
+#include "t2t/serve/metrics.h"
+#include "t2t/serve/servable.h"
+#include "t2t/serve/version_manager.h"
+
+namespace t2t {
+
+// gRPC's codes.
+enum class ServeCode {
+  kOk = 0,
+  kInvalidArgument = 3,
+  kDeadlineExceeded = 4,
+  kNotFound = 5,
+  kResourceExhausted = 8,
+  kInternal = 13,
+  kUnavailable = 14,
+  kUnauthenticated = 16,
+};
+
+const char* ServeCodeName(ServeCode code);
+
+struct ModelServiceOptions {
+  std::string name = "default";
+  BatchOptions batching;
+  int64_t max_input_tokens = 512;  // a row
+  int64_t max_rows = 256;          // a request
+};
+
+struct PredictInput {
+  std::string bytes;
+  bool is_text = true;  // else a serialized tf.Example
+};
+
+struct PredictResult {
+  ServeCode code = ServeCode::kOk;
+  std::string error;
+  int64_t version = 0;
+  std::vector<Prediction> predictions;
+  // Texts of the predictions' hypotheses: one list a row.
+  std::vector<std::vector<std::string>> texts;
+  bool gives_int32 = true;
+  int64_t beams = 0;
+};
+
+// What REST and gRPC have in common: a request's checks, its way through the
+// queue, its deadline, and the counts of all that.
+class ModelService {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  using Done = std::function<void(PredictResult)>;
+
+  ModelService(const ModelServiceOptions& options,
+               const VersionOptions& versions, VersionManager::Load load);
+
+  // done is called once, on this or another thread.
+  void Predict(std::optional<int64_t> version, std::vector<PredictInput> inputs,
+               Time deadline, Done done);
+  // The same; returns at the deadline at the latest.
+  PredictResult PredictAndWait(std::optional<int64_t> version,
+                               std::vector<PredictInput> inputs, Time deadline);
+
+  const std::string& name() const { return options_.name; }
+  VersionManager& versions() { return *versions_; }
+  Metrics& metrics() { return metrics_; }
+  // With the gauges of this moment.
+  std::string MetricsText();
+  // Counts a request that was answered.
+  void CountAnswer(const std::string& protocol, const std::string& code,
+                   double seconds);
+
+ private:
+  std::unique_ptr<ServableQueue> StartQueue(Servable* servable);
+  std::vector<Prediction> RunBatch(Servable* servable,
+                                   const std::vector<Servable::Ids>& rows);
+
+  const ModelServiceOptions options_;
+  Metrics metrics_;
+  std::optional<VersionManager> versions_;  // last: its queues use the rest
+};
+
+}  // namespace t2t
+
+#endif  // T2T_SERVE_MODEL_SERVICE_H_

@@ -1,0 +1,55 @@
+#ifndef T2T_SERVE_REST_API_H_
+#define T2T_SERVE_REST_API_H_
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "t2t/serve/http_parser.h"
+#include "t2t/serve/http_server.h"
+#include "t2t/serve/model_service.h"
+
+namespace t2t {
+
+struct RestOptions {
+  // A request's time, unless its X-Timeout-Ms header asks for less.
+  std::chrono::milliseconds timeout{30000};
+  // What "Authorization: Bearer ..." must say; empty: nothing. The page, the
+  // two probes are open to all.
+  std::string bearer_token;
+};
+
+// Compares in a time that does not depend on where the two differ.
+bool SameSecret(std::string_view a, std::string_view b);
+// Whether an "Authorization" value (nullptr: none) has the token.
+bool IsAuthorized(const std::string* authorization, const std::string& token);
+
+// TF Serving's REST interface and the plain one:
+//   POST /v1/models/NAME[/versions/N]:predict
+//   GET  /v1/models/NAME[/versions/N][/metadata]
+//   POST /translate   lines of text in, lines of text out
+//   GET  /, /healthz, /readyz, /metrics
+class RestApi {
+ public:
+  RestApi(const RestOptions& options, ModelService* service)
+      : options_(options), service_(service) {}
+
+  HttpResponse Handle(const HttpMessage& request);
+  // From now on /readyz says no.
+  void StopBeingReady() { ready_ = false; }
+
+ private:
+  HttpResponse Route(const HttpMessage& request);
+  HttpResponse Translate(const HttpMessage& request);
+  HttpResponse Model(const HttpMessage& request);
+  ModelService::Time Deadline(const HttpMessage& request) const;
+
+  const RestOptions options_;
+  ModelService* const service_;
+  std::atomic<bool> ready_{true};
+};
+
+}  // namespace t2t
+
+#endif  // T2T_SERVE_REST_API_H_

@@ -1,0 +1,109 @@
+#include "t2t/serve/text_servable.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/base/strings.h"
+#include "t2t/data/example.h"
+#include "t2t/data/text_encoder.h"
+#include "t2t/problem/problem.h"
+
+namespace t2t {
+namespace {
+
+// Lengths and sizes of the batches that warm up.
+constexpr int64_t kWarmUpLength = 16;
+constexpr int64_t kWarmUpRows[] = {1, 8};
+
+std::string InputName(const TextDecoder& decoder) {
+  return decoder.has_inputs() ? "inputs" : "targets";
+}
+
+const FeatureInfo& InputInfo(const TextDecoder& decoder) {
+  return decoder.model()->info().features.at(InputName(decoder));
+}
+
+}  // namespace
+
+TextServable::TextServable(LoadedModel loaded, const HParams& decode_hparams)
+    : loaded_(std::move(loaded)),
+      decoder_(loaded_.model.get(), decode_hparams, /*seed=*/0) {
+  const FeatureInfo& info = InputInfo(decoder_);
+  if (info.modality != "symbol" || info.encoder == nullptr) {
+    throw UsageError("the inputs of " + loaded_.problem_name + " are no text",
+                     "a problem with text inputs");
+  }
+}
+
+std::string TextServable::Description() const {
+  return loaded_.model_name + " on " + loaded_.problem_name + ", step " +
+         std::to_string(loaded_.weights.step);
+}
+
+TextServable::Ids TextServable::Encode(std::string_view text) const {
+  const std::string_view stripped = StripWhitespace(text);
+  if (stripped.empty()) return {};
+  return decoder_.Encode(stripped);
+}
+
+TextServable::Ids TextServable::EncodeExample(std::string_view bytes) const {
+  Example example = ParseExample(bytes);
+  const std::string name = InputName(decoder_);
+  example.Ints(name);  // throws where it is not there
+  // What all problems share; a problem's own changes (_rev's swap) are of the
+  // examples of its shards, while this one's inputs are the model's.
+  PreprocessExampleCommon(&example, Mode::kPredict, loaded_.model->hparams());
+  const Ids& ids = example.Ints(name);
+  const int64_t size = InputInfo(decoder_).vocab_size;
+  if (ids.empty()) throw DataError("the Example's " + name + " are empty");
+  for (const int64_t id : ids) {
+    if (id < 0 || id >= size) {
+      throw DataError("the Example has the id " + std::to_string(id),
+                      "0 to " + std::to_string(size - 1));
+    }
+  }
+  return ids;
+}
+
+std::string TextServable::Decode(const Ids& ids) const {
+  return decoder_.OutputText(ids);
+}
+
+std::vector<Prediction> TextServable::Predict(const std::vector<Ids>& rows) {
+  std::vector<TextDecoder::Request> requests;
+  for (const Ids& row : rows) requests.push_back({row, 0});
+  std::vector<Prediction> predictions;
+  for (std::vector<Hypothesis>& hypotheses : decoder_.Decode(requests)) {
+    Prediction& prediction = predictions.emplace_back();
+    for (Hypothesis& hypothesis : hypotheses) {
+      prediction.hypotheses.push_back(
+          {std::move(hypothesis.ids), hypothesis.score});
+    }
+  }
+  return predictions;
+}
+
+int64_t TextServable::beams() const {
+  const HParams& h = decoder_.decode_hparams();
+  const bool returns_beams = h.GetBool("return_beams") &&
+                             h.GetInt("beam_size") > 1 &&
+                             !decoder_.is_class_label();
+  return returns_beams ? h.GetInt("beam_size") : 0;
+}
+
+bool TextServable::gives_int32() const {
+  return decoder_.decode_hparams().GetInt("beam_size") > 1;
+}
+
+void TextServable::WarmUp() {
+  const int64_t id =
+      std::min<int64_t>(kNumReservedTokens, InputInfo(decoder_).vocab_size - 1);
+  for (const int64_t count : kWarmUpRows) {
+    Ids row(kWarmUpLength, id);
+    if (decoder_.has_inputs()) row.back() = kEosId;
+    Predict(std::vector<Ids>(count, row));
+  }
+}
+
+}  // namespace t2t

@@ -1,0 +1,40 @@
+#ifndef T2T_SERVE_TEXT_SERVABLE_H_
+#define T2T_SERVE_TEXT_SERVABLE_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "t2t/base/hparams.h"
+#include "t2t/decode/load_model.h"
+#include "t2t/decode/text_decoder.h"
+#include "t2t/serve/servable.h"
+
+namespace t2t {
+
+// A model of a folder that t2t-exporter wrote.
+class TextServable : public Servable {
+ public:
+  // Throws where its inputs are not symbols.
+  TextServable(LoadedModel loaded, const HParams& decode_hparams);
+
+  std::string Description() const override;
+  Ids Encode(std::string_view text) const override;
+  Ids EncodeExample(std::string_view bytes) const override;
+  std::string Decode(const Ids& ids) const override;
+  std::vector<Prediction> Predict(const std::vector<Ids>& rows) override;
+  int64_t beams() const override;
+  bool gives_int32() const override;
+
+  // Predicts a little, so that the first request does not pay for it.
+  void WarmUp();
+
+ private:
+  LoadedModel loaded_;
+  TextDecoder decoder_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_SERVE_TEXT_SERVABLE_H_
