@@ -97,9 +97,11 @@ TEST(RenderTest, DefaultsAreValid) {
 
 std::string RandomText(Rng* rng) {
   static const auto* const pieces = new std::vector<std::string>{
-      "\n", "\"", "'", "\\", ": ", " #", "{", "}", "$(HOME)", "$$", "$",
-      "${trial}", "\t", "a", "=", ",", "\xC3\xA4", "\xF0\x9F\x98\x80", "- ",
-      "---\n", "x: y\n", "|", "&a", "*a", "!", "%", "yes", "1e3", " "};
+      "\n", "\"",    "'",       "\\",  ": ",       " #",
+      "{",  "}",     "$(HOME)", "$$",  "$",        "${trial}",
+      "\t", "a",     "=",       ",",   "\xC3\xA4", "\xF0\x9F\x98\x80",
+      "- ", "---\n", "x: y\n",  "|",   "&a",       "*a",
+      "!",  "%",     "yes",     "1e3", " "};
   std::string text;
   for (uint64_t n = rng->Below(6); n > 0; --n) {
     text += (*pieces)[rng->Below(pieces->size())];
@@ -134,8 +136,7 @@ Json RandomValue(const ParamSpec& spec, Rng* rng) {
       Json map = Json::Object();
       for (uint64_t n = rng->Below(3); n > 0; --n) {
         const std::string number = std::to_string(rng->Below(5));
-        map.Set("K" + number, spec.name == "secret_env"
-                                  ? "s" + number + "/key"
+        map.Set("K" + number, spec.name == "secret_env" ? "s" + number + "/key"
                               : spec.name == "env" || spec.name == "annotations"
                                   ? RandomText(rng)
                                   : "v" + number);
@@ -210,9 +211,10 @@ std::string Argument(const std::vector<Json>& objects,
 TEST(RenderTest, NoTextBreaksOutOfItsField) {
   Rng rng(3);
   std::vector<std::string> texts = {
-      "a\"\nkind: Secret\n", "$(HOME) $$(HOME) $", "{{ workflow.name }}",
-      "' # x", "\xE2\x80\xA8\xC2\x85", std::string(1 << 20, 'x'),
-      "- a\n  - b", "${trialParameters.x}"};
+      "a\"\nkind: Secret\n",  "$(HOME) $$(HOME) $",
+      "{{ workflow.name }}",  "' # x",
+      "\xE2\x80\xA8\xC2\x85", std::string(1 << 20, 'x'),
+      "- a\n  - b",           "${trialParameters.x}"};
   for (int i = 0; i < 200; ++i) texts.push_back(RandomText(&rng));
   for (const std::string& text : texts) {
     const Component component = Make("train", {{"hparams", text}});
@@ -230,12 +232,11 @@ TEST(RenderTest, NoTextBreaksOutOfItsField) {
                    : ToYamlStream(Render(Make("train", {{"hparams", "\xFF"}}))),
                Error);
   // Too long for any program to be started with.
-  EXPECT_NE(
-      Join(CheckObjects(Render(Make(
-               "train", {{"hparams", std::string(1 << 20, 'x')}}))),
-           "\n")
-          .find("131071"),
-      std::string::npos);
+  EXPECT_NE(Join(CheckObjects(Render(
+                     Make("train", {{"hparams", std::string(1 << 20, 'x')}}))),
+                 "\n")
+                .find("131071"),
+            std::string::npos);
 }
 
 TEST(RenderTest, DollarsReachTheProgram) {
@@ -285,10 +286,9 @@ TEST(RenderTest, ExitCodesAreTriedAgainFrom128On) {
                 {"tfjob-v1alpha1", {"TFJob", {""}}},
                 {"job", {"Job", {""}}}};
   for (const std::string& backend : TrainBackends()) {
-    const std::vector<Json> objects =
-        Render(Make("train", {{"backend", backend},
-                              {"workers", "2"},
-                              {"evaluator", "true"}}));
+    const std::vector<Json> objects = Render(
+        Make("train",
+             {{"backend", backend}, {"workers", "2"}, {"evaluator", "true"}}));
     if (StartsWith(backend, "mpijob")) {
       // mpirun ends with 1 where a node is lost: no code is permanent.
       for (const Json& object : objects) {
