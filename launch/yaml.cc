@@ -306,6 +306,7 @@ class Reader {
         ++at_;
         continue;
       }
+      Goes(0);  // refuses a tab
       documents.push_back(ParseBlock(0));
       open = false;
       SkipEmpty();
@@ -332,7 +333,7 @@ class Reader {
   }
 
   static std::string_view TrimLeft(std::string_view text) {
-    return text.substr(std::min(text.find_first_not_of(' '), text.size()));
+    return text.substr(std::min(text.find_first_not_of(" \t"), text.size()));
   }
 
   void SkipEmpty() {
@@ -493,6 +494,7 @@ class Reader {
     }
     const size_t comment = text.find(" #");
     text = Trim(text.substr(0, comment));
+    if (text.empty()) Fail("a tab where a value was expected");
     if (KeyEnd(text) != std::string_view::npos) {
       Fail("a value with ': ' in it must be in quotes");
     }
