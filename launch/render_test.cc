@@ -325,7 +325,6 @@ TEST(RenderTest, PodsFitTheirGrace) {
         Render(Make("train", {{"backend", backend},
                               {"workers", "2"},
                               {"preemption_grace_seconds", "77"}})));
-    EXPECT_NE(yaml.find("--preemption_grace_seconds=77"), std::string::npos);
     EXPECT_NE(yaml.find("terminationGracePeriodSeconds: 107"),
               std::string::npos)
         << backend;
@@ -404,6 +403,37 @@ TEST(RenderTest, WhatIsWrongIsFoundBeforeItIsSent) {
   finds("pipeline", {{"schedule", "daily"}}, "five fields");
   finds("pipeline", {{"source", "{{ x }}"}}, "'{{'");
   finds("pipeline", {{"train", ""}}, "trains nothing");
+}
+
+// Flags of each program, out of its source.
+TEST(RenderTest, ProgramsHaveTheFlagsTheyAreGiven) {
+  const std::map<std::string, std::string> sources = {
+      {"t2t-trainer", "t2t/train/experiment.cc"},
+      {"t2t-datagen", "t2t/bin/datagen/main.cc"},
+      {"t2t-decoder", "t2t/bin/decoder/main.cc"}};
+  int checked = 0;
+  for (const Component& component :
+       {Make("train", {{"hparams", "learning_rate=1"}}),
+        Make("evaluate", {{"hparams", "learning_rate=1"}}),
+        Make("datagen", {{"shards", "3"}}),
+        Make("decode", {{"shards", "3"},
+                        {"problem", "p"},
+                        {"model", "m"},
+                        {"hparams_set", "s"}})}) {
+    const Json job = Render(component).back();
+    const Json& container =
+        job.At("spec").At("template").At("spec").At("containers").items()[0];
+    const std::string source =
+        ReadFile(sources.at(container.At("command").items()[0].AsString()));
+    for (const Json& item : container.At("args").items()) {
+      const std::string text = item.AsString();
+      const std::string name = text.substr(2, text.find('=') - 2);
+      EXPECT_NE(source.find("\"" + name + "\""), std::string::npos)
+          << component.name << " " << text;
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 25);
 }
 
 TEST(RenderTest, ModelNamesAreTheRegistrys) {

@@ -574,8 +574,6 @@ std::vector<std::string> TrainerArguments(const Component& component,
     add(name, std::to_string(params.Int(name)));
   }
   add("threads", std::to_string(Threads(component)));
-  add("preemption_grace_seconds",
-      std::to_string(params.Int("preemption_grace_seconds")));
   for (const std::string& argument : params.List("trainer_args")) {
     if (!StartsWith(argument, "--")) {
       throw UsageError("the parameter trainer_args has '" + argument + "'",
