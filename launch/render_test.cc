@@ -162,11 +162,16 @@ bool IsFree(const std::string& name) {
   return true;
 }
 
+// T2T_RANDOM_SETS=1000 makes a thousand of each prototype; with
+// T2T_WRITE_RANDOM=<file> they are written, to validate them by schemas.
 TEST(RenderTest, RandomParametersRenderAlikeAndComeBack) {
+  const char* const sets = std::getenv("T2T_RANDOM_SETS");
+  const char* const write = std::getenv("T2T_WRITE_RANDOM");
+  std::string all;
   Rng rng(7);
   int rendered = 0;
   int refused = 0;
-  for (int i = 0; i < 150; ++i) {
+  for (int i = 0; i < (sets != nullptr ? std::atoi(sets) : 150); ++i) {
     for (const Prototype& prototype : Prototypes()) {
       Component component = Make(prototype.name);
       for (const ParamSpec& spec : prototype.params) {
@@ -191,8 +196,10 @@ TEST(RenderTest, RandomParametersRenderAlikeAndComeBack) {
         ASSERT_EQ(back[k].ToString(), objects[k].ToString());
       }
       CheckObjects(objects);
+      if (write != nullptr) all += "---\n" + yaml;
     }
   }
+  if (write != nullptr) WriteFileAtomically(write, all);
   EXPECT_GT(rendered, 3 * refused);
 }
 
