@@ -510,8 +510,8 @@ class Runner {
         candidates.push_back(&pod);
       }
     }
-    // One tick in ten, so that the moment is not always the same.
-    if (candidates.empty() || rng_.Below(10) != 0) return;
+    // One tick in four, so that the moment is not always the same.
+    if (candidates.empty() || rng_.Below(4) != 0) return;
     Pod* const pod = candidates[rng_.Below(candidates.size())];
     std::printf("chaos: kill -9 %s\n", pod->name.c_str());
     pod->process->Signal(SIGKILL);

@@ -16,7 +16,7 @@ namespace t2t {
 namespace {
 
 // Stands in for t2t-trainer: finds its place out of what its operator sets,
-// counts to 20 in a file, and goes on from there when it is started again.
+// counts to 12 in a file, and goes on from there when it is started again.
 constexpr char kTrainer[] = R"sh(#!/bin/bash
 set -eu
 for argument in "$@"; do
@@ -48,7 +48,7 @@ if [[ -n ${wanted:-} ]]; then
 fi
 count=$(cat "$file" 2>/dev/null || echo 0)
 echo "$place from $count"
-while ((count < 20)); do
+while ((count < 12)); do
   count=$((count + 1))
   echo "$count" > "$file.tmp"
   mv "$file.tmp" "$file"
@@ -100,7 +100,7 @@ class LocalTest : public testing::Test {
 
 TEST_F(LocalTest, EveryBackendRunsIsKilledAndGoesOn) {
   options_.chaos = 1;
-  options_.chaos_seconds = 0.2;
+  options_.chaos_seconds = 0.1;
   for (const std::string& backend : TrainBackends()) {
     RemoveTree(options_.work_dir);
     const LocalResult result =
@@ -119,7 +119,7 @@ TEST_F(LocalTest, EveryBackendRunsIsKilledAndGoesOn) {
     if (backend == "pytorchjob") places.pop_back();
     for (const std::string& place : places) {
       ASSERT_TRUE(Exists(Out(place))) << backend << " " << place;
-      EXPECT_EQ(ReadFile(Out(place)), "20\n") << backend;
+      EXPECT_EQ(ReadFile(Out(place)), "12\n") << backend;
     }
   }
 }

@@ -57,7 +57,8 @@ Json ConvertScalar(const ParamSpec& spec, const std::string& text) {
       return Json(value);
     }
     case ParamType::kQuantity:
-      if (!text.empty() && !IsQuantity(text)) {
+      // Empty only where empty means something.
+      if (text.empty() ? !spec.initial.AsString().empty() : !IsQuantity(text)) {
         WrongValue(spec, text, "a quantity as '2', '500m' or '4Gi'");
       }
       return Json(text);

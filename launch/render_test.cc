@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -156,7 +157,8 @@ Json RandomValue(const ParamSpec& spec, Rng* rng) {
 bool IsFree(const std::string& name) {
   for (const char* const fixed :
        {"claim_path", "spot_label", "gpu_resource", "image", "component",
-        "grid", "datagen", "train", "schedule", "token_secret"}) {
+        "grid", "cpu_limit", "memory_limit", "datagen", "train", "schedule",
+        "token_secret"}) {
     if (name == fixed) return false;
   }
   return true;

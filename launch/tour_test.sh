@@ -18,7 +18,7 @@ for word in "$@"; do
   esac
 done
 END
-printf '#!/bin/sh\nsleep 1.5\necho "$@"\n' >"$work/bin/t2t-trainer"
+printf '#!/bin/sh\nsleep 4\necho "$@"\n' >"$work/bin/t2t-trainer"
 printf '#!/bin/sh\necho "$@"\n' >"$work/bin/t2t-datagen"
 chmod +x "$work"/bin/*
 export PATH=$work/bin:$PATH

@@ -24,13 +24,17 @@ std::string Place(const Json& object) {
          object.At("metadata").At("name").AsString();
 }
 
-// Calls visit for every Pod template below.
+// Calls visit for every Pod template below, those of manifests in a pipeline's
+// steps too.
 void ForEachTemplate(const Json& value,
                      const std::function<void(const Json&)>& visit) {
   if (value.is_array()) {
     for (const Json& item : value.items()) ForEachTemplate(item, visit);
   }
   if (!value.is_object()) return;
+  if (const Json* const manifest = value.Find("manifest")) {
+    ForEachTemplate(ParseYaml(manifest->AsString()), visit);
+  }
   const Json* const spec = value.Find("spec");
   if (spec != nullptr && spec->is_object() &&
       spec->Find("containers") != nullptr) {

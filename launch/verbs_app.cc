@@ -138,6 +138,10 @@ int ComponentVerb(const LaunchArgs& args) {
 
 int Param(const LaunchArgs& args) {
   const std::string action = args.Word(0, "action");
+  const std::vector<std::string> actions = {"list", "set", "delete", "explain"};
+  if (std::find(actions.begin(), actions.end(), action) == actions.end()) {
+    UnknownAction("param", action, actions);
+  }
   const std::string name = args.Word(1, "component's name");
   App app = LoadApp(args);
   const std::string environment = args.Get("env");
@@ -164,20 +168,15 @@ int Param(const LaunchArgs& args) {
     app.DeleteParam(name, param, environment);
     return 0;
   }
-  if (action == "explain") {
-    const Component component = app.Resolve(name, environment);
-    const ParamSpec& spec = component.params.Spec(param);
-    const Params::Value& value = component.params.At(param);
-    Print(param + ": " + spec.help + " (" + ParamTypeName(spec.type) + ")\n");
-    for (const auto& [source, hidden] : value.hidden) {
-      Print("  " + source + ": " + YamlScalar(ParamText(hidden)) +
-            " (hidden)\n");
-    }
-    Print("  " + value.source + ": " + YamlScalar(ParamText(value.value)) +
-          "\n");
-    return 0;
+  const Component component = app.Resolve(name, environment);
+  const ParamSpec& spec = component.params.Spec(param);
+  const Params::Value& value = component.params.At(param);
+  Print(param + ": " + spec.help + " (" + ParamTypeName(spec.type) + ")\n");
+  for (const auto& [source, hidden] : value.hidden) {
+    Print("  " + source + ": " + YamlScalar(ParamText(hidden)) + " (hidden)\n");
   }
-  UnknownAction("param", action, {"list", "set", "delete", "explain"});
+  Print("  " + value.source + ": " + YamlScalar(ParamText(value.value)) + "\n");
+  return 0;
 }
 
 int Show(const LaunchArgs& args) {

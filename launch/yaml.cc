@@ -345,7 +345,8 @@ class Reader {
     SkipEmpty();
     if (at_ == lines_.size()) return false;
     const Line& line = lines_[at_];
-    if (IsMarker(line.raw, "---") && line.text.data() == line.raw.data()) {
+    if ((IsMarker(line.raw, "---") || IsMarker(line.raw, "...")) &&
+        line.text.data() == line.raw.data()) {
       return false;
     }
     if (line.text[0] == '\t') Fail("a tab in the indentation");
