@@ -74,20 +74,39 @@ bool IsWorkload(const Json& object) {
   return kinds->count(object.At("kind").AsString()) > 0;
 }
 
-// How Argo sees that a workload is done, or has failed.
+// "path.0.type in (...)" for the first few conditions: of failure conditions,
+// Argo takes one that holds as enough.
+std::string AnyCondition(const std::string& types) {
+  std::vector<std::string> parts;
+  for (int i = 0; i < 6; ++i) {
+    parts.push_back("status.conditions." + std::to_string(i) + ".type in (" +
+                    types + ")");
+  }
+  return Join(parts, ",");
+}
+
+// How Argo sees that a workload is done, or has failed: label selectors over
+// its status. (A failed Pod is no failed workload: it is tried again.)
 std::pair<std::string, std::string> Conditions(const Json& workload) {
   const std::string kind = workload.At("kind").AsString();
-  if (kind == "Job") return {"status.succeeded > 0", "status.failed > 0"};
+  if (workload.At("apiVersion").AsString() == "kubeflow.org/v1alpha1") {
+    return {"status.state == Succeeded", "status.state == Failed"};
+  }
   if (kind == "JobSet") {
     return {"status.terminalState == Completed",
             "status.terminalState == Failed"};
   }
-  if (kind == "TrainJob") {
-    return {"status.conditions.#(type==\"Complete\").status == True",
-            "status.conditions.#(type==\"Failed\").status == True"};
+  if (kind == "Job") {
+    return {"status.completionTime", AnyCondition("Failed,FailureTarget")};
   }
-  return {"status.conditions.#(type==\"Succeeded\").status == True",
-          "status.conditions.#(type==\"Failed\").status == True"};
+  if (kind == "TrainJob") {
+    return {"status.jobsStatus.0.succeeded > 0", AnyCondition("Failed")};
+  }
+  const std::string leader = kind == "TFJob"        ? "Chief"
+                             : kind == "PyTorchJob" ? "Master"
+                                                    : "Launcher";
+  return {"status.replicaStatuses." + leader + ".succeeded > 0",
+          AnyCondition("Failed")};
 }
 
 class Pipeline {

@@ -219,7 +219,8 @@ int Events(const LaunchArgs& args) {
     return found != nullptr && found->is_string() ? found->AsString()
                                                   : std::string("-");
   };
-  for (const Json& event : Json::Parse(result.output).At("items").items()) {
+  const Json events = Json::Parse(result.output);
+  for (const Json& event : events.At("items").items()) {
     const Json& about = event.At("involvedObject");
     const std::string name = text(about, "name");
     const std::string own = component.object();
@@ -493,7 +494,8 @@ int Gc(const LaunchArgs& args) {
       "", true);
   CheckKubectl(result, "list the objects");
   std::vector<std::string> orphans;
-  for (const Json& object : Json::Parse(result.output).At("items").items()) {
+  const Json there = Json::Parse(result.output);
+  for (const Json& object : there.At("items").items()) {
     const Json& metadata = object.At("metadata");
     // What another object owns goes with that one.
     if (metadata.Find("ownerReferences") != nullptr) continue;

@@ -26,7 +26,7 @@ TEST(YamlTest, WritesBlocksInOrder) {
             "  - --a=b\n"
             "  - \"-x\"\n"
             "  - \"1\"\n"
-            "  n: 2\n"
+            "  \"n\": 2\n"
             "  empty: {}\n"
             "  none: []\n"
             "  deep:\n"
