@@ -179,7 +179,7 @@ class Pipeline {
       }
       Json workflow = ObjectHead(component_, "argoproj.io/v1alpha1",
                                  "CronWorkflow", component_.object());
-      workflow.Set("spec", Object({{"schedule", schedule},
+      workflow.Set("spec", Object({{"schedules", List({schedule})},
                                    {"concurrencyPolicy", "Forbid"},
                                    {"workflowSpec", spec}}));
       objects.push_back(workflow);

@@ -265,9 +265,7 @@ void RenderTrainJob(const Job& job, std::vector<Json>* objects) {
   runtime.Set(
       "spec",
       Object({{"mlPolicy",
-               Object({{"numNodes", job.workers},
-                       {"torch", Object({{"numProcPerNode",
-                                          std::max<int64_t>(job.gpus, 1)}})}})},
+               Object({{"numNodes", job.workers}, {"torch", Json::Object()}})},
               {"template",
                Object({{"spec",
                         Object({{"failurePolicy", JobSetFailurePolicy(job)},
@@ -283,7 +281,9 @@ void RenderTrainJob(const Job& job, std::vector<Json>* objects) {
       Object({{"runtimeRef", Object({{"apiGroup", "trainer.kubeflow.org"},
                                      {"kind", "TrainingRuntime"},
                                      {"name", job.name}})},
-              {"trainer", Object({{"numNodes", job.workers}})}}));
+              {"trainer",
+               Object({{"numNodes", job.workers},
+                       {"numProcPerNode", std::max<int64_t>(job.gpus, 1)}})}}));
   objects->push_back(workload);
   AddEvaluatorJob(job, objects);
 }
