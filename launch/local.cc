@@ -283,8 +283,8 @@ class Runner {
     workload->together = true;
     const Json& runtime_spec = workload->rules.At("spec");
     const int64_t nodes = spec.At("trainer").At("numNodes").AsInt();
-    const std::string per_node = std::to_string(
-        runtime_spec.At("mlPolicy").At("torch").At("numProcPerNode").AsInt());
+    const std::string per_node =
+        std::to_string(spec.At("trainer").At("numProcPerNode").AsInt());
     const Json& job =
         runtime_spec.At("template").At("spec").At("replicatedJobs").items()[0];
     for (int64_t i = 0; i < nodes; ++i) {
