@@ -231,11 +231,19 @@ class Pipeline {
     const auto [done, failed] = Conditions(workload);
     const std::string manifest = ToYaml(workload);
     // What an earlier run left is not this one's result.
+    const Json& metadata = workload.At("metadata");
+    Json name = Object({{"name", metadata.At("name")}});
+    if (const Json* const ns = metadata.Find("namespace")) {
+      name.Set("namespace", *ns);
+    }
+    const Json named = Object({{"apiVersion", workload.At("apiVersion")},
+                               {"kind", workload.At("kind")},
+                               {"metadata", name}});
     templates_.Append(
         Object({{"name", "clear-" + step},
                 {"resource", Object({{"action", "delete"},
                                      {"flags", List({"--ignore-not-found"})},
-                                     {"manifest", manifest}})}}));
+                                     {"manifest", ToYaml(named)}})}}));
     AddTask("clear-" + step, after);
     templates_.Append(Object({{"name", step},
                               {"resource", Object({{"action", "create"},
