@@ -22,6 +22,7 @@ printf '#!/bin/sh\nsleep 4\necho "$@"\n' >"$work/bin/t2t-trainer"
 printf '#!/bin/sh\necho "$@"\n' >"$work/bin/t2t-datagen"
 chmod +x "$work"/bin/*
 export PATH=$work/bin:$PATH
+# shellcheck disable=SC2016  # those are Markdown's
 sed -n '/^```sh$/,/^```$/{/^```/d;p}' "$tour" >"$work/commands"
 count=$(grep -c '^t2t-launch' "$work/commands")
 cd "$work"
