@@ -1,0 +1,353 @@
+#include "launch/cli.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "launch/prototypes.h"
+#include "launch/validate.h"
+#include "launch/yaml.h"
+#include "t2t/base/error.h"
+#include "t2t/base/strings.h"
+
+namespace t2t {
+namespace {
+
+// Flags of every verb.
+const std::vector<std::string>& CommonFlags() {
+  static const auto* const flags = new std::vector<std::string>{"app="};
+  return *flags;
+}
+
+std::string FlagHelp(const std::string& flag) {
+  static const auto* const helps = new std::map<std::string, std::string>{
+      {"app=", "the app's folder; default: here or above"},
+      {"env=", "an environment of the app"},
+      {"output=", "yaml, json, or dir: a file each"},
+      {"to=", "the folder for --output=dir"},
+      {"namespace=", "the namespace"},
+      {"context=", "kubectl's context; empty: its current one"},
+      {"operators=", "what the cluster has: jobset,pytorchjob,..."},
+      {"against=", "another environment; without, the cluster"},
+      {"all", "every component"},
+      {"yes", "do it, do not only list it"},
+      {"dry_run", "let the cluster check it, change nothing"},
+      {"follow", "go on as lines come"},
+      {"tail=", "so many lines of each Pod"},
+      {"timeout=", "seconds to wait at most"},
+      {"port=", "the port here"},
+      {"local", "run the manifests' Pods as processes of this machine"},
+      {"local_dir=", "where claims are kept then; default: .local in the app"},
+      {"bin_dir=", "where the programs are; default: next to this one"},
+      {"chaos=", "kill so many Pods on the way"},
+      {"chaos_seconds=", "how long a Pod lives before that, at least"},
+      {"chaos_seed=", "which ones and when"},
+      {"json", "for programs"},
+  };
+  return helps->at(flag);
+}
+
+std::string VerbHelp(const Verb& verb) {
+  std::string text = "t2t-launch " + verb.name + " " + verb.usage + "\n\n" +
+                     verb.help + "\n\nexample:\n  " + verb.example +
+                     "\n\nflags:\n";
+  std::vector<std::string> flags = verb.flags;
+  flags.insert(flags.end(), CommonFlags().begin(), CommonFlags().end());
+  for (const std::string& flag : flags) {
+    text += "  --" + flag + "\n      " + FlagHelp(flag) + "\n";
+  }
+  if (verb.params) {
+    text +=
+        "  --PARAMETER=VALUE\n      of the component; t2t-launch prototype "
+        "describe lists them\n";
+  }
+  return text;
+}
+
+std::string GeneralHelp() {
+  std::string text =
+      "t2t-launch keeps an app of components (data, trainings, servers) and\n"
+      "writes, checks, sends and watches their Kubernetes manifests.\n\n";
+  for (const Verb& verb : Verbs()) {
+    text += Format("  %-13s %s\n", verb.name.c_str(),
+                   verb.help.substr(0, verb.help.find('\n')).c_str());
+  }
+  text +=
+      "\nt2t-launch VERB --help shows its flags and an example that works.\n"
+      "exit codes: those of every t2t program; wait and run: 20 failed, 21 no\n"
+      "end in time; diff: 1 where there are differences.\n";
+  return text;
+}
+
+const Verb& FindVerb(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Verb& verb : Verbs()) {
+    if (verb.name == name) return verb;
+    names.push_back(verb.name);
+  }
+  throw UsageError("there is no verb '" + name + "'", DidYouMean(name, names),
+                   "t2t-launch help lists them");
+}
+
+LaunchArgs ParseArgs(const Verb& verb,
+                     const std::vector<std::string>& arguments) {
+  std::vector<std::string> known = verb.flags;
+  known.insert(known.end(), CommonFlags().begin(), CommonFlags().end());
+  const auto has = [&](const std::string& flag) {
+    return std::find(known.begin(), known.end(), flag) != known.end();
+  };
+  LaunchArgs args;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--") {
+      args.words.insert(args.words.end(),
+                        arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                        arguments.end());
+      break;
+    }
+    if (!StartsWith(argument, "--") || argument.size() == 2) {
+      args.words.push_back(argument);
+      continue;
+    }
+    const size_t equals = argument.find('=');
+    const std::string name = argument.substr(
+        2, equals == std::string::npos ? std::string::npos : equals - 2);
+    if (has(name) && equals == std::string::npos) {
+      args.flags[name] = "true";
+      continue;
+    }
+    const bool valued = has(name + "=");
+    if (!valued && !verb.params) {
+      std::vector<std::string> names;
+      for (const std::string& flag : known) {
+        names.push_back(flag.substr(0, flag.find('=')));
+      }
+      throw UsageError("there is no flag --" + name, DidYouMean(name, names),
+                       "t2t-launch " + verb.name + " --help lists the flags");
+    }
+    std::string value;
+    if (equals != std::string::npos) {
+      value = argument.substr(equals + 1);
+    } else if (i + 1 < arguments.size() &&
+               !StartsWith(arguments[i + 1], "--")) {
+      value = arguments[++i];
+    } else if (valued) {
+      throw UsageError("--" + name + " needs a value");
+    } else {
+      value = "true";
+    }
+    if (valued) {
+      args.flags[name] = value;
+    } else {
+      args.params.emplace_back(name, value);
+    }
+  }
+  return args;
+}
+
+}  // namespace
+
+std::string LaunchArgs::Get(const std::string& flag,
+                            const std::string& otherwise) const {
+  const auto found = flags.find(flag);
+  return found == flags.end() ? otherwise : found->second;
+}
+
+int64_t LaunchArgs::GetInt(const std::string& flag, int64_t otherwise) const {
+  if (!Has(flag)) return otherwise;
+  int64_t value = 0;
+  if (!ParseInt(Get(flag), &value) || value < 0) {
+    throw UsageError("--" + flag + "=" + Get(flag) + " can't be read",
+                     "a whole number");
+  }
+  return value;
+}
+
+double LaunchArgs::GetDouble(const std::string& flag, double otherwise) const {
+  if (!Has(flag)) return otherwise;
+  double value = 0;
+  if (!ParseDouble(Get(flag), &value) || !(value >= 0)) {
+    throw UsageError("--" + flag + "=" + Get(flag) + " can't be read",
+                     "a number");
+  }
+  return value;
+}
+
+const std::string& LaunchArgs::Word(size_t at, const std::string& name) const {
+  if (at >= words.size()) {
+    throw UsageError("the " + name + " is missing", "",
+                     "--help shows an example");
+  }
+  return words[at];
+}
+
+void LaunchArgs::NoMoreThan(size_t most) const {
+  if (words.size() > most) {
+    throw UsageError("'" + words[most] + "' is one word too many", "",
+                     "--help shows an example");
+  }
+}
+
+App LoadApp(const LaunchArgs& args) { return App::Load(args.Get("app", ".")); }
+
+std::vector<Component> SelectComponents(const App& app, const LaunchArgs& args,
+                                        size_t from) {
+  std::vector<std::string> names(
+      args.words.begin() +
+          static_cast<std::ptrdiff_t>(std::min(from, args.words.size())),
+      args.words.end());
+  if (names.empty()) {
+    names = app.ComponentNames();
+    if (names.empty()) {
+      throw UsageError("the app has no components", "",
+                       "t2t-launch generate train makes one");
+    }
+  }
+  if (names.size() > 1 && !args.params.empty()) {
+    throw UsageError("--" + args.params[0].first + " of which component?",
+                     "one component where parameters are given");
+  }
+  std::vector<Component> components;
+  for (const std::string& name : names) {
+    components.push_back(app.Resolve(name, args.Get("env"), args.params));
+  }
+  // Claims first, the rest by name.
+  std::stable_partition(
+      components.begin(), components.end(),
+      [](const Component& c) { return c.prototype == "storage"; });
+  return components;
+}
+
+std::vector<Json> RenderAll(const std::vector<Component>& components) {
+  std::vector<Json> objects;
+  std::vector<std::string> texts;
+  for (const Component& component : components) {
+    try {
+      for (Json& object : Render(component)) {
+        const std::string text = object.ToString();
+        if (std::find(texts.begin(), texts.end(), text) != texts.end()) {
+          continue;
+        }
+        texts.push_back(text);
+        objects.push_back(std::move(object));
+      }
+    } catch (const Error& error) {
+      throw Error(error.code(), component.name + ": " + error.what());
+    }
+  }
+  return objects;
+}
+
+void ValidateOrThrow(const std::vector<Component>& components,
+                     const std::vector<Json>& objects) {
+  std::vector<std::string> found;
+  for (const Component& component : components) {
+    for (std::string& text : CheckComponent(component)) {
+      found.push_back(std::move(text));
+    }
+  }
+  for (std::string& text : CheckObjects(objects)) {
+    found.push_back(std::move(text));
+  }
+  if (!found.empty()) {
+    throw UsageError(std::to_string(found.size()) +
+                     (found.size() == 1 ? " thing is" : " things are") +
+                     " wrong:\n" + Join(found, "\n"));
+  }
+}
+
+std::string DiffText(const std::string& from, const std::string& to,
+                     const std::string& from_name, const std::string& to_name) {
+  if (from == to) return "";
+  const std::vector<std::string> a = Split(from, '\n');
+  const std::vector<std::string> b = Split(to, '\n');
+  size_t start = 0;
+  while (start < a.size() && start < b.size() && a[start] == b[start]) ++start;
+  size_t end = 0;
+  while (end < a.size() - start && end < b.size() - start &&
+         a[a.size() - 1 - end] == b[b.size() - 1 - end]) {
+    ++end;
+  }
+  const size_t n = a.size() - start - end;
+  const size_t m = b.size() - start - end;
+  // The longest common part of what is left: common[i][j] from a[i], b[j] on.
+  std::vector<std::vector<uint32_t>> common(n + 1,
+                                            std::vector<uint32_t>(m + 1, 0));
+  for (size_t i = n; i-- > 0;) {
+    for (size_t j = m; j-- > 0;) {
+      common[i][j] = a[start + i] == b[start + j]
+                         ? common[i + 1][j + 1] + 1
+                         : std::max(common[i + 1][j], common[i][j + 1]);
+    }
+  }
+  struct Line {
+    char sign;
+    const std::string* text;
+  };
+  std::vector<Line> lines;
+  for (size_t i = 0; i < start; ++i) lines.push_back({' ', &a[i]});
+  for (size_t i = 0, j = 0; i < n || j < m;) {
+    if (i < n && j < m && a[start + i] == b[start + j]) {
+      lines.push_back({' ', &a[start + i]});
+      ++i;
+      ++j;
+    } else if (j == m || (i < n && common[i + 1][j] >= common[i][j + 1])) {
+      lines.push_back({'-', &a[start + i++]});
+    } else {
+      lines.push_back({'+', &b[start + j++]});
+    }
+  }
+  for (size_t i = a.size() - end; i < a.size(); ++i) {
+    lines.push_back({' ', &a[i]});
+  }
+  // Three lines around each change.
+  std::string out = "--- " + from_name + "\n+++ " + to_name + "\n";
+  std::vector<bool> shown(lines.size(), false);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].sign == ' ') continue;
+    for (size_t k = i < 3 ? 0 : i - 3; k < std::min(lines.size(), i + 4); ++k) {
+      shown[k] = true;
+    }
+  }
+  bool gap = true;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (!shown[i]) {
+      gap = true;
+      continue;
+    }
+    if (gap) out += "@@\n";
+    gap = false;
+    out += lines[i].sign + *lines[i].text + "\n";
+  }
+  return out;
+}
+
+const std::vector<Verb>& Verbs() {
+  static const auto* const verbs = [] {
+    auto* list = new std::vector<Verb>(AppVerbs());
+    for (Verb& verb : ClusterVerbs()) list->push_back(std::move(verb));
+    return list;
+  }();
+  return *verbs;
+}
+
+int RunLaunch(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" ||
+      arguments[0] == "-h") {
+    std::fputs(arguments.size() > 1 ? VerbHelp(FindVerb(arguments[1])).c_str()
+                                    : GeneralHelp().c_str(),
+               stdout);
+    return 0;
+  }
+  const Verb& verb = FindVerb(arguments[0]);
+  const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  for (const std::string& argument : rest) {
+    if (argument == "--") break;
+    if (argument == "--help" || argument == "-h") {
+      std::fputs(VerbHelp(verb).c_str(), stdout);
+      return 0;
+    }
+  }
+  return verb.run(ParseArgs(verb, rest));
+}
+
+}  // namespace t2t

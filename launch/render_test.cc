@@ -1,0 +1,464 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "launch/models.h"
+#include "launch/prototypes.h"
+#include "launch/restart_rules.h"
+#include "launch/sweep.h"
+#include "launch/train.h"
+#include "launch/validate.h"
+#include "launch/yaml.h"
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/rng.h"
+#include "t2t/base/strings.h"
+
+namespace t2t {
+namespace {
+
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+Component Make(const std::string& prototype, const Settings& settings = {}) {
+  Component component;
+  component.app = "ende";
+  component.name = prototype;
+  component.prototype = prototype;
+  component.ns = "mt";
+  component.params = Params(FindPrototype(prototype).params);
+  if (prototype == "notebook") {
+    component.params.SetText("token_secret", "notebook/token", "test");
+  }
+  if (prototype == "sweep") {
+    component.params.SetText("grid", "learning_rate=0.1|0.2,num_heads=4|8",
+                             "test");
+  }
+  for (const auto& [name, text] : settings) {
+    component.params.SetText(name, text, "test");
+  }
+  component.find = [](const std::string& name) { return Make(name); };
+  return component;
+}
+
+// Every prototype at its defaults, and training by each backend.
+std::map<std::string, Component> Cases() {
+  std::map<std::string, Component> cases;
+  for (const Prototype& prototype : Prototypes()) {
+    cases.emplace(prototype.name, Make(prototype.name));
+  }
+  for (const std::string& backend : TrainBackends()) {
+    cases.emplace("train-" + backend,
+                  Make("train", {{"backend", backend},
+                                 {"workers", "3"},
+                                 {"gpus", "2"},
+                                 {"evaluator", "true"},
+                                 {"spot", "true"},
+                                 {"gang", "volcano"},
+                                 {"queue", "gpus"},
+                                 {"hparams", "learning_rate=0.1"},
+                                 {"env", "NCCL_DEBUG=WARN"},
+                                 {"secret_env", "TOKEN=tokens/hub"}}));
+  }
+  cases.emplace("datagen-shards",
+                Make("datagen", {{"shards", "100"}, {"eval_shards", "2"}}));
+  cases.emplace("decode-shards", Make("decode", {{"shards", "8"}}));
+  cases.emplace("serve-grpc", Make("serve", {{"grpc", "true"},
+                                             {"min_replicas", "1"},
+                                             {"max_replicas", "1"}}));
+  cases.emplace("sweep-katib", Make("sweep", {{"backend", "katib"}}));
+  cases.emplace("pipeline-cron", Make("pipeline", {{"schedule", "0 3 * * *"}}));
+  return cases;
+}
+
+// With T2T_WRITE_GOLDEN=<folder> the files are written instead.
+TEST(RenderTest, Golden) {
+  const char* const write = std::getenv("T2T_WRITE_GOLDEN");
+  for (const auto& [name, component] : Cases()) {
+    const std::string text = ToYamlStream(Render(component));
+    if (write != nullptr) {
+      WriteFileAtomically(JoinPath(write, name + ".yaml"), text);
+      continue;
+    }
+    const std::string path = "launch/golden/" + name + ".yaml";
+    ASSERT_TRUE(Exists(path)) << path;
+    EXPECT_EQ(text, ReadFile(path)) << name;
+  }
+}
+
+TEST(RenderTest, DefaultsAreValid) {
+  for (const auto& [name, component] : Cases()) {
+    EXPECT_EQ(Join(CheckComponent(component), "\n"), "") << name;
+    EXPECT_EQ(Join(CheckObjects(Render(component)), "\n"), "") << name;
+  }
+}
+
+std::string RandomText(Rng* rng) {
+  static const auto* const pieces = new std::vector<std::string>{
+      "\n", "\"",    "'",       "\\",  ": ",       " #",
+      "{",  "}",     "$(HOME)", "$$",  "$",        "${trial}",
+      "\t", "a",     "=",       ",",   "\xC3\xA4", "\xF0\x9F\x98\x80",
+      "- ", "---\n", "x: y\n",  "|",   "&a",       "*a",
+      "!",  "%",     "yes",     "1e3", " "};
+  std::string text;
+  for (uint64_t n = rng->Below(6); n > 0; --n) {
+    text += (*pieces)[rng->Below(pieces->size())];
+  }
+  return text;
+}
+
+Json RandomValue(const ParamSpec& spec, Rng* rng) {
+  switch (spec.type) {
+    case ParamType::kInt:
+      return Json(spec.least + static_cast<int64_t>(rng->Below(
+                                   static_cast<uint64_t>(std::min<int64_t>(
+                                       spec.most - spec.least, 20)) +
+                                   1)));
+    case ParamType::kBool:
+      return Json(rng->Below(2) == 0);
+    case ParamType::kQuantity:
+      return Json(std::to_string(1 + rng->Below(64)) +
+                  std::vector<std::string>{"", "Gi", "Mi"}[rng->Below(3)]);
+    case ParamType::kName:
+      return Json(std::vector<std::string>{"", "a", "x-1"}[rng->Below(3)]);
+    case ParamType::kList: {
+      Json list = Json::Array();
+      for (uint64_t n = rng->Below(3); n > 0; --n) {
+        list.Append(spec.name == "tolerations"
+                        ? Json("gpu=a100:NoExecute")
+                        : Json("--x=" + RandomText(rng)));
+      }
+      return list;
+    }
+    case ParamType::kMap: {
+      Json map = Json::Object();
+      for (uint64_t n = rng->Below(3); n > 0; --n) {
+        const std::string number = std::to_string(rng->Below(5));
+        map.Set("K" + number, spec.name == "secret_env" ? "s" + number + "/key"
+                              : spec.name == "env" || spec.name == "annotations"
+                                  ? RandomText(rng)
+                                  : "v" + number);
+      }
+      return map;
+    }
+    case ParamType::kString:
+      if (!spec.choices.empty()) {
+        return Json(spec.choices[rng->Below(spec.choices.size())]);
+      }
+      return Json(RandomText(rng));
+  }
+  return Json();
+}
+
+// Names that mean something to t2t-launch itself are left as they are.
+bool IsFree(const std::string& name) {
+  for (const char* const fixed :
+       {"claim_path", "spot_label", "gpu_resource", "image", "component",
+        "grid", "cpu_limit", "memory_limit", "datagen", "train", "schedule",
+        "token_secret"}) {
+    if (name == fixed) return false;
+  }
+  return true;
+}
+
+// T2T_RANDOM_SETS=1000 makes a thousand of each prototype; with
+// T2T_WRITE_RANDOM=<file> they are written, to validate them by schemas.
+TEST(RenderTest, RandomParametersRenderAlikeAndComeBack) {
+  const char* const sets = std::getenv("T2T_RANDOM_SETS");
+  const char* const write = std::getenv("T2T_WRITE_RANDOM");
+  std::string all;
+  Rng rng(7);
+  int rendered = 0;
+  int refused = 0;
+  for (int i = 0; i < (sets != nullptr ? std::atoi(sets) : 150); ++i) {
+    for (const Prototype& prototype : Prototypes()) {
+      Component component = Make(prototype.name);
+      for (const ParamSpec& spec : prototype.params) {
+        if (!IsFree(spec.name) || rng.Below(3) != 0) continue;
+        component.params.Set(spec.name, RandomValue(spec, &rng), "random");
+      }
+      std::vector<Json> objects;
+      try {
+        objects = Render(component);
+      } catch (const Error& error) {
+        // Contradictions (ps with a Job, a limit below a request).
+        EXPECT_EQ(error.code(), ExitCode::kUsage) << error.what();
+        ++refused;
+        continue;
+      }
+      ++rendered;
+      const std::string yaml = ToYamlStream(objects);
+      EXPECT_EQ(ToYamlStream(Render(component)), yaml);
+      const std::vector<Json> back = ParseYamlStream(yaml);
+      ASSERT_EQ(back.size(), objects.size());
+      for (size_t k = 0; k < back.size(); ++k) {
+        ASSERT_EQ(back[k].ToString(), objects[k].ToString());
+      }
+      CheckObjects(objects);
+      if (write != nullptr) all += "---\n" + yaml;
+    }
+  }
+  if (write != nullptr) WriteFileAtomically(write, all);
+  EXPECT_GT(rendered, 3 * refused);
+}
+
+// The first container's argument that starts so, as the program gets it.
+std::string Argument(const std::vector<Json>& objects,
+                     const std::string& start) {
+  const Json& pod = objects.back().At("spec").At("template").At("spec");
+  for (const Json& item : pod.At("containers").items()[0].At("args").items()) {
+    const std::string text = ExpandVariables(
+        item.AsString(), [](const std::string&) { return nullptr; });
+    if (StartsWith(text, start)) return text;
+  }
+  return "";
+}
+
+TEST(RenderTest, NoTextBreaksOutOfItsField) {
+  Rng rng(3);
+  std::vector<std::string> texts = {
+      "a\"\nkind: Secret\n",  "$(HOME) $$(HOME) $",
+      "{{ workflow.name }}",  "' # x",
+      "\xE2\x80\xA8\xC2\x85", std::string(1 << 20, 'x'),
+      "- a\n  - b",           "${trialParameters.x}"};
+  for (int i = 0; i < 200; ++i) texts.push_back(RandomText(&rng));
+  for (const std::string& text : texts) {
+    const Component component = Make("train", {{"hparams", text}});
+    const std::vector<Json> back =
+        ParseYamlStream(ToYamlStream(Render(component)));
+    ASSERT_EQ(back.size(), 3);
+    if (!text.empty()) {
+      EXPECT_EQ(Argument(back, "--hparams="), "--hparams=" + text);
+    }
+  }
+  EXPECT_THROW(Render(Make("train", {{"hparams", std::string(1, '\0')}})),
+               Error);
+  EXPECT_THROW(Render(Make("train", {{"hparams", "\xFF"}})).empty()
+                   ? ""
+                   : ToYamlStream(Render(Make("train", {{"hparams", "\xFF"}}))),
+               Error);
+  // Too long for any program to be started with.
+  EXPECT_NE(Join(CheckObjects(Render(
+                     Make("train", {{"hparams", std::string(1 << 20, 'x')}}))),
+                 "\n")
+                .find("131071"),
+            std::string::npos);
+}
+
+TEST(RenderTest, DollarsReachTheProgram) {
+  for (const char* const text :
+       {"$", "$$", "$(A)", "$$(A)", "$$$(A)", "a$b", "$(", "$()", "$$$"}) {
+    EXPECT_EQ(ExpandVariables(EscapeDollars(text),
+                              [](const std::string&) -> const std::string* {
+                                ADD_FAILURE();
+                                return nullptr;
+                              }),
+              text);
+  }
+  const std::string value = "1";
+  EXPECT_EQ(ExpandVariables("--id=$(I) $(J) $$(I)",
+                            [&](const std::string& name) {
+                              return name == "I" ? &value : nullptr;
+                            }),
+            "--id=1 $(J) $(I)");
+}
+
+// The table in t2t/base/error.h against each operator's own rule.
+TEST(RenderTest, ExitCodesAreTriedAgainFrom128On) {
+  struct Expected {
+    int code;
+    PodEnd end;
+  };
+  std::vector<Expected> table = {{0, PodEnd::kDone}};
+  for (const ExitCode code :
+       {ExitCode::kInternal, ExitCode::kUsage, ExitCode::kBadData,
+        ExitCode::kMissing, ExitCode::kIo, ExitCode::kDiverged,
+        ExitCode::kMismatch}) {
+    table.push_back({static_cast<int>(code), PodEnd::kFail});
+  }
+  for (const int code : {126, 127}) table.push_back({code, PodEnd::kFail});
+  for (const ExitCode code :
+       {ExitCode::kInterrupted, ExitCode::kRetry, ExitCode::kPreempted}) {
+    table.push_back({static_cast<int>(code), PodEnd::kRestart});
+  }
+  for (const int code : {134, 137, 139}) {
+    table.push_back({code, PodEnd::kRestart});
+  }
+  const std::map<std::string, std::pair<std::string, std::vector<std::string>>>
+      places = {{"jobset", {"JobSet", {""}}},
+                {"trainjob", {"TrainingRuntime", {""}}},
+                {"pytorchjob", {"PyTorchJob", {"Master", "Worker"}}},
+                {"tfjob", {"TFJob", {"Chief", "Worker", "Evaluator"}}},
+                {"tfjob-v1alpha1", {"TFJob", {""}}},
+                {"job", {"Job", {""}}}};
+  for (const std::string& backend : TrainBackends()) {
+    const std::vector<Json> objects = Render(
+        Make("train",
+             {{"backend", backend}, {"workers", "2"}, {"evaluator", "true"}}));
+    if (StartsWith(backend, "mpijob")) {
+      // mpirun ends with 1 where a node is lost: no code is permanent.
+      for (const Json& object : objects) {
+        if (object.At("kind").AsString() != "MPIJob") continue;
+        EXPECT_EQ(DecidePodEnd(object, "Launcher", 2), PodEnd::kRestart);
+        EXPECT_EQ(DecidePodEnd(object, "Launcher", 0), PodEnd::kDone);
+      }
+      continue;
+    }
+    int seen = 0;
+    for (const Json& object : objects) {
+      if (object.At("kind").AsString() != places.at(backend).first) continue;
+      for (const std::string& role : places.at(backend).second) {
+        for (const Expected& expected : table) {
+          EXPECT_EQ(DecidePodEnd(object, role, expected.code), expected.end)
+              << backend << " " << role << " " << expected.code;
+          ++seen;
+        }
+      }
+    }
+    EXPECT_GT(seen, 0) << backend;
+  }
+  for (const char* const prototype : {"datagen", "evaluate", "decode"}) {
+    const Json job = Render(Make(prototype)).back();
+    for (const Expected& expected : table) {
+      EXPECT_EQ(DecidePodEnd(job, "", expected.code), expected.end);
+    }
+  }
+}
+
+TEST(RenderTest, PodsFitTheirGrace) {
+  for (const std::string& backend : TrainBackends()) {
+    const std::string yaml = ToYamlStream(
+        Render(Make("train", {{"backend", backend},
+                              {"workers", "2"},
+                              {"preemption_grace_seconds", "77"}})));
+    EXPECT_NE(yaml.find("terminationGracePeriodSeconds: 107"),
+              std::string::npos)
+        << backend;
+  }
+}
+
+TEST(RenderTest, BackendsByEnvironment) {
+  Component component = Make("train", {{"workers", "4"}});
+  EXPECT_EQ(ChooseBackend(component), "job");
+  component.operators = {"tfjob", "pytorchjob"};
+  EXPECT_EQ(ChooseBackend(component), "pytorchjob");
+  component.operators.push_back("jobset");
+  EXPECT_EQ(ChooseBackend(component), "jobset");
+  component.params.SetText("workers", "1", "test");
+  EXPECT_EQ(ChooseBackend(component), "job");
+  component.params.SetText("ps", "2", "test");
+  EXPECT_EQ(ChooseBackend(component), "tfjob");
+}
+
+TEST(RenderTest, SweepPoints) {
+  EXPECT_EQ(Join(SweepPoints(Make("sweep")), " "),
+            "learning_rate=0.1,num_heads=4 learning_rate=0.1,num_heads=8 "
+            "learning_rate=0.2,num_heads=4 learning_rate=0.2,num_heads=8");
+  const Component drawn =
+      Make("sweep", {{"algorithm", "random"}, {"trials", "3"}});
+  EXPECT_EQ(SweepPoints(drawn).size(), 3);
+  EXPECT_EQ(SweepPoints(drawn), SweepPoints(drawn));
+  EXPECT_THROW(SweepPoints(Make("sweep", {{"grid", ""}})), Error);
+  EXPECT_THROW(SweepPoints(Make("sweep", {{"grid", "a=1||2"}})), Error);
+}
+
+std::string Wrong(const std::string& prototype, const Settings& settings) {
+  try {
+    const Component component = Make(prototype, settings);
+    std::vector<std::string> found = CheckComponent(component);
+    for (const std::string& text : CheckObjects(Render(component))) {
+      found.push_back(text);
+    }
+    return Join(found, "\n");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+    return error.what();
+  }
+}
+
+TEST(RenderTest, WhatIsWrongIsFoundBeforeItIsSent) {
+  const auto finds = [](const std::string& prototype, const Settings& settings,
+                        const std::string& text) {
+    const std::string found = Wrong(prototype, settings);
+    EXPECT_NE(found.find(text), std::string::npos) << found;
+  };
+  finds("train", {{"problem", "translate_ende_multi30"}},
+        "translate_ende_multi30k");
+  finds("train", {{"model", "transfromer"}}, "'transformer'");
+  finds("train", {{"hparams_set", "transformer_bse"}}, "transformer_base");
+  finds("train", {{"hparams", "learning_rat=1"}}, "learning_rate");
+  finds("train", {{"hparams", "num_heads=many"}}, "num_heads");
+  finds("train", {{"data_dir", "data"}}, "absolute path");
+  finds("train", {{"cpu_limit", "1"}}, "no less than");
+  finds("train", {{"memory", "1Gi"}}, "/dev/shm");
+  finds("train", {{"backend", "jobst"}}, "'jobset'");
+  finds("train", {{"workrs", "1"}}, "'workers'");
+  finds("train", {{"workers", "0"}}, "1 to 10000");
+  finds("train", {{"cpu", "2cores"}}, "quantity");
+  finds("train", {{"env", "RANK=1"}}, "operator");
+  finds("train", {{"env", "a-b=1"}}, "letters");
+  finds("train", {{"secret_env", "A=b"}}, "secret/key");
+  finds("train", {{"labels", "a=b c"}}, "63 letters");
+  finds("train", {{"labels", "app.kubernetes.io/name=x"}}, "does not set");
+  finds("train", {{"tolerations", "a:Nope"}}, "NoSchedule");
+  finds("train", {{"ps", "1"}, {"backend", "jobset"}}, "needs no servers");
+  finds("train", {{"trainer_args", "x"}}, "flags");
+  finds("train", {{"claim", "No"}}, "DNS");
+  finds("serve", {{"min_replicas", "5"}}, "min_replicas");
+  finds("notebook", {{"token_secret", ""}}, "token_secret");
+  finds("pipeline", {{"schedule", "daily"}}, "five fields");
+  finds("pipeline", {{"source", "{{ x }}"}}, "'{{'");
+  finds("pipeline", {{"train", ""}}, "trains nothing");
+}
+
+// Flags of each program, out of its source.
+TEST(RenderTest, ProgramsHaveTheFlagsTheyAreGiven) {
+  const std::map<std::string, std::string> sources = {
+      {"t2t-trainer", "t2t/train/experiment.cc"},
+      {"t2t-datagen", "t2t/bin/datagen/main.cc"},
+      {"t2t-decoder", "t2t/bin/decoder/main.cc"}};
+  int checked = 0;
+  for (const Component& component :
+       {Make("train", {{"hparams", "learning_rate=1"}}),
+        Make("evaluate", {{"hparams", "learning_rate=1"}}),
+        Make("datagen", {{"shards", "3"}}),
+        Make("decode", {{"shards", "3"},
+                        {"problem", "p"},
+                        {"model", "m"},
+                        {"hparams_set", "s"}})}) {
+    const Json job = Render(component).back();
+    const Json& container =
+        job.At("spec").At("template").At("spec").At("containers").items()[0];
+    const std::string source =
+        ReadFile(sources.at(container.At("command").items()[0].AsString()));
+    for (const Json& item : container.At("args").items()) {
+      const std::string text = item.AsString();
+      const std::string name = text.substr(2, text.find('=') - 2);
+      EXPECT_NE(source.find("\"" + name + "\""), std::string::npos)
+          << component.name << " " << text;
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 25);
+}
+
+TEST(RenderTest, ModelNamesAreTheRegistrys) {
+  std::vector<std::string> registered;
+  for (const std::string& path : Glob("t2t/models/*.cc")) {
+    const std::string text = ReadFile(path);
+    const std::string start = "T2T_REGISTER_MODEL(";
+    for (size_t at = text.find(start); at != std::string::npos;
+         at = text.find(start, at + 1)) {
+      const size_t name = at + start.size();
+      registered.push_back(text.substr(name, text.find(',', name) - name));
+    }
+  }
+  std::sort(registered.begin(), registered.end());
+  EXPECT_EQ(registered, ModelNames());
+}
+
+}  // namespace
+}  // namespace t2t

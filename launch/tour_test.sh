@@ -1,0 +1,38 @@
+#!/bin/bash
+# Runs docs/cluster.md's commands, with stand-ins for kubectl and the programs.
+set -euo pipefail
+launch=$PWD/$1 tour=$PWD/$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/bin"
+# A copy: the real programs are not next to it.
+cp "$launch" "$work/bin/t2t-launch"
+cat >"$work/bin/kubectl" <<'END'
+#!/bin/bash
+for word in "$@"; do
+  case $word in
+    -) cat >/dev/null ;;
+    --output=json)
+      echo '{"items": [], "status": {"conditions": [' \
+        '{"type": "Complete", "status": "True"}]}}' ;;
+  esac
+done
+END
+printf '#!/bin/sh\nsleep 4\necho "$@"\n' >"$work/bin/t2t-trainer"
+printf '#!/bin/sh\necho "$@"\n' >"$work/bin/t2t-datagen"
+chmod +x "$work"/bin/*
+export PATH=$work/bin:$PATH
+# shellcheck disable=SC2016  # those are Markdown's
+sed -n '/^```sh$/,/^```$/{/^```/d;p}' "$tour" >"$work/commands"
+count=$(grep -c '^t2t-launch' "$work/commands")
+cd "$work"
+if ! bash -euo pipefail "$work/commands" >"$work/output" 2>&1; then
+  tail -n 30 "$work/output"
+  exit 1
+fi
+grep -q 'chaos: kill -9 ende-train' "$work/output"
+grep -q 'environments/lab.yaml: "8"' "$work/output"
+grep -q 'kind: PyTorchJob' "$work/output"
+grep -q 'kind: Experiment' "$work/output"
+grep -q 'kind: CronWorkflow' "$work/output"
+echo "$count commands ran"
