@@ -151,7 +151,12 @@ Weights ReadWeights(const WeightsOptions& options) {
     weights.files.push_back(file);
     weights.identity += FileIdentity(file) + ";";
   }
-  if (weights.files.empty()) throw NoCheckpoint(folder);
+  if (candidates.empty()) throw NoCheckpoint(folder);
+  if (weights.files.empty()) {
+    throw DataError("every checkpoint in " + folder + " is damaged",
+                    "at least one that is whole",
+                    "restore one from a copy, or train anew");
+  }
   const auto count = static_cast<int64_t>(weights.files.size());
   if (count < options.average) {
     Warn("only " + std::to_string(count) + " checkpoints to average in " +
