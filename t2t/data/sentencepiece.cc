@@ -2,6 +2,7 @@
 
 #include <sentencepiece_processor.h>
 
+#include <exception>
 #include <utility>
 
 #include "t2t/base/error.h"
@@ -33,10 +34,16 @@ std::shared_ptr<const SentencePieceTextEncoder> SentencePieceTextEncoder::Load(
 std::shared_ptr<const SentencePieceTextEncoder> SentencePieceTextEncoder::Parse(
     std::string_view contents, const std::string& name) {
   auto model = std::make_unique<Model>();
-  const auto status = model->processor.LoadFromSerializedProto(
-      {contents.data(), contents.size()});
-  if (!status.ok()) {
-    throw DataError(name + " is no SentencePiece model: " + status.ToString(),
+  std::string why;
+  try {
+    const auto status = model->processor.LoadFromSerializedProto(
+        {contents.data(), contents.size()});
+    if (!status.ok()) why = status.ToString();
+  } catch (const std::exception& error) {  // of an empty piece, for one
+    why = error.what();
+  }
+  if (!why.empty()) {
+    throw DataError(name + " is no SentencePiece model: " + why,
                     "a .model file of spm_train");
   }
   const bool is_ours = model->processor.pad_id() == kPadId &&

@@ -79,6 +79,12 @@ TEST(SentencePiece, BadModels) {
   const std::string model = ReadFile(GoldenPath("spm_t2t.model"));
   EXPECT_EQ(code(model), ExitCode::kOk);
   EXPECT_EQ(code(model.substr(0, model.size() / 2)), ExitCode::kBadData);
+  // With an empty piece ("" for "gh"), of which the library throws.
+  std::string empty_piece = model;
+  const std::string piece("\n\x09\n\x02gh", 6);
+  ASSERT_NE(model.find(piece), std::string::npos);
+  empty_piece.replace(model.find(piece), 6, std::string("\n\x07\n\0", 4));
+  EXPECT_EQ(code(empty_piece), ExitCode::kBadData);
   EXPECT_THROW(SentencePieceTextEncoder::Load("/no/such.model"), Error);
 }
 

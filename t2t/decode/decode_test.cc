@@ -371,6 +371,8 @@ TEST_F(WeightsTest, Damaged) {
   EXPECT_EQ(Read("", 1), 1);  // passed over
   EXPECT_EQ(CodeOf([&] { Read(Path("model.ckpt-20"), 1); }),
             ExitCode::kBadData);
+  WriteFileAtomically(CheckpointPath(dir_, 10), bytes);
+  EXPECT_EQ(CodeOf([&] { Read("", 1); }), ExitCode::kBadData);
 }
 
 TEST_F(WeightsTest, MissingAndMismatch) {

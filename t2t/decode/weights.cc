@@ -151,11 +151,11 @@ Weights ReadWeights(const WeightsOptions& options) {
     weights.files.push_back(file);
     weights.identity += FileIdentity(file) + ";";
   }
+  if (candidates.empty()) throw NoCheckpoint(folder);
   if (weights.files.empty()) {
-    if (candidates.empty()) throw NoCheckpoint(folder);
     throw DataError("every checkpoint in " + folder + " is damaged",
                     "at least one that is whole",
-                    "restore one from a copy, or train anew in another folder");
+                    "restore one from a copy, or train anew");
   }
   const auto count = static_cast<int64_t>(weights.files.size());
   if (count < options.average) {

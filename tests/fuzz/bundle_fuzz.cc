@@ -117,11 +117,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           reader.ReadStrings(name);
           continue;
         }
+        const std::string values = reader.ReadBytes(name);
         int64_t expected = t2t::BundleTypeSize(entry.type);
         for (const int64_t extent : entry.shape) expected *= extent;
-        t2t::Require(
-            static_cast<int64_t>(reader.ReadBytes(name).size()) == expected,
-            "as many bytes as the shape says");
+        t2t::Require(static_cast<int64_t>(values.size()) == expected,
+                     "as many bytes as the shape says");
       } catch (const t2t::Error&) {
         // Of this variable alone.
       }

@@ -121,7 +121,10 @@ TEST_F(DecoderCliTest, OneAtATime) {
       "--decode_from_file=" + Put("two.in", text),
       "--decode_to_file=" + Path("two.out"), "--decode_hparams=batch_size=1"};
   Subprocess first(Command(flags));
-  while (!Exists(Path("two.out.partial")) && !first.EndsWithin(0.001)) {
+  // Its first record comes after its lock.
+  const std::string partial = Path("two.out.partial");
+  while ((!Exists(partial) || FileSize(partial) == 0) &&
+         !first.EndsWithin(0.001)) {
   }
   // Stopped, it holds its file for certain.
   first.Signal(SIGSTOP);
@@ -254,7 +257,7 @@ TEST_F(DecoderCliTest, BadInput) {
   }
   WriteFileAtomically(Path("damaged/") + BaseName(checkpoints.back()), bytes);
   Expect(Decode({from, to, "--output_dir=" + Path("damaged")}), 3,
-         {BaseName(checkpoints.back())});
+         {BaseName(checkpoints.back()), "every checkpoint"});
   EXPECT_FALSE(Exists(Path("never.out")));
   EXPECT_FALSE(Exists(Path("never.out.partial")));
 }
