@@ -9,67 +9,10 @@
 #include "t2t/base/error.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
+#include "t2t/metrics/ngrams.h"
 
 namespace t2t {
 namespace {
-
-// The n-grams of one order in a sequence, sorted, each with its count.
-class Ngrams {
- public:
-  Ngrams(const std::vector<int64_t>& ids, size_t order) : order_(order) {
-    std::vector<const int64_t*> starts;
-    for (size_t i = 0; i + order <= ids.size(); ++i) {
-      starts.push_back(ids.data() + i);
-    }
-    std::sort(starts.begin(), starts.end(),
-              [this](const int64_t* a, const int64_t* b) {
-                return Compare(a, b) < 0;
-              });
-    for (const int64_t* start : starts) {
-      if (!counts_.empty() && Compare(counts_.back().first, start) == 0) {
-        ++counts_.back().second;
-      } else {
-        counts_.emplace_back(start, 1);
-      }
-    }
-  }
-
-  // How many n-grams of this are in one of the others, each counted as often
-  // as in the one that has most of it.
-  int64_t Matches(const std::vector<Ngrams>& others) const {
-    int64_t matches = 0;
-    for (const auto& [ngram, count] : counts_) {
-      int64_t most = 0;
-      for (const Ngrams& other : others) {
-        most = std::max(most, other.Count(ngram));
-      }
-      matches += std::min(count, most);
-    }
-    return matches;
-  }
-
- private:
-  int Compare(const int64_t* a, const int64_t* b) const {
-    for (size_t i = 0; i < order_; ++i) {
-      if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
-    }
-    return 0;
-  }
-
-  int64_t Count(const int64_t* ngram) const {
-    const auto found =
-        std::lower_bound(counts_.begin(), counts_.end(), ngram,
-                         [this](const std::pair<const int64_t*, int64_t>& entry,
-                                const int64_t* value) {
-                           return Compare(entry.first, value) < 0;
-                         });
-    if (found == counts_.end() || Compare(found->first, ngram) != 0) return 0;
-    return found->second;
-  }
-
-  size_t order_;
-  std::vector<std::pair<const int64_t*, int64_t>> counts_;
-};
 
 // Words as numbers.
 class Interner {
@@ -164,14 +107,8 @@ BleuCounts CountBleu(const std::vector<int64_t>& hypothesis,
   return counts;
 }
 
-double ComputeBleu(const std::vector<std::vector<int64_t>>& references,
-                   const std::vector<std::vector<int64_t>>& translations,
-                   int max_order, bool use_bp) {
-  BleuCounts counts(max_order);
-  const size_t segments = std::min(references.size(), translations.size());
-  for (size_t i = 0; i < segments; ++i) {
-    counts.Add(CountBleu(translations[i], {references[i]}, max_order));
-  }
+double BleuOfCounts(const BleuCounts& counts, bool use_bp) {
+  const int max_order = static_cast<int>(counts.total.size());
   double smooth = 1.0;
   double log_sum = 0;
   bool any = false;
@@ -190,7 +127,18 @@ double ComputeBleu(const std::vector<std::vector<int64_t>>& references,
   if (use_bp) {
     bleu *= BrevityPenalty(counts.hypothesis_length, counts.reference_length);
   }
-  return static_cast<float>(bleu);
+  return bleu;
+}
+
+double ComputeBleu(const std::vector<std::vector<int64_t>>& references,
+                   const std::vector<std::vector<int64_t>>& translations,
+                   int max_order, bool use_bp) {
+  BleuCounts counts(max_order);
+  const size_t segments = std::min(references.size(), translations.size());
+  for (size_t i = 0; i < segments; ++i) {
+    counts.Add(CountBleu(translations[i], {references[i]}, max_order));
+  }
+  return static_cast<float>(BleuOfCounts(counts, use_bp));
 }
 
 void CheckLineCounts(const std::vector<std::string>& hypotheses,

@@ -30,7 +30,10 @@ BleuCounts CountBleu(const std::vector<int64_t>& hypothesis,
                      const std::vector<std::vector<int64_t>>& references,
                      int max_order = 4);
 
-// T2T's compute_bleu, in [0, 1], rounded to a float as T2T rounds it: for
+// T2T's compute_bleu out of what was counted, in [0, 1].
+double BleuOfCounts(const BleuCounts& counts, bool use_bp = true);
+
+// The same of whole texts, rounded to a float as T2T rounds it: for
 // approx_bleu_score give it the rows of the labels and of the argmax, padding
 // and all.
 double ComputeBleu(const std::vector<std::vector<int64_t>>& references,

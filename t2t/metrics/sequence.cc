@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <set>
 #include <string_view>
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/metrics/ngrams.h"
 
 namespace t2t {
 namespace {
@@ -38,16 +38,6 @@ int64_t LongestCommonSubsequence(const std::vector<int64_t>& a,
     }
   }
   return row[b.size()];
-}
-
-std::set<std::vector<int64_t>> NgramSet(const std::vector<int64_t>& ids,
-                                        size_t n) {
-  std::set<std::vector<int64_t>> ngrams;
-  for (size_t i = 0; i + n <= ids.size(); ++i) {
-    ngrams.emplace(ids.begin() + static_cast<std::ptrdiff_t>(i),
-                   ids.begin() + static_cast<std::ptrdiff_t>(i + n));
-  }
-  return ngrams;
 }
 
 std::vector<int64_t> NonZero(std::vector<int64_t> ids) {
@@ -110,15 +100,14 @@ double RougeN(const IdRows& predictions, const IdRows& labels, int n) {
   CheckRows(predictions, labels);
   std::vector<double> scores;
   for (size_t i = 0; i < labels.size(); ++i) {
-    const auto predicted = NgramSet(predictions[i], static_cast<size_t>(n));
-    const auto expected = NgramSet(labels[i], static_cast<size_t>(n));
-    const auto common = static_cast<double>(std::count_if(
-        predicted.begin(), predicted.end(),
-        [&](const auto& ngram) { return expected.count(ngram); }));
+    const Ngrams predicted(predictions[i], static_cast<size_t>(n));
+    const Ngrams expected(labels[i], static_cast<size_t>(n));
+    const auto common =
+        static_cast<double>(predicted.DistinctMatches(expected));
     const double precision =
-        predicted.empty() ? 0 : common / static_cast<double>(predicted.size());
+        common / std::max(1.0, static_cast<double>(predicted.Distinct()));
     const double recall =
-        expected.empty() ? 0 : common / static_cast<double>(expected.size());
+        common / std::max(1.0, static_cast<double>(expected.Distinct()));
     scores.push_back(2.0 * precision * recall / (precision + recall + 1e-8));
   }
   return Mean(scores);

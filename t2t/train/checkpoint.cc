@@ -155,7 +155,7 @@ std::vector<int64_t> ListCheckpoints(const std::string& model_dir) {
 }
 
 void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
-                    int64_t keep_max) {
+                    int64_t keep_max, const std::vector<int64_t>& keep_always) {
   RemoveLeftovers(model_dir);
   WriteSafetensors(CheckpointPath(model_dir, checkpoint.step),
                    checkpoint.tensors,
@@ -178,7 +178,10 @@ void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
   }
   WriteFileAtomically(JoinPath(model_dir, "checkpoint"), index);
   for (size_t i = 0; i + kept.size() < steps.size(); ++i) {
-    RemoveFile(CheckpointPath(model_dir, steps[i]));
+    if (std::find(keep_always.begin(), keep_always.end(), steps[i]) ==
+        keep_always.end()) {
+      RemoveFile(CheckpointPath(model_dir, steps[i]));
+    }
   }
 }
 

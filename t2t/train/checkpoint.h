@@ -33,9 +33,11 @@ struct Checkpoint {
 };
 
 // Complete or invisible; then updates model_dir/checkpoint (T2T's text form)
-// and removes all but the newest keep_max (0: keep all).
+// and removes all but the newest keep_max (0: keep all) and those of the steps
+// keep_always.
 void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
-                    int64_t keep_max);
+                    int64_t keep_max,
+                    const std::vector<int64_t>& keep_always = {});
 // Every checkpoint's step, ascending, by looking at the files.
 std::vector<int64_t> ListCheckpoints(const std::string& model_dir);
 std::string CheckpointPath(const std::string& model_dir, int64_t step);

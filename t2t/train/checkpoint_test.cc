@@ -6,6 +6,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/train/best_checkpoint.h"
 #include "t2t/train/safetensors.h"
 
 namespace t2t {
@@ -141,6 +142,71 @@ TEST_F(CheckpointTest, RefusesHeadersThatLie) {
 TEST_F(CheckpointTest, WritesNothingIntoAFolderThatIsNotThere) {
   EXPECT_THROW(SaveCheckpoint(JoinPath(dir_, "none"), Make(1), 0), Error);
   EXPECT_FALSE(Exists(JoinPath(dir_, "none")));
+}
+
+TEST_F(CheckpointTest, SomeStayForGood) {
+  for (int step = 1; step <= 6; ++step) {
+    SaveCheckpoint(dir_, Make(step), 2, {2, 3, 6});
+  }
+  EXPECT_EQ(ListCheckpoints(dir_), (std::vector<int64_t>{2, 3, 5, 6}));
+  // The text file lists the newest alone, as TensorFlow's.
+  EXPECT_EQ(ReadFile(JoinPath(dir_, "checkpoint")),
+            "model_checkpoint_path: \"model.ckpt-6\"\n"
+            "all_model_checkpoint_paths: \"model.ckpt-5\"\n"
+            "all_model_checkpoint_paths: \"model.ckpt-6\"\n");
+}
+
+TEST_F(CheckpointTest, TheBestOutlivesTheNewest) {
+  const std::string best_dir = JoinPath(dir_, "best");
+  WriteFileAtomically(JoinPath(dir_, "hparams.json"), "{}");
+  const double losses[] = {3.0, 2.0, 2.5, std::nan(""), 2.0};
+  for (int step = 1; step <= 5; ++step) {
+    SaveCheckpoint(dir_, Make(step), 1);
+    // A new object each time, as where training goes on.
+    BestCheckpoint best(dir_, "loss", /*lower_is_better=*/true);
+    EXPECT_EQ(best.Offer(step, losses[step - 1]), step <= 2) << step;
+    EXPECT_EQ(best.step(), std::min(step, 2));
+  }
+  EXPECT_EQ(ListCheckpoints(dir_), (std::vector<int64_t>{5}));
+  EXPECT_EQ(ListCheckpoints(best_dir), (std::vector<int64_t>{2}));
+  EXPECT_EQ(LoadLatestCheckpoint(best_dir)->step, 2);
+  EXPECT_EQ(ReadFile(JoinPath(best_dir, "hparams.json")), "{}");
+  EXPECT_EQ(ReadFile(JoinPath(best_dir, "checkpoint")),
+            "model_checkpoint_path: \"model.ckpt-2\"\n"
+            "all_model_checkpoint_paths: \"model.ckpt-2\"\n");
+  // By another metric the old best counts for nothing.
+  BestCheckpoint other(dir_, "accuracy", /*lower_is_better=*/false);
+  EXPECT_FALSE(other.found());
+  EXPECT_TRUE(other.Offer(5, 0.25));
+  EXPECT_FALSE(other.Offer(5, 0.25));
+  EXPECT_FALSE(other.Offer(5, 0.125));
+  EXPECT_EQ(ListCheckpoints(best_dir), (std::vector<int64_t>{5}));
+  // One that is gone cannot be kept.
+  EXPECT_FALSE(other.Offer(4, 0.5));
+  EXPECT_EQ(other.step(), 5);
+}
+
+TEST_F(CheckpointTest, TheBestIsMadeWholeAfterAKill) {
+  const std::string best_dir = JoinPath(dir_, "best");
+  const std::string record = JoinPath(best_dir, "best.json");
+  SaveCheckpoint(dir_, Make(1), 0);
+  SaveCheckpoint(dir_, Make(2), 0);
+  EXPECT_TRUE(BestCheckpoint(dir_, "loss", true).Offer(1, 3.0));
+  // Killed right after it was decided that step 2 is the best.
+  WriteFileAtomically(record, R"({"metric": "loss", "value": 1.0, "step": 2})");
+  EXPECT_EQ(BestCheckpoint(dir_, "loss", true).step(), 2);
+  EXPECT_EQ(ListCheckpoints(best_dir), (std::vector<int64_t>{2}));
+  // Decided, and gone since.
+  WriteFileAtomically(record, R"({"metric": "loss", "value": 0.5, "step": 3})");
+  EXPECT_FALSE(BestCheckpoint(dir_, "loss", true).found());
+  WriteFileAtomically(record, R"({"metric": "loss"})");
+  try {
+    BestCheckpoint(dir_, "loss", true);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadData);
+    EXPECT_NE(std::string(error.what()).find(record), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "t2t/base/strings.h"
+#include "t2t/metrics/sequence.h"
 
 namespace t2t {
 namespace {
@@ -16,49 +16,6 @@ const char* const kKnown[] = {
     "rouge_2_fscore",     "rouge_L_fscore"};
 
 using Ids = std::vector<int64_t>;
-
-std::map<Ids, double> CountNgrams(const Ids& ids, size_t order) {
-  std::map<Ids, double> counts;
-  for (size_t i = 0; i + order <= ids.size(); ++i) {
-    counts[Ids(ids.begin() + i, ids.begin() + i + order)] += 1;
-  }
-  return counts;
-}
-
-// F1 of the sets of pairs of neighbours.
-double Rouge2(const Ids& output, const Ids& reference) {
-  const std::map<Ids, double> ours = CountNgrams(output, 2);
-  const std::map<Ids, double> theirs = CountNgrams(reference, 2);
-  double overlap = 0;
-  for (const auto& [ngram, count] : ours) {
-    overlap += static_cast<double>(theirs.count(ngram));
-  }
-  const double precision =
-      ours.empty() ? 0 : overlap / static_cast<double>(ours.size());
-  const double recall =
-      theirs.empty() ? 0 : overlap / static_cast<double>(theirs.size());
-  return 2.0 * precision * recall / (precision + recall + 1e-8);
-}
-
-// F of the longest common subsequence, with T2T's beta.
-double RougeL(const Ids& output, const Ids& reference) {
-  if (output.empty() || reference.empty()) return 0;
-  std::vector<int64_t> above(output.size() + 1, 0);
-  for (const int64_t id : reference) {
-    std::vector<int64_t> row(output.size() + 1, 0);
-    for (size_t i = 0; i < output.size(); ++i) {
-      row[i + 1] =
-          output[i] == id ? above[i] + 1 : std::max(above[i + 1], row[i]);
-    }
-    above.swap(row);
-  }
-  const double common = static_cast<double>(above.back());
-  const double recall = common / static_cast<double>(reference.size());
-  const double precision = common / static_cast<double>(output.size());
-  const double beta = precision / (recall + 1e-12);
-  return (1.0 + beta * beta) * recall * precision /
-         (recall + beta * beta * precision + 1e-12);
-}
 
 }  // namespace
 
@@ -74,19 +31,8 @@ std::vector<std::string> SupportedMetrics(
   return supported;
 }
 
-int64_t SequenceEditDistance(const Ids& a, const Ids& b) {
-  std::vector<int64_t> above(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) above[j] = static_cast<int64_t>(j);
-  for (size_t i = 0; i < a.size(); ++i) {
-    std::vector<int64_t> row(b.size() + 1);
-    row[0] = static_cast<int64_t>(i) + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      row[j + 1] = std::min(
-          {above[j + 1] + 1, row[j] + 1, above[j] + (a[i] == b[j] ? 0 : 1)});
-    }
-    above.swap(row);
-  }
-  return above.back();
+bool LowerIsBetter(const std::string& metric) {
+  return metric == "loss" || metric == "edit_distance";
 }
 
 EvalMetrics::EvalMetrics(const std::vector<std::string>& names,
@@ -166,23 +112,11 @@ void EvalMetrics::AddSequences(const at::Tensor& predictions,
       reference.push_back(wanted[i]);
     }
     if (Wants("edit_distance")) {
-      edits_ += static_cast<double>(SequenceEditDistance(output, reference));
+      edits_ += static_cast<double>(EditDistance(output, reference));
     }
-    if (Wants("rouge_2_fscore")) rouge_2_ += Rouge2(output, reference);
-    if (Wants("rouge_L_fscore")) rouge_l_ += RougeL(output, reference);
-    if (!Wants("approx_bleu_score")) continue;
-    reference_length_ += static_cast<double>(reference.size());
-    translation_length_ += static_cast<double>(output.size());
-    for (size_t order = 1; order <= 4; ++order) {
-      const std::map<Ids, double> theirs = CountNgrams(reference, order);
-      for (const auto& [ngram, count] : CountNgrams(output, order)) {
-        possible_[order - 1] += count;
-        const auto found = theirs.find(ngram);
-        if (found != theirs.end()) {
-          matches_[order - 1] += std::min(count, found->second);
-        }
-      }
-    }
+    if (Wants("rouge_2_fscore")) rouge_2_ += RougeN({output}, {reference}, 2);
+    if (Wants("rouge_L_fscore")) rouge_l_ += RougeL({output}, {reference});
+    if (Wants("approx_bleu_score")) bleu_.Add(CountBleu(output, {reference}));
   }
 }
 
@@ -200,25 +134,7 @@ std::map<std::string, double> EvalMetrics::Results() const {
     if (name == "edit_distance") value = edits_ / tokens;
     if (name == "rouge_2_fscore") value = rouge_2_ / sequences_;
     if (name == "rouge_L_fscore") value = rouge_l_ / sequences_;
-    if (name == "approx_bleu_score") {
-      double smooth = 1;
-      double log_sum = 0;
-      bool any = false;
-      for (int order = 0; order < 4; ++order) {
-        if (possible_[order] == 0) continue;
-        any = true;
-        if (matches_[order] == 0) smooth *= 2;
-        log_sum +=
-            std::log(matches_[order] > 0 ? matches_[order] / possible_[order]
-                                         : 1.0 / (smooth * possible_[order]));
-      }
-      double brevity = 1;
-      if (reference_length_ > 0) {
-        const double ratio = translation_length_ / reference_length_;
-        brevity = ratio <= 0 ? 0 : std::min(1.0, std::exp(1.0 - 1.0 / ratio));
-      }
-      value = any ? std::exp(log_sum / 4.0) * brevity : 0;
-    }
+    if (name == "approx_bleu_score") value = BleuOfCounts(bleu_);
     results[name] = value;
   }
   return results;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "t2t/base/hparams.h"
+#include "t2t/metrics/bleu.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
 
@@ -17,6 +18,8 @@ namespace t2t {
 // Those of T2T's metrics' names that EvalMetrics knows.
 std::vector<std::string> SupportedMetrics(
     const std::vector<std::string>& names);
+// Whether a smaller value of this metric is a better one.
+bool LowerIsBetter(const std::string& metric);
 
 // T2T's metrics of teacher-forced predictions, over a whole evaluation: every
 // token counts alike, and padding counts nothing (T2T's approx_bleu_score and
@@ -56,15 +59,8 @@ class EvalMetrics {
   double edits_ = 0;
   double rouge_2_ = 0;
   double rouge_l_ = 0;
-  double matches_[4] = {};
-  double possible_[4] = {};
-  double reference_length_ = 0;
-  double translation_length_ = 0;
+  BleuCounts bleu_;
 };
-
-// Insertions, deletions and substitutions between two sequences.
-int64_t SequenceEditDistance(const std::vector<int64_t>& a,
-                             const std::vector<int64_t>& b);
 
 }  // namespace t2t
 

@@ -16,10 +16,12 @@
 #include "t2t/base/strings.h"
 #include "t2t/model/model.h"
 #include "t2t/optim/learning_rate.h"
+#include "t2t/train/best_checkpoint.h"
 #include "t2t/train/checkpoint.h"
 #include "t2t/train/cost.h"
 #include "t2t/train/early_stopping.h"
 #include "t2t/train/eval_metrics.h"
+#include "t2t/train/evaluation.h"
 #include "t2t/train/events.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
@@ -62,8 +64,6 @@ const std::vector<IgnoredFlags>& Ignored() {
         "hparams_range", "autotune_objective", "autotune_maximize",
         "autotune_max_trials", "autotune_parallel_trials"}},
       {"problems and models are compiled in", {"t2t_usr_dir"}},
-      {"--keep_checkpoint_max alone decides",
-       {"keep_checkpoint_every_n_hours"}},
       {"evaluation is teacher-forced; use t2t-decoder and t2t-bleu",
        {"eval_run_autoregressive"}},
       {"decoding is t2t-decoder's",
@@ -116,13 +116,7 @@ class Experiment {
     int64_t threads = flags_.threads;
     if (threads == 0) threads = flags_.intra_op_parallelism_threads;
     UseThreads(static_cast<int>(threads));
-    for (const std::string& name : problem_->EvalMetrics()) {
-      if (SupportedMetrics({name}).empty()) {
-        Warn("the metric " + name + " is left out of evaluations");
-      } else {
-        metrics_.push_back(name);
-      }
-    }
+    metrics_ = EvaluatedMetrics(*problem_);
     model_ = Models().Get(flags_.model)(
         hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
   }
@@ -133,6 +127,11 @@ class Experiment {
       return;
     }
     CatchStopSignals();
+    if (flags_.keep_best) {
+      best_metric_ = FindMetric("keep_best_metric", flags_.keep_best_metric);
+      best_ = std::make_unique<BestCheckpoint>(flags_.output_dir, best_metric_,
+                                               LowerIsBetter(best_metric_));
+    }
     const std::string& schedule = flags_.schedule;
     if (schedule == "train") {
       Train(/*evaluate=*/false);
@@ -177,6 +176,17 @@ class Experiment {
     positive(flags_.train_steps, "train_steps");
     positive(flags_.local_eval_frequency, "local_eval_frequency");
     positive(flags_.log_step_count_steps, "log_step_count_steps");
+    if (flags_.keep_checkpoint_every_n_hours < 0) {
+      throw UsageError("--keep_checkpoint_every_n_hours=" +
+                           std::to_string(flags_.keep_checkpoint_every_n_hours),
+                       "0 (none), or a number of hours");
+    }
+    if (flags_.keep_best && (flags_.schedule == "train" ||
+                             EndsWith(flags_.schedule, "_on_train_data"))) {
+      throw UsageError("--keep_best with --schedule=" + flags_.schedule,
+                       "a schedule that evaluates on the dev or test split",
+                       "use --schedule=train_and_evaluate");
+    }
     if (flags_.ema_decay < 0 || flags_.ema_decay >= 1) {
       throw UsageError("--ema_decay=" + DoubleToString(flags_.ema_decay),
                        "0 (none), or below 1, as 0.999");
@@ -227,6 +237,8 @@ class Experiment {
     options.save_steps = flags_.local_eval_frequency;
     options.save_seconds = flags_.save_checkpoints_secs;
     options.keep_checkpoint_max = flags_.keep_checkpoint_max;
+    options.keep_every_seconds =
+        3600.0 * static_cast<double>(flags_.keep_checkpoint_every_n_hours);
     options.log_steps = flags_.log_step_count_steps;
     options.seed = static_cast<uint64_t>(flags_.random_seed);
     options.ema_decay = flags_.ema_decay;
@@ -237,7 +249,11 @@ class Experiment {
           ExpandUser(hparams_.GetString("pretrained_model_dir"));
     }
     if (evaluate) problem_->DataFiles(flags_.data_dir, DevSplit());
-    const std::string metric = StoppingMetric();
+    std::string metric;
+    if (flags_.eval_early_stopping_steps > 0) {
+      metric = FindMetric("eval_early_stopping_metric",
+                          flags_.eval_early_stopping_metric);
+    }
     Trainer trainer(model_.get(), options, [this](uint64_t seed) {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
     });
@@ -285,20 +301,18 @@ class Experiment {
     if (evaluate && evaluated < 0) evaluate_now(trainer.step());
   }
 
-  // The metric of --eval_early_stopping_metric, given by T2T's tag or by the
-  // end of it; "" where nothing stops early.
-  std::string StoppingMetric() const {
-    if (flags_.eval_early_stopping_steps <= 0) return "";
-    const std::string& tag = flags_.eval_early_stopping_metric;
+  // A metric that a flag gives by T2T's tag or by the end of it.
+  std::string FindMetric(const std::string& flag,
+                         const std::string& tag) const {
     std::vector<std::string> names = metrics_;
     names.push_back("loss");
     const std::string wanted = tag.substr(tag.rfind('/') + 1);
     if (std::find(names.begin(), names.end(), wanted) != names.end()) {
       return wanted;
     }
-    throw UsageError("--eval_early_stopping_metric=" + tag +
-                         " is no metric of " + flags_.problem,
-                     DidYouMean(wanted, names), "one of " + Join(names, ", "));
+    throw UsageError(
+        "--" + flag + "=" + tag + " is no metric of " + flags_.problem,
+        DidYouMean(wanted, names), "one of " + Join(names, ", "));
   }
 
   std::map<std::string, double> Evaluate(DataSplit split,
@@ -309,21 +323,18 @@ class Experiment {
         Input(split, Mode::kEval, static_cast<uint64_t>(flags_.random_seed));
     const std::map<std::string, double> results =
         EvaluateModel(model_.get(), input.get(), metrics_, flags_.eval_steps);
-    std::map<std::string, double> tags;
-    std::string line = "evaluation at step " + std::to_string(step) + ":";
-    for (const auto& [name, value] : results) {
-      line += "  " + name + " " + Format("%.4f", value);
-      tags[name == "loss" ? name
-                          : "metrics-" + flags_.problem + "/targets/" + name] =
-          value;
-    }
-    Log(line + "  (" + DurationText(NowSeconds() - start) + ")");
     std::unique_ptr<EventWriter>& events = events_[folder];
     if (events == nullptr) {
       events =
           std::make_unique<EventWriter>(JoinPath(flags_.output_dir, folder), 0);
     }
-    events->Write(step, tags);
+    RecordEvaluation(flags_.problem, step, results, NowSeconds() - start,
+                     events.get());
+    if (best_ != nullptr && folder == "eval" &&
+        best_->Offer(step, results.at(best_metric_))) {
+      Log("kept as the best so far: " + best_metric_ + " " +
+          Format("%.4f", best_->value()));
+    }
     return results;
   }
 
@@ -448,6 +459,8 @@ class Experiment {
   std::vector<std::string> metrics_;
   std::unique_ptr<Model> model_;
   std::map<std::string, std::unique_ptr<EventWriter>> events_;  // by folder
+  std::string best_metric_;
+  std::unique_ptr<BestCheckpoint> best_;
 };
 
 void AppendNames(const std::string& title,
@@ -498,6 +511,14 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "Evaluate on the test split.");
   flags->Add("keep_checkpoint_max", &keep_checkpoint_max,
              "So many of the newest checkpoints stay; 0: all.");
+  flags->Add("keep_checkpoint_every_n_hours", &keep_checkpoint_every_n_hours,
+             "Besides these, one checkpoint for every so many hours of "
+             "training stays for good; 0: none.");
+  flags->Add("keep_best", &keep_best,
+             "Besides these, the checkpoint evaluated best stays, in "
+             "output_dir/best.");
+  flags->Add("keep_best_metric", &keep_best_metric,
+             "The metric that --keep_best goes by.");
   flags->Add("save_checkpoints_secs", &save_checkpoints_secs,
              "A checkpoint every so many seconds, not by steps; 0: by steps.");
   flags->Add("warm_start_from", &warm_start_from,

@@ -33,6 +33,9 @@ struct ExperimentFlags {
   int64_t eval_timeout_mins = 240;
   bool eval_use_test_set = false;
   int64_t keep_checkpoint_max = 20;
+  int64_t keep_checkpoint_every_n_hours = 0;
+  bool keep_best = false;
+  std::string keep_best_metric = "loss";
   int64_t save_checkpoints_secs = 0;
   std::string warm_start_from;
   int64_t random_seed = 1234;

@@ -26,6 +26,8 @@ namespace {
 
 constexpr char kOptimizerPrefix[] = "optimizer/";
 constexpr char kAveragePrefix[] = "ema/";
+constexpr char kKeptSteps[] = "kept_steps";
+constexpr char kKeptAgo[] = "kept_ago";
 
 std::string ShapeText(at::IntArrayRef shape) {
   std::vector<std::string> sizes;
@@ -210,6 +212,12 @@ int64_t Trainer::Restore() {
     }
   }
   if (const Json* extra = checkpoint->meta.Find("extra")) extra_ = *extra;
+  if (const Json* steps = extra_.Find(kKeptSteps)) {
+    for (const Json& step : steps->items()) {
+      kept_steps_.push_back(step.AsInt());
+    }
+    kept_ago_ = extra_.At(kKeptAgo).AsDouble();
+  }
   input_ = make_input_(options_.seed);
   if (input_state != nullptr) input_->Restore(input_state->AsString());
   return step_;
@@ -281,7 +289,23 @@ Trainer::StepResult Trainer::TrainStep() {
   return result;
 }
 
+void Trainer::KeepForGood() {
+  if (options_.keep_every_seconds <= 0) return;
+  const double now = NowSeconds();
+  kept_ago_ += now - kept_clock_;
+  kept_clock_ = now;
+  if (kept_ago_ >= options_.keep_every_seconds) {
+    kept_steps_.push_back(step_);
+    kept_ago_ = 0;
+  }
+  Json steps = Json::Array();
+  for (const int64_t step : kept_steps_) steps.Append(step);
+  extra_.Set(kKeptSteps, std::move(steps));
+  extra_.Set(kKeptAgo, kept_ago_);
+}
+
 void Trainer::Save() {
+  KeepForGood();
   Checkpoint checkpoint;
   checkpoint.step = step_;
   for (const ParamStore::Entry& entry : model_->params().entries()) {
@@ -299,7 +323,8 @@ void Trainer::Save() {
   checkpoint.meta.Set("threads", static_cast<int64_t>(at::get_num_threads()));
   checkpoint.meta.Set("input", input_->State());
   checkpoint.meta.Set("extra", extra_);
-  SaveCheckpoint(options_.output_dir, checkpoint, options_.keep_checkpoint_max);
+  SaveCheckpoint(options_.output_dir, checkpoint, options_.keep_checkpoint_max,
+                 kept_steps_);
   saved_step_ = step_;
 }
 
@@ -312,6 +337,7 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
   MakeDirectories(options_.output_dir);
   EventWriter events(options_.output_dir, step_);
   Progress progress(step_, options_.train_steps);
+  kept_clock_ = NowSeconds();
   double last_save = NowSeconds();
   double interval_start = NowSeconds();
   double interval_loss = 0;

@@ -24,6 +24,8 @@ struct TrainerOptions {
   int64_t save_steps = 1000;
   int64_t save_seconds = 0;
   int64_t keep_checkpoint_max = 20;
+  // One checkpoint every so many seconds of training stays for good; 0: none.
+  double keep_every_seconds = 0;
   int64_t log_steps = 100;
   uint64_t seed = 0;
   int threads = 0;       // 0: every core
@@ -83,6 +85,9 @@ class Trainer {
 
   StepResult TrainStep();
   void Save();
+  // Remembers the checkpoint about to be written as one to keep where it is
+  // time for one.
+  void KeepForGood();
   [[noreturn]] void ThrowDiverged(const std::string& what) const;
 
   Model* const model_;
@@ -95,6 +100,9 @@ class Trainer {
   int64_t accumulate_ = 1;
   int64_t step_ = 0;
   int64_t saved_step_ = -1;
+  std::vector<int64_t> kept_steps_;  // that stay for good
+  double kept_ago_ = 0;              // seconds of training since the last
+  double kept_clock_ = 0;            // when they were last counted
   Json extra_ = Json::Object();
 };
 

@@ -303,6 +303,37 @@ TEST_F(TrainerTest, SigtermSavesAndSaysSo) {
   ExpectEqual(Run(ToyHParams(), options), whole);
 }
 
+TEST_F(TrainerTest, SomeCheckpointsStayForGood) {
+  // So short a time that every checkpoint is one to keep, or so long that none
+  // is; the run goes on in between.
+  for (const double seconds : {1e-9, 1e9}) {
+    TrainerOptions options = Options(seconds < 1 ? "all" : "newest", 8);
+    options.keep_checkpoint_max = 1;
+    options.keep_every_seconds = seconds;
+    Run(ToyHParams(), options);
+    options.train_steps = 16;
+    Run(ToyHParams(), options);
+    EXPECT_EQ(ListCheckpoints(options.output_dir),
+              seconds < 1 ? (std::vector<int64_t>{4, 8, 12, 16})
+                          : (std::vector<int64_t>{16}));
+  }
+  // The time counts on where a run goes on: two halves make up a whole.
+  TrainerOptions options = Options("halves", 4);
+  options.keep_checkpoint_max = 1;
+  options.keep_every_seconds = 1e9;
+  Run(ToyHParams(), options);
+  const std::string path = CheckpointPath(options.output_dir, 4);
+  Checkpoint checkpoint = LoadCheckpoint(path);
+  Json extra = *checkpoint.meta.Find("extra");
+  EXPECT_GT(extra.At("kept_ago").AsDouble(), 0.0);
+  extra.Set("kept_ago", 1e9);
+  checkpoint.meta.Set("extra", extra);
+  SaveCheckpoint(options.output_dir, checkpoint, 0);
+  options.train_steps = 12;
+  Run(ToyHParams(), options);
+  EXPECT_EQ(ListCheckpoints(options.output_dir), (std::vector<int64_t>{8, 12}));
+}
+
 TEST_F(TrainerTest, WarmStart) {
   Run(ToyHParams(), Options("first", 4));
   TrainerOptions options = Options("second", 4);

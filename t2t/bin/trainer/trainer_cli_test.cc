@@ -82,6 +82,36 @@ TEST_F(TrainerCliTest, TrainsAndEvaluates) {
          0, {"evaluation at step 2"});
 }
 
+TEST_F(TrainerCliTest, KeepsTheBest) {
+  const std::string out = Out("best");
+  // The learning rate makes each step after the first a step down.
+  const std::vector<std::string> flags = {
+      "--output_dir=" + out,
+      "--schedule=train_and_evaluate",
+      "--eval_steps=2",
+      "--local_eval_frequency=1",
+      "--keep_checkpoint_max=1",
+      "--keep_best",
+      "--hp_learning_rate_schedule=constant",
+      "--hp_learning_rate_constant=1000"};
+  std::vector<std::string> more = flags;
+  more.push_back("--train_steps=3");
+  Expect(Train(more), 0, {"kept as the best so far: loss"});
+  const Json record = Json::Parse(ReadFile(JoinPath(out, "best/best.json")));
+  EXPECT_EQ(record.At("step").AsInt(), 1);
+  EXPECT_EQ(ListCheckpoints(out), (std::vector<int64_t>{3}));
+  EXPECT_EQ(ListCheckpoints(JoinPath(out, "best")), (std::vector<int64_t>{1}));
+  EXPECT_TRUE(Exists(JoinPath(out, "best/flags.txt")));
+  more = flags;
+  more.push_back("--train_steps=4");
+  more.push_back("--keep_best_metric=acuracy");
+  Expect(Train(more), 2, {"--keep_best_metric=acuracy", "'accuracy'"});
+  more = flags;
+  more.push_back("--schedule=train");
+  Expect(Train(more), 2, {"--keep_best"});
+  EXPECT_EQ(ListCheckpoints(out), (std::vector<int64_t>{3}));
+}
+
 TEST_F(TrainerCliTest, DryRunWritesNothing) {
   const RunResult run = Train({"--output_dir=" + Out("dry"), "--dry_run"});
   Expect(run, 0, {"parameters:", "FLOPs per step:", "memory:", "inputs:"});

@@ -1,0 +1,25 @@
+#ifndef T2T_TRAIN_EVALUATION_H_
+#define T2T_TRAIN_EVALUATION_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "t2t/problem/problem.h"
+#include "t2t/train/events.h"
+
+namespace t2t {
+
+// The problem's metrics that an evaluation computes; warns of the others.
+std::vector<std::string> EvaluatedMetrics(const Problem& problem);
+
+// Logs the results of an evaluation in one line and writes them as events,
+// under T2T's tags.
+void RecordEvaluation(const std::string& problem, int64_t step,
+                      const std::map<std::string, double>& results,
+                      double seconds, EventWriter* events);
+
+}  // namespace t2t
+
+#endif  // T2T_TRAIN_EVALUATION_H_
