@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/json.h"
 #include "t2t/train/best_checkpoint.h"
 #include "t2t/train/safetensors.h"
 

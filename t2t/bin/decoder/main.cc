@@ -13,6 +13,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/ignored_flags.h"
 #include "t2t/decode/dataset_decode.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/file_decode.h"
@@ -89,70 +90,11 @@ void DecoderFlags::AddTo(Flags* flags) {
   flags->Add("worker_id", &worker_id, "Which of decode_shards this one is.");
   flags->Add("random_seed", &random_seed, "Seed of sampling.");
   flags->Add("threads", &threads, "CPU threads; 0: one a core.");
-  for (const char* name : {"t2t_usr_dir",
-                           "registry_help",
-                           "tfdbg",
-                           "export_saved_model",
-                           "dbgprofile",
-                           "enable_graph_rewriter",
-                           "log_device_placement",
-                           "disable_grappler_optimizations",
-                           "use_tpu",
-                           "use_tpu_estimator",
-                           "tpu_num_shards",
-                           "tpu_job_name",
-                           "iterations_per_loop",
-                           "tpu_infeed_sleep_secs",
-                           "cloud_tpu_name",
-                           "xla_compile",
-                           "xla_jit_level",
-                           "use_guarantee_const_getter",
-                           "export_saved_model_api_version",
-                           "master",
-                           "std_server_protocol",
-                           "cloud_mlengine",
-                           "cloud_mlengine_master_type",
-                           "job-dir",
-                           "inter_op_parallelism_threads",
-                           "intra_op_parallelism_threads",
-                           "optionally_use_dist_strat",
-                           "gpu_automatic_mixed_precision",
-                           "gpu_order",
-                           "worker_gpu_memory_fraction",
-                           "profile"}) {
-    flags->AddIgnored(name, "it names a mechanism of TensorFlow alone");
-  }
-  for (const char* name : {"train_steps",
-                           "eval_early_stopping_metric",
-                           "eval_early_stopping_metric_delta",
-                           "eval_early_stopping_steps",
-                           "eval_early_stopping_metric_minimize",
-                           "eval_timeout_mins",
-                           "eval_run_autoregressive",
-                           "eval_steps",
-                           "eval_throttle_seconds",
-                           "keep_checkpoint_max",
-                           "keep_checkpoint_every_n_hours",
-                           "save_checkpoints_secs",
-                           "warm_start_from",
-                           "local_eval_frequency",
-                           "sync",
-                           "worker_job",
-                           "worker_gpu",
-                           "worker_replicas",
-                           "ps_gpu",
-                           "ps_job",
-                           "ps_replicas",
-                           "schedule",
-                           "generate_data",
-                           "tmp_dir",
-                           "hparams_range",
-                           "autotune_objective",
-                           "autotune_maximize",
-                           "autotune_max_trials",
-                           "autotune_parallel_trials",
-                           "log_step_count_steps"}) {
-    flags->AddIgnored(name, "it is about training");
+  AddIgnoredTensorFlowFlags(flags);
+  AddIgnoredTrainingFlags(flags);
+  for (const char* name :
+       {"eval_run_autoregressive", "eval_steps", "eval_timeout_mins"}) {
+    flags->AddIgnored(name, "it is about evaluating");
   }
 }
 
