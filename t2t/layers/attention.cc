@@ -161,11 +161,18 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
                     .Param("kernel", {o.value_channels, o.output_size});
   }
   if (o.type == "dot_product") return;
+  if (const auto pattern = LocalPatternOf(o.type)) {
+    MakeLocal(own, *pattern);
+    return;
+  }
   if (o.type != "dot_product_relative" && !IsRelativeV2(o.type)) {
     throw UsageError("self_attention_type=" + o.type + " is not supported",
                      "dot_product, dot_product_relative, "
-                     "dot_product_relative_v2 or "
-                     "dot_product_unmasked_relative_v2",
+                     "dot_product_relative_v2, "
+                     "dot_product_unmasked_relative_v2, local_mask_right, "
+                     "local_relative_mask_right, "
+                     "local_within_block_mask_right, local_unmasked, "
+                     "masked_dilated_1d or unmasked_dilated_1d",
                      "change --hparams=self_attention_type=...");
   }
   const int64_t reach = o.max_relative_position;
@@ -204,6 +211,27 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
   if (o.add_relative_to_values) {
     relative_values_ = table("value_relative_embeddings", value_depth);
   }
+}
+
+void MultiheadAttention::MakeLocal(const Scope& own,
+                                   const LocalPattern& pattern) {
+  const AttentionOptions& o = options_;
+  local_.emplace();
+  local_->pattern = pattern;
+  if (o.type != "local_relative_mask_right") return;
+  if (o.add_relative_to_values) {
+    throw UsageError(
+        "add_relative_to_values with "
+        "self_attention_type=local_relative_mask_right is not supported",
+        "False", "set --hparams=add_relative_to_values=False");
+  }
+  const int64_t depth = o.key_channels / o.heads;
+  // T2T's table reaches further than the two blocks that are seen.
+  std::vector<int64_t> shape = {4 * pattern.block, depth};
+  if (!o.heads_share_relative_embedding) shape.insert(shape.begin(), o.heads);
+  local_->relative_keys = own.Sub("masked_relative_local_attention_1d")
+                              .Param("relative_embeddings", shape,
+                                     NormalInit(0.0, std::pow(depth, -0.5)));
 }
 
 at::Tensor MultiheadAttention::SelfKernel() const {
@@ -381,7 +409,16 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
   const double dropout = training ? o.dropout : 0.0;
   const bool relative = self && o.type != "dot_product";
   at::Tensor context;
-  if (!relative && dropout == 0.0 && o.hard_attention_k == 0) {
+  if (self && local_) {
+    LocalAttentionOptions local = *local_;
+    // T2T drops nothing out in the others.
+    if (local.relative_keys.defined()) local.dropout = dropout;
+    const at::Tensor scaled = o.variables_3d ? q : q * scale;
+    const bool step = q.size(2) != memory.keys.size(2);
+    context =
+        step ? LocalAttentionStep(scaled, memory.keys, memory.values, local)
+             : LocalAttention(scaled, memory.keys, memory.values, local);
+  } else if (!relative && dropout == 0.0 && o.hard_attention_k == 0) {
     context = at::scaled_dot_product_attention(
         q, memory.keys, memory.values,
         bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, 0.0,

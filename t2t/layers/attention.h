@@ -4,10 +4,12 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "t2t/layers/dense.h"
+#include "t2t/layers/local_attention.h"
 #include "t2t/model/params.h"
 #include "t2t/ops/ragged_attention.h"
 
@@ -22,8 +24,8 @@ struct AttentionOptions {
   int64_t heads = 1;
   double dropout = 0.0;
   std::vector<int64_t> dropout_broadcast_dims;
-  // dot_product, dot_product_relative, dot_product_relative_v2 or
-  // dot_product_unmasked_relative_v2.
+  // dot_product, dot_product_relative, dot_product_relative_v2,
+  // dot_product_unmasked_relative_v2 or one of LocalPatternOf().
   std::string type = "dot_product";
   int64_t max_relative_position = 0;
   bool heads_share_relative_embedding = false;
@@ -61,7 +63,8 @@ class MultiheadAttention {
  public:
   MultiheadAttention(const Scope& scope, const AttentionOptions& options);
 
-  // Self-attention over x [batch, length, input]; bias may be undefined.
+  // Self-attention over x [batch, length, input]; bias may be undefined, and
+  // counts for nothing where attention is local, as in T2T.
   at::Tensor SelfAttention(const at::Tensor& x, const at::Tensor& bias,
                            bool training) const;
   // x looks at memory [batch, memory length, memory size].
@@ -81,6 +84,10 @@ class MultiheadAttention {
                           const std::vector<int64_t>& memory_offsets,
                           bool training) const;
 
+  // Whether a position is computed out of those before it alone, whatever the
+  // bias says to those after it.
+  bool CanDecode() const { return !local_ || local_->pattern.causal; }
+
   // Decoding. One new position x [rows, 1, input], after those in the cache,
   // which it joins; bias [.., 1, positions] may be undefined.
   at::Tensor SelfAttentionStep(const at::Tensor& x, const at::Tensor& bias,
@@ -90,6 +97,7 @@ class MultiheadAttention {
                                  const at::Tensor& bias) const;
 
  private:
+  void MakeLocal(const Scope& own, const LocalPattern& pattern);
   at::Tensor SelfKernel() const;    // queries, keys and values side by side
   at::Tensor MemoryKernel() const;  // keys and values
   at::Tensor QueryKernel() const;
@@ -108,6 +116,7 @@ class MultiheadAttention {
   at::Tensor RelativeIndex(int64_t queries, int64_t keys) const;
 
   AttentionOptions options_;
+  std::optional<LocalAttentionOptions> local_;
   // [input, channels] each, whatever their stored shape.
   at::Tensor q_kernel_, k_kernel_, v_kernel_, o_kernel_;
   at::Tensor relative_keys_;

@@ -23,9 +23,17 @@ Norm::Norm(const Scope& scope, const std::string& type, int64_t depth,
     const Scope own = scope.Sub(name + name_suffix);
     scale_ = own.Param(name + "_scale", {depth}, OnesInit());
     bias_ = own.Param(name + "_bias", {depth}, ZerosInit());
+  } else if (type == "batch") {
+    const Scope own = scope.Sub("batch_normalization" + name_suffix);
+    scale_ = own.Param("gamma", {depth}, OnesInit());
+    bias_ = own.Param("beta", {depth}, ZerosInit());
+  } else if (type == "group") {
+    throw UsageError("norm_type=group is for images alone",
+                     "layer, batch, l2, noam or none",
+                     "change --hparams=norm_type=...");
   } else if (type != "noam" && type != "none") {
     throw UsageError("norm_type=" + type + " is not supported",
-                     "layer, l2, noam or none",
+                     "layer, batch, l2, noam or none",
                      "change --hparams=norm_type=...");
   }
 }
@@ -38,6 +46,9 @@ at::Tensor Norm::operator()(const at::Tensor& x) const {
     const at::Tensor centred = x - x.mean(-1, /*keepdim=*/true);
     const at::Tensor length = centred.square().sum(-1, /*keepdim=*/true);
     return centred * (length + epsilon_).rsqrt() * scale_ + bias_;
+  }
+  if (type_ == "batch") {
+    return x * (scale_ / std::sqrt(1.0 + epsilon_)) + bias_;
   }
   if (type_ == "noam") {
     const at::Tensor length = x.square().sum(-1, /*keepdim=*/true);

@@ -13,7 +13,9 @@ namespace t2t {
 
 // Normalises over the last dimension. Types as T2T's norm_type: "layer"
 // (parameters layer_norm/layer_norm_scale and _bias), "l2" (l2_norm/...),
-// "noam" and "none" (no parameters).
+// "noam" and "none" (no parameters); and "batch" (batch_normalization/gamma and
+// beta), which in T2T's models always takes the mean to be 0 and the variance
+// 1: a scale and a shift.
 class Norm {
  public:
   // name_suffix tells several norms of one scope apart ("_1", as TF does).

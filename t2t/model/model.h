@@ -60,6 +60,8 @@ class Model {
   // training only, weights 0 on padding), without keeping a [batch, length,
   // vocab] probability tensor.
   virtual LossParts Loss(const Features& features, Mode mode) = 0;
+  // Which training step the next Loss() is for: some models' changes with it.
+  void set_step(int64_t step) { step_ = step; }
 
   // Decoding: encodes the inputs (or nothing, for a language model); the
   // state has one row per row of the batch.
@@ -79,6 +81,7 @@ class Model {
   HParams hparams_;
   ProblemInfo info_;
   ParamStore params_;
+  int64_t step_ = 0;
 };
 
 using ModelFactory = std::unique_ptr<Model>(const HParams&, const ProblemInfo&,

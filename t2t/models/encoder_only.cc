@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/models/scheduled_sampling.h"
 
 namespace t2t {
 namespace {
@@ -50,6 +51,7 @@ EncoderOnlyModel::EncoderOnlyModel(const std::string& name, HParams hparams,
                                    ProblemInfo info, uint64_t seed)
     : Model(std::move(hparams), std::move(info), seed),
       root_(&params_, name, DefaultInitializer(hparams_)) {
+  RefuseScheduledSampling(hparams_);
   if (!info_.has_inputs()) {
     throw UsageError("problem '" + info_.name + "' has no inputs",
                      "one with inputs, for the model " + name,

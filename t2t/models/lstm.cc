@@ -12,6 +12,7 @@
 #include "t2t/model/model.h"
 #include "t2t/models/encoder_only.h"
 #include "t2t/models/lstm_layers.h"
+#include "t2t/models/scheduled_sampling.h"
 
 namespace t2t {
 namespace {
@@ -162,6 +163,7 @@ class LstmSeq2seq : public Model {
   LstmSeq2seq(const Variant& variant, HParams hparams, ProblemInfo info,
               uint64_t seed)
       : Model(std::move(hparams), std::move(info), seed), variant_(variant) {
+    RefuseScheduledSampling(hparams_);
     if (!info_.has_inputs() && variant.attention) {
       throw UsageError(
           "problem '" + info_.name + "' has no inputs",

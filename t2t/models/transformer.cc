@@ -66,7 +66,8 @@ at::Tensor Row(const std::vector<int64_t>& ids) {
 
 Transformer::Transformer(HParams hparams, ProblemInfo info, uint64_t seed)
     : Model(std::move(hparams), std::move(info), seed),
-      config_(TransformerConfig::FromHParams(hparams_)) {
+      config_(TransformerConfig::FromHParams(hparams_)),
+      sampling_(ScheduledSampling::FromHParams(hparams_, info_)) {
   const Scope root(&params_, "transformer", DefaultInitializer(hparams_));
   const Scope body = root.Sub("body");
   modalities_ = MakeModalities(root, info_, hparams_);
@@ -138,7 +139,24 @@ std::optional<LossParts> Transformer::RaggedLoss(const Features& features,
   return modalities_.targets->Loss(body, Row(compact.ids), {}, mode);
 }
 
+LossParts Transformer::SampledLoss(const Features& features) {
+  const at::Tensor& gold = Required(features, "targets");
+  const double share = sampling_.Share(step_);
+  Features given = features;
+  for (int64_t pass = 0; pass < sampling_.passes; ++pass) {
+    const at::NoGradGuard no_grad;
+    const at::Tensor logits = Logits(given, Mode::kTrain);
+    given["targets"] =
+        MixSampled(gold, given.at("targets"), logits, share, pass);
+  }
+  return modalities_.targets->Loss(Body(given, Mode::kTrain).to(at::kFloat),
+                                   gold, {}, Mode::kTrain);
+}
+
 LossParts Transformer::Loss(const Features& features, Mode mode) {
+  if (mode == Mode::kTrain && sampling_.passes > 0) {
+    return SampledLoss(features);
+  }
   if (std::optional<LossParts> loss = RaggedLoss(features, mode)) {
     return *std::move(loss);
   }

@@ -9,6 +9,7 @@
 
 #include "t2t/modality/modality.h"
 #include "t2t/model/model.h"
+#include "t2t/models/scheduled_sampling.h"
 #include "t2t/models/transformer_body.h"
 
 namespace t2t {
@@ -29,11 +30,15 @@ class Transformer : public Model {
   // The decoder's output, shaped as the embedded targets.
   at::Tensor Body(const Features& features, Mode mode) const;
 
+  // The loss of the gold targets, given what the model makes of them.
+  LossParts SampledLoss(const Features& features);
+
   // Loss() without padding; nothing where this batch needs it.
   std::optional<LossParts> RaggedLoss(const Features& features,
                                       Mode mode) const;
 
   TransformerConfig config_;
+  ScheduledSampling sampling_;
   bool ragged_;  // what hparams and modalities say
   Modalities modalities_;
   std::unique_ptr<TransformerEncoderStack> encoder_;

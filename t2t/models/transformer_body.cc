@@ -87,11 +87,6 @@ void NoteWithoutEffect(const HParams& hparams) {
 }
 
 void RefuseUnsupported(const HParams& hparams) {
-  if (DoubleOr(hparams, "scheduled_sampling_prob", 0.0) > 0.0) {
-    throw UsageError("scheduled_sampling_prob above 0 is not supported",
-                     "0 (teacher forcing)",
-                     "set --hparams=scheduled_sampling_prob=0");
-  }
   if (IntOr(hparams, "num_area_layers", 0) > 0 &&
       (IntOr(hparams, "max_area_width", 1) > 1 ||
        IntOr(hparams, "max_area_height", 1) > 1)) {
@@ -615,6 +610,12 @@ std::unique_ptr<TransformerDecodeState> TransformerDecoderStack::Start(
             "such a model can only be trained and evaluated");
       }
     }
+  }
+  if (!layers_.empty() && !layers_.front()->attention.CanDecode()) {
+    throw UsageError(
+        "decoding with self_attention_type=" + config_.self_attention.type,
+        "attention that sees only what was decoded already",
+        "such a model can only be trained and evaluated");
   }
   auto state = std::make_unique<TransformerDecodeState>();
   state->rows_ = rows;

@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
 #include "t2t/model/model.h"
+#include "t2t/models/scheduled_sampling.h"
 #include "t2t/train/checkpoint.h"
 
 namespace t2t {
@@ -130,6 +132,16 @@ TEST_P(TransformerGoldenTest, CachedDecodingAgrees) {
       hparams.GetString("prepend_mode") != "none") {
     GTEST_SKIP() << "T2T decodes this with another mask than it trains with";
   }
+  const std::string& type = hparams.GetString("self_attention_type");
+  if (type == "local_unmasked" || type == "unmasked_dilated_1d") {
+    try {
+      golden.model->StartDecoding(golden.features);
+      FAIL() << type << " sees what is not there yet";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage);
+    }
+    return;
+  }
   const at::NoGradGuard no_grad;
   const at::Tensor targets = golden.features.at("targets");
   const at::Tensor forced = golden.model->Logits(golden.features, Mode::kEval);
@@ -139,6 +151,23 @@ TEST_P(TransformerGoldenTest, CachedDecodingAgrees) {
     const at::Tensor logits = golden.model->DecodeStep(state.get(), ids);
     EXPECT_LT(Distance(logits, forced.select(1, i)), 1e-5) << "step " << i;
     ids = targets.select(1, i);
+  }
+}
+
+TEST(ScheduledSamplingTest, SharesAreT2Ts) {
+  const Json shares =
+      Json::Parse(ReadFile("tests/golden/model/scheduled_sampling.json"));
+  ScheduledSampling sampling;
+  sampling.most = 0.5;
+  sampling.warmup_steps = 200;
+  for (const auto& [schedule, pairs] : shares.members()) {
+    sampling.schedule = schedule;
+    for (const Json& pair : pairs.items()) {
+      const double expected = pair.items().at(1).AsDouble();
+      EXPECT_NEAR(sampling.Share(pair.items().at(0).AsInt()), expected,
+                  1e-5 * expected)
+          << schedule;
+    }
   }
 }
 

@@ -247,16 +247,86 @@ TEST(TransformerTest, LearnsUnderAutocast) {
   }
 }
 
+// With logits so far apart that a draw is the greatest, what the passes are
+// given is known.
+TEST(TransformerTest, ScheduledSampling) {
+  for (const int64_t passes : {1, 2}) {
+    const auto model = MakeModel(
+        "shared_embedding_and_softmax_weights=False,label_smoothing=0.0,"
+        "layer_prepostprocess_dropout=0.0,scheduled_sampling_prob=1.0,"
+        "scheduled_sampling_warmup_steps=10,"
+        "scheduled_sampling_gold_mixin_prob=1.0,"
+        "scheduled_sampling_num_passes=" +
+        std::to_string(passes));
+    int64_t scaled = 0;
+    for (const ParamStore::Entry& entry : model->params().entries()) {
+      if (entry.name.find("softmax/weights") == std::string::npos) continue;
+      entry.tensor.detach().mul_(1e6);
+      ++scaled;
+    }
+    ASSERT_EQ(scaled, 1);
+    const Features batch = SomeBatch();
+    const at::Tensor& gold = batch.at("targets");
+    const auto logits_given = [&](const at::Tensor& targets) {
+      const at::NoGradGuard no_grad;
+      Features features = batch;
+      features["targets"] = targets;
+      return model->Logits(features, Mode::kEval);
+    };
+    const auto loss_given = [&](const at::Tensor& targets) {
+      return at::cross_entropy_loss(logits_given(targets).reshape({-1, kVocab}),
+                                    gold.view({-1}), {}, at::Reduction::Mean,
+                                    /*ignore_index=*/0)
+          .item<double>();
+    };
+    at::Tensor given = logits_given(gold).argmax(-1);
+    if (passes == 2) {
+      // The first target stays that of the first pass.
+      at::Tensor next = logits_given(given).argmax(-1);
+      next.select(1, 0).copy_(given.select(1, 0));
+      given = next;
+    }
+    const double expected = loss_given(given);
+    const double forced = loss_given(gold);
+    ASSERT_GT(std::abs(expected - forced), 1e-3 * forced);
+    model->set_step(10);
+    const at::Tensor loss = model->Loss(batch, Mode::kTrain).Total();
+    EXPECT_NEAR(loss.item<double>(), expected, 1e-5 * expected);
+    EXPECT_TRUE(loss.requires_grad());
+    EXPECT_NEAR(model->Loss(batch, Mode::kEval).Total().item<double>(), forced,
+                1e-5 * forced);
+    // A thousandth of the targets at first: none of these few.
+    model->set_step(0);
+    EXPECT_NEAR(model->Loss(batch, Mode::kTrain).Total().item<double>(), forced,
+                1e-5 * forced);
+  }
+}
+
 TEST(TransformerTest, RefusesWhatItCannotDo) {
   for (const std::string bad :
-       {"num_heads=3", "pos=learned", "ffn_layer=local_moe",
-        "self_attention_type=local_mask_right", "norm_type=batch",
-        "self_attention_type=dot_product_relative", "pos=emb,max_length=0",
-        "layer_preprocess_sequence=a", "layer_postprocess_sequence=x",
-        "layer_prepostprocess_dropout=1.0", "activation_dtype=int8",
-        "scheduled_sampling_prob=0.5", "num_area_layers=1,max_area_width=2",
-        "prepend_mode=yes", "ffn_layer=conv_relu_conv,conv_first_kernel=2",
-        "attention_dropout_broadcast_dims=a", "initializer=magic"}) {
+       {"num_heads=3",
+        "pos=learned",
+        "ffn_layer=local_moe",
+        "self_attention_type=local",
+        "norm_type=group",
+        "self_attention_type=local_relative_mask_right,"
+        "add_relative_to_values=True",
+        "self_attention_type=dot_product_relative",
+        "pos=emb,max_length=0",
+        "layer_preprocess_sequence=a",
+        "layer_postprocess_sequence=x",
+        "layer_prepostprocess_dropout=1.0",
+        "activation_dtype=int8",
+        "scheduled_sampling_prob=0.5",
+        "scheduled_sampling_prob=1,scheduled_sampling_method=sequential",
+        "scheduled_sampling_prob=1,scheduled_sampling_num_passes=0",
+        "scheduled_sampling_prob=1,scheduled_sampling_warmup_schedule=cosine",
+        "scheduled_sampling_prob=1,vocab_divisor=4",
+        "num_area_layers=1,max_area_width=2",
+        "prepend_mode=yes",
+        "ffn_layer=conv_relu_conv,conv_first_kernel=2",
+        "attention_dropout_broadcast_dims=a",
+        "initializer=magic"}) {
     try {
       const auto model = MakeModel(bad);
       model->Loss(SomeBatch(), Mode::kTrain);

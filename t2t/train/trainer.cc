@@ -238,6 +238,7 @@ void Trainer::ThrowDiverged(const std::string& what) const {
 
 Trainer::StepResult Trainer::TrainStep() {
   const HParams& hparams = model_->hparams();
+  model_->set_step(step_);
   at::manual_seed(Rng::Combine(options_.seed, static_cast<uint64_t>(step_)));
   StepResult result{0, LearningRate(hparams, step_, options_.train_steps), 0,
                     0};

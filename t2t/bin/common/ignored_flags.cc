@@ -44,7 +44,6 @@ void AddIgnoredTrainingFlags(Flags* flags) {
                            "eval_early_stopping_metric_delta",
                            "eval_early_stopping_steps",
                            "eval_early_stopping_metric_minimize",
-
                            "eval_throttle_seconds",
                            "keep_checkpoint_max",
                            "keep_checkpoint_every_n_hours",

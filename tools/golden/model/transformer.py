@@ -65,6 +65,23 @@ CONFIGS = {
     "prepend_full": (
         "prepend_mode=prepend_inputs_full_attention",
         {"has_inputs": False, "prepended": True}),
+    "batch_norm": (
+        "norm_type=batch,layer_postprocess_sequence=dan", {}),
+    "local_mask_right": (
+        "self_attention_type=local_mask_right", {"long": True}),
+    "local_mask_right_short": ("self_attention_type=local_mask_right", {}),
+    "local_within_block": (
+        "self_attention_type=local_within_block_mask_right", {"long": True}),
+    "local_relative": (
+        "self_attention_type=local_relative_mask_right", {"long": True}),
+    "local_relative_shared": (
+        "self_attention_type=local_relative_mask_right,"
+        "heads_share_relative_embedding=True", {"long": True}),
+    "local_unmasked": ("self_attention_type=local_unmasked", {"long": True}),
+    "masked_dilated": (
+        "self_attention_type=masked_dilated_1d", {"long": True}),
+    "unmasked_dilated": (
+        "self_attention_type=unmasked_dilated_1d", {"long": True}),
 }
 
 VOCAB = 11
@@ -96,6 +113,12 @@ def features_of(options):
         [[0, 1, 0, 1, 2, 3], [0, 1, 2, 0, 1, 0]])
     features["inputs"] *= features["inputs_segmentation"] > 0
     features["targets"] *= features["targets_segmentation"] > 0
+    return features
+  if options.get("long"):  # several blocks of local attention's 128
+    features["inputs"] = random.randint(2, VOCAB, (2, 300))
+    features["inputs"][1, 280:] = 0
+    features["targets"] = random.randint(2, VOCAB, (2, 290))
+    features["targets"][0, 270:] = 0
     return features
   if options.get("has_inputs", True):
     features["inputs"] = random.randint(
