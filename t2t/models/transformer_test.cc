@@ -253,7 +253,8 @@ TEST(TransformerTest, ScheduledSampling) {
   for (const int64_t passes : {1, 2}) {
     const auto model = MakeModel(
         "shared_embedding_and_softmax_weights=False,label_smoothing=0.0,"
-        "layer_prepostprocess_dropout=0.0,scheduled_sampling_prob=1.0,"
+        "layer_prepostprocess_dropout=0.0,attention_dropout=0.0,"
+        "relu_dropout=0.0,scheduled_sampling_prob=1.0,"
         "scheduled_sampling_warmup_steps=10,"
         "scheduled_sampling_gold_mixin_prob=1.0,"
         "scheduled_sampling_num_passes=" +
