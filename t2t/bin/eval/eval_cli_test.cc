@@ -19,7 +19,8 @@ class EvalCliTest : public ::testing::Test {
         {"t2t/bin/trainer/t2t-trainer", "--problem=translate_numbers_ende",
          "--model=transformer", "--hparams_set=transformer_tiny",
          "--hparams=batch_size=200,hidden_size=16,filter_size=32,num_heads=2,"
-         "num_hidden_layers=1",
+         "num_hidden_layers=1,learning_rate_schedule=constant,"
+         "learning_rate_constant=0.01",
          "--data_dir=" + Out("data"), "--tmp_dir=" + Out("tmp"),
          "--generate_data", "--output_dir=" + Out("a"), "--train_steps=2",
          "--eval_steps=2", "--local_eval_frequency=1",
@@ -90,7 +91,7 @@ TEST_F(EvalCliTest, OtherSplitsAndForms) {
 TEST_F(EvalCliTest, BadInput) {
   const std::string out = "--output_dir=" + Out("a");
   Expect(Eval({}), 2, {"--output_dir"});
-  Expect(Eval({out, "--eval_stepz=1"}), 2, {"--eval_steps"});
+  Expect(Eval({out, "--eval_stepz=1"}), 2, {"'eval_steps'"});
   Expect(Eval({out, "word"}), 2, {"word"});
   Expect(Eval({out, "--threads=-1"}), 2, {"--threads"});
   Expect(Eval({out, "--problem=translate_number_ende"}), 2,

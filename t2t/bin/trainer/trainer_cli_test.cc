@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -84,7 +85,7 @@ TEST_F(TrainerCliTest, TrainsAndEvaluates) {
 
 TEST_F(TrainerCliTest, KeepsTheBest) {
   const std::string out = Out("best");
-  // The learning rate makes each step after the first a step down.
+  // The learning rate is far too high, so that the loss goes up and down.
   const std::vector<std::string> flags = {
       "--output_dir=" + out,
       "--schedule=train_and_evaluate",
@@ -93,23 +94,39 @@ TEST_F(TrainerCliTest, KeepsTheBest) {
       "--keep_checkpoint_max=1",
       "--keep_best",
       "--hp_learning_rate_schedule=constant",
-      "--hp_learning_rate_constant=1000"};
+      "--hp_learning_rate_constant=3"};
   std::vector<std::string> more = flags;
-  more.push_back("--train_steps=3");
-  Expect(Train(more), 0, {"kept as the best so far: loss"});
+  more.push_back("--train_steps=6");
+  const RunResult run = Train(more);
+  Expect(run, 0, {"kept as the best so far: loss"});
+  // The first of the lowest losses of the log.
+  int64_t best_step = 0;
+  double best_loss = 0;
+  for (int64_t step = 1; step <= 6; ++step) {
+    size_t at = run.output.find("evaluation at step " + std::to_string(step));
+    ASSERT_NE(at, std::string::npos) << run.output;
+    at = run.output.find(" loss ", at);
+    const double loss = std::strtod(run.output.c_str() + at + 6, nullptr);
+    if (best_step == 0 || loss < best_loss) {
+      best_step = step;
+      best_loss = loss;
+    }
+  }
   const Json record = Json::Parse(ReadFile(JoinPath(out, "best/best.json")));
-  EXPECT_EQ(record.At("step").AsInt(), 1);
-  EXPECT_EQ(ListCheckpoints(out), (std::vector<int64_t>{3}));
-  EXPECT_EQ(ListCheckpoints(JoinPath(out, "best")), (std::vector<int64_t>{1}));
+  EXPECT_EQ(record.At("step").AsInt(), best_step) << run.output;
+  EXPECT_NEAR(record.At("value").AsDouble(), best_loss, 1e-4);
+  EXPECT_EQ(ListCheckpoints(out), (std::vector<int64_t>{6}));
+  EXPECT_EQ(ListCheckpoints(JoinPath(out, "best")),
+            (std::vector<int64_t>{best_step}));
   EXPECT_TRUE(Exists(JoinPath(out, "best/flags.txt")));
   more = flags;
-  more.push_back("--train_steps=4");
+  more.push_back("--train_steps=7");
   more.push_back("--keep_best_metric=acuracy");
   Expect(Train(more), 2, {"--keep_best_metric=acuracy", "'accuracy'"});
   more = flags;
   more.push_back("--schedule=train");
   Expect(Train(more), 2, {"--keep_best"});
-  EXPECT_EQ(ListCheckpoints(out), (std::vector<int64_t>{3}));
+  EXPECT_EQ(ListCheckpoints(out), (std::vector<int64_t>{6}));
 }
 
 TEST_F(TrainerCliTest, DryRunWritesNothing) {
