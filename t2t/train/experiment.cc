@@ -117,6 +117,9 @@ class Experiment {
     if (threads == 0) threads = flags_.intra_op_parallelism_threads;
     UseThreads(static_cast<int>(threads));
     metrics_ = EvaluatedMetrics(*problem_);
+    if (flags_.keep_best) {
+      best_metric_ = FindMetric("keep_best_metric", flags_.keep_best_metric);
+    }
     model_ = Models().Get(flags_.model)(
         hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
   }
@@ -128,7 +131,6 @@ class Experiment {
     }
     CatchStopSignals();
     if (flags_.keep_best) {
-      best_metric_ = FindMetric("keep_best_metric", flags_.keep_best_metric);
       best_ = std::make_unique<BestCheckpoint>(flags_.output_dir, best_metric_,
                                                LowerIsBetter(best_metric_));
     }
