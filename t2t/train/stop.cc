@@ -24,6 +24,10 @@ void CatchStopSignals() {
 
 int StopSignal() { return stop_signal; }
 
+void RequestStop(int signal) {
+  if (stop_signal == 0) stop_signal = signal;
+}
+
 void ResetStopSignal() {
   stop_signal = 0;
   CatchStopSignals();

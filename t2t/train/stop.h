@@ -10,6 +10,8 @@ namespace t2t {
 void CatchStopSignals();
 // 0, or the signal that came.
 int StopSignal();
+// As if the signal had come: another rank got it.
+void RequestStop(int signal);
 // Forgets it, and catches again (tests).
 void ResetStopSignal();
 // Throws where a signal came: the exit code it means, and `state`, what was
