@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/dist/process_group.h"
 #include "t2t/model/model.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/best_checkpoint.h"
@@ -55,10 +57,13 @@ const std::vector<IgnoredFlags>& Ignored() {
         "optionally_use_dist_strat", "use_guarantee_const_getter",
         "export_saved_model", "export_saved_model_api_version",
         "inter_op_parallelism_threads"}},
-      {"one process trains here, on the processor's cores (--threads)",
-       {"master", "std_server_protocol", "sync", "worker_job", "worker_gpu",
-        "worker_replicas", "worker_id", "worker_gpu_memory_fraction", "ps_gpu",
-        "gpu_order", "ps_job", "ps_replicas", "gpu_automatic_mixed_precision"}},
+      {"every rank holds all parameters, and training is synchronous",
+       {"sync", "worker_job", "ps_gpu", "ps_job", "ps_replicas"}},
+      {"rank 0's address is that of TF_CONFIG, MASTER_ADDR or --rendezvous",
+       {"master", "std_server_protocol"}},
+      {"this program was built for processors alone",
+       {"worker_gpu_memory_fraction", "gpu_order",
+        "gpu_automatic_mixed_precision"}},
       {"there is no Cloud ML Engine here",
        {"cloud_mlengine", "cloud_mlengine_master_type", "job-dir", "job_dir",
         "hparams_range", "autotune_objective", "autotune_maximize",
@@ -98,23 +103,39 @@ bool IsText(const std::string& modality) {
   return modality.find("symbol") != std::string::npos;
 }
 
+bool Trains(const std::string& schedule) {
+  return schedule == "train" || schedule == "train_and_evaluate" ||
+         schedule == "continuous_train_and_eval" || schedule == "test";
+}
+
 // A run's parts, made from the flags.
 class Experiment {
  public:
-  Experiment(const ExperimentFlags& flags, std::string flags_text)
-      : flags_(flags), flags_text_(std::move(flags_text)) {
+  // group: null where the job has one rank.
+  Experiment(const ExperimentFlags& flags, const Cluster& cluster,
+             ProcessGroup* group, std::string flags_text)
+      : flags_(flags),
+        cluster_(cluster),
+        group_(group),
+        flags_text_(std::move(flags_text)) {
     CheckFlags();
     problem_ = MakeProblem(flags_.problem);
     Models().Get(flags_.model);
     HParamsSets().Get(flags_.hparams_set);
-    if (flags_.generate_data && !flags_.dry_run) GenerateData();
-    hparams_ = RunHParams(flags_, *problem_);
+    if (flags_.generate_data && !flags_.dry_run) {
+      if (IsFirst()) GenerateData();
+      if (group_ != nullptr) {
+        group_->Barrier("generating the data", ProcessGroup::Limit::kNone);
+      }
+    }
+    MakeHParams();
     // A wrong schedule or optimizer is to be known before anything is read.
     LearningRate(hparams_, 0, flags_.train_steps);
     Optimizers().Get(hparams_.GetString("optimizer"));
     info_ = problem_->Info(flags_.data_dir);
     int64_t threads = flags_.threads;
     if (threads == 0) threads = flags_.intra_op_parallelism_threads;
+    if (threads == 0) threads = DefaultThreads();
     UseThreads(static_cast<int>(threads));
     metrics_ = EvaluatedMetrics(*problem_);
     if (flags_.keep_best) {
@@ -200,10 +221,42 @@ class Experiment {
                            std::to_string(flags_.preemption_grace_seconds),
                        "0 (no limit) or the seconds, a day's at most");
     }
+    if (flags_.virtual_ranks < 0 || flags_.virtual_ranks > 1 << 20) {
+      throw UsageError(
+          "--virtual_ranks=" + std::to_string(flags_.virtual_ranks),
+          "0 (as many as ranks), or a number of batches");
+    }
+    positive(flags_.bucket_mb, "bucket_mb");
     if (flags_.threads < 0 || flags_.threads > 4096) {
       throw UsageError("--threads=" + std::to_string(flags_.threads),
                        "0 (every core) or the number of threads");
     }
+  }
+
+  // Rank 0 writes, prints and evaluates.
+  bool IsFirst() const { return group_ == nullptr || group_->rank() == 0; }
+
+  // Rank 0's, for all: the others may not see the output_dir.
+  void MakeHParams() {
+    if (IsFirst()) {
+      hparams_ = RunHParams(flags_, *problem_);
+    } else {
+      hparams_ = HParamsSets().Get(flags_.hparams_set)();
+      problem_->AdjustHParams(&hparams_);
+    }
+    if (group_ == nullptr) return;
+    const Json shared = Json::Parse(
+        group_->BroadcastText(hparams_.ToJson(), "sharing the hparams"));
+    if (!IsFirst()) hparams_.MergeJson(shared);
+  }
+
+  // 0: all cores. The last bits depend on the number of threads, so what is to
+  // be the same anywhere takes one.
+  int64_t DefaultThreads() const {
+    if (flags_.deterministic) return 1;
+    if (cluster_.local_size <= 1) return 0;
+    return std::max<int64_t>(
+        1, std::thread::hardware_concurrency() / cluster_.local_size);
   }
 
   void GenerateData() const {
@@ -263,16 +316,16 @@ class Experiment {
       metric = FindMetric("eval_early_stopping_metric",
                           flags_.eval_early_stopping_metric);
     }
+    options.group = group_;
+    options.deterministic = flags_.deterministic;
+    options.virtual_ranks = flags_.virtual_ranks;
+    options.bucket_bytes = flags_.bucket_mb << 20;
     Trainer trainer(model_.get(), options, [this](uint64_t seed) {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
     });
     const int64_t start = trainer.Restore();
-    SaveMetadata();
-    Log((start > 0 ? "going on at step " + std::to_string(start)
-                   : std::string("a new run")) +
-        " in " + flags_.output_dir + ": " + flags_.model + ", " +
-        GroupedText(model_->params().NumParameters()) + " parameters, " +
-        std::to_string(at::get_num_threads()) + " threads");
+    if (IsFirst()) SaveMetadata();
+    if (IsFirst()) Announce(start, trainer.virtual_ranks());
     EarlyStopping stopping(flags_.eval_early_stopping_steps,
                            flags_.eval_early_stopping_metric_delta,
                            flags_.eval_early_stopping_metric_minimize);
@@ -321,7 +374,24 @@ class Experiment {
       return !stops_early(step);
     });
     // A run that was complete already is evaluated all the same, as in T2T.
-    if (evaluate && evaluated < 0) evaluate_now(trainer.step());
+    if (evaluate && evaluated < 0 && IsFirst()) evaluate_now(trainer.step());
+  }
+
+  void Announce(int64_t start, int64_t virtual_ranks) const {
+    std::string text = (start > 0 ? "going on at step " + std::to_string(start)
+                                  : std::string("a new run")) +
+                       " in " + flags_.output_dir + ": " + flags_.model + ", " +
+                       GroupedText(model_->params().NumParameters()) +
+                       " parameters, " + std::to_string(at::get_num_threads()) +
+                       " threads";
+    if (group_ != nullptr) {
+      text += ", " + std::to_string(group_->size()) + " ranks (" +
+              cluster_.source + ")";
+    }
+    if (virtual_ranks > 1) {
+      text += ", " + std::to_string(virtual_ranks) + " batches a step";
+    }
+    Log(text);
   }
 
   // A metric that a flag gives by T2T's tag or by the end of it.
@@ -475,6 +545,8 @@ class Experiment {
   }
 
   ExperimentFlags flags_;
+  const Cluster cluster_;
+  ProcessGroup* const group_;
   const std::string flags_text_;
   std::unique_ptr<Problem> problem_;
   HParams hparams_;
@@ -571,6 +643,40 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("train_tgt", &train_tgt, "For --generate_data: a text file.");
   flags->Add("dev_src", &dev_src, "For --generate_data: a text file.");
   flags->Add("dev_tgt", &dev_tgt, "For --generate_data: a text file.");
+  flags->Add("worker_cpu", &cluster.worker_cpu,
+             "Starts so many ranks on this machine, each a process, that "
+             "train together; 0: this process alone.");
+  flags->Add("max_restarts", &max_restarts,
+             "With --worker_cpu: so often the ranks are started again where "
+             "one was lost.");
+  flags->Add("min_workers", &min_workers,
+             "Then without the ranks that were killed, as long as so many are "
+             "left; 0: all again.");
+  flags->Add("worker_gpu", &cluster.worker_gpu,
+             "The same with a GPU each; 0: none.");
+  flags->Add("worker_replicas", &cluster.worker_replicas,
+             "The number of ranks (with --worker_cpu: of machines); 0: as the "
+             "environment says.");
+  flags->Add("worker_id", &cluster.worker_id,
+             "Which of them this is, from 0; -1: as the environment says.");
+  flags->Add("rendezvous", &cluster.rendezvous,
+             "Where rank 0 is to be met, host:port.");
+  flags->Add("expect_world_size", &cluster.expect_world_size,
+             "An error where the job has another number of ranks; 0: any.");
+  flags->Add("deterministic", &deterministic,
+             "The same bits with any number of ranks: gradients are added in "
+             "a fixed order (--threads is 1 unless given).");
+  flags->Add("virtual_ranks", &virtual_ranks,
+             "The batches of a step, spread over the ranks there are; 0: as "
+             "many as ranks when the run began.");
+  flags->Add("rendezvous_timeout_seconds", &rendezvous_timeout_seconds,
+             "How long ranks wait for each other at the start.");
+  flags->Add("collective_timeout_seconds", &collective_timeout_seconds,
+             "How long ranks that are all alive wait for each other.");
+  flags->Add("rank_silence_seconds", &rank_silence_seconds,
+             "A rank of which nothing is heard for so long is lost.");
+  flags->Add("bucket_mb", &bucket_mb,
+             "Gradients go to other ranks in parts of so many MiB.");
   for (const IgnoredFlags& group : Ignored()) {
     for (const char* const name : group.names) {
       flags->AddIgnored(name, group.why);
@@ -656,14 +762,56 @@ std::string RegistryHelp() {
   return text;
 }
 
-void RunExperiment(const ExperimentFlags& flags,
+void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
                    const std::string& flags_text) {
   ExperimentFlags expanded = flags;
   for (std::string* path :
        {&expanded.data_dir, &expanded.output_dir, &expanded.tmp_dir}) {
     *path = ExpandUser(*path);
   }
-  Experiment(expanded, flags_text).Run();
+  if (cluster.role == Cluster::Role::kEvaluator) {
+    Log("the evaluator by TF_CONFIG: --schedule=continuous_eval");
+    expanded.schedule = "continuous_eval";
+  }
+  std::unique_ptr<ProcessGroup> group;
+  if (cluster.distributed() && !flags.dry_run) {
+    if (!Trains(expanded.schedule)) {
+      if (cluster.rank > 0) {
+        Log("rank " + std::to_string(cluster.rank) +
+            " is not needed: rank 0 alone does --schedule=" +
+            expanded.schedule);
+        return;
+      }
+    } else {
+      ProcessGroup::Options options;
+      options.rendezvous_seconds = flags.rendezvous_timeout_seconds;
+      options.collective_seconds = flags.collective_timeout_seconds;
+      options.silence_seconds = flags.rank_silence_seconds;
+      group = ProcessGroup::Join(cluster, options);
+    }
+  }
+  try {
+    Experiment(expanded, cluster, group.get(), flags_text).Run();
+  } catch (const Error& error) {
+    // These come to all ranks after the same step.
+    const bool together = error.code() == ExitCode::kDiverged ||
+                          error.code() == ExitCode::kPreempted ||
+                          error.code() == ExitCode::kInterrupted;
+    if (group != nullptr) {
+      if (together) {
+        group->Barrier("the end", ProcessGroup::Limit::kNone);
+      } else {
+        group->Fail(error.what());
+      }
+    }
+    throw;
+  } catch (const std::exception& error) {
+    if (group != nullptr) group->Fail(error.what());
+    throw;
+  }
+  if (group != nullptr) {
+    group->Barrier("the end", ProcessGroup::Limit::kNone);
+  }
 }
 
 }  // namespace t2t

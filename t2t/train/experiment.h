@@ -8,6 +8,7 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/hparams.h"
 #include "t2t/data/input.h"
+#include "t2t/dist/cluster.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
@@ -49,6 +50,15 @@ struct ExperimentFlags {
   double ema_decay = 0;
   bool t2t_batching = false;
   std::string train_src, train_tgt, dev_src, dev_tgt;
+  ClusterFlags cluster;
+  bool deterministic = false;
+  int64_t virtual_ranks = 0;
+  int64_t max_restarts = 0;
+  int64_t min_workers = 0;
+  double rendezvous_timeout_seconds = 300;
+  double collective_timeout_seconds = 600;
+  double rank_silence_seconds = 5;
+  int64_t bucket_mb = 4;
 
   void AddTo(Flags* flags);
 };
@@ -63,9 +73,10 @@ InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
                               const std::string& data_dir, DataSplit split,
                               Mode mode, uint64_t seed, bool t2t_batching);
 
-// What --flags of the command line ask for. flags_text is kept in the
-// output_dir's flags.txt.
-void RunExperiment(const ExperimentFlags& flags, const std::string& flags_text);
+// What --flags of the command line ask for, as this place in the job does it.
+// flags_text is kept in the output_dir's flags.txt.
+void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
+                   const std::string& flags_text);
 
 // The names of everything registered.
 std::string RegistryHelp();

@@ -41,7 +41,8 @@ Progress::Progress(int64_t first_step, int64_t last_step)
 Progress::~Progress() { EndLine(); }
 
 void Progress::Report(int64_t step, double loss, double learning_rate,
-                      double tokens_per_second, bool due) {
+                      double tokens_per_second, bool due,
+                      const std::string& more) {
   const double now = NowSeconds();
   if (terminal_ ? now - last_report_ < 0.2 && step < last_step_ : !due) {
     return;
@@ -51,10 +52,10 @@ void Progress::Report(int64_t step, double loss, double learning_rate,
   const double left = static_cast<double>(last_step_ - step);
   const double eta = done > 0 ? (now - start_) / done * left : -1;
   const std::string text = Format(
-      "step %s/%s  loss %.4f  lr %.3g  %s tokens/s  ETA %s",
+      "step %s/%s  loss %.4f  lr %.3g  %s tokens/s%s  ETA %s",
       GroupedText(step).c_str(), GroupedText(last_step_).c_str(), loss,
       learning_rate, GroupedText(std::llround(tokens_per_second)).c_str(),
-      DurationText(eta).c_str());
+      more.c_str(), DurationText(eta).c_str());
   if (terminal_) {
     std::fprintf(stderr, "\r\033[K%s", text.c_str());
     line_open_ = true;

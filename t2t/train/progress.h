@@ -18,8 +18,9 @@ class Progress {
   Progress(int64_t first_step, int64_t last_step);
   ~Progress();
 
+  // more: what else is to stand in the line.
   void Report(int64_t step, double loss, double learning_rate,
-              double tokens_per_second, bool due);
+              double tokens_per_second, bool due, const std::string& more = "");
   // Ends the rewritten line, before something else is printed.
   void EndLine();
 

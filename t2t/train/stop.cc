@@ -80,6 +80,10 @@ void NoteSavedStep(int64_t step) { saved_step = step; }
 
 int StopSignal() { return stop_signal; }
 
+void RequestStop(int signal) {
+  if (stop_signal == 0) stop_signal = signal;
+}
+
 void ResetStopSignal() {
   stop_signal = 0;
   ::alarm(0);

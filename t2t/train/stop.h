@@ -15,6 +15,8 @@ void SetStopGrace(int64_t seconds);
 void NoteSavedStep(int64_t step);
 // 0, or the signal that came.
 int StopSignal();
+// As if the signal had come: another rank got it.
+void RequestStop(int signal);
 // Forgets it, and catches again (tests).
 void ResetStopSignal();
 // Throws where a signal came: the exit code it means, and `state`, what was

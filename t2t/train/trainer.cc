@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
@@ -170,6 +171,13 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
 Trainer::~Trainer() = default;
 
 int64_t Trainer::Restore() {
+  if (IsFirst()) RestoreFromFolder();
+  if (options_.group != nullptr) RestoreFromFirst();
+  MakeShardedStep();
+  return step_;
+}
+
+void Trainer::RestoreFromFolder() {
   const std::optional<Checkpoint> checkpoint =
       LoadLatestCheckpoint(options_.output_dir);
   if (!checkpoint) {
@@ -178,7 +186,7 @@ int64_t Trainer::Restore() {
       if (average_ != nullptr) average_->LoadState({});
     }
     input_ = make_input_(options_.seed);
-    return 0;
+    return;
   }
   LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
   const auto state = Under(kOptimizerPrefix, checkpoint->tensors);
@@ -218,9 +226,74 @@ int64_t Trainer::Restore() {
     }
     kept_ago_ = extra_.At(kKeptAgo).AsDouble();
   }
+  if (const Json* ranks = checkpoint->meta.Find("virtual_ranks")) {
+    saved_virtual_ranks_ = ranks->AsInt();
+  }
   input_ = make_input_(options_.seed);
   if (input_state != nullptr) input_->Restore(input_state->AsString());
-  return step_;
+}
+
+std::vector<at::Tensor> Trainer::AllState() const {
+  std::vector<at::Tensor> tensors;
+  for (const ParamStore::Entry& entry : model_->params().entries()) {
+    tensors.push_back(entry.tensor.detach());
+  }
+  for (const auto& [name, tensor] : optimizer_->State()) {
+    tensors.push_back(tensor);
+  }
+  if (average_ != nullptr) {
+    for (const auto& [name, tensor] : average_->State()) {
+      tensors.push_back(tensor);
+    }
+  }
+  return tensors;
+}
+
+void Trainer::RestoreFromFirst() {
+  constexpr char kWhat[] = "sharing the checkpoint";
+  Json state = Json::Object();
+  if (IsFirst()) {
+    state.Set("step", step_);
+    state.Set("saved_step", saved_step_);
+    state.Set("seed", static_cast<int64_t>(options_.seed));
+    state.Set("virtual_ranks", saved_virtual_ranks_);
+    state.Set("input", input_->State());
+  }
+  state = Json::Parse(options_.group->BroadcastText(state.ToString(), kWhat));
+  const at::NoGradGuard no_grad;
+  for (const at::Tensor& tensor : AllState()) {
+    options_.group->Broadcast(tensor, kWhat);
+  }
+  if (IsFirst()) return;
+  step_ = state.At("step").AsInt();
+  saved_step_ = state.At("saved_step").AsInt();
+  options_.seed = static_cast<uint64_t>(state.At("seed").AsInt());
+  saved_virtual_ranks_ = state.At("virtual_ranks").AsInt();
+  input_ = make_input_(options_.seed);
+  input_->Restore(state.At("input").AsString());
+}
+
+void Trainer::MakeShardedStep() {
+  const int64_t ranks = options_.group == nullptr ? 1 : options_.group->size();
+  int64_t batches = options_.virtual_ranks;
+  if (batches == 0) batches = saved_virtual_ranks_;
+  if (batches == 0) batches = ranks;
+  if (options_.virtual_ranks == 0 && batches < ranks &&
+      !options_.deterministic) {
+    if (IsFirst()) {
+      Warn("the run took " + std::to_string(batches) +
+           " batches a step; with as many ranks it takes " +
+           std::to_string(ranks));
+    }
+    batches = ranks;
+  }
+  if (ranks == 1 && batches == 1 && !options_.deterministic) return;
+  ShardedStep::Options sharded;
+  sharded.virtual_ranks = batches;
+  sharded.accumulate = accumulate_;
+  sharded.sum.deterministic = options_.deterministic;
+  sharded.sum.bucket_bytes = options_.bucket_bytes;
+  sharded_ = std::make_unique<ShardedStep>(model_, options_.group, sharded);
 }
 
 void Trainer::ThrowDiverged(const std::string& what) {
@@ -237,7 +310,76 @@ void Trainer::ThrowDiverged(const std::string& what) {
               "gradients (--hparams=clip_grad_norm=1.0)");
 }
 
-Trainer::StepResult Trainer::TrainStep() {
+Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
+  model_->set_step(step_);
+  // The same on every rank, but for what a batch draws.
+  const uint64_t seed =
+      Rng::Combine(options_.seed, static_cast<uint64_t>(step_));
+  at::manual_seed(seed);
+  StepResult result{
+      0, LearningRate(model_->hparams(), step_, options_.train_steps), 0, 0};
+  optimizer_->AddWeightNoise(result.learning_rate);
+  const ShardedStep::Result sums =
+      sharded_->Run(input_.get(), seed, {StopSignal(), save_due});
+  result.loss = sums.loss;
+  result.tokens = std::llround(sums.weight);
+  result.signals = sums.signals;
+  result.exposed_seconds = sums.exposed_seconds;
+  if (!std::isfinite(result.loss)) {
+    ThrowDiverged("the loss is " + DoubleToString(result.loss));
+  }
+  at::manual_seed(Rng::Combine(seed, "update"));
+  result.gradient_norm =
+      optimizer_->Step(sums.gradients, result.learning_rate, step_);
+  if (!std::isfinite(result.gradient_norm)) {
+    ThrowDiverged("the gradients' norm is " +
+                  DoubleToString(result.gradient_norm));
+  }
+  if (average_ != nullptr) average_->Update(step_);
+  return result;
+}
+
+void Trainer::CompareRanks() {
+  const std::vector<at::Tensor> tensors = AllState();
+  uint32_t crc = 0;
+  for (const at::Tensor& tensor : tensors) {
+    const at::Tensor whole = tensor.contiguous();
+    crc = Crc32c(
+        {static_cast<const char*>(whole.const_data_ptr()), whole.nbytes()},
+        crc);
+  }
+  const at::Tensor all =
+      options_.group->AllGather(at::full(1, static_cast<int64_t>(crc),
+                                         at::TensorOptions().dtype(at::kLong)),
+                                "comparing the ranks' weights");
+  if (at::equal(all, all[0].expand_as(all))) return;
+  const std::string what =
+      "the ranks' weights differ after step " + std::to_string(step_);
+  if (options_.deterministic) {
+    throw Error(ExitCode::kInternal, what, "the same bits on every rank",
+                "run every rank on the same type of processor with the same "
+                "number of threads");
+  }
+  if (IsFirst()) Warn(what + ": all go on with those of rank 0");
+  const at::NoGradGuard no_grad;
+  for (const at::Tensor& tensor : tensors) {
+    options_.group->Broadcast(tensor, "sharing the weights");
+  }
+}
+
+bool Trainer::GoOn(bool go_on, int* stop) {
+  if (options_.group == nullptr) return go_on;
+  const at::Tensor answer = at::zeros(2, at::TensorOptions().dtype(at::kLong));
+  answer[0] = go_on ? 1 : 0;
+  answer[1] = *stop;
+  options_.group->Wait(options_.group->StartBroadcast(answer),
+                       "rank 0's evaluation", ProcessGroup::Limit::kNone);
+  *stop = static_cast<int>(answer[1].item<int64_t>());
+  return answer[0].item<int64_t>() != 0;
+}
+
+Trainer::StepResult Trainer::TrainStep(bool save_due) {
+  if (sharded_ != nullptr) return TrainShardedStep(save_due);
   const HParams& hparams = model_->hparams();
   model_->set_step(step_);
   at::manual_seed(Rng::Combine(options_.seed, static_cast<uint64_t>(step_)));
@@ -325,6 +467,9 @@ void Trainer::Save() {
   checkpoint.meta.Set("threads", static_cast<int64_t>(at::get_num_threads()));
   checkpoint.meta.Set("input", input_->State());
   checkpoint.meta.Set("extra", extra_);
+  if (sharded_ != nullptr) {
+    checkpoint.meta.Set("virtual_ranks", sharded_->virtual_ranks());
+  }
   writer_->Save(checkpoint, kept_steps_);
   saved_step_ = step_;
 }
@@ -339,23 +484,34 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
         " steps are done already");
     return;
   }
-  MakeDirectories(options_.output_dir);
+  const bool first = IsFirst();
+  std::unique_ptr<EventWriter> events;
   writer_.reset();
-  writer_ = std::make_unique<CheckpointWriter>(options_.output_dir,
-                                               options_.keep_checkpoint_max);
+  if (first) {
+    MakeDirectories(options_.output_dir);
+    writer_ = std::make_unique<CheckpointWriter>(options_.output_dir,
+                                                 options_.keep_checkpoint_max);
+    events = std::make_unique<EventWriter>(options_.output_dir, step_);
+  }
   NoteSavedStep(saved_step_);
-  EventWriter events(options_.output_dir, step_);
   Progress progress(step_, options_.train_steps);
   kept_clock_ = NowSeconds();
   double last_save = NowSeconds();
   double interval_start = NowSeconds();
   double interval_loss = 0;
+  double interval_exposed = 0;
   int64_t interval_steps = 0;
   int64_t interval_tokens = 0;
   while (step_ < options_.train_steps) {
-    const StepResult result = TrainStep();
+    const auto save_due = [&] {
+      return options_.save_seconds > 0 &&
+             NowSeconds() - last_save >=
+                 static_cast<double>(options_.save_seconds);
+    };
+    const StepResult result = TrainStep(save_due());
     ++step_;
     interval_loss += result.loss;
+    interval_exposed += result.exposed_seconds;
     interval_tokens += result.tokens;
     ++interval_steps;
     const bool last = step_ == options_.train_steps;
@@ -364,39 +520,64 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     const double steps = static_cast<double>(interval_steps);
     const double tokens_per_second =
         static_cast<double>(interval_tokens) / seconds;
-    progress.Report(step_, interval_loss / steps, result.learning_rate,
-                    tokens_per_second, log);
+    if (first) {
+      progress.Report(
+          step_, interval_loss / steps, result.learning_rate, tokens_per_second,
+          log,
+          options_.group == nullptr
+              ? ""
+              : Format("  waiting %.0f%%", 100 * interval_exposed / seconds));
+    }
     if (log) {
-      events.Write(step_, {{"loss", interval_loss / steps},
-                           {"learning_rate", result.learning_rate},
-                           {"global_norm/gradient_norm", result.gradient_norm},
-                           {"global_step/sec", steps / seconds},
-                           {"tokens_per_second", tokens_per_second}});
+      if (first) {
+        std::map<std::string, double> values = {
+            {"loss", interval_loss / steps},
+            {"learning_rate", result.learning_rate},
+            {"global_norm/gradient_norm", result.gradient_norm},
+            {"global_step/sec", steps / seconds},
+            {"tokens_per_second", tokens_per_second}};
+        if (options_.group != nullptr) {
+          values["tokens_per_second_per_rank"] =
+              tokens_per_second / static_cast<double>(options_.group->size());
+          values["exposed_communication_seconds"] = interval_exposed / steps;
+        }
+        events->Write(step_, values);
+      }
       interval_start = NowSeconds();
       interval_loss = 0;
+      interval_exposed = 0;
       interval_steps = 0;
       interval_tokens = 0;
     }
-    const bool due = options_.save_seconds > 0
-                         ? NowSeconds() - last_save >=
-                               static_cast<double>(options_.save_seconds)
-                         : step_ % options_.save_steps == 0;
-    writer_->ThrowIfFailed();
-    if (!due && !last && StopSignal() == 0) continue;
+    // With several ranks all stop and save after the same step.
+    int stop = sharded_ == nullptr ? StopSignal() : result.signals.stop;
+    const bool due = options_.save_seconds <= 0
+                         ? step_ % options_.save_steps == 0
+                     : sharded_ == nullptr ? save_due()
+                                           : result.signals.save;
+    if (first) writer_->ThrowIfFailed();
+    if (!due && !last && stop == 0) continue;
     const double before = NowSeconds();
-    Save();
+    if (options_.group != nullptr) CompareRanks();
+    if (first) Save();
+    saved_step_ = step_;
     bool go_on = true;
-    if (after_save != nullptr && StopSignal() == 0) {
+    if (first && stop == 0) stop = StopSignal();
+    if (first && stop == 0 && after_save != nullptr) {
       progress.EndLine();
       try {
         go_on = after_save(step_);
       } catch (const Error&) {
-        if (StopSignal() == 0) throw;
+        stop = StopSignal();
+        if (stop == 0) throw;
       }
     }
-    if (StopSignal() != 0) {
+    // The other ranks end when rank 0 has the last one on the disk.
+    if (last || stop != 0) WaitForCheckpoint();
+    go_on = GoOn(go_on, &stop);
+    if (stop != 0) {
       progress.EndLine();
-      WaitForCheckpoint();
+      RequestStop(stop);
       ThrowIfStopped(" after step " + std::to_string(step_) +
                      "; the checkpoint is written and was read back");
     }

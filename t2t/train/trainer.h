@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "t2t/data/input.h"
+#include "t2t/dist/process_group.h"
+#include "t2t/dist/sharded_step.h"
 #include "t2t/model/model.h"
 #include "t2t/optim/optimizer.h"
 #include "t2t/train/checkpoint_writer.h"
@@ -32,6 +34,14 @@ struct TrainerOptions {
   double ema_decay = 0;  // 0: no moving average
   // Parameters to start a new run from: a checkpoint or a folder of them.
   std::string warm_start_from;
+  // The job's ranks, or null: this process alone. Rank 0 writes.
+  ProcessGroup* group = nullptr;
+  // The batches of a step, spread over the ranks; 0: those the run began with,
+  // at first as many as ranks.
+  int64_t virtual_ranks = 0;
+  // The same bits with any number of ranks.
+  bool deterministic = false;
+  int64_t bucket_bytes = 4 << 20;
 };
 
 // Sets the threads and makes ATen's operations give the same bits each time.
@@ -48,6 +58,9 @@ void LoadParameters(const Checkpoint& checkpoint, bool averaged,
 // goes on from its last checkpoint has the same weights in the end, bit for
 // bit, as one that was not stopped (with the same number of threads): all that
 // is random in a step is a function of (seed, step).
+//
+// With several ranks each has a Trainer, and all of them the same weights after
+// each step.
 class Trainer {
  public:
   // input: a fresh pipeline of the training data, with the seed given.
@@ -79,6 +92,10 @@ class Trainer {
   void WithAverages(const std::function<void()>& body);
 
   int64_t step() const { return step_; }
+  // The batches of a step (times the accumulated ones).
+  int64_t virtual_ranks() const {
+    return sharded_ == nullptr ? 1 : sharded_->virtual_ranks();
+  }
   // Anything that is to be kept with the checkpoints.
   Json& extra() { return extra_; }
 
@@ -88,9 +105,26 @@ class Trainer {
     double learning_rate;
     double gradient_norm;
     int64_t tokens;
+    ShardedStep::Signals signals;  // of all ranks
+    double exposed_seconds = 0;
   };
 
-  StepResult TrainStep();
+  bool IsFirst() const {
+    return options_.group == nullptr || options_.group->rank() == 0;
+  }
+  // Restore(), out of the output_dir or from rank 0.
+  void RestoreFromFolder();
+  void RestoreFromFirst();
+  void MakeShardedStep();
+  StepResult TrainStep(bool save_due);
+  StepResult TrainShardedStep(bool save_due);
+  // Everything that is the same on all ranks, in one order.
+  std::vector<at::Tensor> AllState() const;
+  // Whether all ranks' weights are still the same; where they are not, they
+  // become rank 0's, or with deterministic an error.
+  void CompareRanks();
+  // Rank 0's answer, once it has one.
+  bool GoOn(bool go_on, int* stop);
   void Save();
   // Remembers the checkpoint about to be written as one to keep where it is
   // time for one.
@@ -104,6 +138,8 @@ class Trainer {
   std::vector<at::Tensor> trainable_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
+  std::unique_ptr<ShardedStep> sharded_;  // null: one batch a step
+  int64_t saved_virtual_ranks_ = 0;
   int64_t accumulate_ = 1;
   int64_t step_ = 0;
   int64_t saved_step_ = -1;          // or handed to the writer

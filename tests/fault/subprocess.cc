@@ -32,11 +32,14 @@ Subprocess::Subprocess(const std::vector<std::string>& arguments,
     pointers.push_back(const_cast<char*>(argument.c_str()));
   }
   pointers.push_back(nullptr);
+  const int output = ::open(output_path_.c_str(),
+                            O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   pid_ = ::fork();
   if (pid_ < 0) throw IoError("can't start", arguments.front());
-  if (pid_ > 0) return;
-  const int output =
-      ::open(output_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  if (pid_ > 0) {
+    ::close(output);
+    return;
+  }
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
   if (file_size_limit > 0) {

@@ -19,6 +19,7 @@ class Subprocess {
   Subprocess(const Subprocess&) = delete;
   Subprocess& operator=(const Subprocess&) = delete;
 
+  pid_t pid() const { return pid_; }
   void Signal(int signal) const;
   // Waits for the end: the exit code, or minus the signal that ended it.
   int Wait();

@@ -6,7 +6,10 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
+#include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/dist/cluster.h"
+#include "t2t/dist/launcher.h"
 #include "t2t/train/experiment.h"
 
 namespace t2t {
@@ -62,7 +65,19 @@ int Main(int argc, char** argv) {
     std::fputs(RegistryHelp().c_str(), stdout);
     return 0;
   }
-  RunExperiment(flags, parser.ToText());
+  const Cluster cluster = ResolveCluster(flags.cluster, CurrentEnvironment());
+  if (cluster.role == Cluster::Role::kParameterServer) {
+    Log("this is a parameter server by TF_CONFIG: it is not needed, since "
+        "every rank holds all parameters; nothing is done");
+    return 0;
+  }
+  if (cluster.start_here > 0 && !flags.dry_run) {
+    LaunchOptions options;
+    options.max_restarts = flags.max_restarts;
+    options.min_ranks = flags.min_workers;
+    return RunLocalRanks(cluster, {argv, argv + argc}, options);
+  }
+  RunExperiment(flags, cluster, parser.ToText());
   return 0;
 }
 

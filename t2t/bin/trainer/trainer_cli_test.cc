@@ -182,7 +182,7 @@ TEST_F(TrainerCliTest, BadInput) {
 TEST_F(TrainerCliTest, FlagsOfT2TThatMeanNothingHere) {
   Expect(Train({"--output_dir=" + Out("flags"), "--dry_run", "--worker_gpu=0",
                 "--use_tpu=false", "--t2t_usr_dir=x", "--nosync"}),
-         0, {"--worker_gpu has no effect", "--t2t_usr_dir has no effect"});
+         0, {"--sync has no effect", "--t2t_usr_dir has no effect"});
 }
 
 }  // namespace

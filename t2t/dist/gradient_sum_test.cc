@@ -1,0 +1,201 @@
+#include "t2t/dist/gradient_sum.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/dist/testing_job.h"
+
+namespace t2t {
+namespace {
+
+std::vector<std::pair<int64_t, int64_t>> Pairs(
+    const std::vector<ShardRange>& ranges) {
+  std::vector<std::pair<int64_t, int64_t>> pairs;
+  for (const ShardRange& range : ranges) {
+    pairs.emplace_back(range.begin, range.end);
+  }
+  return pairs;
+}
+
+TEST(ShardsTest, AreSpreadEvenlyAndOnce) {
+  for (int64_t shards = 1; shards < 20; ++shards) {
+    for (int64_t size = 1; size <= shards; ++size) {
+      int64_t next = 0;
+      for (int64_t rank = 0; rank < size; ++rank) {
+        const ShardRange range = ShardsOfRank(shards, size, rank);
+        EXPECT_EQ(range.begin, next);
+        EXPECT_GE(range.size(), shards / size);
+        EXPECT_LE(range.size(), shards / size + 1);
+        next = range.end;
+      }
+      EXPECT_EQ(next, shards);
+    }
+  }
+}
+
+TEST(ShardsTest, NodesOfTheTree) {
+  using P = std::vector<std::pair<int64_t, int64_t>>;
+  EXPECT_EQ(Pairs(TreeNodes(4, {0, 4})), (P{{0, 4}}));
+  EXPECT_EQ(Pairs(TreeNodes(4, {0, 2})), (P{{0, 2}}));
+  EXPECT_EQ(Pairs(TreeNodes(4, {1, 4})), (P{{1, 2}, {2, 4}}));
+  EXPECT_EQ(Pairs(TreeNodes(5, {0, 5})), (P{{0, 5}}));
+  EXPECT_EQ(Pairs(TreeNodes(5, {3, 5})), (P{{3, 4}, {4, 5}}));
+  EXPECT_EQ(Pairs(TreeNodes(7, {1, 6})), (P{{1, 2}, {2, 4}, {4, 6}}));
+  EXPECT_EQ(Pairs(TreeNodes(1, {0, 1})), (P{{0, 1}}));
+}
+
+// Parameters and, for each shard and pass, a loss of them; the last parameter
+// is used by no shard, the one before it by shard 1 alone.
+struct Toy {
+  std::vector<at::Tensor> parameters;
+
+  Toy() {
+    int64_t seed = 1;
+    for (const int64_t size : {5, 40, 1, 300, 7, 3}) {
+      parameters.push_back(
+          at::arange(size, at::kFloat).mul(0.37 * double(seed++)).sin());
+      parameters.back().requires_grad_();
+    }
+  }
+
+  at::Tensor Loss(int64_t shard, int64_t pass) const {
+    at::Tensor loss = at::zeros({});
+    for (size_t i = 0; i + 1 < parameters.size(); ++i) {
+      if (i + 2 == parameters.size() && shard != 1) continue;
+      const double a = 0.1 + 0.7 * double(shard) + 0.31 * double(pass);
+      loss = loss + (parameters[i] * a).sin().pow(3).sum() * parameters[2][0];
+    }
+    return loss;
+  }
+
+  std::vector<at::Tensor> Gradients(int64_t shard, int64_t pass) const {
+    return torch::autograd::grad({Loss(shard, pass)}, parameters, {},
+                                 std::nullopt, false, /*allow_unused=*/true);
+  }
+};
+
+std::vector<at::Tensor> Sum(const Toy& toy, GradientSum* sum, int64_t passes,
+                            double scale) {
+  for (int64_t shard = sum->own_shards().begin; shard < sum->own_shards().end;
+       ++shard) {
+    for (int64_t pass = 0; pass < passes; ++pass) {
+      sum->Backward(shard, pass == passes - 1,
+                    [&] { toy.Gradients(shard, pass); });
+    }
+  }
+  return sum->Finish(scale);
+}
+
+// The sum in one process: deterministic, in the tree's order, by hand.
+at::Tensor TreeSum(const std::vector<at::Tensor>& leaves, size_t begin,
+                   size_t end) {
+  if (end - begin == 1) return leaves[begin];
+  size_t half = 1;
+  while (half * 2 < end - begin) half *= 2;
+  return TreeSum(leaves, begin, begin + half) +
+         TreeSum(leaves, begin + half, end);
+}
+
+std::vector<at::Tensor> Expected(const Toy& toy, int64_t shards, int64_t passes,
+                                 double scale) {
+  std::vector<at::Tensor> sums;
+  for (size_t i = 0; i < toy.parameters.size(); ++i) {
+    std::vector<at::Tensor> leaves;
+    for (int64_t shard = 0; shard < shards; ++shard) {
+      at::Tensor leaf;
+      for (int64_t pass = 0; pass < passes; ++pass) {
+        const at::Tensor gradient = toy.Gradients(shard, pass)[i];
+        if (!gradient.defined()) continue;
+        leaf = leaf.defined() ? leaf + gradient : gradient;
+      }
+      leaves.push_back(leaf.defined() ? leaf
+                                      : at::zeros_like(toy.parameters[i]));
+    }
+    sums.push_back(TreeSum(leaves, 0, leaves.size()) * scale);
+  }
+  return sums;
+}
+
+void ExpectSums(const std::vector<at::Tensor>& got,
+                const std::vector<at::Tensor>& expected, bool same_bits) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_TRUE(same_bits ? at::equal(got[i], expected[i])
+                          : at::allclose(got[i], expected[i], 1e-5, 1e-6))
+        << i << "\n"
+        << got[i] << "\n"
+        << expected[i];
+  }
+}
+
+TEST(GradientSumTest, RanksAddUpTheSameWithAnyNumberOfThem) {
+  for (const bool deterministic : {true, false}) {
+    for (const int64_t size : {1, 2, 3, 4}) {
+      for (const int64_t shards : {4, 5, 8}) {
+        Job job(size);
+        job.StartAll([=](ProcessGroup* group) {
+          at::set_num_threads(1);
+          const Toy toy;
+          GradientSum::Options options;
+          options.deterministic = deterministic;
+          options.bucket_bytes = 256;
+          GradientSum sum(toy.parameters, shards, group, options);
+          for (const int64_t passes : {1, 2, 1}) {
+            ExpectSums(Sum(toy, &sum, passes, 0.125),
+                       Expected(toy, shards, passes, 0.125), deterministic);
+            EXPECT_FALSE(sum.used().back());
+            EXPECT_EQ(sum.used()[4],
+                      sum.own_shards().begin <= 1 && sum.own_shards().end > 1);
+            EXPECT_TRUE(sum.used()[0]);
+          }
+          if (group != nullptr) group->Barrier("the end");
+        });
+        job.ExpectAllWell();
+      }
+    }
+  }
+}
+
+TEST(GradientSumTest, MoreRanksThanShards) {
+  Job job(2);
+  job.StartAll([](ProcessGroup* group) {
+    const Toy toy;
+    try {
+      GradientSum sum(toy.parameters, 1, group, {});
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage);
+      EXPECT_NE(std::string(error.what()).find("--virtual_ranks=2"),
+                std::string::npos);
+    }
+    group->Barrier("the end");
+  });
+  job.ExpectAllWell();
+}
+
+// Last: no process is forked after it.
+TEST(GradientSumTest, WithoutAGroup) {
+  const Toy toy;
+  for (const bool deterministic : {true, false}) {
+    GradientSum::Options options;
+    options.deterministic = deterministic;
+    GradientSum sum(toy.parameters, 3, nullptr, options);
+    ExpectSums(Sum(toy, &sum, 2, 1.0), Expected(toy, 3, 2, 1.0), deterministic);
+  }
+  // Another's backward passes are none of its business.
+  GradientSum sum(toy.parameters, 1, nullptr, {});
+  const std::vector<at::Tensor> gradients = Sum(toy, &sum, 1, 1.0);
+  const at::Tensor before = gradients[0].clone();
+  toy.Gradients(2, 2);
+  EXPECT_TRUE(at::equal(gradients[0], before));
+}
+
+}  // namespace
+}  // namespace t2t

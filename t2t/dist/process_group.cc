@@ -1,0 +1,437 @@
+#include "t2t/dist/process_group.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#ifndef USE_C10D_GLOO
+#define USE_C10D_GLOO
+#endif
+#include <c10/util/Flags.h>
+#include <c10/util/Logging.h>
+
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "t2t/base/error.h"
+#include "t2t/base/log.h"
+#include "t2t/base/strings.h"
+#include "t2t/dist/launcher.h"
+#include "t2t/dist/lifeline.h"
+#include "t2t/dist/socket.h"
+
+C10_DECLARE_int(caffe2_log_level);
+
+namespace t2t {
+
+struct ProcessGroup::Pending {
+  c10::intrusive_ptr<c10d::Work> work;
+  std::vector<at::Tensor> tensors;
+};
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Gloo's own limit: Wait() has the real ones.
+constexpr milliseconds kNoLimit = std::chrono::hours(24 * 365);
+// How often a wait looks whether a rank is lost.
+constexpr milliseconds kSlice{250};
+constexpr char kVerdict[] = "t2t/verdict";
+
+milliseconds Milliseconds(double seconds) {
+  return milliseconds(std::max<int64_t>(1, std::llround(seconds * 1000)));
+}
+
+std::string FirstLine(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+std::string RanksText(const std::vector<int64_t>& ranks) {
+  std::string text = ranks.size() == 1 ? "rank " : "ranks ";
+  for (size_t i = 0; i < ranks.size(); ++i) {
+    if (i > 0) text += ", ";
+    if (i == 16) return text + "... (" + std::to_string(ranks.size()) + ")";
+    text += std::to_string(ranks[i]);
+  }
+  return text;
+}
+
+std::string RankKey(const std::string& what, int64_t rank) {
+  return "t2t/" + what + "/" + std::to_string(rank);
+}
+
+// When the program exits, it is to do so at once: static destructors would wait
+// for threads that hang in a collective.
+void LeaveWithoutCleanup() {
+  [[maybe_unused]] static const int registered = ::on_exit(
+      [](int status, void*) {
+        std::fflush(nullptr);
+        ::_exit(status);
+      },
+      nullptr);
+}
+
+// c10d tells each failed attempt at length; our own messages say what matters.
+void SilenceC10d() {
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) {
+    FLAGS_caffe2_log_level = c10::GLOG_FATAL;
+  }
+}
+
+class GlooGroup : public ProcessGroup {
+ public:
+  GlooGroup(const Cluster& cluster, const Options& options)
+      : cluster_(cluster), options_(options) {
+    SilenceC10d();
+    deadline_ = NowSeconds() + options.rendezvous_seconds;
+    try {
+      Meet();
+      Connect();
+    } catch (const Error&) {
+      LeaveWithoutCleanup();
+      throw;
+    } catch (const std::exception& error) {
+      LeaveWithoutCleanup();
+      const std::string why = FirstLine(error.what());
+      if (lifeline_ != nullptr) Lost("the rendezvous", why);
+      throw MeetingError(why);
+    }
+  }
+
+  ~GlooGroup() override {
+    if (!failed_) return;
+    // Their threads may wait for a lost rank for ever.
+    backend_.release();
+    store_.release();
+  }
+
+  int64_t rank() const override { return cluster_.rank; }
+  int64_t size() const override { return cluster_.world_size; }
+
+  Work StartAllReduce(const at::Tensor& tensor) override {
+    std::vector<at::Tensor> tensors = {tensor};
+    c10d::AllreduceOptions options;
+    options.timeout = kNoLimit;
+    return Keep([&] { return backend_->allreduce(tensors, options); }, tensors);
+  }
+
+  Work StartAllGather(const at::Tensor& input,
+                      const at::Tensor& output) override {
+    at::Tensor from = input;
+    at::Tensor to = output;
+    c10d::AllgatherOptions options;
+    options.timeout = kNoLimit;
+    return Keep([&] { return backend_->_allgather_base(to, from, options); },
+                {from, to});
+  }
+
+  Work StartAllToAll(const at::Tensor& input,
+                     const std::vector<int64_t>& input_counts,
+                     const at::Tensor& output,
+                     const std::vector<int64_t>& output_counts) override {
+    at::Tensor from = input;
+    at::Tensor to = output;
+    std::vector<int64_t> from_counts = input_counts;
+    std::vector<int64_t> to_counts = output_counts;
+    c10d::AllToAllOptions options;
+    options.timeout = kNoLimit;
+    return Keep(
+        [&] {
+          return backend_->alltoall_base(to, from, to_counts, from_counts,
+                                         options);
+        },
+        {from, to});
+  }
+
+  Work StartBroadcast(const at::Tensor& tensor) override {
+    std::vector<at::Tensor> tensors = {tensor};
+    c10d::BroadcastOptions options;
+    options.rootRank = 0;
+    options.timeout = kNoLimit;
+    return Keep([&] { return backend_->broadcast(tensors, options); }, tensors);
+  }
+
+  void Wait(const Work& work, const std::string& what, Limit limit) override {
+    const double start = NowSeconds();
+    while (true) {
+      // A slice that is over throws, too.
+      const bool completed = work->work->isCompleted();
+      try {
+        work->work->wait(kSlice);
+        break;
+      } catch (const std::exception& error) {
+        if (completed) Lost(what, FirstLine(error.what()));
+        if (work->work->isCompleted()) continue;
+      }
+      if (lifeline_->loss()) Lost(what, "");
+      if (limit == Limit::kCollective &&
+          NowSeconds() - start > options_.collective_seconds) {
+        const std::string why =
+            what + " has not come to an end within " +
+            DoubleToString(options_.collective_seconds) +
+            " s (--collective_timeout_seconds), though every rank is alive";
+        Fail(why);
+        throw Error(ExitCode::kRetry, why, "",
+                    "look at the ranks' own messages, then start the job "
+                    "again: it goes on from the last checkpoint");
+      }
+    }
+    waited_seconds_ += NowSeconds() - start;
+  }
+
+  void CheckAlive() override {
+    if (lifeline_->loss()) Lost("", "");
+  }
+
+  void Fail(const std::string& why) override {
+    failed_ = true;
+    LeaveWithoutCleanup();
+    lifeline_->Fail(why);
+  }
+
+  double waited_seconds() const override { return waited_seconds_; }
+
+ private:
+  double Left() const { return std::max(0.1, deadline_ - NowSeconds()); }
+
+  std::string Place() const {
+    return cluster_.address + ":" + std::to_string(cluster_.port);
+  }
+
+  Error MeetingError(const std::string& why) const {
+    const std::string who = "rank " + std::to_string(cluster_.rank) + " of " +
+                            std::to_string(cluster_.world_size);
+    const std::string todo =
+        "see that every rank is started with the same number of ranks and "
+        "rendezvous address, then start the job again";
+    if (cluster_.rank == 0) {
+      return Error(ExitCode::kRetry,
+                   who + " can't be met at " + Place() + ": " + why,
+                   "a port that is free", todo);
+    }
+    return Error(ExitCode::kRetry,
+                 who + " can't reach rank 0 at " + Place() + " (waited for " +
+                     DoubleToString(options_.rendezvous_seconds) +
+                     " s): " + why,
+                 "rank 0 is there", todo);
+  }
+
+  // Every rank enters its name at rank 0, which says whether all came.
+  void Meet() {
+    const bool first = cluster_.rank == 0;
+    c10d::TCPStoreOptions options;
+    options.port = static_cast<uint16_t>(cluster_.port);
+    options.isServer = first;
+    options.waitWorkers = false;
+    options.timeout = Milliseconds(options_.rendezvous_seconds);
+    const char* const fd = std::getenv(kListenFdVariable);
+    int64_t listening = 0;
+    if (first && fd != nullptr && ParseInt(fd, &listening)) {
+      options.masterListenFd = static_cast<int>(listening);
+    }
+    store_ = c10::make_intrusive<c10d::TCPStore>(cluster_.address, options);
+    address_ = LocalAddressTowards(cluster_.address);
+    if (address_.empty()) {
+      throw Error(ExitCode::kRetry,
+                  "the host '" + cluster_.address + "' is not known");
+    }
+    if (store_->add(RankKey("taken", cluster_.rank), 1) != 1) {
+      throw Error(ExitCode::kRetry,
+                  "two processes say that they are rank " +
+                      std::to_string(cluster_.rank) + " at " + Place(),
+                  "a rank each",
+                  "where the first is left over from an earlier start, start "
+                  "the job again");
+    }
+    char host[256] = "?";
+    ::gethostname(host, sizeof(host) - 1);
+    const std::string name = std::string(host) + ", pid " +
+                             std::to_string(::getpid()) + "\n" +
+                             std::to_string(cluster_.world_size);
+    store_->set(RankKey("here", cluster_.rank), Bytes(name));
+    if (first) {
+      lifeline_ = Lifeline::Listen(address_, options_.silence_seconds);
+      const std::string verdict = WaitForRanks();
+      store_->set(kVerdict, Bytes(verdict));
+      TakeVerdict(verdict);
+    } else {
+      // A little longer than rank 0, whose message says more.
+      store_->wait({kVerdict}, Milliseconds(Left() + 10));
+      const std::vector<uint8_t> verdict = store_->get(kVerdict);
+      TakeVerdict(std::string(verdict.begin(), verdict.end()));
+    }
+  }
+
+  static std::vector<uint8_t> Bytes(const std::string& text) {
+    return {text.begin(), text.end()};
+  }
+
+  // Rank 0: "ok <lifeline's port> <its address>" and every rank's name, or what
+  // is wrong.
+  std::string WaitForRanks() {
+    std::vector<int64_t> missing;
+    double pause = 0.005;
+    double next_line = NowSeconds() + 10;
+    do {
+      missing.clear();
+      for (int64_t rank = 0; rank < cluster_.world_size; ++rank) {
+        if (!store_->check({RankKey("here", rank)})) missing.push_back(rank);
+      }
+      if (missing.empty()) break;
+      if (NowSeconds() > next_line) {
+        Log("waiting for " + RanksText(missing) + " at " + Place());
+        next_line = NowSeconds() + 10;
+      }
+      ::usleep(static_cast<useconds_t>(pause * 1e6));
+      pause = std::min(0.2, pause * 1.5);
+    } while (NowSeconds() < deadline_);
+    if (!missing.empty()) {
+      return RanksText(missing) + " of " + std::to_string(cluster_.world_size) +
+             " did not come to " + Place() + " within " +
+             DoubleToString(options_.rendezvous_seconds) + " s";
+    }
+    std::string verdict =
+        "ok " + std::to_string(lifeline_->port()) + " " + address_;
+    for (int64_t rank = 0; rank < cluster_.world_size; ++rank) {
+      const std::vector<uint8_t> bytes = store_->get(RankKey("here", rank));
+      const std::vector<std::string> lines =
+          Split(std::string(bytes.begin(), bytes.end()), '\n');
+      if (lines.size() != 2 ||
+          lines[1] != std::to_string(cluster_.world_size)) {
+        return "rank " + std::to_string(rank) + " (" + lines[0] +
+               ") was told of " + (lines.size() == 2 ? lines[1] : "?") +
+               " ranks, rank 0 of " + std::to_string(cluster_.world_size);
+      }
+      verdict += "\n" + lines[0];
+    }
+    return verdict;
+  }
+
+  void TakeVerdict(const std::string& verdict) {
+    std::vector<std::string> lines = Split(verdict, '\n');
+    const std::vector<std::string> words = Split(lines[0], ' ');
+    int64_t port = 0;
+    if (words.size() != 3 || words[0] != "ok" || !ParseInt(words[1], &port)) {
+      // The others are to have read it before the store goes.
+      if (cluster_.rank == 0) ::usleep(1'000'000);
+      throw Error(ExitCode::kRetry, verdict, "every rank",
+                  "see why it did not start, then start the job again");
+    }
+    lines.erase(lines.begin());
+    names_ = lines;
+    if (cluster_.rank > 0) {
+      lifeline_ = Lifeline::Connect(words[2], port, cluster_.rank,
+                                    options_.silence_seconds);
+    }
+  }
+
+  void Connect() {
+    auto options =
+        c10d::ProcessGroupGloo::Options::create(Milliseconds(Left() + 1));
+    const char* const interface = std::getenv("GLOO_SOCKET_IFNAME");
+    options->devices = {
+        interface != nullptr && *interface != '\0'
+            ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
+            : c10d::ProcessGroupGloo::createDeviceForHostname(address_)};
+    backend_ = c10::make_intrusive<c10d::ProcessGroupGloo>(
+        store_, static_cast<int>(cluster_.rank),
+        static_cast<int>(cluster_.world_size), std::move(options));
+    backend_->setTimeout(kNoLimit);
+  }
+
+  template <typename F>
+  Work Keep(const F& start, std::vector<at::Tensor> tensors) {
+    auto pending = std::make_shared<Pending>();
+    pending->tensors = std::move(tensors);
+    try {
+      pending->work = start();
+    } catch (const std::exception& error) {
+      Lost("a collective", FirstLine(error.what()));
+    }
+    return pending;
+  }
+
+  [[noreturn]] void Lost(const std::string& what, const std::string& why) {
+    failed_ = true;
+    LeaveWithoutCleanup();
+    const std::string where = what.empty() ? "" : "; this rank was in " + what;
+    const std::string todo =
+        "start the job again: it goes on from the last checkpoint";
+    // A connection that broke may be the loss of a rank not yet told of.
+    const auto loss = lifeline_->WaitForLoss(options_.silence_seconds + 1);
+    if (!loss) {
+      throw Error(ExitCode::kRetry, what + " failed: " + why, "", todo);
+    }
+    const std::string name =
+        "rank " + std::to_string(loss->rank) +
+        (static_cast<size_t>(loss->rank) < names_.size()
+             ? " (" + names_[static_cast<size_t>(loss->rank)] + ")"
+             : "");
+    throw Error(
+        ExitCode::kRetry,
+        (loss->rank == cluster_.rank ? "the others gave up on this rank: "
+                                     : name + " is lost: ") +
+            loss->why + where,
+        "", todo);
+  }
+
+  const Cluster cluster_;
+  const Options options_;
+  double deadline_;
+  std::string address_;
+  std::vector<std::string> names_;
+  c10::intrusive_ptr<c10d::Store> store_;
+  std::unique_ptr<Lifeline> lifeline_;
+  c10::intrusive_ptr<c10d::Backend> backend_;
+  bool failed_ = false;
+  double waited_seconds_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<ProcessGroup> ProcessGroup::Join(const Cluster& cluster,
+                                                 const Options& options) {
+  return std::make_unique<GlooGroup>(cluster, options);
+}
+
+void ProcessGroup::AllReduce(const at::Tensor& tensor,
+                             const std::string& what) {
+  Wait(StartAllReduce(tensor), what);
+}
+
+at::Tensor ProcessGroup::AllGather(const at::Tensor& input,
+                                   const std::string& what) {
+  std::vector<int64_t> shape = input.sizes().vec();
+  shape.insert(shape.begin(), size());
+  const at::Tensor output = at::empty(size() * input.numel(), input.options());
+  Wait(StartAllGather(input.flatten(), output), what);
+  return output.view(shape);
+}
+
+void ProcessGroup::Broadcast(const at::Tensor& tensor,
+                             const std::string& what) {
+  if (tensor.numel() > 0) Wait(StartBroadcast(tensor), what);
+}
+
+std::string ProcessGroup::BroadcastText(const std::string& text,
+                                        const std::string& what) {
+  const at::Tensor length = at::full(1, static_cast<int64_t>(text.size()),
+                                     at::TensorOptions().dtype(at::kLong));
+  Broadcast(length, what);
+  const at::Tensor bytes = at::empty(length.item<int64_t>(), at::kByte);
+  char* const data = reinterpret_cast<char*>(bytes.mutable_data_ptr<uint8_t>());
+  if (rank() == 0) std::copy(text.begin(), text.end(), data);
+  Broadcast(bytes, what);
+  return std::string(data, static_cast<size_t>(bytes.numel()));
+}
+
+void ProcessGroup::Barrier(const std::string& what, Limit limit) {
+  Wait(StartAllReduce(at::zeros(1)), what, limit);
+}
+
+}  // namespace t2t

@@ -1,0 +1,79 @@
+#ifndef T2T_DIST_PROCESS_GROUP_H_
+#define T2T_DIST_PROCESS_GROUP_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "t2t/dist/cluster.h"
+
+namespace t2t {
+
+// A job's ranks, connected: c10d's TCPStore to meet at, Gloo for the data, a
+// Lifeline to know who is lost. Every rank makes the same calls in the same
+// order. A call that can't be done because a rank is lost, or that takes longer
+// than its limit, throws an Error with kRetry that names the rank; after it the
+// program is to end (it then exits without running static destructors, since
+// Gloo's threads may hang).
+class ProcessGroup {
+ public:
+  struct Options {
+    double rendezvous_seconds = 300;
+    double collective_seconds = 600;
+    // A rank that is silent for so long is lost.
+    double silence_seconds = 5;
+  };
+  enum class Limit { kCollective, kNone };
+
+  // A collective under way.
+  struct Pending;
+  using Work = std::shared_ptr<Pending>;
+
+  // Meets the other ranks. Where some don't come in time the error of every
+  // rank names them.
+  static std::unique_ptr<ProcessGroup> Join(const Cluster& cluster,
+                                            const Options& options);
+  virtual ~ProcessGroup() = default;
+
+  virtual int64_t rank() const = 0;
+  virtual int64_t size() const = 0;
+
+  // Contiguous tensors on the CPU, which must live until Wait().
+  virtual Work StartAllReduce(const at::Tensor& tensor) = 0;  // sum
+  // 1-D; output: size() times as long, by rank.
+  virtual Work StartAllGather(const at::Tensor& input,
+                              const at::Tensor& output) = 0;
+  // 1-D; counts by rank.
+  virtual Work StartAllToAll(const at::Tensor& input,
+                             const std::vector<int64_t>& input_counts,
+                             const at::Tensor& output,
+                             const std::vector<int64_t>& output_counts) = 0;
+  // From rank 0.
+  virtual Work StartBroadcast(const at::Tensor& tensor) = 0;
+  // what: for the message ("the sum of gradients").
+  virtual void Wait(const Work& work, const std::string& what,
+                    Limit limit = Limit::kCollective) = 0;
+
+  void AllReduce(const at::Tensor& tensor, const std::string& what);
+  at::Tensor AllGather(const at::Tensor& input, const std::string& what);
+  void Broadcast(const at::Tensor& tensor, const std::string& what);
+  // Rank 0's text, to all.
+  std::string BroadcastText(const std::string& text, const std::string& what);
+  // Until every rank is here. With kNone as long as all of them live: while
+  // rank 0 evaluates or writes.
+  void Barrier(const std::string& what, Limit limit = Limit::kCollective);
+
+  // Throws where a rank is known to be lost.
+  virtual void CheckAlive() = 0;
+  // Tells the others that this rank ends with an error.
+  virtual void Fail(const std::string& why) = 0;
+  // Seconds spent in Wait() so far.
+  virtual double waited_seconds() const = 0;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_DIST_PROCESS_GROUP_H_

@@ -1,0 +1,176 @@
+#include "t2t/dist/process_group.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/log.h"
+#include "t2t/dist/testing_job.h"
+
+namespace t2t {
+namespace {
+
+void ExpectRetry(const Job::End& end, const std::vector<std::string>& texts) {
+  EXPECT_EQ(end.code, 138) << end.message;
+  for (const std::string& text : texts) {
+    EXPECT_NE(end.message.find(text), std::string::npos)
+        << "'" << text << "' in: " << end.message;
+  }
+}
+
+TEST(ProcessGroupTest, Collectives) {
+  for (const int64_t size : {2, 3, 4}) {
+    Job job(size);
+    job.StartAll([size](ProcessGroup* group) {
+      const int64_t rank = group->rank();
+      EXPECT_EQ(group->size(), size);
+      const at::Tensor sum = at::full(5, static_cast<double>(rank + 1));
+      group->AllReduce(sum, "a sum");
+      EXPECT_TRUE(at::equal(
+          sum, at::full(5, static_cast<double>(size * (size + 1) / 2))));
+      const at::Tensor gathered =
+          group->AllGather(at::full(2, static_cast<double>(rank)), "a gather");
+      EXPECT_EQ(gathered.sizes(), (std::vector<int64_t>{size, 2}));
+      for (int64_t r = 0; r < size; ++r) {
+        EXPECT_EQ(gathered[r][1].item<double>(), static_cast<double>(r));
+      }
+      // Rank r sends r + 1 copies of r to each.
+      const at::Tensor input =
+          at::full(size * (rank + 1), static_cast<double>(rank));
+      std::vector<int64_t> counts;
+      for (int64_t r = 0; r < size; ++r) counts.push_back(r + 1);
+      const at::Tensor output = at::empty(size * (size + 1) / 2);
+      group->Wait(
+          group->StartAllToAll(
+              input, std::vector<int64_t>(static_cast<size_t>(size), rank + 1),
+              output, counts),
+          "an exchange");
+      int64_t at = 0;
+      for (int64_t r = 0; r < size; ++r) {
+        for (int64_t i = 0; i <= r; ++i) {
+          EXPECT_EQ(output[at++].item<double>(), static_cast<double>(r));
+        }
+      }
+      const std::string text =
+          group->BroadcastText(rank == 0 ? "of rank 0" : "", "a text");
+      EXPECT_EQ(text, "of rank 0");
+      EXPECT_EQ(group->BroadcastText("", "a text"), "");
+      group->CheckAlive();
+      group->Barrier("the end");
+      EXPECT_GT(group->waited_seconds(), 0);
+    });
+    job.ExpectAllWell();
+  }
+}
+
+TEST(ProcessGroupTest, MissingRanksAreNamed) {
+  Job job(4);
+  job.options()->rendezvous_seconds = 1;
+  job.Start(0, [](ProcessGroup*) {});
+  job.Start(2, [](ProcessGroup*) {});
+  ExpectRetry(job.Wait(0), {"ranks 1, 3 of 4", "within 1 s"});
+  ExpectRetry(job.Wait(1), {"ranks 1, 3 of 4", "within 1 s"});
+}
+
+TEST(ProcessGroupTest, RankZeroIsMissing) {
+  Job job(2);
+  job.options()->rendezvous_seconds = 1;
+  job.Start(1, [](ProcessGroup*) {});
+  ExpectRetry(job.Wait(0), {"rank 1 of 2 can't reach rank 0 at 127.0.0.1:"});
+}
+
+TEST(ProcessGroupTest, TwoOfOneRankAndOtherSizes) {
+  Job job(3);
+  job.options()->rendezvous_seconds = 3;
+  job.Start(0, [](ProcessGroup*) {});
+  job.Start(1, [](ProcessGroup*) {});
+  job.Start(1, [](ProcessGroup*) {});
+  const Job::End one = job.Wait(1);
+  const Job::End other = job.Wait(2);
+  ExpectRetry(one, {});
+  ExpectRetry(other, {});
+  EXPECT_NE((one.message + other.message).find("say that they are rank 1"),
+            std::string::npos);
+  ExpectRetry(job.Wait(0), {"rank 2 of 3"});
+
+  Job sizes(2);
+  sizes.Start(0, [](ProcessGroup*) {});
+  sizes.cluster()->world_size = 3;
+  sizes.Start(1, [](ProcessGroup*) {});
+  ExpectRetry(sizes.Wait(0), {"rank 1", "told of 3 ranks, rank 0 of 2"});
+  ExpectRetry(sizes.Wait(1), {"told of 3 ranks"});
+}
+
+// Sums until something happens.
+void SumForEver(ProcessGroup* group) {
+  while (true) group->AllReduce(at::ones(1000), "the sum of gradients");
+}
+
+TEST(ProcessGroupTest, AKilledRankIsNamed) {
+  for (const size_t victim : {size_t{2}, size_t{0}}) {
+    Job job(3);
+    job.StartAll([](ProcessGroup* group) {
+      group->Barrier("the start");
+      SumForEver(group);
+    });
+    ::usleep(1'500'000);
+    job.Signal(victim, SIGKILL);
+    const double start = NowSeconds();
+    for (size_t rank = 0; rank < 3; ++rank) {
+      if (rank == victim) continue;
+      ExpectRetry(job.Wait(rank), {"rank " + std::to_string(victim) + " (",
+                                   "is lost", "start the job again"});
+    }
+    EXPECT_LT(NowSeconds() - start, 5);
+    EXPECT_EQ(job.Wait(victim).code, -SIGKILL);
+  }
+}
+
+TEST(ProcessGroupTest, AStoppedRankIsNamed) {
+  Job job(3);
+  job.options()->silence_seconds = 1.5;
+  job.StartAll(SumForEver);
+  ::usleep(1'500'000);
+  job.Signal(1, SIGSTOP);
+  const double start = NowSeconds();
+  ExpectRetry(job.Wait(0), {"rank 1 (", "nothing was heard of it"});
+  ExpectRetry(job.Wait(2), {"rank 1 (", "nothing was heard of it"});
+  EXPECT_LT(NowSeconds() - start, 5);
+  job.Signal(1, SIGCONT);
+  EXPECT_EQ(job.Wait(1).code, 138);
+}
+
+TEST(ProcessGroupTest, AFailureIsTold) {
+  Job job(3);
+  job.StartAll([](ProcessGroup* group) {
+    if (group->rank() == 1) {
+      group->Fail("the disk is full");
+      throw Error(ExitCode::kIo, "the disk is full");
+    }
+    SumForEver(group);
+  });
+  EXPECT_EQ(job.Wait(1).code, 5);
+  ExpectRetry(job.Wait(0),
+              {"rank 1 (", "the disk is full", "sum of gradients"});
+  ExpectRetry(job.Wait(2), {"rank 1 (", "the disk is full"});
+}
+
+TEST(ProcessGroupTest, CollectivesHaveALimit) {
+  Job job(2);
+  job.options()->collective_seconds = 0.5;
+  job.StartAll([](ProcessGroup* group) {
+    if (group->rank() == 1) ::usleep(1'500'000);
+    group->Barrier("a long wait", ProcessGroup::Limit::kNone);
+    if (group->rank() == 1) ::usleep(3'000'000);
+    group->Barrier("the next step");
+  });
+  ExpectRetry(job.Wait(0), {"the next step", "0.5 s", "alive"});
+  ExpectRetry(job.Wait(1), {"rank 0 (", "is lost"});
+}
+
+}  // namespace
+}  // namespace t2t

@@ -1,0 +1,115 @@
+#include "t2t/dist/sharded_step.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <signal.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/base/rng.h"
+
+namespace t2t {
+
+ShardedStep::ShardedStep(Model* model, ProcessGroup* group,
+                         const Options& options)
+    : model_(model),
+      group_(group),
+      options_(options),
+      trainable_(model->params().Trainable()),
+      sum_(trainable_, options.virtual_ranks, group, options.sum) {}
+
+ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
+                                     const Signals& signals) {
+  const double waited = group_ == nullptr ? 0 : group_->waited_seconds();
+  const ShardRange own = sum_.own_shards();
+  const auto shards = static_cast<size_t>(options_.virtual_ranks);
+  // Batches of this rank, by their place in the step.
+  std::map<int64_t, Batch> batches;
+  for (int64_t place = 0; place < options_.accumulate * options_.virtual_ranks;
+       ++place) {
+    std::optional<Batch> batch = input->Next();
+    if (!batch) {
+      throw DataError("the training data has ended", "data without an end");
+    }
+    const int64_t shard = place % options_.virtual_ranks;
+    if (shard >= own.begin && shard < own.end) {
+      batches[place] = std::move(*batch);
+    }
+  }
+  std::vector<double> losses(shards);
+  std::vector<double> tokens(shards);
+  for (int64_t shard = own.begin; shard < own.end; ++shard) {
+    for (int64_t part = 0; part < options_.accumulate; ++part) {
+      const int64_t place = part * options_.virtual_ranks + shard;
+      at::manual_seed(
+          Rng::Combine(step_seed, static_cast<uint64_t>(place) + 1));
+      const LossParts parts =
+          model_->Loss(ToFeatures(batches.at(place)), Mode::kTrain);
+      batches.erase(place);
+      const at::Tensor weight = parts.denominator.detach();
+      at::Tensor loss = parts.numerator;
+      for (const auto& [name, extra] : parts.extra) {
+        loss = loss + extra * weight;
+      }
+      losses[static_cast<size_t>(shard)] += loss.item<double>();
+      tokens[static_cast<size_t>(shard)] += weight.item<double>();
+      sum_.Backward(shard, part + 1 == options_.accumulate, [&] {
+        torch::autograd::grad({loss}, trainable_, {}, std::nullopt,
+                              /*create_graph=*/false, /*allow_unused=*/true);
+      });
+    }
+  }
+  Result result;
+  result.signals = signals;
+  std::vector<bool> used = sum_.used();
+  Exchange(losses, tokens, &result, &used);
+  result.gradients = sum_.Finish(1.0 / std::max(1.0, result.weight));
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (!used[i]) result.gradients[i] = at::Tensor();
+  }
+  if (group_ != nullptr) {
+    result.exposed_seconds = group_->waited_seconds() - waited;
+  }
+  return result;
+}
+
+void ShardedStep::Exchange(const std::vector<double>& losses,
+                           const std::vector<double>& tokens, Result* result,
+                           std::vector<bool>* used) {
+  // One row for all: each number comes from one rank, or is a count.
+  const size_t shards = losses.size();
+  const size_t head = 3;
+  const at::Tensor row =
+      at::zeros(static_cast<int64_t>(head + 2 * shards + used->size()),
+                at::TensorOptions().dtype(at::kDouble));
+  double* const values = row.mutable_data_ptr<double>();
+  const bool first = group_ == nullptr || group_->rank() == 0;
+  values[0] = result->signals.stop == SIGINT ? 1 : 0;
+  values[1] = result->signals.stop != 0 && result->signals.stop != SIGINT;
+  values[2] = first && result->signals.save ? 1 : 0;
+  for (size_t i = 0; i < shards; ++i) {
+    values[head + 2 * i] = losses[i];
+    values[head + 2 * i + 1] = tokens[i];
+  }
+  for (size_t i = 0; i < used->size(); ++i) {
+    values[head + 2 * shards + i] = (*used)[i] ? 1 : 0;
+  }
+  if (group_ != nullptr) group_->AllReduce(row, "the step's losses");
+  result->signals.stop = values[0] > 0 ? SIGINT : values[1] > 0 ? SIGTERM : 0;
+  result->signals.save = values[2] > 0;
+  double loss = 0;
+  for (size_t i = 0; i < shards; ++i) {
+    loss += values[head + 2 * i];
+    result->weight += values[head + 2 * i + 1];
+  }
+  result->loss = loss / std::max(1.0, result->weight);
+  for (size_t i = 0; i < used->size(); ++i) {
+    (*used)[i] = values[head + 2 * shards + i] > 0;
+  }
+}
+
+}  // namespace t2t

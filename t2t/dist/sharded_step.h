@@ -1,0 +1,63 @@
+#ifndef T2T_DIST_SHARDED_STEP_H_
+#define T2T_DIST_SHARDED_STEP_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "t2t/data/input.h"
+#include "t2t/dist/gradient_sum.h"
+#include "t2t/dist/process_group.h"
+#include "t2t/model/model.h"
+
+namespace t2t {
+
+// The loss and gradients of a step that takes several batches of the stream: a
+// batch for each virtual rank, or `accumulate` of them. Every rank reads the
+// whole stream and computes the batches of its own virtual ranks. The loss is
+// the mean over all the step's tokens. What is random in a batch depends on the
+// step's seed and the batch's place in it, not on the rank.
+class ShardedStep {
+ public:
+  struct Options {
+    int64_t virtual_ranks = 1;
+    int64_t accumulate = 1;
+    GradientSum::Options sum;
+  };
+
+  // group: null where there is one process.
+  ShardedStep(Model* model, ProcessGroup* group, const Options& options);
+
+  // What each rank tells, and knows of all ranks afterwards.
+  struct Signals {
+    int stop = 0;       // SIGTERM or SIGINT, where a rank got one
+    bool save = false;  // rank 0 finds a checkpoint due
+  };
+  struct Result {
+    double loss = 0;
+    double weight = 0;  // of all tokens: their number, if all count as one
+    Signals signals;
+    // Undefined for parameters that no shard uses. Valid until the next step.
+    std::vector<at::Tensor> gradients;
+    double exposed_seconds = 0;  // of waiting for other ranks
+  };
+  Result Run(InputPipeline* input, uint64_t step_seed, const Signals& signals);
+
+  int64_t virtual_ranks() const { return options_.virtual_ranks; }
+
+ private:
+  void Exchange(const std::vector<double>& losses,
+                const std::vector<double>& tokens, Result* result,
+                std::vector<bool>* used);
+
+  Model* const model_;
+  ProcessGroup* const group_;
+  const Options options_;
+  const std::vector<at::Tensor> trainable_;
+  GradientSum sum_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_DIST_SHARDED_STEP_H_

@@ -1,0 +1,6 @@
+#ifndef T2T_THIRD_PARTY_GLOO_COMMON_ERROR_H_
+#define T2T_THIRD_PARTY_GLOO_COMMON_ERROR_H_
+
+// Nothing of it is used.
+
+#endif  // T2T_THIRD_PARTY_GLOO_COMMON_ERROR_H_
