@@ -111,17 +111,23 @@ void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
                     {"meta", checkpoint.meta.ToString()}});
   // Before an older one is removed.
   VerifySafetensorsFile(path);
+  IndexCheckpoints(model_dir, checkpoint.step, keep_max, keep_always);
+}
+
+void IndexCheckpoints(const std::string& model_dir, int64_t newest,
+                      int64_t keep_max,
+                      const std::vector<int64_t>& keep_always) {
   // A file of a later step is what a damaged checkpoint left when training
   // went on from an earlier one: it must not push out the good ones.
   std::vector<int64_t> steps = ListCheckpoints(model_dir);
-  steps.erase(std::upper_bound(steps.begin(), steps.end(), checkpoint.step),
+  steps.erase(std::upper_bound(steps.begin(), steps.end(), newest),
               steps.end());
   std::vector<int64_t> kept = steps;
   if (keep_max > 0 && static_cast<int64_t>(steps.size()) > keep_max) {
     kept.assign(steps.end() - keep_max, steps.end());
   }
   std::string index = "model_checkpoint_path: \"" + std::string(kPrefix) +
-                      std::to_string(checkpoint.step) + "\"\n";
+                      std::to_string(newest) + "\"\n";
   for (const int64_t step : kept) {
     index += "all_model_checkpoint_paths: \"" + std::string(kPrefix) +
              std::to_string(step) + "\"\n";

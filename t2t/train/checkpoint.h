@@ -38,6 +38,11 @@ struct Checkpoint {
 void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
                     int64_t keep_max,
                     const std::vector<int64_t>& keep_always = {});
+// The last part of it, for a newest checkpoint that is known to be whole: the
+// index, and removing older ones.
+void IndexCheckpoints(const std::string& model_dir, int64_t newest,
+                      int64_t keep_max,
+                      const std::vector<int64_t>& keep_always = {});
 // Every checkpoint's step, ascending, by looking at the files.
 std::vector<int64_t> ListCheckpoints(const std::string& model_dir);
 std::string CheckpointPath(const std::string& model_dir, int64_t step);

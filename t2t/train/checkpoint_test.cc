@@ -295,6 +295,16 @@ TEST_F(CheckpointTest, TheWriterCopies) {
   }
 }
 
+TEST_F(CheckpointTest, IndexesWhatAKilledProcessLeft) {
+  for (const int64_t step : {1, 2, 3, 4}) SaveCheckpoint(dir_, Make(step), 0);
+  WriteFileAtomically(JoinPath(dir_, "checkpoint"), "old");
+  IndexCheckpoints(dir_, 3, 1, {1});
+  EXPECT_EQ(ListCheckpoints(dir_), (std::vector<int64_t>{1, 3, 4}));
+  EXPECT_EQ(ReadFile(JoinPath(dir_, "checkpoint")),
+            "model_checkpoint_path: \"model.ckpt-3\"\n"
+            "all_model_checkpoint_paths: \"model.ckpt-3\"\n");
+}
+
 TEST_F(CheckpointTest, TheWriterTakesTensorsThatLieStrangely) {
   Checkpoint checkpoint;
   checkpoint.step = 1;

@@ -479,12 +479,18 @@ void Trainer::WaitForCheckpoint() {
 }
 
 void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
+  const bool first = IsFirst();
+  if (first && step_ > 0 && saved_step_ == step_) {
+    // What a process that was killed had no time for.
+    RemoveLeftovers(options_.output_dir);
+    IndexCheckpoints(options_.output_dir, step_, options_.keep_checkpoint_max,
+                     kept_steps_);
+  }
   if (step_ >= options_.train_steps) {
     Log("all of the " + GroupedText(options_.train_steps) +
         " steps are done already");
     return;
   }
-  const bool first = IsFirst();
   std::unique_ptr<EventWriter> events;
   writer_.reset();
   if (first) {

@@ -177,6 +177,9 @@ class IoFaultTest : public ::testing::Test {
     EXPECT_TRUE(ReadFile(CheckpointFile(run, kSteps)) ==
                 ReadFile(CheckpointFile(whole, kSteps)))
         << run;
+    EXPECT_TRUE(StartsWith(
+        ReadFile(Path(run + "/checkpoint")),
+        "model_checkpoint_path: \"model.ckpt-" + std::to_string(kSteps)));
     RemoveTree(Path(run));
   }
 
