@@ -30,6 +30,10 @@ std::string OneLine(const std::string& text) {
   return ReplaceAll(text.substr(0, kLongestLine / 4), "\n", "\x1f");
 }
 
+std::string LossLine(int64_t rank, const std::string& why) {
+  return "lost " + std::to_string(rank) + " " + OneLine(why) + "\n";
+}
+
 }  // namespace
 
 Lifeline::Lifeline(int64_t rank, double silence_seconds)
@@ -105,7 +109,8 @@ void Lifeline::Fail(const std::string& why) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (failed_ || loss_.has_value()) return;
   failed_ = true;
-  SendToAll("lost " + std::to_string(rank_) + " " + OneLine(why) + "\n");
+  news_ = LossLine(rank_, why);
+  SendToAll(news_);
 }
 
 void Lifeline::SendToAll(const std::string& line) {
@@ -118,7 +123,8 @@ void Lifeline::Lose(int64_t rank, const std::string& why) {
   loss_ = Loss{rank, why};
   changed_.notify_all();
   if (rank_ == 0) {
-    SendToAll("lost " + std::to_string(rank) + " " + OneLine(why) + "\n");
+    news_ = LossLine(rank, why);
+    SendToAll(news_);
   }
 }
 
@@ -193,10 +199,8 @@ void Lifeline::Run() {
         peer.fd = fd;
         peer.heard = now;
         peers_[fd] = peer;
-        if (loss_.has_value()) {
-          SendLine(fd, "lost " + std::to_string(loss_->rank) + " " +
-                           OneLine(loss_->why) + "\n");
-        }
+        // Too late for what was sent to all.
+        if (!news_.empty()) SendLine(fd, news_);
       }
     }
     for (size_t i = 2; i < polled.size(); ++i) {

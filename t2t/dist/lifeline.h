@@ -73,6 +73,7 @@ class Lifeline {
   mutable std::condition_variable changed_;
   std::map<int, Peer> peers_;  // by socket
   std::optional<Loss> loss_;
+  std::string news_;  // the line about a loss that was sent, if any
   bool ending_ = false;
   bool failed_ = false;
   std::thread thread_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <thread>
 #include <utility>
@@ -236,6 +237,15 @@ class Experiment {
   // Rank 0 writes, prints and evaluates.
   bool IsFirst() const { return group_ == nullptr || group_->rank() == 0; }
 
+  // What rank 0 finds, for all ranks.
+  bool FromFirst(const std::function<bool()>& body) const {
+    const bool found = IsFirst() && body();
+    if (group_ == nullptr) return found;
+    constexpr char kWhat[] = "rank 0's evaluation";
+    group_->Barrier(kWhat, ProcessGroup::Limit::kNone);
+    return !group_->BroadcastText(found ? "yes" : "", kWhat).empty();
+  }
+
   // Rank 0's, for all: the others may not see the output_dir.
   void MakeHParams() {
     if (IsFirst()) {
@@ -360,8 +370,10 @@ class Experiment {
     };
     // A checkpoint is written before it is evaluated: where the run was stopped
     // in between, this is made up for.
-    if (evaluate && !metric.empty() && start > 0 &&
-        !stopping.HasValueSince(start) && stops_early(start)) {
+    if (FromFirst([&] {
+          return evaluate && !metric.empty() && start > 0 &&
+                 !stopping.HasValueSince(start) && stops_early(start);
+        })) {
       return;
     }
     trainer.Train([&](int64_t step) {

@@ -239,6 +239,31 @@ TEST(DistFaultTest, AStoppedRankDoesNotHoldTheOthers) {
       << run.run()->Output();
 }
 
+TEST(DistFaultTest, RankZeroAloneEvaluatesAndDecides) {
+  const std::string& dir = TheWorld().dir;
+  const auto run = [&](int64_t steps, const std::string& delta) {
+    std::vector<std::string> command = TrainCommand(dir, "evaluated", 2, steps);
+    command.push_back("--schedule=train_and_evaluate");
+    command.push_back("--eval_steps=1");
+    command.push_back("--eval_early_stopping_steps=4");
+    command.push_back("--eval_early_stopping_metric_delta=" + delta);
+    RunResult result = RunProgram(command);
+    EXPECT_EQ(result.code, 0) << result.output;
+    for (const std::string& line : Split(result.output, '\n')) {
+      EXPECT_FALSE(StartsWith(line, "[rank 1]") &&
+                   line.find("evaluation") != std::string::npos)
+          << line;
+    }
+    return result.output;
+  };
+  EXPECT_NE(run(4, "0").find("evaluation at step 4"), std::string::npos);
+  EXPECT_NE(run(8, "0").find("evaluation at step 8"), std::string::npos);
+  // No change is as large as this: both ranks stop at rank 0's word.
+  EXPECT_NE(run(20, "1000").find("stopped early"), std::string::npos);
+  EXPECT_EQ(ListCheckpoints(JoinPath(dir, "evaluated")),
+            (std::vector<int64_t>{4, 8}));
+}
+
 TEST(DistFaultTest, WhatIsAskedForWrongly) {
   const std::string dir = TheWorld().dir;
   const auto expect = [](const std::vector<std::string>& command, int code,
