@@ -114,7 +114,7 @@ TEST(BatchQueueTest, BatchesByTokensWithTheOldestFirst) {
 TEST(BatchQueueTest, WaitsForOthersWithinTheBudget) {
   FakeModel model;
   BatchOptions options;
-  options.latency_budget = milliseconds(200);
+  options.latency_budget = milliseconds(500);
   options.max_batch_rows = 3;
   Queue queue(options, model.AsRun());
   const auto start = std::chrono::steady_clock::now();
@@ -122,12 +122,12 @@ TEST(BatchQueueTest, WaitsForOthersWithinTheBudget) {
   Call second = Submit(&queue, {{2, 1}});
   first.reply.get();
   second.reply.get();
-  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(150));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(400));
   // A full batch goes at once.
   Call full = Submit(&queue, {{3, 1}, {4, 1}, {5, 1}});
   const auto full_start = std::chrono::steady_clock::now();
   full.reply.get();
-  EXPECT_LT(std::chrono::steady_clock::now() - full_start, milliseconds(150));
+  EXPECT_LT(std::chrono::steady_clock::now() - full_start, milliseconds(400));
   EXPECT_THAT(model.batches,
               ElementsAre(ElementsAre(1, 2), ElementsAre(3, 4, 5)));
 }
@@ -199,7 +199,7 @@ TEST(BatchQueueTest, StopRunsWhatIsThere) {
 
 TEST(BatchQueueTest, ManyCallersShareBatches) {
   FakeModel model;
-  model.cost = milliseconds(2);
+  model.cost = milliseconds(5);
   BatchOptions options;
   options.latency_budget = milliseconds(2);
   Queue queue(options, model.AsRun());
@@ -219,7 +219,7 @@ TEST(BatchQueueTest, ManyCallersShareBatches) {
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(right, kCallers * kCalls);
   // One by one it would be 320.
-  EXPECT_LT(model.batches.size(), 110U);
+  EXPECT_LT(model.batches.size(), 160U);
 }
 
 }  // namespace

@@ -265,9 +265,9 @@ TEST(HttpServerTest, SaysToGoOn) {
 TEST(HttpServerTest, RefusesAndCloses) {
   HttpServerOptions options;
   options.limits.body = 10;
-  options.header_timeout = milliseconds(100);
-  options.body_timeout = milliseconds(100);
-  options.idle_timeout = milliseconds(100);
+  options.header_timeout = milliseconds(300);
+  options.body_timeout = milliseconds(300);
+  options.idle_timeout = milliseconds(300);
   HttpServer server(options, Echo);
   const int port = server.port();
   EXPECT_THAT(Exchange(port, "nonsense\r\n"), StartsWith("HTTP/1.1 400 "));
@@ -314,7 +314,9 @@ TEST(HttpServerTest, DrainAnswersWhatHasBegun) {
                     "GET /slow HTTP/1.1\r\nHost: h\r\n"
                     "\r\n");
   });
-  std::this_thread::sleep_for(milliseconds(50));
+  while (server.connections() < 2) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
   server.Drain(milliseconds(5000));
   EXPECT_EQ(server.connections(), 0U);
   client.join();
