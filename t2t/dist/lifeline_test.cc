@@ -80,15 +80,15 @@ TEST(LifelineTest, RankZeroIsMissedToo) {
 }
 
 TEST(LifelineTest, ASilentRankIsLost) {
-  const auto zero = Lifeline::Listen(kHere, 1);
-  const OtherRank one(zero->port(), 1, 1);
-  const OtherRank two(zero->port(), 2, 1);
-  EXPECT_FALSE(zero->WaitForLoss(2));
+  const auto zero = Lifeline::Listen(kHere, 2);
+  const OtherRank one(zero->port(), 1, 2);
+  const OtherRank two(zero->port(), 2, 2);
+  EXPECT_FALSE(zero->WaitForLoss(3));
   two.Signal(SIGSTOP);
   const auto loss = zero->WaitForLoss(20);
   ASSERT_TRUE(loss);
   EXPECT_EQ(loss->rank, 2);
-  EXPECT_NE(loss->why.find("1 s"), std::string::npos);
+  EXPECT_NE(loss->why.find("2 s"), std::string::npos);
   EXPECT_EQ(one.Wait(), 12);
   // It finds out when it wakes up: it, or rank 0, is lost to the other.
   two.Signal(SIGCONT);
@@ -96,11 +96,11 @@ TEST(LifelineTest, ASilentRankIsLost) {
 }
 
 TEST(LifelineTest, GoodbyesAreNoLosses) {
-  const auto zero = Lifeline::Listen(kHere, 1);
-  auto one = Lifeline::Connect(kHere, zero->port(), 1, 1);
-  const auto two = Lifeline::Connect(kHere, zero->port(), 2, 1);
+  const auto zero = Lifeline::Listen(kHere, 2);
+  auto one = Lifeline::Connect(kHere, zero->port(), 1, 2);
+  const auto two = Lifeline::Connect(kHere, zero->port(), 2, 2);
   one.reset();
-  EXPECT_FALSE(zero->WaitForLoss(1.5));
+  EXPECT_FALSE(zero->WaitForLoss(2.5));
   EXPECT_FALSE(two->loss());
 }
 

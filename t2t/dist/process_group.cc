@@ -1,5 +1,6 @@
 #include "t2t/dist/process_group.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -88,6 +89,8 @@ class GlooGroup : public ProcessGroup {
   GlooGroup(const Cluster& cluster, const Options& options)
       : cluster_(cluster), options_(options) {
     SilenceC10d();
+    // A lost rank's connection is an error to report, not the end.
+    ::signal(SIGPIPE, SIG_IGN);
     deadline_ = NowSeconds() + options.rendezvous_seconds;
     try {
       Meet();

@@ -69,11 +69,11 @@ TEST(ProcessGroupTest, Collectives) {
 
 TEST(ProcessGroupTest, MissingRanksAreNamed) {
   Job job(4);
-  job.options()->rendezvous_seconds = 1;
+  job.options()->rendezvous_seconds = 4;
   job.Start(0, [](ProcessGroup*) {});
   job.Start(2, [](ProcessGroup*) {});
-  ExpectRetry(job.Wait(0), {"ranks 1, 3 of 4", "within 1 s"});
-  ExpectRetry(job.Wait(1), {"ranks 1, 3 of 4", "within 1 s"});
+  ExpectRetry(job.Wait(0), {"ranks 1, 3 of 4", "within 4 s"});
+  ExpectRetry(job.Wait(1), {"ranks 1, 3 of 4", "within 4 s"});
 }
 
 TEST(ProcessGroupTest, RankZeroIsMissing) {
@@ -105,19 +105,18 @@ TEST(ProcessGroupTest, TwoOfOneRankAndOtherSizes) {
   ExpectRetry(sizes.Wait(1), {"told of 3 ranks"});
 }
 
-// Sums until something happens.
-void SumForEver(ProcessGroup* group) {
+// Sums until something happens, from when all ranks are there.
+void SumForEver(const Job& job, ProcessGroup* group) {
+  group->Barrier("the start");
+  job.TellReady();
   while (true) group->AllReduce(at::ones(1000), "the sum of gradients");
 }
 
 TEST(ProcessGroupTest, AKilledRankIsNamed) {
   for (const size_t victim : {size_t{2}, size_t{0}}) {
     Job job(3);
-    job.StartAll([](ProcessGroup* group) {
-      group->Barrier("the start");
-      SumForEver(group);
-    });
-    ::usleep(1'500'000);
+    job.StartAll([&job](ProcessGroup* group) { SumForEver(job, group); });
+    job.AwaitReady(3);
     job.Signal(victim, SIGKILL);
     const double start = NowSeconds();
     for (size_t rank = 0; rank < 3; ++rank) {
@@ -132,9 +131,9 @@ TEST(ProcessGroupTest, AKilledRankIsNamed) {
 
 TEST(ProcessGroupTest, AStoppedRankIsNamed) {
   Job job(3);
-  job.options()->silence_seconds = 1.5;
-  job.StartAll(SumForEver);
-  ::usleep(1'500'000);
+  job.options()->silence_seconds = 2.5;
+  job.StartAll([&job](ProcessGroup* group) { SumForEver(job, group); });
+  job.AwaitReady(3);
   job.Signal(1, SIGSTOP);
   const double start = NowSeconds();
   ExpectRetry(job.Wait(0), {"rank 1 (", "nothing was heard of it"});
@@ -146,12 +145,13 @@ TEST(ProcessGroupTest, AStoppedRankIsNamed) {
 
 TEST(ProcessGroupTest, AFailureIsTold) {
   Job job(3);
-  job.StartAll([](ProcessGroup* group) {
+  job.StartAll([&job](ProcessGroup* group) {
     if (group->rank() == 1) {
+      group->Barrier("the start");
       group->Fail("the disk is full");
       throw Error(ExitCode::kIo, "the disk is full");
     }
-    SumForEver(group);
+    SumForEver(job, group);
   });
   EXPECT_EQ(job.Wait(1).code, 5);
   ExpectRetry(job.Wait(0),

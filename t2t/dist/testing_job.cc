@@ -18,6 +18,7 @@ Job::Job(int64_t size) {
   cluster_.address = "127.0.0.1";
   ::close(ListenTcp(cluster_.address, &cluster_.port));
   options_.rendezvous_seconds = 60;
+  if (::pipe(ready_) != 0) ::abort();
 }
 
 void Job::Start(int64_t rank, const Body& body) {
@@ -63,6 +64,16 @@ void Job::ExpectAllWell() const {
 }
 
 void Job::Signal(size_t i, int signal) const { ::kill(ranks_[i].pid, signal); }
+
+void Job::TellReady() const {
+  if (::write(ready_[1], "x", 1) != 1) ::abort();
+}
+
+void Job::AwaitReady(int count) const {
+  char byte;
+  while (count-- > 0 && ::read(ready_[0], &byte, 1) == 1) {
+  }
+}
 
 int Job::RunRank(const Body& body, int fd) const {
   std::string message;

@@ -39,6 +39,9 @@ class Job {
   End Wait(size_t i) const;
   void ExpectAllWell() const;
   void Signal(size_t i, int signal) const;
+  // A body tells that it has come so far; the test waits for so many.
+  void TellReady() const;
+  void AwaitReady(int count) const;
 
  private:
   int RunRank(const Body& body, int fd) const;
@@ -49,6 +52,7 @@ class Job {
   };
   Cluster cluster_;
   ProcessGroup::Options options_;
+  int ready_[2];
   std::vector<Started> ranks_;
 };
 

@@ -202,7 +202,7 @@ class LongRun {
   static std::vector<std::string> Command(const std::string& name) {
     std::vector<std::string> command =
         TrainCommand(TheWorld().dir, name, 2, 100'000);
-    command.push_back("--rank_silence_seconds=2");
+    command.push_back("--rank_silence_seconds=3");
     return command;
   }
 
@@ -234,7 +234,7 @@ TEST(DistFaultTest, AStoppedRankDoesNotHoldTheOthers) {
   EXPECT_EQ(run.run()->Wait(), 138) << run.run()->Output();
   EXPECT_LT(NowSeconds() - start, 20);
   EXPECT_NE(run.run()->Output().find("rank 1 ("), std::string::npos);
-  EXPECT_NE(run.run()->Output().find("nothing was heard of it for 2 s"),
+  EXPECT_NE(run.run()->Output().find("nothing was heard of it for 3 s"),
             std::string::npos)
       << run.run()->Output();
 }
