@@ -123,7 +123,8 @@ void RepeatLastString(TensorValue* tensor) {
           ? 0
           : strings.size() + kMostRepeatedBytes / (size + sizeof(std::string));
   const size_t count = CountElements(tensor->shape, most);
-  if (count < strings.size()) {
+  // `most` does not bound a scalar's count of 1: there may be no last string.
+  if (count < strings.size() || count > most) {
     throw DataError("a tensor's shape does not fit its values");
   }
   strings.reserve(count);
