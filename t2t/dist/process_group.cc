@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
 #include <utility>
 
 #ifndef USE_C10D_GLOO
@@ -15,6 +16,7 @@
 #include <c10/util/Flags.h>
 #include <c10/util/Logging.h>
 
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
@@ -84,38 +86,9 @@ void SilenceC10d() {
   }
 }
 
-class GlooGroup : public ProcessGroup {
+// The collectives over some Gloo backend.
+class GlooCollectives : public ProcessGroup {
  public:
-  GlooGroup(const Cluster& cluster, const Options& options)
-      : cluster_(cluster), options_(options) {
-    SilenceC10d();
-    // A lost rank's connection is an error to report, not the end.
-    ::signal(SIGPIPE, SIG_IGN);
-    deadline_ = NowSeconds() + options.rendezvous_seconds;
-    try {
-      Meet();
-      Connect();
-    } catch (const Error&) {
-      LeaveWithoutCleanup();
-      throw;
-    } catch (const std::exception& error) {
-      LeaveWithoutCleanup();
-      const std::string why = FirstLine(error.what());
-      if (lifeline_ != nullptr) Lost("the rendezvous", why);
-      throw MeetingError(why);
-    }
-  }
-
-  ~GlooGroup() override {
-    if (!failed_) return;
-    // Their threads may wait for a lost rank for ever.
-    backend_.release();
-    store_.release();
-  }
-
-  int64_t rank() const override { return cluster_.rank; }
-  int64_t size() const override { return cluster_.world_size; }
-
   Work StartAllReduce(const at::Tensor& tensor) override {
     std::vector<at::Tensor> tensors = {tensor};
     c10d::AllreduceOptions options;
@@ -159,6 +132,85 @@ class GlooGroup : public ProcessGroup {
     return Keep([&] { return backend_->broadcast(tensors, options); }, tensors);
   }
 
+  // Ends with the error that tells of the rank lost.
+  [[noreturn]] virtual void Lost(const std::string& what,
+                                 const std::string& why) = 0;
+
+ protected:
+  c10::intrusive_ptr<c10d::Backend> backend_;
+
+ private:
+  template <typename F>
+  Work Keep(const F& start, std::vector<at::Tensor> tensors) {
+    auto pending = std::make_shared<Pending>();
+    pending->tensors = std::move(tensors);
+    try {
+      pending->work = start();
+    } catch (const std::exception& error) {
+      Lost("a collective", FirstLine(error.what()));
+    }
+    return pending;
+  }
+};
+
+class GlooGroup;
+
+// Some ranks of a GlooGroup.
+class GlooSubGroup : public GlooCollectives {
+ public:
+  GlooSubGroup(GlooGroup* world, std::vector<int64_t> ranks,
+               const std::string& name);
+  ~GlooSubGroup() override;
+
+  int64_t rank() const override { return rank_; }
+  int64_t size() const override { return static_cast<int64_t>(ranks_.size()); }
+  std::unique_ptr<ProcessGroup> Sub(const std::vector<int64_t>& ranks,
+                                    const std::string& name) override;
+  void Wait(const Work& work, const std::string& what, Limit limit) override;
+  void CheckAlive() override;
+  void Fail(const std::string& why) override;
+  double waited_seconds() const override;
+  [[noreturn]] void Lost(const std::string& what,
+                         const std::string& why) override;
+
+ private:
+  GlooGroup* const world_;
+  const std::vector<int64_t> ranks_;  // of the world
+  int64_t rank_ = -1;
+};
+
+class GlooGroup : public GlooCollectives {
+ public:
+  GlooGroup(const Cluster& cluster, const Options& options)
+      : cluster_(cluster), options_(options) {
+    SilenceC10d();
+    // A lost rank's connection is an error to report, not the end.
+    ::signal(SIGPIPE, SIG_IGN);
+    deadline_ = NowSeconds() + options.rendezvous_seconds;
+    try {
+      Meet();
+      Connect();
+    } catch (const Error&) {
+      LeaveWithoutCleanup();
+      throw;
+    } catch (const std::exception& error) {
+      LeaveWithoutCleanup();
+      const std::string why = FirstLine(error.what());
+      if (lifeline_ != nullptr) Lost("the rendezvous", why);
+      throw MeetingError(why);
+    }
+  }
+
+  ~GlooGroup() override {
+    if (!failed_) return;
+    // Their threads may wait for a lost rank for ever.
+    backend_.release();
+    store_.release();
+  }
+
+  int64_t rank() const override { return cluster_.rank; }
+  int64_t size() const override { return cluster_.world_size; }
+
   void Wait(const Work& work, const std::string& what, Limit limit) override {
     const double start = NowSeconds();
     while (true) {
@@ -198,6 +250,51 @@ class GlooGroup : public ProcessGroup {
   }
 
   double waited_seconds() const override { return waited_seconds_; }
+
+  std::unique_ptr<ProcessGroup> Sub(const std::vector<int64_t>& ranks,
+                                    const std::string& name) override {
+    return std::make_unique<GlooSubGroup>(this, ranks, name);
+  }
+
+  // Connects some ranks, this one the rank-th of them.
+  c10::intrusive_ptr<c10d::Backend> ConnectSome(int64_t rank, int64_t size,
+                                                const std::string& name) {
+    try {
+      deadline_ = NowSeconds() + options_.rendezvous_seconds;
+      return MakeBackend(
+          c10::make_intrusive<c10d::PrefixStore>("t2t/group/" + name, store_),
+          rank, size);
+    } catch (const std::exception& error) {
+      Lost("connecting the group " + name, FirstLine(error.what()));
+    }
+  }
+
+  bool failed() const { return failed_; }
+
+  [[noreturn]] void Lost(const std::string& what,
+                         const std::string& why) override {
+    failed_ = true;
+    LeaveWithoutCleanup();
+    const std::string where = what.empty() ? "" : "; this rank was in " + what;
+    const std::string todo =
+        "start the job again: it goes on from the last checkpoint";
+    // A connection that broke may be the loss of a rank not yet told of.
+    const auto loss = lifeline_->WaitForLoss(options_.silence_seconds + 1);
+    if (!loss) {
+      throw Error(ExitCode::kRetry, what + " failed: " + why, "", todo);
+    }
+    const std::string name =
+        "rank " + std::to_string(loss->rank) +
+        (static_cast<size_t>(loss->rank) < names_.size()
+             ? " (" + names_[static_cast<size_t>(loss->rank)] + ")"
+             : "");
+    throw Error(
+        ExitCode::kRetry,
+        (loss->rank == cluster_.rank ? "the others gave up on this rank: "
+                                     : name + " is lost: ") +
+            loss->why + where,
+        "", todo);
+  }
 
  private:
   double Left() const { return std::max(0.1, deadline_ - NowSeconds()); }
@@ -334,6 +431,12 @@ class GlooGroup : public ProcessGroup {
   }
 
   void Connect() {
+    backend_ = MakeBackend(store_, cluster_.rank, cluster_.world_size);
+  }
+
+  c10::intrusive_ptr<c10d::Backend> MakeBackend(
+      const c10::intrusive_ptr<c10d::Store>& store, int64_t rank,
+      int64_t size) {
     auto options =
         c10d::ProcessGroupGloo::Options::create(Milliseconds(Left() + 1));
     const char* const interface = std::getenv("GLOO_SOCKET_IFNAME");
@@ -341,46 +444,11 @@ class GlooGroup : public ProcessGroup {
         interface != nullptr && *interface != '\0'
             ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
             : c10d::ProcessGroupGloo::createDeviceForHostname(address_)};
-    backend_ = c10::make_intrusive<c10d::ProcessGroupGloo>(
-        store_, static_cast<int>(cluster_.rank),
-        static_cast<int>(cluster_.world_size), std::move(options));
-    backend_->setTimeout(kNoLimit);
-  }
-
-  template <typename F>
-  Work Keep(const F& start, std::vector<at::Tensor> tensors) {
-    auto pending = std::make_shared<Pending>();
-    pending->tensors = std::move(tensors);
-    try {
-      pending->work = start();
-    } catch (const std::exception& error) {
-      Lost("a collective", FirstLine(error.what()));
-    }
-    return pending;
-  }
-
-  [[noreturn]] void Lost(const std::string& what, const std::string& why) {
-    failed_ = true;
-    LeaveWithoutCleanup();
-    const std::string where = what.empty() ? "" : "; this rank was in " + what;
-    const std::string todo =
-        "start the job again: it goes on from the last checkpoint";
-    // A connection that broke may be the loss of a rank not yet told of.
-    const auto loss = lifeline_->WaitForLoss(options_.silence_seconds + 1);
-    if (!loss) {
-      throw Error(ExitCode::kRetry, what + " failed: " + why, "", todo);
-    }
-    const std::string name =
-        "rank " + std::to_string(loss->rank) +
-        (static_cast<size_t>(loss->rank) < names_.size()
-             ? " (" + names_[static_cast<size_t>(loss->rank)] + ")"
-             : "");
-    throw Error(
-        ExitCode::kRetry,
-        (loss->rank == cluster_.rank ? "the others gave up on this rank: "
-                                     : name + " is lost: ") +
-            loss->why + where,
-        "", todo);
+    auto backend = c10::make_intrusive<c10d::ProcessGroupGloo>(
+        store, static_cast<int>(rank), static_cast<int>(size),
+        std::move(options));
+    backend->setTimeout(kNoLimit);
+    return backend;
   }
 
   const Cluster cluster_;
@@ -390,10 +458,53 @@ class GlooGroup : public ProcessGroup {
   std::vector<std::string> names_;
   c10::intrusive_ptr<c10d::Store> store_;
   std::unique_ptr<Lifeline> lifeline_;
-  c10::intrusive_ptr<c10d::Backend> backend_;
   bool failed_ = false;
   double waited_seconds_ = 0;
 };
+
+GlooSubGroup::GlooSubGroup(GlooGroup* world, std::vector<int64_t> ranks,
+                           const std::string& name)
+    : world_(world), ranks_(std::move(ranks)) {
+  std::string full_name = name;
+  for (size_t i = 0; i < ranks_.size(); ++i) {
+    full_name += (i == 0 ? " of " : ",") + std::to_string(ranks_[i]);
+    if (ranks_[i] == world->rank()) rank_ = static_cast<int64_t>(i);
+  }
+  if (rank_ < 0) {
+    throw Error(ExitCode::kInternal, "rank " + std::to_string(world->rank()) +
+                                         " makes the group " + full_name +
+                                         ", in which it is not");
+  }
+  backend_ = world->ConnectSome(rank_, size(), full_name);
+}
+
+GlooSubGroup::~GlooSubGroup() {
+  if (world_->failed()) backend_.release();
+}
+
+std::unique_ptr<ProcessGroup> GlooSubGroup::Sub(
+    const std::vector<int64_t>& ranks, const std::string& name) {
+  std::vector<int64_t> of_world;
+  for (const int64_t rank : ranks) {
+    of_world.push_back(ranks_.at(static_cast<size_t>(rank)));
+  }
+  return world_->Sub(of_world, name);
+}
+
+void GlooSubGroup::Wait(const Work& work, const std::string& what,
+                        Limit limit) {
+  world_->Wait(work, what, limit);
+}
+
+void GlooSubGroup::CheckAlive() { world_->CheckAlive(); }
+
+void GlooSubGroup::Fail(const std::string& why) { world_->Fail(why); }
+
+double GlooSubGroup::waited_seconds() const { return world_->waited_seconds(); }
+
+void GlooSubGroup::Lost(const std::string& what, const std::string& why) {
+  world_->Lost(what, why);
+}
 
 }  // namespace
 
@@ -414,6 +525,28 @@ at::Tensor ProcessGroup::AllGather(const at::Tensor& input,
   const at::Tensor output = at::empty(size() * input.numel(), input.options());
   Wait(StartAllGather(input.flatten(), output), what);
   return output.view(shape);
+}
+
+at::Tensor ProcessGroup::AllToAll(const at::Tensor& input,
+                                  const std::vector<int64_t>& input_counts,
+                                  const std::vector<int64_t>& output_counts,
+                                  const std::string& what) {
+  const at::Tensor output = at::empty(
+      std::accumulate(output_counts.begin(), output_counts.end(), int64_t{0}),
+      input.options());
+  Wait(StartAllToAll(input, input_counts, output, output_counts), what);
+  return output;
+}
+
+at::Tensor ProcessGroup::ReduceScatter(const at::Tensor& input,
+                                       const std::string& what) {
+  const int64_t piece = input.numel() / size();
+  const std::vector<int64_t> counts(static_cast<size_t>(size()), piece);
+  at::Tensor pieces =
+      AllToAll(input, counts, counts, what).view({size(), piece});
+  at::Tensor sum = pieces[0];
+  for (int64_t i = 1; i < size(); ++i) sum.add_(pieces[i]);
+  return sum;
 }
 
 void ProcessGroup::Broadcast(const at::Tensor& tensor,

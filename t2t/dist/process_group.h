@@ -41,6 +41,13 @@ class ProcessGroup {
   virtual int64_t rank() const = 0;
   virtual int64_t size() const = 0;
 
+  // The group of some of the ranks, in this order, to be called by all of them
+  // and by no other; name tells it from others of the same ranks. Its limits
+  // and messages are those of this group, which must outlive it: a rank lost
+  // anywhere is an error in each group.
+  virtual std::unique_ptr<ProcessGroup> Sub(const std::vector<int64_t>& ranks,
+                                            const std::string& name) = 0;
+
   // Contiguous tensors on the CPU, which must live until Wait().
   virtual Work StartAllReduce(const at::Tensor& tensor) = 0;  // sum
   // 1-D; output: size() times as long, by rank.
@@ -60,6 +67,14 @@ class ProcessGroup {
   void AllReduce(const at::Tensor& tensor, const std::string& what);
   at::Tensor AllGather(const at::Tensor& input, const std::string& what);
   void Broadcast(const at::Tensor& tensor, const std::string& what);
+  // This rank's part of the sum of all: 1-D, cut into size() equal pieces. The
+  // sum is taken in the order of the ranks.
+  at::Tensor ReduceScatter(const at::Tensor& input, const std::string& what);
+  // 1-D; counts by rank.
+  at::Tensor AllToAll(const at::Tensor& input,
+                      const std::vector<int64_t>& input_counts,
+                      const std::vector<int64_t>& output_counts,
+                      const std::string& what);
   // Rank 0's text, to all.
   std::string BroadcastText(const std::string& text, const std::string& what);
   // Until every rank is here. With kNone as long as all of them live: while
@@ -70,7 +85,7 @@ class ProcessGroup {
   virtual void CheckAlive() = 0;
   // Tells the others that this rank ends with an error.
   virtual void Fail(const std::string& why) = 0;
-  // Seconds spent in Wait() so far.
+  // Seconds spent in Wait() so far, those in groups made from this one too.
   virtual double waited_seconds() const = 0;
 };
 

@@ -67,6 +67,58 @@ TEST(ProcessGroupTest, Collectives) {
   }
 }
 
+// Rows {0, 1}, {2, 3} and columns {0, 2}, {1, 3} of four ranks.
+TEST(ProcessGroupTest, SubGroups) {
+  Job job(4);
+  job.StartAll([](ProcessGroup* group) {
+    const int64_t rank = group->rank();
+    const auto number = [](int64_t value) {
+      return at::full(2, static_cast<double>(value));
+    };
+    const int64_t row_start = rank / 2 * 2;
+    const auto row = group->Sub({row_start, row_start + 1}, "row");
+    const auto column = group->Sub({rank % 2, rank % 2 + 2}, "column");
+    EXPECT_EQ(row->size(), 2);
+    EXPECT_EQ(row->rank(), rank % 2);
+    EXPECT_EQ(column->rank(), rank / 2);
+    for (int round = 0; round < 3; ++round) {
+      const at::Tensor sum = number(rank);
+      row->AllReduce(sum, "a sum");
+      EXPECT_EQ(sum[0].item<double>(), 2 * row_start + 1);
+      column->AllReduce(sum, "a sum");
+      EXPECT_EQ(sum[1].item<double>(), 6);
+    }
+    const at::Tensor all = column->AllGather(number(rank), "a gather");
+    EXPECT_EQ(all[0][0].item<double>(), rank % 2);
+    EXPECT_EQ(all[1][0].item<double>(), rank % 2 + 2);
+    // Piece i of rank r is 10 r + i.
+    const at::Tensor pieces =
+        at::tensor(std::vector<double>{10.0 * rank, 10.0 * rank + 1});
+    EXPECT_EQ(row->ReduceScatter(pieces, "a part").item<double>(),
+              10.0 * (2 * row_start + 1) + 2.0 * (rank % 2));
+    // To the first of the column one number, to the second two.
+    const at::Tensor got =
+        column->AllToAll(at::full(3, static_cast<double>(rank)), {1, 2},
+                         std::vector<int64_t>(2, rank / 2 + 1), "an exchange");
+    EXPECT_EQ(got.numel(), 2 * (rank / 2 + 1));
+    EXPECT_EQ(got[0].item<double>(), rank % 2);
+    EXPECT_EQ(got[got.numel() - 1].item<double>(), rank % 2 + 2);
+    const at::Tensor told = number(rank);
+    row->Broadcast(told, "a number");
+    EXPECT_EQ(told[0].item<double>(), row_start);
+    // Of a group's group.
+    const auto self = row->Sub({row->rank()}, "self");
+    EXPECT_EQ(self->size(), 1);
+    const at::Tensor own = number(rank);
+    self->AllReduce(own, "a sum of one");
+    EXPECT_EQ(own[0].item<double>(), rank);
+    EXPECT_EQ(row->waited_seconds(), group->waited_seconds());
+    EXPECT_THROW(group->Sub({(rank + 1) % 4}, "others"), Error);
+    group->Barrier("the end");
+  });
+  job.ExpectAllWell();
+}
+
 TEST(ProcessGroupTest, MissingRanksAreNamed) {
   Job job(4);
   job.options()->rendezvous_seconds = 4;
@@ -127,6 +179,36 @@ TEST(ProcessGroupTest, AKilledRankIsNamed) {
     EXPECT_LT(NowSeconds() - start, 5);
     EXPECT_EQ(job.Wait(victim).code, -SIGKILL);
   }
+}
+
+// Its loss ends the ranks of the other groups, too.
+TEST(ProcessGroupTest, AKilledRankOfAnotherGroupIsNamed) {
+  Job job(4);
+  job.StartAll([&job](ProcessGroup* group) {
+    const int64_t start = group->rank() / 2 * 2;
+    const auto row = group->Sub({start, start + 1}, "row");
+    SumForEver(job, row.get());
+  });
+  job.AwaitReady(4);
+  job.Signal(3, SIGKILL);
+  const double start = NowSeconds();
+  for (const size_t rank : {size_t{0}, size_t{1}, size_t{2}}) {
+    ExpectRetry(job.Wait(rank), {"rank 3 (", "is lost", "sum of gradients"});
+  }
+  EXPECT_LT(NowSeconds() - start, 5);
+  EXPECT_EQ(job.Wait(3).code, -SIGKILL);
+}
+
+TEST(ProcessGroupTest, SubGroupsHaveALimit) {
+  Job job(2);
+  job.options()->collective_seconds = 0.5;
+  job.StartAll([](ProcessGroup* group) {
+    const auto both = group->Sub({0, 1}, "both");
+    if (group->rank() == 1) ::usleep(3'000'000);
+    both->Barrier("the next step");
+  });
+  ExpectRetry(job.Wait(0), {"the next step", "0.5 s", "alive"});
+  ExpectRetry(job.Wait(1), {"rank 0 (", "is lost"});
 }
 
 TEST(ProcessGroupTest, AStoppedRankIsNamed) {
