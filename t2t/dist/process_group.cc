@@ -271,6 +271,10 @@ class GlooGroup : public GlooCollectives {
 
   bool failed() const { return failed_; }
 
+  void LeaveIfLost(const std::string& what) {
+    if (lifeline_->loss()) Lost(what, "");
+  }
+
   [[noreturn]] void Lost(const std::string& what,
                          const std::string& why) override {
     failed_ = true;
@@ -493,6 +497,9 @@ std::unique_ptr<ProcessGroup> GlooSubGroup::Sub(
 
 void GlooSubGroup::Wait(const Work& work, const std::string& what,
                         Limit limit) {
+  // A rank of another group, which this one's collectives do not need, and
+  // which has no reason to end before the next one of all ranks.
+  world_->LeaveIfLost(what);
   world_->Wait(work, what, limit);
 }
 
