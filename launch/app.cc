@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "launch/manifests.h"
 #include "launch/prototypes.h"
 #include "launch/train.h"
 #include "launch/yaml.h"
@@ -13,7 +14,24 @@
 namespace t2t {
 namespace {
 
-constexpr char kVersion[] = "t2t.dev/v1";
+// The app's format and the version of its prototypes: "t2t.dev/v2".
+constexpr char kVersionStart[] = "t2t.dev/v";
+
+std::string VersionText(int64_t version) {
+  return kVersionStart + std::to_string(version);
+}
+
+int64_t ReadVersion(const std::string& path, const std::string& text) {
+  int64_t version = 0;
+  if (!StartsWith(text, kVersionStart) ||
+      !ParseInt(text.substr(sizeof(kVersionStart) - 1), &version) ||
+      version < 1 || version > kPrototypesVersion) {
+    throw DataError(path + " is of " + text,
+                    VersionText(1) + " to " + VersionText(kPrototypesVersion),
+                    "a newer app needs a newer t2t-launch");
+  }
+  return version;
+}
 
 void CheckName(const std::string& kind, const std::string& name) {
   if (!IsDnsLabel(name, 30)) {
@@ -90,8 +108,11 @@ App App::Init(const std::string& folder, const std::string& name) {
   }
   MakeDirectories(JoinPath(folder, "components"));
   MakeDirectories(JoinPath(folder, "environments"));
-  WriteFileAtomically(
-      path, ToYaml(Object({{"apiVersion", kVersion}, {"name", name}})));
+  App app;
+  app.folder_ = folder;
+  app.name_ = name;
+  app.version_ = kPrototypesVersion;
+  app.Save();
   return Load(folder);
 }
 
@@ -109,10 +130,8 @@ App App::Load(const std::string& start) {
   app.folder_ = folder;
   const Json file =
       ReadYamlFile(JoinPath(folder, "app.yaml"), {"apiVersion", "name"});
-  if (StringOr(file, "apiVersion", kVersion) != kVersion) {
-    throw DataError("app.yaml is of " + file.At("apiVersion").AsString(),
-                    kVersion);
-  }
+  app.version_ = ReadVersion(JoinPath(folder, "app.yaml"),
+                             StringOr(file, "apiVersion", VersionText(1)));
   app.name_ = StringOr(file, "name", "");
   CheckName("app", app.name_);
   for (const std::string& name : Names(JoinPath(folder, "components"))) {
@@ -144,6 +163,22 @@ App App::Load(const std::string& start) {
 
 std::string App::ComponentPath(const std::string& name) const {
   return JoinPath(JoinPath(folder_, "components"), name + ".yaml");
+}
+
+std::string App::ImportedPath(const std::string& name) const {
+  return JoinPath(JoinPath(folder_, "imported"), name + ".yaml");
+}
+
+void App::Save() const {
+  WriteFileAtomically(
+      JoinPath(folder_, "app.yaml"),
+      ToYaml(Object({{"apiVersion", VersionText(version_)}, {"name", name_}})));
+}
+
+App App::Upgraded() const {
+  App app = *this;
+  app.version_ = kPrototypesVersion;
+  return app;
 }
 
 std::string App::EnvironmentPath(const std::string& name) const {
@@ -208,6 +243,10 @@ void App::AddComponent(const std::string& name, const std::string& prototype,
                      "t2t-launch param set changes it");
   }
   const Prototype& found = FindPrototype(prototype);
+  if (prototype == kManifestsPrototype) {
+    throw UsageError("a component of manifests is not generated", "",
+                     "t2t-launch import " + name + " FILE makes one");
+  }
   Params params(found.params);
   Json given = Json::Object();
   for (const auto& [param, text] : overrides) {
@@ -218,10 +257,25 @@ void App::AddComponent(const std::string& name, const std::string& prototype,
   SaveComponent(name);
 }
 
+void App::Import(const std::string& name, const std::string& text) {
+  CheckName("component", name);
+  if (components_.count(name) > 0) {
+    throw UsageError("there is a component '" + name + "' already", "",
+                     "another name, or t2t-launch component remove");
+  }
+  ParseManifests(text);
+  MakeDirectories(JoinPath(folder_, "imported"));
+  WriteFileAtomically(ImportedPath(name), text);
+  components_[name] =
+      Object({{"prototype", kManifestsPrototype}, {"params", Json::Object()}});
+  SaveComponent(name);
+}
+
 void App::RemoveComponent(const std::string& name) {
   ComponentFile(name);
   components_.erase(name);
   RemoveFile(ComponentPath(name));
+  RemoveFile(ImportedPath(name));
   for (auto& [key, environment] : environments_) {
     if (environment.params.Find(name) == nullptr) continue;
     environment.params = Without(environment.params, name);
@@ -307,6 +361,19 @@ Component App::Resolve(const std::string& name,
   component.prototype = file.At("prototype").AsString();
   component.ns = environment.ns;
   component.operators = environment.operators;
+  component.version = version_;
+  if (component.prototype == kManifestsPrototype) {
+    const std::string path = ImportedPath(name);
+    if (!Exists(path)) {
+      throw MissingError("there is no " + path, "the imported manifests",
+                         "t2t-launch import brings them back");
+    }
+    try {
+      component.manifests = ParseManifests(ReadFile(path));
+    } catch (const Error& error) {
+      throw Error(error.code(), path + ": " + error.what());
+    }
+  }
   component.params = Params(FindPrototype(component.prototype).params);
   const auto layer = [&](const Json& params, const std::string& source) {
     for (const auto& [param, value] : params.members()) {

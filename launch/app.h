@@ -25,8 +25,9 @@ struct AppEnvironment {
 using Overrides = std::vector<std::pair<std::string, std::string>>;
 
 // An app on disk:
-//   app.yaml                  its name
+//   app.yaml                  its name, the prototypes' version
 //   components/NAME.yaml      prototype and parameters
+//   imported/NAME.yaml        manifests of a component that was imported
 //   environments/NAME.yaml    context, namespace, operators, parameters
 // Every change is written at once, a file whole or not at all.
 class App {
@@ -36,6 +37,7 @@ class App {
   static App Load(const std::string& folder);
 
   const std::string& name() const { return name_; }
+  int64_t version() const { return version_; }
   const std::string& folder() const { return folder_; }
 
   std::vector<std::string> ComponentNames() const;
@@ -45,7 +47,18 @@ class App {
 
   void AddComponent(const std::string& name, const std::string& prototype,
                     const Overrides& params);
+  // A component of existing manifests, kept as they are. Throws where the text
+  // has what can't be kept so.
+  void Import(const std::string& name, const std::string& text);
   void RemoveComponent(const std::string& name);
+  // The same app as a program with the newest prototypes makes it; Save()
+  // writes it down.
+  App Upgraded() const;
+  void Save() const;
+  // Writes a component as this object knows it.
+  void SaveAgain(const std::string& component) const {
+    SaveComponent(component);
+  }
   void PutEnvironment(const AppEnvironment& environment);
   void RemoveEnvironment(const std::string& name);
 
@@ -70,8 +83,11 @@ class App {
   void SaveComponent(const std::string& name) const;
   void SaveEnvironment(const std::string& name) const;
 
+  std::string ImportedPath(const std::string& name) const;
+
   std::string folder_;
   std::string name_;
+  int64_t version_ = 0;
   std::map<std::string, Json> components_;
   std::map<std::string, AppEnvironment> environments_;
 };

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "launch/estimate.h"
 #include "launch/prototypes.h"
+#include "launch/sweep.h"
 #include "launch/validate.h"
 #include "launch/yaml.h"
 #include "t2t/base/error.h"
+#include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -42,6 +45,8 @@ std::string FlagHelp(const std::string& flag) {
       {"chaos_seconds=", "how long a Pod lives before that, at least"},
       {"chaos_seed=", "which ones and when"},
       {"json", "for programs"},
+      {"name=", "the component's name; default: TRAINING-sweep"},
+      {"no_run", "write the component, do not run it"},
   };
   return helps->at(flag);
 }
@@ -237,12 +242,67 @@ std::vector<Json> RenderAll(const std::vector<Component>& components) {
   return objects;
 }
 
+std::string EstimatesText(const App& app,
+                          const std::vector<Component>& components) {
+  // A run on this machine may have left the vocabulary.
+  const auto estimate = [&](const Component& component) {
+    const std::string data = component.params.String("data_dir");
+    const std::string mount = component.params.String("claim_path");
+    std::vector<std::string> folders;
+    if (StartsWith(data, mount)) {
+      folders.push_back(JoinPath(
+          JoinPath(app.folder(), ".local"),
+          component.params.String("claim") + data.substr(mount.size())));
+    }
+    return EstimateTraining(component, folders);
+  };
+  const auto text = [&](const std::string& title, const Component& component) {
+    const TrainingEstimate about = estimate(component);
+    std::string lines = title + ", estimated:\n" + EstimateText(about);
+    for (const std::string& warning : EstimateWarnings(about)) {
+      lines += "  warning: " + warning + "\n";
+    }
+    return lines;
+  };
+  std::string all;
+  for (const Component& component : components) {
+    if (component.prototype == "train") all += text(component.name, component);
+    if (component.prototype == "pipeline") {
+      for (const std::string& name : component.params.List("train")) {
+        all += text(component.name + ": " + name, component.find(name));
+      }
+    }
+    if (component.prototype != "sweep") continue;
+    const std::vector<Component> trials = SweepTrials(component);
+    all += text(component.name + ": the first of " +
+                    std::to_string(trials.size()) + " trials",
+                trials[0]);
+    double hours = 0;
+    double price = 0;
+    for (const Component& trial : trials) {
+      const TrainingEstimate about = estimate(trial);
+      hours += about.hours * static_cast<double>(about.gpus);
+      price += about.price;
+    }
+    if (hours > 0) {
+      all += Format("  all trials:  %.1f hours of a GPU", hours);
+      all += price > 0 ? Format(", at a cost of %.2f\n", price) : "\n";
+    }
+  }
+  return all;
+}
+
 void ValidateOrThrow(const std::vector<Component>& components,
                      const std::vector<Json>& objects) {
   std::vector<std::string> found;
   for (const Component& component : components) {
     for (std::string& text : CheckComponent(component)) {
       found.push_back(std::move(text));
+    }
+    if (component.prototype != "train") continue;
+    for (const std::string& text :
+         EstimateErrors(EstimateTraining(component, {}))) {
+      found.push_back(component.name + ": " + text);
     }
   }
   for (std::string& text : CheckObjects(objects)) {
@@ -325,6 +385,7 @@ const std::vector<Verb>& Verbs() {
   static const auto* const verbs = [] {
     auto* list = new std::vector<Verb>(AppVerbs());
     for (Verb& verb : ClusterVerbs()) list->push_back(std::move(verb));
+    for (Verb& verb : WorkVerbs()) list->push_back(std::move(verb));
     return list;
   }();
   return *verbs;

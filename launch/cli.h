@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "launch/app.h"
+#include "launch/local.h"
 
 namespace t2t {
 
@@ -41,6 +42,7 @@ struct Verb {
 const std::vector<Verb>& Verbs();
 std::vector<Verb> AppVerbs();
 std::vector<Verb> ClusterVerbs();
+std::vector<Verb> WorkVerbs();
 
 // The program without its name. Throws Error; returns the exit code.
 int RunLaunch(const std::vector<std::string>& arguments);
@@ -53,6 +55,18 @@ std::vector<Component> SelectComponents(const App& app, const LaunchArgs& args,
                                         size_t from);
 // All their objects; the same one is there once.
 std::vector<Json> RenderAll(const std::vector<Component>& components);
+// What training them costs; "" where nothing trains.
+std::string EstimatesText(const App& app,
+                          const std::vector<Component>& components);
+// Checks and sends, and waits for the end; or runs here (--local), where
+// `result` says what came of it. Returns the exit code.
+int RunComponents(const App& app, const LaunchArgs& args,
+                  const std::vector<Component>& components, bool keep_going,
+                  LocalResult* result);
+// --backend=local is short for --local; the manifests' backend stays as it is.
+LaunchArgs WithLocal(LaunchArgs args);
+// The flags of running.
+const std::vector<std::string>& RunFlags();
 // Throws a usage error that lists all that is wrong.
 void ValidateOrThrow(const std::vector<Component>& components,
                      const std::vector<Json>& objects);

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -90,7 +92,7 @@ class CliTest : public testing::Test {
   int Run(const std::string& line) {
     std::vector<std::string> words;
     for (const std::string& word : Split(line, ' ')) {
-      if (!word.empty()) words.push_back(word);
+      if (!word.empty()) words.push_back(ReplaceAll(word, "'", ""));
     }
     testing::internal::CaptureStdout();
     try {
@@ -120,6 +122,7 @@ TEST_F(CliTest, EveryExampleWorks) {
   for (const Verb& verb : Verbs()) {
     for (std::string line :
          Split(ReplaceAll(verb.example, " && ", "\n"), '\n')) {
+      SCOPED_TRACE(line);
       ASSERT_TRUE(StartsWith(line, "t2t-launch ")) << line;
       line.erase(0, 11);
       const int code = Run(line);
@@ -289,6 +292,184 @@ TEST_F(CliTest, Differences) {
   EXPECT_TRUE(Says("-kind: Job\n"));
   EXPECT_EQ(DiffText("a\nb\nc\n", "a\nx\nc\n", "1", "2"),
             "--- 1\n+++ 2\n@@\n a\n-b\n+x\n c\n \n");
+}
+
+TEST_F(CliTest, Imported) {
+  MakeApp();
+  WriteFileAtomically("web.yaml",
+                      "# the web page\napiVersion: v1\nkind: ConfigMap\n"
+                      "metadata:\n  name: page\ndata: {a: b}\n");
+  EXPECT_EQ(Run("import web web.yaml"), 0);
+  EXPECT_TRUE(Says("ConfigMap/page"));
+  EXPECT_EQ(ReadFile("imported/web.yaml"), ReadFile("web.yaml"));
+  EXPECT_EQ(Run("param set web set ConfigMap/page:data.a=c --env=lab"), 0);
+  EXPECT_EQ(Run("show web --env=lab"), 0);
+  EXPECT_TRUE(Says("a: c")) << output_;
+  EXPECT_TRUE(Says("namespace: mt"));
+  EXPECT_EQ(Run("show web"), 0);
+  EXPECT_TRUE(Says("a: b"));
+  EXPECT_EQ(Run("validate web --env=lab"), 0);
+  EXPECT_EQ(Run("apply web --env=lab"), 0);
+  // A folder.
+  MakeDirectories("more");
+  WriteFileAtomically("more/1.yaml", ReadFile("web.yaml"));
+  WriteFileAtomically("more/2.json",
+                      R"({"apiVersion": "v1", "kind": "Namespace",
+                          "metadata": {"name": "mt"}})");
+  WriteFileAtomically("more/README", "not one");
+  EXPECT_EQ(Run("import more more"), 0);
+  EXPECT_TRUE(Says("Namespace/mt"));
+  EXPECT_EQ(Run("delete more --env=lab"), 0);
+  EXPECT_TRUE(Says("the Namespace mt is kept"));
+  // Standard input.
+  std::istringstream input(ReadFile("web.yaml"));
+  std::streambuf* const old = std::cin.rdbuf(input.rdbuf());
+  EXPECT_EQ(Run("import piped -"), 0);
+  std::cin.rdbuf(old);
+  EXPECT_TRUE(Exists("imported/piped.yaml"));
+  EXPECT_EQ(Run("component remove piped"), 0);
+  EXPECT_FALSE(Exists("imported/piped.yaml"));
+  // What can't be kept leaves nothing behind.
+  WriteFileAtomically("bad.yaml", "a: &x 1\n");
+  EXPECT_EQ(Run("import bad bad.yaml"), 3);
+  EXPECT_TRUE(Says("bad.yaml"));
+  EXPECT_FALSE(Exists("components/bad.yaml"));
+  EXPECT_FALSE(Exists("imported/bad.yaml"));
+  EXPECT_EQ(Run("import web web.yaml"), 2);
+  EXPECT_EQ(Run("import other nowhere.yaml"), 4);
+  EXPECT_EQ(Run("generate manifests x"), 2);
+  EXPECT_TRUE(Says("t2t-launch import"));
+}
+
+TEST_F(CliTest, Upgrades) {
+  MakeApp();
+  EXPECT_EQ(Run("upgrade"), 0);
+  EXPECT_TRUE(Says("already"));
+  WriteFileAtomically("app.yaml", "apiVersion: t2t.dev/v1\nname: ende\n");
+  EXPECT_EQ(Run("show train --env=lab"), 0);
+  EXPECT_FALSE(Says("--preemption_grace_seconds="));
+  EXPECT_EQ(Run("upgrade --dry_run"), 0);
+  EXPECT_TRUE(Says("+") && Says("--preemption_grace_seconds=120")) << output_;
+  EXPECT_TRUE(Says("lab, version 2"));
+  EXPECT_EQ(App::Load(".").version(), 1);
+  EXPECT_EQ(Run("upgrade"), 0);
+  EXPECT_EQ(App::Load(".").version(), 2);
+  EXPECT_EQ(Run("show train --env=lab"), 0);
+  EXPECT_TRUE(Says("--preemption_grace_seconds=120"));
+  const std::string file = ReadFile("app.yaml");
+  EXPECT_EQ(Run("upgrade"), 0);
+  EXPECT_EQ(ReadFile("app.yaml"), file);
+  // What can't be rendered keeps the app as it was.
+  WriteFileAtomically("app.yaml", "apiVersion: t2t.dev/v1\nname: ende\n");
+  WriteFileAtomically("components/train.yaml",
+                      "prototype: train\nparams: {ps: 1, backend: job}\n");
+  EXPECT_EQ(Run("upgrade"), 2);
+  EXPECT_EQ(App::Load(".").version(), 1);
+  WriteFileAtomically("app.yaml", "apiVersion: t2t.dev/v9\nname: ende\n");
+  EXPECT_EQ(Run("show"), 3);
+  EXPECT_TRUE(Says("newer t2t-launch"));
+}
+
+TEST_F(CliTest, Explains) {
+  EXPECT_EQ(Run("explain 137"), 0);
+  EXPECT_TRUE(Says("SIGKILL"));
+  MakeApp();
+  Run("param set train workers 8 --env=lab");
+  EXPECT_EQ(Run("explain train --env=lab"), 0);
+  EXPECT_TRUE(Says("hparams_set: transformer_tiny (components/train.yaml)"))
+      << output_;
+  EXPECT_TRUE(Says("workers: \"8\" (environments/lab.yaml)"));
+  EXPECT_TRUE(Says("parameters:  1,975,808")) << output_;
+  EXPECT_EQ(Run("explain train workers --env=lab"), 0);
+  EXPECT_TRUE(Says("components/train.yaml: \"2\" (hidden)"));
+  EXPECT_EQ(Run("explain serve.grpc"), 0);
+  EXPECT_EQ(Run("explain nothing_at_all"), 2);
+}
+
+TEST_F(CliTest, EstimatesBeforeItIsSent) {
+  MakeApp();
+  EXPECT_EQ(Run("validate --env=lab"), 0);
+  EXPECT_TRUE(Says("train, estimated:")) << output_;
+  EXPECT_EQ(Run("run train --env=lab --gpus=2 --gpu_type=h100 "
+                "--gpu_hour_price=2 --timeout=5"),
+            0);
+  EXPECT_TRUE(Says("at a cost of")) << output_;
+  RemoveFile(log_);
+  EXPECT_EQ(Run("run train --env=lab --gpus=1 --gpu_type=t4 "
+                "--hparams=hidden_size=8192,filter_size=32768"),
+            2);
+  EXPECT_TRUE(Says("a GPU has 16.0 GB")) << output_;
+  EXPECT_FALSE(Exists(log_));
+  EXPECT_EQ(Run("validate train --memory=2Gi --hparams=batch_size=500000"), 0);
+  EXPECT_TRUE(Says("warning: a full batch may not fit")) << output_;
+}
+
+TEST_F(CliTest, SweepsHere) {
+  MakeApp();
+  MakeDirectories("bin");
+  // The second trial has the least loss, the third fails for good.
+  WriteFileAtomically("bin/t2t-trainer", R"sh(#!/bin/bash
+case "$*" in
+  *learning_rate=0.1*) loss=2.5 ;;
+  *learning_rate=0.2*) loss=1.25 ;;
+  *learning_rate=0.3*) exit 6 ;;
+  *) loss=3 ;;
+esac
+echo "evaluation at step 9:  accuracy 0.5  loss 9.9"
+echo "evaluation at step 99:  accuracy 0.5  loss $loss  (1 s)"
+)sh");
+  ASSERT_EQ(::chmod("bin/t2t-trainer", 0755), 0);
+  EXPECT_EQ(Run("sweep train --grid='learning_rate=0.1|0.2' --local"), 2);
+  EXPECT_TRUE(Says("workers=1")) << output_;
+  EXPECT_FALSE(Exists("components/train-sweep.yaml"));
+  Run("param set train workers 1");
+  EXPECT_EQ(Run("sweep train --grid='learning_rate=0.1|0.2|0.3|0.4' "
+                "--backend=local --bin_dir=bin"),
+            20);
+  EXPECT_TRUE(Says("best:  loss 1.2500  ende-train-sweep-1  learning_rate=0.2"))
+      << output_;
+  EXPECT_TRUE(Says("loss 3.0000  ende-train-sweep-3"));
+  EXPECT_TRUE(Says("ende-train-sweep-2: no loss (learning_rate=0.3)"));
+  // The same again with another grid.
+  EXPECT_EQ(Run("sweep train --grid='learning_rate=0.1|0.2' --local "
+                "--bin_dir=bin"),
+            0);
+  EXPECT_EQ(Run("sweep train --grid='learning_rat=0.1' --no_run"), 2);
+  EXPECT_TRUE(Says("learning_rate")) << output_;
+  // (The refused grid has not replaced the one before.)
+  EXPECT_EQ(
+      App::Load(".").Resolve("train-sweep", "").params.Map("grid")[0].first,
+      "learning_rate");
+  EXPECT_EQ(Run("sweep train --name=train --grid=num_heads=2 --no_run"), 2);
+  EXPECT_EQ(Run("sweep trian --grid=num_heads=2 --no_run"), 2);
+  EXPECT_EQ(Run("sweep train --env=lab --timeout=5"), 0);
+  EXPECT_TRUE(Says("t2t-launch logs train-sweep"));
+  // Its objects are the sweep's own.
+  EXPECT_NE(ReadFile(log_ + ".input")
+                .find("app.kubernetes.io/instance: ende-train-sweep"),
+            std::string::npos);
+}
+
+TEST_F(CliTest, Pipelines) {
+  MakeApp();
+  MakeDirectories("bin");
+  for (const char* const program : {"t2t-trainer", "t2t-datagen"}) {
+    const std::string path = JoinPath("bin", program);
+    WriteFileAtomically(path, "#!/bin/sh\nmkdir -p .local; echo \"$0\"\n");
+    ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+  }
+  EXPECT_EQ(Run("pipeline show"), 2);
+  EXPECT_FALSE(Exists("components/pipeline.yaml"));
+  Run("generate datagen");
+  EXPECT_EQ(Run("pipeline show"), 0);
+  EXPECT_TRUE(Says("  train-train  after clear-train-train\n")) << output_;
+  EXPECT_TRUE(Says("  deploy  after score-train\n"));
+  EXPECT_TRUE(Says("pipeline: train, estimated:"));
+  EXPECT_EQ(Run("pipeline show --schedule=daily"), 2);
+  EXPECT_EQ(Run("pipeline rn"), 2);
+  EXPECT_TRUE(Says("'run'"));
+  EXPECT_EQ(Run("pipeline run --env=lab --timeout=5"), 0);
+  EXPECT_EQ(Run("pipeline run --local --bin_dir=bin"), 20);  // no t2t-decoder
 }
 
 TEST_F(CliTest, RunsHere) {

@@ -94,9 +94,11 @@ class Runner {
   LocalResult Run() {
     const StopSignals signals;
     for (const Json& object : objects_) {
-      if (!RunObject(object)) return result_;
+      if (!RunObject(object) && (!options_.keep_going || result_.timed_out)) {
+        return result_;
+      }
     }
-    result_.done = true;
+    result_.done = result_.failure.empty();
     return result_;
   }
 
@@ -144,7 +146,9 @@ class Runner {
       }
     }
     const Json& container = pod_spec.At("containers").items()[0];
-    for (const Json& mount : container.At("volumeMounts").items()) {
+    const Json* const list = container.Find("volumeMounts");
+    if (list == nullptr) return mounts;
+    for (const Json& mount : list->items()) {
       const auto claim = claims.find(mount.At("name").AsString());
       if (claim == claims.end()) continue;
       const std::string folder = JoinPath(options_.work_dir, claim->second);
@@ -191,10 +195,17 @@ class Runner {
     if (kind == "CronWorkflow") {
       return RunWorkflow(object.At("spec").At("workflowSpec"));
     }
-    if (kind == "Deployment") {
-      throw UsageError("a Deployment does not end",
+    for (const char* const endless :
+         {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet",
+          "InferenceService", "SeldonDeployment"}) {
+      if (kind != endless) continue;
+      throw UsageError("a " + kind + " does not end",
                        "components that do: trainings, data, decoding",
                        "run t2t-model-server itself on this machine");
+    }
+    for (const char* const other : {"Pod", "CronJob"}) {
+      if (kind != other) continue;
+      throw UsageError("a " + kind + " is not run here", "a Job");
     }
     if (kind == "Experiment") {
       throw UsageError("an Experiment needs Katib", "",
@@ -482,7 +493,7 @@ class Runner {
   }
 
   bool Failed(const std::string& text) {
-    result_.failure = text;
+    if (result_.failure.empty()) result_.failure = text;
     std::printf("%s\n", text.c_str());
     return false;
   }
@@ -542,6 +553,9 @@ class Runner {
       for (Pod& pod : workload->pods) {
         if (pod.process == nullptr || !pod.process->Poll()) continue;
         const int code = pod.process->exit_code();
+        if (!pod.process->evaluation().empty()) {
+          result_.evaluations.emplace_back(pod.name, pod.process->evaluation());
+        }
         pod.process.reset();
         const PodEnd end = DecidePodEnd(workload->rules, pod.role, code);
         if (end == PodEnd::kDone) {

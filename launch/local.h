@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "t2t/base/json.h"
@@ -21,14 +22,18 @@ struct LocalOptions {
   // 0: none. Everything is ended then.
   double timeout_seconds = 0;
   double restart_seconds = 0.1;
+  // After a workload that has failed, the others still run (a sweep's trials).
+  bool keep_going = false;
 };
 
 struct LocalResult {
   bool done = false;
   bool timed_out = false;
   int64_t restarts = 0;
-  int64_t killed = 0;  // by chaos
-  std::string failure;
+  int64_t killed = 0;   // by chaos
+  std::string failure;  // the first
+  // Of each Pod, the last line that t2t-trainer printed of an evaluation.
+  std::vector<std::pair<std::string, std::string>> evaluations = {};
 };
 
 // Runs rendered objects on this machine: the Pods of Jobs, JobSets, TrainJobs,

@@ -215,6 +215,17 @@ std::string FlagArgument(const std::string& name, const std::string& value) {
   return "--" + name + "=" + EscapeDollars(value);
 }
 
+void AddArguments(const Component& component, const std::string& param,
+                  std::vector<std::string>* arguments) {
+  for (const std::string& argument : component.params.List(param)) {
+    if (!StartsWith(argument, "--")) {
+      throw UsageError("the parameter " + param + " has '" + argument + "'",
+                       "flags: --name=value");
+    }
+    arguments->push_back(EscapeDollars(argument));
+  }
+}
+
 std::vector<ParamSpec> PodParams() {
   using T = ParamType;
   return {

@@ -18,6 +18,9 @@ Json Object(std::initializer_list<std::pair<std::string, Json>> members);
 Json List(std::initializer_list<Json> items);
 Json Strings(const std::vector<std::string>& items);
 
+// 2: t2t-trainer is told preemption_grace_seconds.
+inline constexpr int64_t kPrototypesVersion = 2;
+
 // What a component is rendered from.
 struct Component {
   std::string app;
@@ -26,6 +29,10 @@ struct Component {
   std::string ns;  // "" where kubectl's own is meant
   std::vector<std::string> operators;
   Params params{{}};
+  // Of the prototypes: an older one renders what it rendered then.
+  int64_t version = kPrototypesVersion;
+  // What was imported, for the prototype "manifests".
+  std::vector<Json> manifests = {};
   // Another component of the app, in the same environment.
   std::function<Component(const std::string&)> find;
 
@@ -42,6 +49,9 @@ std::string ExpandVariables(
     const std::function<const std::string*(const std::string&)>& find);
 // "--name=value", kept from expansion.
 std::string FlagArgument(const std::string& name, const std::string& value);
+// Those of a list parameter, which must be flags.
+void AddArguments(const Component& component, const std::string& param,
+                  std::vector<std::string>* arguments);
 
 // The parameters that every Pod has; `training` adds what only training needs.
 std::vector<ParamSpec> PodParams();

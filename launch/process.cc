@@ -121,7 +121,8 @@ void Process::Signal(int signal) const {
   if (!ended_) ::kill(-pid_, signal);
 }
 
-void Process::PrintLine(const std::string& line) const {
+void Process::PrintLine(const std::string& line) {
+  if (line.find("evaluation at step ") != std::string::npos) evaluation_ = line;
   std::printf("[%s] %s\n", prefix_.c_str(), line.c_str());
 }
 

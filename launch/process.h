@@ -28,13 +28,16 @@ class Process {
   // As a container's: 128 + the signal where one ended it.
   int exit_code() const { return exit_code_; }
   double started() const { return started_; }
+  // The last line of an evaluation that it printed.
+  const std::string& evaluation() const { return evaluation_; }
 
  private:
   void Drain(bool all);
-  void PrintLine(const std::string& line) const;
+  void PrintLine(const std::string& line);
 
   std::string prefix_;
   std::string rest_;
+  std::string evaluation_;
   pid_t pid_ = -1;
   int output_ = -1;
   bool ended_ = false;

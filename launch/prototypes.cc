@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "launch/manifests.h"
 #include "launch/pipeline.h"
+#include "launch/server.h"
 #include "launch/sweep.h"
 #include "launch/train.h"
 #include "t2t/base/error.h"
@@ -26,17 +28,6 @@ std::vector<ParamSpec> Joined(
     }
   }
   return all;
-}
-
-void AddArguments(const Component& component, const std::string& param,
-                  std::vector<std::string>* arguments) {
-  for (const std::string& argument : component.params.List(param)) {
-    if (!StartsWith(argument, "--")) {
-      throw UsageError("the parameter " + param + " has '" + argument + "'",
-                       "flags: --name=value");
-    }
-    arguments->push_back(EscapeDollars(argument));
-  }
 }
 
 Json JobHead(const Component& component) {
@@ -157,45 +148,6 @@ std::vector<Json> RenderDecode(const Component& component) {
                 std::min(shards, params.Int("parallelism")));
 }
 
-Json HttpProbe(const std::string& path, const std::string& port, int64_t period,
-               int64_t failures) {
-  return Object({{"httpGet", Object({{"path", path}, {"port", port}})},
-                 {"periodSeconds", period},
-                 {"failureThreshold", failures}});
-}
-
-Json DeploymentOf(const Component& component, const PodOptions& options,
-                  int64_t replicas, bool scaled) {
-  Json deployment =
-      ObjectHead(component, "apps/v1", "Deployment", component.object());
-  Json spec = Json::Object();
-  // With an autoscaler the number is its business.
-  if (!scaled) spec.Set("replicas", replicas);
-  spec.Set("selector", Object({{"matchLabels", Selector(component)}}));
-  spec.Set("template", PodTemplate(component, options));
-  deployment.Set("spec", spec);
-  return deployment;
-}
-
-Json ServiceOf(const Component& component, const PodOptions& options) {
-  Json service = ObjectHead(component, "v1", "Service", component.object());
-  Json ports = Json::Array();
-  for (const auto& [name, port] : options.ports) {
-    ports.Append(
-        Object({{"name", name}, {"port", port}, {"targetPort", name}}));
-  }
-  service.Set("spec", Object({{"type", "ClusterIP"},
-                              {"selector", Selector(component)},
-                              {"ports", ports}}));
-  return service;
-}
-
-std::vector<int64_t> PortNumbers(const PodOptions& options) {
-  std::vector<int64_t> numbers;
-  for (const auto& [name, port] : options.ports) numbers.push_back(port);
-  return numbers;
-}
-
 std::vector<Json> RenderTensorboard(const Component& component) {
   PodOptions options;
   options.container = "tensorboard";
@@ -253,85 +205,6 @@ std::vector<Json> RenderNotebook(const Component& component) {
   spec.Set("strategy", Object({{"type", "Recreate"}}));
   set.Set("spec", spec);
   objects.push_back(set);
-  return objects;
-}
-
-std::vector<Json> RenderServe(const Component& component) {
-  const Params& params = component.params;
-  const int64_t least = params.Int("min_replicas");
-  const int64_t most = params.Int("max_replicas");
-  if (most < least) {
-    throw UsageError("max_replicas is " + std::to_string(most),
-                     "no less than min_replicas, " + std::to_string(least));
-  }
-  const bool scaled = most > least;
-  PodOptions options;
-  options.container = "server";
-  options.command = {"t2t-model-server"};
-  options.arguments = {
-      "--host=0.0.0.0", "--rest_api_port=8501",
-      FlagArgument("model_name", params.String("model_name")),
-      FlagArgument("model_base_path", params.String("model_base_path"))};
-  AddArguments(component, "server_args", &options.arguments);
-  options.variables = {{"OMP_NUM_THREADS", std::to_string(Threads(component))}};
-  options.ports = {{"http", 8501}};
-  if (params.Bool("grpc")) {
-    options.arguments.push_back("--port=8500");
-    options.ports.emplace_back("grpc", 8500);
-  }
-  options.grace = 60;
-  options.probes = Object(
-      {// Loading and warming a model may take long; only then is it alive.
-       {"startupProbe", HttpProbe("/healthz", "http", 5, 120)},
-       {"readinessProbe", HttpProbe("/readyz", "http", 5, 2)},
-       {"livenessProbe", HttpProbe("/healthz", "http", 10, 6)},
-       // Clients are sent elsewhere before the server stops to listen.
-       {"lifecycle",
-        Object({{"preStop",
-                 Object({{"exec",
-                          Object({{"command", List({"sleep", "10"})}})}})}})}});
-  std::vector<Json> objects;
-  AddCompanions(component, PortNumbers(options), &objects);
-  objects.push_back(ServiceOf(component, options));
-  Json deployment = DeploymentOf(component, options, least, scaled);
-  Json spec = deployment.At("spec");
-  spec.Set("strategy", Object({{"type", "RollingUpdate"},
-                               {"rollingUpdate", Object({{"maxUnavailable", 0},
-                                                         {"maxSurge", 1}})}}));
-  deployment.Set("spec", spec);
-  objects.push_back(deployment);
-  if (scaled) {
-    Json scaler = ObjectHead(component, "autoscaling/v2",
-                             "HorizontalPodAutoscaler", component.object());
-    scaler.Set(
-        "spec",
-        Object(
-            {{"scaleTargetRef", Object({{"apiVersion", "apps/v1"},
-                                        {"kind", "Deployment"},
-                                        {"name", component.object()}})},
-             {"minReplicas", least},
-             {"maxReplicas", most},
-             {"metrics",
-              List({Object(
-                  {{"type", "Resource"},
-                   {"resource",
-                    Object({{"name", "cpu"},
-                            {"target",
-                             Object({{"type", "Utilization"},
-                                     {"averageUtilization",
-                                      params.Int(
-                                          "target_cpu_percent")}})}})}})})}}));
-    objects.push_back(scaler);
-  }
-  if (least > 1) {
-    Json budget = ObjectHead(component, "policy/v1", "PodDisruptionBudget",
-                             component.object());
-    budget.Set(
-        "spec",
-        Object({{"maxUnavailable", 1},
-                {"selector", Object({{"matchLabels", Selector(component)}})}}));
-    objects.push_back(budget);
-  }
   return objects;
 }
 
@@ -446,27 +319,13 @@ std::vector<Prototype> MakePrototypes() {
                 {"shm_size", T::kQuantity, "1Gi", "size of /dev/shm"}},
                PodParams()}),
        RenderNotebook});
-  list.push_back(
-      {"serve", "serves exported models over REST and gRPC",
-       Joined({{{"model_name", T::kString, "t2t", "the model's name in URLs"},
-                {"model_base_path", T::kString, "/t2t/export/t2t",
-                 "the folder of its versions"},
-                {"min_replicas", T::kInt, 2, "servers at least", {}, 1, 1000},
-                {"max_replicas", T::kInt, 4, "servers at most", {}, 1, 1000},
-                {"target_cpu_percent",
-                 T::kInt,
-                 70,
-                 "load from which on there are more",
-                 {},
-                 1,
-                 100},
-                {"grpc", T::kBool, false, "gRPC on port 8500 too"},
-                {"server_args", T::kList, Json::Array(),
-                 "further flags of t2t-model-server"}},
-               PodParams()}),
-       RenderServe});
+  list.push_back({"serve", "serves exported models over REST and gRPC",
+                  Joined({ServeParams(), PodParams()}), RenderServe});
   list.push_back({"sweep", "trains many variants of a train component",
                   SweepParams(), RenderSweep});
+  list.push_back({kManifestsPrototype,
+                  "manifests that were there before (t2t-launch import)",
+                  ManifestsParams(), RenderManifests});
   list.push_back({"pipeline",
                   "data, trainings, scores, and the best to the servers (Argo)",
                   PipelineParams(), RenderPipeline});

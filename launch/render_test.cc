@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "launch/explain.h"
+#include "launch/manifests.h"
 #include "launch/models.h"
 #include "launch/prototypes.h"
 #include "launch/restart_rules.h"
@@ -23,6 +26,36 @@ namespace {
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
+constexpr char kImported[] = R"yaml(
+apiVersion: v1
+kind: List
+items:
+- apiVersion: apps/v1
+  kind: Deployment
+  metadata:
+    name: web
+    uid: 1-2-3
+    labels: {app: web}
+  spec:
+    replicas: 2
+    selector: {matchLabels: {app: web}}
+    template:
+      metadata: {labels: {app: web}}
+      spec:
+        containers:
+        - name: web
+          image: "web:1"  # ours
+          resources: {requests: {cpu: 1}}
+  status: {replicas: 2}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80}]
+)yaml";
+
 Component Make(const std::string& prototype, const Settings& settings = {}) {
   Component component;
   component.app = "ende";
@@ -30,6 +63,7 @@ Component Make(const std::string& prototype, const Settings& settings = {}) {
   component.prototype = prototype;
   component.ns = "mt";
   component.params = Params(FindPrototype(prototype).params);
+  if (prototype == "manifests") component.manifests = ParseManifests(kImported);
   if (prototype == "notebook") {
     component.params.SetText("token_secret", "notebook/token", "test");
   }
@@ -69,6 +103,22 @@ std::map<std::string, Component> Cases() {
   cases.emplace("serve-grpc", Make("serve", {{"grpc", "true"},
                                              {"min_replicas", "1"},
                                              {"max_replicas", "1"}}));
+  cases.emplace("serve-kserve",
+                Make("serve", {{"backend", "kserve"}, {"gpus", "1"}}));
+  cases.emplace("serve-seldon", Make("serve", {{"backend", "seldon"}}));
+  cases.emplace("serve-seldon-canary",
+                Make("serve", {{"backend", "seldon"},
+                               {"grpc", "true"},
+                               {"min_replicas", "3"},
+                               {"max_replicas", "3"},
+                               {"canary_base_path", "/t2t/export/new"},
+                               {"canary_percent", "5"}}));
+  cases.emplace(
+      "manifests-set",
+      Make("manifests", {{"set",
+                          "Deployment/web:spec.replicas=3,Deployment/web:"
+                          "spec.template.spec.containers.0.image='web:2'"},
+                         {"labels", "team=mt"}}));
   cases.emplace("sweep-katib", Make("sweep", {{"backend", "katib"}}));
   cases.emplace("pipeline-cron", Make("pipeline", {{"schedule", "0 3 * * *"}}));
   return cases;
@@ -158,7 +208,7 @@ bool IsFree(const std::string& name) {
   for (const char* const fixed :
        {"claim_path", "spot_label", "gpu_resource", "image", "component",
         "grid", "cpu_limit", "memory_limit", "datagen", "train", "schedule",
-        "token_secret"}) {
+        "token_secret", "set", "canary_base_path", "canary_percent"}) {
     if (name == fixed) return false;
   }
   return true;
@@ -179,6 +229,12 @@ TEST(RenderTest, RandomParametersRenderAlikeAndComeBack) {
       for (const ParamSpec& spec : prototype.params) {
         if (!IsFree(spec.name) || rng.Below(3) != 0) continue;
         component.params.Set(spec.name, RandomValue(spec, &rng), "random");
+      }
+      if (prototype.name == "serve" && rng.Below(2) == 0 &&
+          component.params.String("backend") == "seldon") {
+        component.params.SetText("canary_percent", "10", "random");
+        component.params.Set("canary_base_path", Json("/x" + RandomText(&rng)),
+                             "random");
       }
       std::vector<Json> objects;
       try {
@@ -205,16 +261,32 @@ TEST(RenderTest, RandomParametersRenderAlikeAndComeBack) {
   EXPECT_GT(rendered, 3 * refused);
 }
 
-// The first container's argument that starts so, as the program gets it.
+// The first argument that starts so, anywhere below, as the program gets it.
+std::string Argument(const Json& value, const std::string& start) {
+  std::string found;
+  if (value.is_array()) {
+    for (const Json& item : value.items()) {
+      if (found.empty()) found = Argument(item, start);
+    }
+  }
+  if (!value.is_object()) return found;
+  for (const auto& [key, member] : value.members()) {
+    if (found.empty() && key != "args") found = Argument(member, start);
+    if (key != "args") continue;
+    for (const Json& item : member.items()) {
+      const std::string text = ExpandVariables(
+          item.AsString(), [](const std::string&) { return nullptr; });
+      if (found.empty() && StartsWith(text, start)) found = text;
+    }
+  }
+  return found;
+}
+
 std::string Argument(const std::vector<Json>& objects,
                      const std::string& start) {
-  const Json& pod = objects.back().At("spec").At("template").At("spec");
-  for (const Json& item : pod.At("containers").items()[0].At("args").items()) {
-    const std::string text = ExpandVariables(
-        item.AsString(), [](const std::string&) { return nullptr; });
-    if (StartsWith(text, start)) return text;
-  }
-  return "";
+  Json list = Json::Array();
+  for (const Json& object : objects) list.Append(object);
+  return Argument(list, start);
 }
 
 TEST(RenderTest, NoTextBreaksOutOfItsField) {
@@ -233,6 +305,36 @@ TEST(RenderTest, NoTextBreaksOutOfItsField) {
     if (!text.empty()) {
       EXPECT_EQ(Argument(back, "--hparams="), "--hparams=" + text);
     }
+  }
+  // The same by every backend, at every depth.
+  texts.resize(30);
+  for (const std::string& text : texts) {
+    for (const std::string& backend : TrainBackends()) {
+      const std::vector<Json> back = ParseYamlStream(ToYamlStream(Render(
+          Make("train",
+               {{"hparams", text}, {"backend", backend}, {"workers", "2"}}))));
+      if (!text.empty()) {
+        EXPECT_EQ(Argument(back, "--hparams="), "--hparams=" + text) << backend;
+      }
+    }
+    for (const char* const backend : {"deployment", "kserve", "seldon"}) {
+      const std::vector<Json> objects =
+          Render(Make("serve", {{"model_base_path", text},
+                                {"backend", backend},
+                                {"env", "A=" + ReplaceAll(text, ",", ";")}}));
+      const std::vector<Json> back = ParseYamlStream(ToYamlStream(objects));
+      ASSERT_EQ(back.size(), objects.size());
+      EXPECT_EQ(Argument(back, "--model_base_path="),
+                "--model_base_path=" + text)
+          << backend;
+    }
+    Component imported = Make("manifests");
+    imported.params.Set(
+        "set", Object({{"Deployment/web:spec.note", YamlScalar(text)}}),
+        "test");
+    const std::vector<Json> back =
+        ParseYamlStream(ToYamlStream(Render(imported)));
+    EXPECT_EQ(back[0].At("spec").At("note").AsString(), text);
   }
   EXPECT_THROW(Render(Make("train", {{"hparams", std::string(1, '\0')}})),
                Error);
@@ -337,6 +439,128 @@ TEST(RenderTest, PodsFitTheirGrace) {
     EXPECT_NE(yaml.find("terminationGracePeriodSeconds: 107"),
               std::string::npos)
         << backend;
+    EXPECT_NE(yaml.find("--preemption_grace_seconds=77"), std::string::npos)
+        << backend;
+    // An evaluator has its Pod's half a minute, and the program's default.
+    EXPECT_EQ(yaml.find("--preemption_grace_seconds=77",
+                        yaml.find("continuous_eval")),
+              std::string::npos)
+        << backend;
+  }
+}
+
+TEST(RenderTest, OlderPrototypesRenderAsThen) {
+  Component component = Make("train");
+  component.version = 1;
+  EXPECT_EQ(Argument(Render(component), "--preemption_grace_seconds="), "");
+}
+
+TEST(RenderTest, ServersOfEveryBackendAreTheSame) {
+  const auto server = [](const std::string& backend) {
+    std::vector<std::string> arguments;
+    std::function<void(const Json&)> visit = [&](const Json& value) {
+      if (value.is_array()) {
+        for (const Json& item : value.items()) visit(item);
+      }
+      if (!value.is_object()) return;
+      if (value.Find("readinessProbe") != nullptr) {
+        arguments.push_back(value.At("args").ToString() +
+                            value.At("readinessProbe").ToString() +
+                            value.At("resources").ToString() +
+                            value.At("securityContext").ToString());
+      }
+      for (const auto& [key, member] : value.members()) visit(member);
+    };
+    for (const Json& object : Render(Make("serve", {{"backend", backend}}))) {
+      visit(object);
+    }
+    EXPECT_EQ(arguments.size(), 1) << backend;
+    return Join(arguments, "\n");
+  };
+  const std::string expected = server("deployment");
+  EXPECT_EQ(server("kserve"), expected);
+  EXPECT_EQ(server("seldon"), expected);
+}
+
+std::string Refusal(const std::string& text) {
+  try {
+    ParseManifests(text);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadData);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RenderTest, ImportedManifests) {
+  const std::vector<Json> objects =
+      Render(Make("manifests", {{"set", "Service/web:spec.ports.0.port=81"}}));
+  ASSERT_EQ(objects.size(), 2);
+  const Json& metadata = objects[0].At("metadata");
+  EXPECT_EQ(metadata.Find("uid"), nullptr);
+  EXPECT_EQ(objects[0].Find("status"), nullptr);
+  EXPECT_EQ(metadata.At("namespace").AsString(), "mt");
+  EXPECT_EQ(metadata.At("labels").At("app").AsString(), "web");
+  EXPECT_EQ(metadata.At("labels").At("app.kubernetes.io/managed-by").AsString(),
+            "t2t-launch");
+  // The Pods stay as they were.
+  EXPECT_EQ(objects[0].At("spec").At("template").At("metadata").ToString(),
+            "{\"labels\": {\"app\": \"web\"}}");
+  EXPECT_EQ(objects[1].At("spec").At("ports").items()[0].At("port").AsInt(),
+            81);
+
+  const std::string pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
+  EXPECT_EQ(Refusal(pod), "");
+  EXPECT_NE(Refusal("").find("no object"), std::string::npos);
+  EXPECT_NE(Refusal("- a").find("no mapping"), std::string::npos);
+  EXPECT_NE(Refusal("kind: Pod").find("apiVersion"), std::string::npos);
+  EXPECT_NE(Refusal("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a}")
+                .find("no name"),
+            std::string::npos);
+  EXPECT_NE(Refusal(pod + "---\n" + pod).find("twice"), std::string::npos);
+  EXPECT_NE(Refusal("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n")
+                .find("secrets"),
+            std::string::npos);
+  EXPECT_NE(Refusal(pod + "a: &x 1\nb: *x\n").find("line"), std::string::npos);
+  EXPECT_NE(Refusal(pod + "mode: 0644\n").find("octal"), std::string::npos);
+  EXPECT_NE(Refusal(pod + "a: {{ .Values.a }}\n").find("helm template"),
+            std::string::npos);
+  EXPECT_NE(Refusal("apiVersion: kustomize.config.k8s.io/v1beta1\n"
+                    "kind: Kustomization\n")
+                .find("kubectl kustomize"),
+            std::string::npos);
+  EXPECT_NE(Refusal("apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n"
+                    "  ownerReferences: [{kind: Job}]\n")
+                .find("owner"),
+            std::string::npos);
+}
+
+TEST(RenderTest, WhatIsExplainedIsThere) {
+  std::string goldens;
+  for (const std::string& path : Glob("launch/golden/*.yaml")) {
+    goldens += ReadFile(path);
+  }
+  for (const auto& [field, help] : FieldHelps()) {
+    EXPECT_NE(goldens.find(" " + field + ":"), std::string::npos) << field;
+    EXPECT_NE(Explain("spec." + field).find(help), std::string::npos);
+  }
+  // The table of t2t/base/error.h.
+  for (const int code : {0, 1, 2, 3, 4, 5, 6, 7, 130, 138, 143}) {
+    EXPECT_EQ(Explain(std::to_string(code)).find("no code"), std::string::npos);
+  }
+  EXPECT_NE(Explain("143").find("tried again"), std::string::npos);
+  EXPECT_NE(Explain("7").find("not tried again"), std::string::npos);
+  EXPECT_NE(Explain("train.workers").find("Pods that train"),
+            std::string::npos);
+  EXPECT_NE(Explain("serve").find("model_base_path"), std::string::npos);
+  EXPECT_NE(Explain("transformer_tiny").find("hidden_size=128"),
+            std::string::npos);
+  EXPECT_NE(Explain("transformer").find("transformer_base"), std::string::npos);
+  EXPECT_NE(Explain("translate_ende_multi30k_rev").find("change places"),
+            std::string::npos);
+  for (const char* const wrong : {"transformer_bse", "train.workrs", "256",
+                                  "podFailurPolicy", "", "x.y"}) {
+    EXPECT_THROW(Explain(wrong), Error) << wrong;
   }
 }
 
@@ -408,6 +632,20 @@ TEST(RenderTest, WhatIsWrongIsFoundBeforeItIsSent) {
   finds("train", {{"trainer_args", "x"}}, "flags");
   finds("train", {{"claim", "No"}}, "DNS");
   finds("serve", {{"min_replicas", "5"}}, "min_replicas");
+  finds("serve", {{"canary_percent", "5"}}, "canary_base_path");
+  finds("serve", {{"canary_percent", "5"}, {"canary_base_path", "/t2t/x"}},
+        "seldon");
+  finds("serve", {{"backend", "kservr"}}, "'kserve'");
+  finds("sweep", {{"grid", "learning_rat=0.1|0.2"}}, "learning_rate");
+  finds("train", {{"gpu_type", "h10"}}, "'h100'");
+  finds("train", {{"gpu_hour_price", "two"}}, "a number");
+  finds("manifests", {{"set", "Deployment/wob:spec.replicas=3"}},
+        "Deployment/web");
+  finds("manifests", {{"set", "Deployment/web:spec.replics.x=3"}}, "replicas");
+  finds("manifests", {{"set", "Service/web:spec.ports.1.port=3"}}, "0 to 0");
+  finds("manifests", {{"set", "Service/web:metadata.name=other"}}, "the name");
+  finds("manifests", {{"set", "Service/web:metadata.namespace=other"}},
+        "namespace");
   finds("notebook", {{"token_secret", ""}}, "token_secret");
   finds("pipeline", {{"schedule", "daily"}}, "five fields");
   finds("pipeline", {{"source", "{{ x }}"}}, "'{{'");

@@ -11,6 +11,8 @@
 namespace t2t {
 namespace {
 
+constexpr size_t kMaxTrials = 1000;
+
 struct Axis {
   std::string name;
   std::vector<std::string> values;
@@ -62,6 +64,8 @@ Component TrialComponent(const Component& component) {
         "workers=1 and no evaluator");
   }
   trial.ns = component.ns;
+  // Its objects are the sweep's: found, deleted and cleaned up with it.
+  trial.name = component.name;
   return trial;
 }
 
@@ -228,6 +232,18 @@ std::vector<std::string> SweepPoints(const Component& component) {
   return texts;
 }
 
+std::vector<Component> SweepTrials(const Component& component) {
+  const Component trial = TrialComponent(component);
+  std::vector<std::string> points = SweepPoints(component);
+  if (points.size() > kMaxTrials) points.resize(kMaxTrials);
+  std::vector<Component> trials;
+  for (const std::string& point : points) {
+    trials.push_back(trial);
+    trials.back().params.SetText("hparams", WithHParams(trial, point), "sweep");
+  }
+  return trials;
+}
+
 std::vector<Json> RenderSweep(const Component& component) {
   const Component trial = TrialComponent(component);
   std::vector<Json> objects;
@@ -245,7 +261,7 @@ std::vector<Json> RenderSweep(const Component& component) {
                      "set backend=katib where the cluster has it");
   }
   const std::vector<std::string> points = SweepPoints(component);
-  if (points.size() > 1000) {
+  if (points.size() > kMaxTrials) {
     throw UsageError(
         "the sweep has " + std::to_string(points.size()) + " trials",
         "a thousand at most", "set trials");

@@ -16,6 +16,9 @@ std::vector<Json> RenderSweep(const Component& component);
 // grid in order, or `trials` points drawn with the seed (no point twice).
 std::vector<std::string> SweepPoints(const Component& component);
 
+// The trials as components, each with its own hparams; a thousand at most.
+std::vector<Component> SweepTrials(const Component& component);
+
 }  // namespace t2t
 
 #endif  // T2T_LAUNCH_SWEEP_H_

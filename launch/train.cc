@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "launch/gpus.h"
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
 
@@ -44,6 +45,12 @@ PodOptions TrainerPod(const Job& job) {
     options.arguments.push_back(FlagArgument(
         "expect_world_size",
         std::to_string(job.workers * std::max<int64_t>(job.gpus, 1))));
+  }
+  if (job.component.version >= 2) {
+    // Within terminationGracePeriodSeconds, by GraceSeconds().
+    options.arguments.push_back(FlagArgument(
+        "preemption_grace_seconds",
+        std::to_string(job.component.params.Int("preemption_grace_seconds"))));
   }
   options.variables = {
       {"OMP_NUM_THREADS", std::to_string(Threads(job.component))}};
@@ -542,6 +549,10 @@ std::vector<ParamSpec> TrainParams() {
        {},
        1,
        3600},
+      {"gpu_type", T::kString, "",
+       "the kind of GPU, for estimates of time and memory", GpuTypes()},
+      {"gpu_hour_price", T::kString, "",
+       "what an hour of a GPU costs, for estimates"},
   };
   for (const std::vector<ParamSpec>& more : {JobParams(10), PodParams()}) {
     params.insert(params.end(), more.begin(), more.end());

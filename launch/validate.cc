@@ -5,7 +5,9 @@
 #include <map>
 #include <set>
 
+#include "launch/manifests.h"
 #include "launch/models.h"
+#include "launch/sweep.h"
 #include "launch/yaml.h"
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
@@ -40,6 +42,16 @@ void ForEachTemplate(const Json& value,
       spec->Find("containers") != nullptr) {
     visit(value);
   }
+  // KServe's Pod: the template's fields among its own.
+  const Json* const predictor = value.Find("predictor");
+  if (predictor != nullptr && predictor->is_object() &&
+      predictor->Find("containers") != nullptr) {
+    const Json* const labels = predictor->Find("labels");
+    visit(Object(
+        {{"metadata",
+          Object({{"labels", labels != nullptr ? *labels : Json::Object()}})},
+         {"spec", *predictor}}));
+  }
   for (const auto& [key, member] : value.members()) {
     ForEachTemplate(member, visit);
   }
@@ -65,6 +77,35 @@ bool Selects(const Json& selector, const Json& labels) {
   return true;
 }
 
+bool IsImported(const Json& object) {
+  const Json* const kind =
+      FindPath(object, {"metadata", "labels", "app.kubernetes.io/component"});
+  return kind != nullptr && kind->is_string() &&
+         kind->AsString() == kManifestsPrototype;
+}
+
+// An empty list where there is none.
+const std::vector<Json>& Items(const Json& value, const char* key) {
+  static const auto* const none = new std::vector<Json>;
+  const Json* const list = value.Find(key);
+  return list != nullptr && list->is_array() ? list->items() : *none;
+}
+
+const std::vector<std::pair<std::string, Json>>& Members(
+    const Json& value, const std::vector<std::string>& path) {
+  static const auto* const none = new std::vector<std::pair<std::string, Json>>;
+  const Json* const map = FindPath(value, path);
+  return map != nullptr && map->is_object() ? map->members() : *none;
+}
+
+// A quantity may be a number in a manifest written by hand.
+double Quantity(const Json& value) {
+  if (value.is_number()) return value.AsDouble();
+  return value.is_string() && IsQuantity(value.AsString())
+             ? QuantityValue(value.AsString())
+             : 0;
+}
+
 class Checker {
  public:
   explicit Checker(const std::vector<Json>& objects) : objects_(objects) {}
@@ -77,7 +118,9 @@ class Checker {
                .second) {
         Add("it is there twice");
       }
-      if (!IsDnsLabel(object.At("metadata").At("name").AsString())) {
+      imported_ = IsImported(object);
+      if (!imported_ &&
+          !IsDnsLabel(object.At("metadata").At("name").AsString())) {
         Add("its name is no DNS label of at most 63 characters");
       }
       const size_t size = ToYaml(object).size();
@@ -106,54 +149,50 @@ class Checker {
   void CheckPod(const Json& pod) {
     const Json& spec = pod.At("spec");
     std::set<std::string> volumes;
-    if (const Json* const list = spec.Find("volumes")) {
-      for (const Json& volume : list->items()) {
-        if (!volumes.insert(volume.At("name").AsString()).second) {
-          Add("a volume is there twice");
-        }
+    for (const Json& volume : Items(spec, "volumes")) {
+      if (!volumes.insert(volume.At("name").AsString()).second) {
+        Add("a volume is there twice");
       }
     }
-    for (const Json& container : spec.At("containers").items()) {
+    for (const Json& container : Items(spec, "containers")) {
       for (const char* const key : {"command", "args"}) {
-        const Json* const list = container.Find(key);
-        if (list == nullptr) continue;
-        for (const Json& item : list->items()) {
+        for (const Json& item : Items(container, key)) {
           CheckText("an argument", item.AsString());
         }
       }
       std::set<std::string> names;
-      if (const Json* const env = container.Find("env")) {
-        for (const Json& variable : env->items()) {
-          const std::string& name = variable.At("name").AsString();
-          if (!names.insert(name).second) {
-            Add("the variable " + name + " is there twice");
-          }
-          if (const Json* const value = variable.Find("value")) {
-            CheckText("the variable " + name, name + "=" + value->AsString());
-          }
+      for (const Json& variable : Items(container, "env")) {
+        const std::string& name = variable.At("name").AsString();
+        if (!names.insert(name).second) {
+          Add("the variable " + name + " is there twice");
+        }
+        if (const Json* const value = variable.Find("value")) {
+          CheckText("the variable " + name, name + "=" + value->AsString());
         }
       }
-      const Json& resources = container.At("resources");
-      for (const auto& [name, request] : resources.At("requests").members()) {
-        const Json* const limit = resources.At("limits").Find(name);
-        if (limit == nullptr || QuantityValue(limit->AsString()) <
-                                    QuantityValue(request.AsString())) {
+      for (const auto& [name, request] :
+           Members(container, {"resources", "requests"})) {
+        const Json* const limit =
+            FindPath(container, {"resources", "limits", name});
+        // What is imported may leave a limit out.
+        if (limit == nullptr ? !imported_
+                             : Quantity(*limit) < Quantity(request)) {
           Add("the limit of " + name + " is below the request");
         }
       }
       std::set<std::string> paths;
-      for (const Json& mount : container.At("volumeMounts").items()) {
+      for (const Json& mount : Items(container, "volumeMounts")) {
         if (!paths.insert(mount.At("mountPath").AsString()).second) {
           Add("two volumes are mounted at " + mount.At("mountPath").AsString());
         }
-        if (volumes.count(mount.At("name").AsString()) == 0) {
+        if (!imported_ && volumes.count(mount.At("name").AsString()) == 0) {
           Add("a volume is mounted that is not there");
         }
       }
     }
-    for (const Json& volume : spec.At("volumes").items()) {
+    for (const Json& volume : Items(spec, "volumes")) {
       const Json* const shm = FindPath(volume, {"emptyDir", "medium"});
-      if (shm == nullptr) continue;
+      if (shm == nullptr || imported_) continue;
       const Json& container = spec.At("containers").items()[0];
       if (QuantityValue(volume.At("emptyDir").At("sizeLimit").AsString()) >=
           QuantityValue(
@@ -191,7 +230,8 @@ class Checker {
     if (kind == "NetworkPolicy") {
       selector = FindPath(object, {"spec", "podSelector", "matchLabels"});
     }
-    if (selector == nullptr) return;
+    // An imported one may select what is not the app's.
+    if (selector == nullptr || imported_) return;
     bool any = false;
     for (const Json& other : objects_) {
       ForEachTemplate(other, [&](const Json& pod) {
@@ -204,6 +244,7 @@ class Checker {
 
   const std::vector<Json>& objects_;
   std::string place_;
+  bool imported_ = false;
   std::vector<std::string> found_;
 };
 
@@ -242,6 +283,20 @@ std::vector<std::string> CheckComponent(const Component& component) {
   const std::string set = text("hparams_set");
   if (!set.empty()) {
     attempt([&] { MakeHParams(set, text("hparams")); });
+  }
+  if (component.prototype == "sweep") {
+    attempt([&] {
+      for (const Component& trial : SweepTrials(component)) {
+        MakeHParams(trial.params.String("hparams_set"),
+                    trial.params.String("hparams"));
+      }
+    });
+  }
+  double price = 0;
+  if (!text("gpu_hour_price").empty() &&
+      (!ParseDouble(text("gpu_hour_price"), &price) || !(price >= 0))) {
+    found.push_back(component.name + ": the parameter gpu_hour_price is '" +
+                    text("gpu_hour_price") + "'\n  expected: a number");
   }
   for (const char* const name : {"data_dir", "output_dir"}) {
     const std::string path = text(name);

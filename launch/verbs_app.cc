@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "launch/cli.h"
+#include "launch/explain.h"
 #include "launch/prototypes.h"
 #include "launch/yaml.h"
 #include "t2t/base/error.h"
@@ -78,17 +79,6 @@ int Env(const LaunchArgs& args) {
   UnknownAction("env", action, {"list", "add", "set", "describe", "remove"});
 }
 
-std::string Described(const Prototype& prototype) {
-  std::string text = prototype.name + ": " + prototype.help + "\n\n";
-  for (const ParamSpec& spec : prototype.params) {
-    std::string kind = ParamTypeName(spec.type);
-    if (!spec.choices.empty()) kind = Join(spec.choices, "|");
-    text += "  " + spec.name + "=" + ParamText(spec.initial) + "\n      " +
-            spec.help + " (" + kind + ")\n";
-  }
-  return text;
-}
-
 int PrototypeVerb(const LaunchArgs& args) {
   const std::string action = args.Word(0, "action");
   if (action == "list") {
@@ -100,7 +90,7 @@ int PrototypeVerb(const LaunchArgs& args) {
     return 0;
   }
   if (action == "describe") {
-    Print(Described(FindPrototype(args.Word(1, "prototype's name"))));
+    Print(DescribePrototype(FindPrototype(args.Word(1, "prototype's name"))));
     args.NoMoreThan(2);
     return 0;
   }
@@ -213,6 +203,7 @@ int Validate(const LaunchArgs& args) {
   const std::vector<Component> components = SelectComponents(app, args, 0);
   const std::vector<Json> objects = RenderAll(components);
   ValidateOrThrow(components, objects);
+  Print(EstimatesText(app, components));
   Print(std::to_string(objects.size()) + " objects of " +
         std::to_string(components.size()) + " components, nothing wrong\n");
   return 0;

@@ -58,6 +58,14 @@ const std::vector<Kind>& Kinds() {
        {"suspend"}},
       {"Experiment", "kubeflow.org/", "experiments.kubeflow.org", {}},
       {"Deployment", "apps/", "deployments.apps", {}},
+      {"InferenceService",
+       "serving.kserve.io/",
+       "inferenceservices.serving.kserve.io",
+       {}},
+      {"SeldonDeployment",
+       "machinelearning.seldon.io/",
+       "seldondeployments.machinelearning.seldon.io",
+       {}},
   };
   return *kinds;
 }
@@ -128,10 +136,12 @@ int Delete(const LaunchArgs& args) {
   std::vector<Json> objects;
   for (Json& object : RenderAll(NamedComponents(app, args))) {
     // What is learned must not go with what learned it.
-    if (object.At("kind").AsString() == "PersistentVolumeClaim" &&
-        !args.Has("yes")) {
-      std::printf("the claim %s is kept; --yes deletes it and its data\n",
-                  Name(object).c_str());
+    const std::string& kind = object.At("kind").AsString();
+    if (!args.Has("yes") &&
+        (kind == "PersistentVolumeClaim" || kind == "Namespace" ||
+         kind == "CustomResourceDefinition")) {
+      std::printf("the %s %s is kept; --yes deletes it and all that is in it\n",
+                  kind.c_str(), Name(object).c_str());
       continue;
     }
     objects.push_back(std::move(object));
@@ -237,12 +247,20 @@ int PortForward(const LaunchArgs& args) {
   const App app = LoadApp(args);
   const Component component = OneComponent(app, args);
   for (const Json& object : RenderAll({component})) {
-    if (object.At("kind").AsString() != "Service") continue;
-    const int64_t port =
-        object.At("spec").At("ports").items()[0].At("port").AsInt();
-    const std::string local = std::to_string(args.GetInt("port", port));
+    const std::string& kind = object.At("kind").AsString();
+    std::string name = Name(object);
+    int64_t port = 80;
+    if (kind == "Service") {
+      port = object.At("spec").At("ports").items()[0].At("port").AsInt();
+    } else if (kind == "InferenceService") {
+      name += "-predictor";  // the Service that KServe makes
+    } else {
+      continue;
+    }
+    const std::string local =
+        std::to_string(args.GetInt("port", port == 80 ? 8501 : port));
     CheckKubectl(Kubectl(app.Environment(args.Get("env")),
-                         {"port-forward", "service/" + Name(object),
+                         {"port-forward", "service/" + name,
                           local + ":" + std::to_string(port)},
                          "", false),
                  "forward the port");
@@ -371,23 +389,22 @@ int Wait(const LaunchArgs& args) {
                  args.GetDouble("timeout", 0));
 }
 
-int Run(const LaunchArgs& given) {
-  // --backend=local is short for --local; the manifests' backend stays as it
-  // is.
-  LaunchArgs args = given;
-  for (size_t i = 0; i < args.params.size();) {
-    if (args.params[i] ==
-        std::make_pair(std::string("backend"), std::string("local"))) {
-      args.flags["local"] = "true";
-      args.params.erase(args.params.begin() + static_cast<std::ptrdiff_t>(i));
-    } else {
-      ++i;
-    }
-  }
-  const App app = LoadApp(args);
-  const std::vector<Component> components = NamedComponents(app, args);
+}  // namespace
+
+const std::vector<std::string>& RunFlags() {
+  static const auto* const flags = new std::vector<std::string>{
+      "env=",     "timeout=", "local",          "local_dir=",
+      "bin_dir=", "chaos=",   "chaos_seconds=", "chaos_seed="};
+  return *flags;
+}
+
+int RunComponents(const App& app, const LaunchArgs& args,
+                  const std::vector<Component>& components, bool keep_going,
+                  LocalResult* result) {
   const std::vector<Json> objects = RenderAll(components);
   ValidateOrThrow(components, objects);
+  std::fputs(EstimatesText(app, components).c_str(), stdout);
+  std::fflush(stdout);
   if (!args.Has("local")) {
     const AppEnvironment& environment = app.Environment(args.Get("env"));
     ApplyObjects(environment, objects, /*dry_run=*/false);
@@ -402,11 +419,43 @@ int Run(const LaunchArgs& given) {
   options.chaos_seconds = args.GetDouble("chaos_seconds", 1);
   options.seed = static_cast<uint64_t>(args.GetInt("chaos_seed", 1));
   options.timeout_seconds = args.GetDouble("timeout", 0);
-  const LocalResult result = RunLocally(objects, options);
+  options.keep_going = keep_going;
+  *result = RunLocally(objects, options);
   std::printf("%lld restarts, %lld killed on purpose\n",
-              static_cast<long long>(result.restarts),
-              static_cast<long long>(result.killed));
-  return result.done ? 0 : result.timed_out ? kNotInTime : kFailed;
+              static_cast<long long>(result->restarts),
+              static_cast<long long>(result->killed));
+  return result->done ? 0 : result->timed_out ? kNotInTime : kFailed;
+}
+
+namespace {}  // namespace
+
+LaunchArgs WithLocal(LaunchArgs args) {
+  for (size_t i = 0; i < args.params.size();) {
+    if (args.params[i] ==
+        std::make_pair(std::string("backend"), std::string("local"))) {
+      args.flags["local"] = "true";
+      args.params.erase(args.params.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+  return args;
+}
+
+namespace {
+
+int Run(const LaunchArgs& given) {
+  const LaunchArgs args = WithLocal(given);
+  const App app = LoadApp(args);
+  LocalResult result;
+  return RunComponents(app, args, NamedComponents(app, args),
+                       /*keep_going=*/false, &result);
+}
+
+std::vector<std::string> RunFlagsAndAll() {
+  std::vector<std::string> flags = RunFlags();
+  flags.push_back("all");
+  return flags;
 }
 
 int Doctor(const LaunchArgs& args) {
@@ -439,7 +488,9 @@ int Doctor(const LaunchArgs& args) {
            {"argo", "workflows.argoproj.io"},
            {"katib", "experiments.kubeflow.org"},
            {"kueue", "localqueues.kueue.x-k8s.io"},
-           {"volcano", "podgroups.scheduling.volcano.sh"}}) {
+           {"volcano", "podgroups.scheduling.volcano.sh"},
+           {"kserve", "inferenceservices.serving.kserve.io"},
+           {"seldon", "seldondeployments.machinelearning.seldon.io"}}) {
     std::printf("%-12s %s\n", what.c_str(),
                 there.count(resource) > 0 ? "yes" : "no");
   }
@@ -542,13 +593,9 @@ std::vector<Verb> ClusterVerbs() {
        {"env=", "all", "dry_run"},
        true,
        Apply},
-      {"run",
-       "COMPONENT...",
+      {"run", "COMPONENT...",
        "sends and waits; with --local, runs the manifests here",
-       "t2t-launch run train --env=lab --timeout=5",
-       {"env=", "all", "timeout=", "local",
-        "local_dir=", "bin_dir=", "chaos=", "chaos_seconds=", "chaos_seed="},
-       true,
+       "t2t-launch run train --env=lab --timeout=5", RunFlagsAndAll(), true,
        Run},
       {"status",
        "[COMPONENT...]",

@@ -139,13 +139,13 @@ class Text2TextProblem : public TextProblem {
   bool TakesVocabulary() const override {
     return vocabulary_type() != VocabularyType::kCharacter;
   }
-
- protected:
   virtual VocabularyType vocabulary_type() const {
     return VocabularyType::kSubword;
   }
   // Subwords only.
   virtual int64_t approx_vocab_size() const { return 1 << 15; }
+
+ protected:
   virtual int64_t max_subtoken_length() const { return 200; }
   // Tokens only: stands for those out of the vocabulary; must be in it.
   virtual std::string oov_token() const { return ""; }
