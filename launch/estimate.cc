@@ -143,7 +143,10 @@ void FindVocabularies(const std::string& name,
                       const std::vector<std::string>& data_dirs,
                       TrainingEstimate* estimate) {
   const std::unique_ptr<Problem> problem = MakeProblem(name);
-  for (const std::string& data_dir : data_dirs) {
+  // Some problems need no data to know it.
+  std::vector<std::string> folders = data_dirs;
+  folders.push_back("/dev/null");
+  for (const std::string& data_dir : folders) {
     ProblemInfo info;
     try {
       info = problem->Info(data_dir);
@@ -174,7 +177,7 @@ std::string Grouped(int64_t value) {
   std::string digits = std::to_string(value);
   for (size_t at = digits.size(); at > 3;) {
     at -= 3;
-    digits.insert(at, ",");
+    digits.insert(at, 1, ',');
   }
   return digits;
 }

@@ -42,16 +42,16 @@ TEST(EstimateTest, ParametersAreTheDryRuns) {
 }
 
 // The dry run's FLOPs are of a batch with a little less than batch_size symbols
-// on each side; its memory is what the process grew by.
+// on each side, padding left out and the loss counted double; its memory is what the process grew by.
 TEST(EstimateTest, FlopsAndMemoryAreNearTheDryRuns) {
   const auto near = [](double value, double measured, double low, double high) {
     EXPECT_GT(value, low * measured);
     EXPECT_LT(value, high * measured);
   };
-  near(Cost("transformer_tiny", "", 8079).flops, 6.1e10, 0.9, 1.3);
-  near(Cost("transformer_multi30k", "", 8079).flops, 6.91e10, 0.9, 1.3);
-  near(Cost("transformer_base", "", 8079).flops, 1.08e12, 0.9, 1.3);
-  near(Cost("transformer_big", "", 8079).flops, 2.26e12, 0.9, 1.3);
+  near(Cost("transformer_tiny", "", 8079).flops, 6.1e10, 0.75, 1.3);
+  near(Cost("transformer_multi30k", "", 8079).flops, 6.91e10, 0.75, 1.3);
+  near(Cost("transformer_base", "", 8079).flops, 1.08e12, 0.75, 1.3);
+  near(Cost("transformer_big", "", 8079).flops, 2.26e12, 0.75, 1.3);
   near(Cost("transformer_base", "", 8079).state_bytes, 772e6, 0.99, 1.01);
   near(Cost("transformer_big", "", 8079).state_bytes, 2953e6, 0.99, 1.01);
   near(Cost("transformer_tiny", "", 8079).activation_bytes, 182e6, 0.7, 2);

@@ -15,10 +15,20 @@ for word in "$@"; do
     --output=json)
       echo '{"items": [], "status": {"conditions": [' \
         '{"type": "Complete", "status": "True"}]}}' ;;
+    --output=yaml)
+      echo '{"apiVersion": "v1", "kind": "ConfigMap", "data": {},' \
+        '"metadata": {"name": "page", "uid": "1"}}' ;;
   esac
 done
 END
-printf '#!/bin/sh\nsleep 4\necho "$@"\n' >"$work/bin/t2t-trainer"
+cat >"$work/bin/t2t-trainer" <<'END'
+#!/bin/sh
+case "$*" in
+  *transformer_tiny*) echo "evaluation at step 9:  loss 1.$(($$ % 9))" ;;
+  *) sleep 4 ;;
+esac
+echo "$@"
+END
 printf '#!/bin/sh\necho "$@"\n' >"$work/bin/t2t-datagen"
 chmod +x "$work"/bin/*
 export PATH=$work/bin:$PATH
@@ -35,4 +45,9 @@ grep -q 'environments/lab.yaml: "8"' "$work/output"
 grep -q 'kind: PyTorchJob' "$work/output"
 grep -q 'kind: Experiment' "$work/output"
 grep -q 'kind: CronWorkflow' "$work/output"
+grep -q 'kind: InferenceService' "$work/output"
+grep -q 'kind: SeldonDeployment' "$work/output"
+grep -q 'best:  loss 1' "$work/output"
+grep -q 'at a cost of' "$work/output"
+grep -q 'color: blue' "$work/output"
 echo "$count commands ran"
