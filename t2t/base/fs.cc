@@ -12,9 +12,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/staging.h"
 
 namespace t2t {
 namespace {
@@ -33,6 +35,51 @@ void WriteAll(int fd, const void* data, size_t size, const std::string& path) {
     at += count;
     size -= static_cast<size_t>(count);
   }
+}
+
+// What StageFiles() was told.
+struct Staging {
+  std::mutex mutex;
+  std::string below;  // ends with a slash
+  std::string folder;
+};
+
+Staging& TheStaging() {
+  static auto* const staging = new Staging;
+  return *staging;
+}
+
+// The staging folder of a file's temporary name; "": beside the file.
+std::string StagingOf(const std::string& path) {
+  Staging& staging = TheStaging();
+  const std::lock_guard<std::mutex> lock(staging.mutex);
+  const bool staged =
+      !staging.folder.empty() && path.rfind(staging.below, 0) == 0;
+  return staged ? staging.folder : "";
+}
+
+std::string TemporaryPath(const std::string& path) {
+  const std::string mark = kTemporaryMark + std::to_string(::getpid());
+  const std::string folder = StagingOf(path);
+  if (folder.empty()) return path + mark;
+  std::string name = path.substr(JoinPath(DirName(folder), "").size());
+  std::replace(name.begin(), name.end(), '/', '+');
+  return JoinPath(folder, name + mark);
+}
+
+// Takes errno; says where the staging folder was taken away.
+Error CommitError(const std::string& doing, const std::string& at,
+                  const std::string& path) {
+  const int saved = errno;
+  const std::string folder = StagingOf(path);
+  if (!folder.empty() && (saved == ENOENT || saved == ESTALE) &&
+      !Exists(folder)) {
+    return Error(ExitCode::kRetry,
+                 path + " is not written: another process has taken over " +
+                     DirName(folder));
+  }
+  errno = saved;
+  return IoError(doing, at);
 }
 
 int SyncFile(int fd) {
@@ -216,12 +263,18 @@ std::string MakeTempDirectory(const std::string& prefix) {
   return path;
 }
 
+void StageFiles(const std::string& directory, const std::string& staging) {
+  Staging& shared = TheStaging();
+  const std::lock_guard<std::mutex> lock(shared.mutex);
+  shared.below = JoinPath(directory, "");
+  shared.folder = staging;
+}
+
 AtomicWriter::AtomicWriter(std::string path)
-    : path_(std::move(path)),
-      temporary_(path_ + kTemporaryMark + std::to_string(::getpid())) {
+    : path_(std::move(path)), temporary_(TemporaryPath(path_)) {
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
                0666);
-  if (fd_ < 0) throw IoError("can't write", temporary_);
+  if (fd_ < 0) throw CommitError("can't write", temporary_, path_);
 }
 
 AtomicWriter::~AtomicWriter() {
@@ -253,7 +306,7 @@ void AtomicWriter::Commit() {
     const int saved = errno;
     ::unlink(temporary_.c_str());
     errno = saved;
-    throw closed ? IoError("can't rename to", path_)
+    throw closed ? CommitError("can't rename to", path_, path_)
                  : IoError("can't write", temporary_);
   }
   SyncDirectory(DirName(path_));

@@ -26,6 +26,7 @@
 #include "t2t/train/eval_metrics.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/events.h"
+#include "t2t/train/output_lock.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
 #include "t2t/train/trainer.h"
@@ -228,6 +229,12 @@ class Experiment {
           "0 (as many as ranks), or a number of batches");
     }
     positive(flags_.bucket_mb, "bucket_mb");
+    if (!(flags_.writer_silence_seconds > 0 &&
+          flags_.writer_silence_seconds <= 86'400)) {
+      throw UsageError("--writer_silence_seconds=" +
+                           DoubleToString(flags_.writer_silence_seconds),
+                       "seconds, above 0 and a day's at most");
+    }
     if (flags_.threads < 0 || flags_.threads > 4096) {
       throw UsageError("--threads=" + std::to_string(flags_.threads),
                        "0 (every core) or the number of threads");
@@ -302,7 +309,20 @@ class Experiment {
     WriteFileAtomically(JoinPath(flags_.output_dir, "flags.txt"), flags_text_);
   }
 
+  // The output_dir as this process's alone; null on ranks that don't write.
+  std::unique_ptr<OutputLock> LockOutput() const {
+    if (!IsFirst()) return nullptr;
+    OutputLock::Options options;
+    options.silence_seconds = flags_.writer_silence_seconds;
+    // (Several ranks stop together, after a step.)
+    if (group_ == nullptr) {
+      options.while_waiting = [] { ThrowIfStopped(" before the first step"); };
+    }
+    return OutputLock::Acquire(flags_.output_dir, options);
+  }
+
   void Train(bool evaluate) {
+    const std::unique_ptr<OutputLock> lock = LockOutput();
     TrainerOptions options;
     options.output_dir = flags_.output_dir;
     options.train_steps = flags_.train_steps;
@@ -687,6 +707,9 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "How long ranks that are all alive wait for each other.");
   flags->Add("rank_silence_seconds", &rank_silence_seconds,
              "A rank of which nothing is heard for so long is lost.");
+  flags->Add("writer_silence_seconds", &writer_silence_seconds,
+             "A trainer in the same output_dir that has given no sign of life "
+             "for so long is taken over.");
   flags->Add("bucket_mb", &bucket_mb,
              "Gradients go to other ranks in parts of so many MiB.");
   for (const IgnoredFlags& group : Ignored()) {

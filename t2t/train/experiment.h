@@ -58,6 +58,7 @@ struct ExperimentFlags {
   double rendezvous_timeout_seconds = 300;
   double collective_timeout_seconds = 600;
   double rank_silence_seconds = 5;
+  double writer_silence_seconds = 15;
   int64_t bucket_mb = 4;
 
   void AddTo(Flags* flags);

@@ -6,15 +6,20 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
-#include <random>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "t2t/base/crc32c.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/dist/socket.h"
 #include "t2t/train/checkpoint.h"
+#include "tests/fault/kill_times.h"
 #include "tests/fault/subprocess.h"
 
 namespace t2t {
@@ -26,7 +31,7 @@ constexpr char kTrainer[] = "t2t/bin/trainer/t2t-trainer";
 // Made once for all the tests: the data, and what one rank ends with.
 struct World {
   std::string dir;
-  double two_rank_seconds = 0;
+  RunTimes two_ranks;
   Checkpoint expected;
 };
 
@@ -68,25 +73,28 @@ const World& TheWorld() {
     RunResult run = RunProgram(command);
     EXPECT_EQ(run.code, 0) << run.output;
     made->expected = LoadEnd(made->dir, "one");
-    const double start = NowSeconds();
-    run = RunProgram(TrainCommand(made->dir, "two", 2));
-    EXPECT_EQ(run.code, 0) << run.output;
-    made->two_rank_seconds = NowSeconds() - start;
+    Subprocess two(TrainCommand(made->dir, "two", 2));
+    made->two_ranks = TimeRun(&two, JoinPath(made->dir, "two"));
+    EXPECT_EQ(two.Wait(), 0) << two.Output();
     return made;
   }();
   return *world;
 }
 
-void ExpectSameEnd(const std::string& output_dir) {
-  const World& world = TheWorld();
-  const Checkpoint checkpoint = LoadEnd(world.dir, output_dir);
-  ASSERT_EQ(checkpoint.tensors.size(), world.expected.tensors.size());
-  for (const auto& [name, tensor] : world.expected.tensors) {
-    EXPECT_TRUE(at::equal(checkpoint.tensors.at(name), tensor))
-        << output_dir << " " << name;
+void ExpectSameTensors(const Checkpoint& checkpoint,
+                       const Checkpoint& expected) {
+  ASSERT_EQ(checkpoint.tensors.size(), expected.tensors.size());
+  for (const auto& [name, tensor] : expected.tensors) {
+    EXPECT_TRUE(at::equal(checkpoint.tensors.at(name), tensor)) << name;
   }
   EXPECT_EQ(checkpoint.meta.At("input").AsString(),
-            world.expected.meta.At("input").AsString());
+            expected.meta.At("input").AsString());
+}
+
+void ExpectSameEnd(const std::string& output_dir) {
+  SCOPED_TRACE(output_dir);
+  const World& world = TheWorld();
+  ExpectSameTensors(LoadEnd(world.dir, output_dir), world.expected);
 }
 
 // The processes of the ranks, which the launcher started.
@@ -103,13 +111,6 @@ std::vector<pid_t> Ranks(const Subprocess& launcher) {
     // It has ended.
   }
   return ranks;
-}
-
-int Kills() {
-  const char* const text = std::getenv("T2T_FAULT_KILLS");
-  int64_t kills = 0;
-  return text != nullptr && ParseInt(text, &kills) ? static_cast<int>(kills)
-                                                   : 2;
 }
 
 TEST(DistFaultTest, TheSameBitsWithAnyNumberOfRanks) {
@@ -138,23 +139,18 @@ TEST(DistFaultTest, AnotherNumberOfRanksAtEachRestart) {
 
 TEST(DistFaultTest, ARankIsKilledAtRandomMoments) {
   const World& world = TheWorld();
-  std::random_device device;
-  const unsigned seed = device();
-  RecordProperty("seed", std::to_string(seed));
-  std::mt19937 random(seed);
   for (const int64_t ranks : {2, 4}) {
-    int kills = 0;
-    int dirs = 0;
+    KillTimes times(world.two_ranks);
+    int runs = 0;
+    double longest = 0;
     const std::string name = "killed" + std::to_string(ranks) + "_";
-    while (kills < Kills()) {
-      const std::string output_dir = name + std::to_string(dirs);
+    while (times.kills() < KillsWanted(2)) {
+      const std::string output_dir = name + std::to_string(runs);
       Subprocess run(TrainCommand(world.dir, output_dir, ranks));
-      const double moment = std::uniform_real_distribution<double>(
-          0.2, 1.1 * world.two_rank_seconds)(random);
-      if (!run.EndsWithin(moment)) {
+      if (times.Await(&run, JoinPath(world.dir, output_dir))) {
         const std::vector<pid_t> all = Ranks(run);
         if (static_cast<int64_t>(all.size()) == ranks) {
-          const size_t victim = random() % all.size();
+          const size_t victim = times.Draw(all.size());
           ::kill(all[victim], SIGKILL);
           const double start = NowSeconds();
           const int code = run.Wait();
@@ -165,25 +161,29 @@ TEST(DistFaultTest, ARankIsKilledAtRandomMoments) {
                                         " was ended by SIGKILL"),
                       std::string::npos)
                 << run.Output();
-            EXPECT_LT(NowSeconds() - start, 15) << run.Output();
-            ++kills;
+            const double seconds = NowSeconds() - start;
+            EXPECT_LT(seconds, 15) << run.Output();
+            longest = std::max(longest, seconds);
+            times.Count();
             Log("killed rank " + std::to_string(victim) + " of " +
-                std::to_string(ranks) + " after " + Format("%.2f s", moment));
+                std::to_string(ranks) + " " + times.where());
             continue;
           }
         }
       }
       ASSERT_EQ(run.Wait(), 0) << run.Output();
       ExpectSameEnd(output_dir);
-      ++dirs;
+      ++runs;
     }
-    const std::string output_dir = name + std::to_string(dirs);
+    const std::string output_dir = name + std::to_string(runs);
     const RunResult run =
         RunProgram(TrainCommand(world.dir, output_dir, ranks));
     ASSERT_EQ(run.code, 0) << run.output;
     ExpectSameEnd(output_dir);
-    std::printf("%d kills of a rank of %d: the same bits\n", kills,
-                static_cast<int>(ranks));
+    std::printf(
+        "kill -9 of one of %d ranks: %s in %d runs: the same weights, state "
+        "and counters; the others ended within %.1f s\n",
+        static_cast<int>(ranks), times.Text().c_str(), runs + 1, longest);
   }
 }
 
@@ -223,6 +223,166 @@ TEST(DistFaultTest, SigtermSavesOnceForAll) {
   ASSERT_EQ(ranks.size(), 2u);
   ::kill(ranks[1], SIGTERM);
   EXPECT_EQ(one.run()->Wait(), 143) << one.run()->Output();
+}
+
+// While a rank is stopped the others are in the sum of gradients: the signal
+// comes there.
+TEST(DistFaultTest, SigtermWhileGradientsAreSummed) {
+  const std::string& dir = TheWorld().dir;
+  for (const int who : {0, 1, -1}) {
+    const std::string name = "sum" + std::to_string(who);
+    LongRun run(name);
+    const std::vector<pid_t> ranks = Ranks(*run.run());
+    ASSERT_EQ(ranks.size(), 2u);
+    const pid_t stopped = ranks[who == 1 ? 0 : 1];
+    ::kill(stopped, SIGSTOP);
+    ::usleep(700'000);
+    ::kill(who < 0 ? run.run()->pid() : ranks[static_cast<size_t>(who)],
+           SIGTERM);
+    ::usleep(200'000);
+    ::kill(stopped, SIGCONT);
+    ASSERT_EQ(run.run()->Wait(), 143) << run.run()->Output();
+    EXPECT_NE(run.run()->Output().find("the checkpoint is written"),
+              std::string::npos)
+        << run.run()->Output();
+    const int64_t step = ListCheckpoints(run.dir()).back();
+    ASSERT_EQ(RunProgram(TrainCommand(dir, name + "_one", 1, step)).code, 0);
+    ExpectSameTensors(
+        LoadCheckpoint(CheckpointPath(run.dir(), step)),
+        LoadCheckpoint(CheckpointPath(JoinPath(dir, name + "_one"), step)));
+    std::printf(
+        "SIGTERM to %s in the sum of gradients: checkpoint of step "
+        "%d, the same\n",
+        who < 0 ? "all" : ("rank " + std::to_string(who)).c_str(),
+        static_cast<int>(step));
+  }
+}
+
+// Seconds that a rank is stopped for: T2T_FAULT_STOP_SECONDS, or CI's.
+double StopSeconds() {
+  const char* const text = std::getenv("T2T_FAULT_STOP_SECONDS");
+  double seconds = 0;
+  return text != nullptr && ParseDouble(text, &seconds) ? seconds : 4;
+}
+
+// A rank that nobody but the test looks after.
+std::vector<std::string> RankCommand(const std::string& output_dir, int rank,
+                                     int64_t port, int64_t train_steps) {
+  std::vector<std::string> command =
+      TrainCommand(TheWorld().dir, output_dir, 0, train_steps);
+  for (const std::string& flag :
+       {std::string("--expect_world_size=2"),
+        std::string("--worker_replicas=2"),
+        "--worker_id=" + std::to_string(rank),
+        "--rendezvous=127.0.0.1:" + std::to_string(port),
+        std::string("--rank_silence_seconds=2"),
+        std::string("--writer_silence_seconds=1")}) {
+    command.push_back(flag);
+  }
+  return command;
+}
+
+// Every file's checksum.
+std::map<std::string, uint32_t> Snapshot(const std::string& dir) {
+  std::map<std::string, uint32_t> files;
+  for (const std::string& name : ListDirectory(dir)) {
+    const std::string path = JoinPath(dir, name);
+    if (!IsDirectory(path)) files[name] = Crc32c(ReadFile(path));
+  }
+  return files;
+}
+
+// A rank is stopped for long. The other one ends; the job starts again and
+// takes over from the stopped rank, should that be the one that writes; when
+// the stopped one goes on, it ends too, and has written nothing.
+TEST(DistFaultTest, AStoppedRankThatGoesOnWritesNothing) {
+  const World& world = TheWorld();
+  for (const int stopped : {0, 1}) {
+    const std::string name = "woken" + std::to_string(stopped);
+    const std::string dir = JoinPath(world.dir, name);
+    int64_t port = 0;
+    ::close(ListenTcp("127.0.0.1", &port));
+    Subprocess zero(RankCommand(name, 0, port, 100'000));
+    Subprocess one(RankCommand(name, 1, port, 100'000));
+    Subprocess* const ranks[] = {&zero, &one};
+    while (ListCheckpoints(dir).empty() && !zero.EndsWithin(0.002)) {
+    }
+    ranks[stopped]->Signal(SIGSTOP);
+    const double start = NowSeconds();
+    EXPECT_EQ(ranks[1 - stopped]->Wait(), 138) << ranks[1 - stopped]->Output();
+    const double other_ended = NowSeconds() - start;
+    EXPECT_LT(other_ended, 10);
+    std::vector<std::string> command = TrainCommand(world.dir, name, 2, kSteps);
+    command.push_back("--writer_silence_seconds=1");
+    const RunResult again = RunProgram(command);
+    ASSERT_EQ(again.code, 0) << again.output;
+    EXPECT_EQ(again.output.find("this process takes over") != std::string::npos,
+              stopped == 0)
+        << again.output;
+    ExpectSameEnd(name);
+    const double left = StopSeconds() - (NowSeconds() - start);
+    if (left > 0) ::usleep(static_cast<useconds_t>(left * 1e6));
+    const std::map<std::string, uint32_t> before = Snapshot(dir);
+    ranks[stopped]->Signal(SIGCONT);
+    const double woken = NowSeconds();
+    EXPECT_EQ(ranks[stopped]->Wait(), 138) << ranks[stopped]->Output();
+    EXPECT_LT(NowSeconds() - woken, 10);
+    EXPECT_EQ(Snapshot(dir), before) << ranks[stopped]->Output();
+    std::printf(
+        "rank %d stopped: the other ended after %.1f s; gone on after %.0f s, "
+        "it ended after %.1f s and wrote nothing\n",
+        stopped, other_ended, woken - start, NowSeconds() - woken);
+  }
+}
+
+TEST(DistFaultTest, AStoppedRankIsReplaced) {
+  const World& world = TheWorld();
+  std::vector<std::string> command = TrainCommand(world.dir, "replaced", 2, 80);
+  command.push_back("--rank_silence_seconds=2");
+  command.push_back("--max_restarts=1");
+  Subprocess run(command);
+  const std::string dir = JoinPath(world.dir, "replaced");
+  while (ListCheckpoints(dir).empty() && !run.EndsWithin(0.002)) {
+  }
+  const std::vector<pid_t> ranks = Ranks(run);
+  ASSERT_EQ(ranks.size(), 2u) << run.Output();
+  ::kill(ranks[1], SIGSTOP);
+  ASSERT_EQ(run.Wait(), 0) << run.Output();
+  EXPECT_NE(run.Output().find("restart 1 of 1"), std::string::npos)
+      << run.Output();
+  ASSERT_EQ(RunProgram(TrainCommand(world.dir, "not_stopped", 1, 80)).code, 0);
+  ExpectSameTensors(
+      LoadCheckpoint(CheckpointPath(dir, 80)),
+      LoadCheckpoint(CheckpointPath(JoinPath(world.dir, "not_stopped"), 80)));
+}
+
+// Two trainers with one output_dir.
+TEST(DistFaultTest, ASecondTrainerIsRefused) {
+  LongRun run("refused");
+  std::vector<std::string> command =
+      TrainCommand(TheWorld().dir, "refused", 1, 100'000);
+  command.push_back("--writer_silence_seconds=1");
+  const RunResult second = RunProgram(command);
+  EXPECT_EQ(second.code, 138) << second.output;
+  EXPECT_NE(
+      second.output.find("another trainer writes into " + run.dir() + ": pid "),
+      std::string::npos)
+      << second.output;
+  run.run()->Signal(SIGTERM);
+  EXPECT_EQ(run.run()->Wait(), 143) << run.run()->Output();
+  const int64_t step = ListCheckpoints(run.dir()).back();
+  // A kill -9 holds nobody, whatever the limit is.
+  Subprocess killed(TrainCommand(TheWorld().dir, "refused", 1, 100'000));
+  while (ListCheckpoints(run.dir()).back() == step &&
+         !killed.EndsWithin(0.002)) {
+  }
+  killed.Signal(SIGKILL);
+  EXPECT_EQ(killed.Wait(), -SIGKILL) << killed.Output();
+  const double start = NowSeconds();
+  const RunResult last = RunProgram(TrainCommand(
+      TheWorld().dir, "refused", 1, ListCheckpoints(run.dir()).back()));
+  EXPECT_EQ(last.code, 0) << last.output;
+  EXPECT_LT(NowSeconds() - start, 15) << last.output;
 }
 
 TEST(DistFaultTest, AStoppedRankDoesNotHoldTheOthers) {

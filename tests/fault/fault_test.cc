@@ -6,9 +6,8 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdio>
 #include <map>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
+#include "tests/fault/kill_times.h"
 #include "tests/fault/subprocess.h"
 
 namespace t2t {
@@ -27,7 +27,7 @@ constexpr int64_t kSaveSteps = 4;
 // Made once for all the tests: the data, and the run that is left alone.
 struct World {
   std::string dir;
-  double seconds = 0;  // what the undisturbed run took
+  RunTimes times;  // of the undisturbed run
   Checkpoint expected;
 };
 
@@ -61,10 +61,9 @@ const World& TheWorld() {
     EXPECT_EQ(run.code, 0) << run.output;
     // Timed again, with the data there.
     RemoveTree(JoinPath(made->dir, "whole"));
-    const double start = NowSeconds();
-    run = RunProgram(TrainCommand(made->dir, "whole"));
-    made->seconds = NowSeconds() - start;
-    EXPECT_EQ(run.code, 0) << run.output;
+    Subprocess again(TrainCommand(made->dir, "whole"));
+    made->times = TimeRun(&again, JoinPath(made->dir, "whole"));
+    EXPECT_EQ(again.Wait(), 0) << again.Output();
     made->expected =
         LoadCheckpoint(CheckpointPath(JoinPath(made->dir, "whole"), kSteps));
     return made;
@@ -90,48 +89,35 @@ void ExpectNoLeftovers(const std::string& output_dir) {
   for (const std::string& name :
        ListDirectory(JoinPath(TheWorld().dir, output_dir))) {
     EXPECT_EQ(name.find(".tmp-"), std::string::npos) << name;
+    EXPECT_FALSE(StartsWith(name, ".writer-") || name == "writer.lock") << name;
   }
-}
-
-int Kills() {
-  const char* const text = std::getenv("T2T_FAULT_KILLS");
-  int64_t kills = 0;
-  return text != nullptr && ParseInt(text, &kills) ? static_cast<int>(kills)
-                                                   : 3;
 }
 
 TEST(FaultTest, KilledAtRandomMoments) {
   const World& world = TheWorld();
-  std::random_device device;
-  const unsigned seed = device();
-  RecordProperty("seed", std::to_string(seed));
-  std::mt19937 random(seed);
-  int kills = 0;
-  int dirs = 0;
+  KillTimes times(world.times);
+  int runs = 0;
   std::string output_dir = "killed0";
-  while (kills < Kills()) {
+  while (times.kills() < KillsWanted(3)) {
     Subprocess run(TrainCommand(world.dir, output_dir));
-    const double moment =
-        std::uniform_real_distribution<double>(0, 1.1 * world.seconds)(random);
-    if (!run.EndsWithin(moment)) {
+    if (times.Await(&run, JoinPath(world.dir, output_dir))) {
       run.Signal(SIGKILL);
       if (run.Wait() == -SIGKILL) {
-        ++kills;
-        const std::vector<int64_t> steps =
-            ListCheckpoints(JoinPath(world.dir, output_dir));
-        Log("killed after " + Format("%.2f s", moment) + " at step " +
-            std::to_string(steps.empty() ? 0 : steps.back()) + " or later");
+        times.Count();
+        Log("killed " + times.where());
         continue;
       }
     }
     // It got to the end: on with another run.
     ASSERT_EQ(run.Wait(), 0) << run.Output();
     ExpectSameEnd(output_dir);
-    output_dir = "killed" + std::to_string(++dirs);
+    output_dir = "killed" + std::to_string(++runs);
   }
   const RunResult run = RunProgram(TrainCommand(world.dir, output_dir));
   ASSERT_EQ(run.code, 0) << run.output;
   ExpectSameEnd(output_dir);
+  std::printf("kill -9: %s in %d runs: the same weights, state and counters\n",
+              times.Text().c_str(), runs + 1);
 }
 
 TEST(FaultTest, SigtermSavesAndGoesOn) {

@@ -163,7 +163,9 @@ class IoFaultTest : public ::testing::Test {
   }
 
   static void ExpectNoLeftovers(const std::string& run) {
-    EXPECT_EQ(Glob(Path(run + "/*.tmp-*")), std::vector<std::string>());
+    for (const char* const left : {"/*.tmp-*", "/.writer-*", "/writer.lock"}) {
+      EXPECT_EQ(Glob(Path(run + left)), std::vector<std::string>());
+    }
   }
 
   // The same command again, without a fault, gets to the same end.
