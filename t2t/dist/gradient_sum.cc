@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -13,8 +14,6 @@
 namespace t2t {
 namespace {
 
-// Gradients begin at cache lines, as tensors of their own do.
-constexpr int64_t kAlignment = 16;
 constexpr char kWhat[] = "the sum of gradients";
 
 // Where a node's second half begins.
@@ -50,6 +49,15 @@ int64_t MergesAfter(int64_t shards, ShardRange range, int64_t shard) {
   return merges;
 }
 
+std::vector<int64_t> Sizes(const std::vector<at::Tensor>& tensors) {
+  std::vector<int64_t> sizes;
+  for (const at::Tensor& tensor : tensors) sizes.push_back(tensor.numel());
+  return sizes;
+}
+
+// Gloo carries any two bytes.
+at::Tensor AsHalf(const at::Tensor& bf16) { return bf16.view(at::kHalf); }
+
 }  // namespace
 
 ShardRange ShardsOfRank(int64_t shards, int64_t size, int64_t rank) {
@@ -69,7 +77,16 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
       group_(group),
       ranks_(group == nullptr ? 1 : group->size()),
       deterministic_(options.deterministic),
-      own_(ShardsOfRank(shards, ranks_, group == nullptr ? 0 : group->rank())) {
+      bf16_(options.bf16 && ranks_ > 1),
+      partition_(options.owners != nullptr
+                     ? options.owners
+                     : std::make_shared<Partition>(
+                           Sizes(parameters_),
+                           Partition::Options{options.bucket_bytes, ranks_,
+                                              Partition::Parts::kEven, 0})),
+      owners_(options.owners != nullptr),
+      release_(owners_ && options.release && ranks_ > 1),
+      all_to_all_(ranks_ > 1 && (deterministic_ || owners_ || bf16_)) {
   if (shards < ranks_) {
     throw UsageError(
         "there are " + std::to_string(ranks_) + " ranks, but " +
@@ -77,10 +94,38 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
         "a batch for every rank at least",
         "start fewer ranks, or set --virtual_ranks=" + std::to_string(ranks_));
   }
-  for (int64_t rank = 0; rank < ranks_; ++rank) {
-    nodes_.push_back(TreeNodes(shards, ShardsOfRank(shards, ranks_, rank)));
+  if (bf16_ && deterministic_) {
+    throw UsageError(
+        "--gradient_compression=bf16 with --deterministic",
+        "one of them: what is rounded depends on the number of ranks");
   }
-  MakeBuckets(options.bucket_bytes);
+  if (partition_->ranks() != ranks_) {
+    throw Error(ExitCode::kInternal, "gradients are cut for another group");
+  }
+  if (release_) {
+    // Round by round: the ranks' shards of a round stand side by side in the
+    // tree, so that an owner can add them up as they come.
+    for (int64_t shard = group_->rank(); shard < shards; shard += ranks_) {
+      own_.push_back(shard);
+    }
+  } else {
+    const ShardRange own = ShardsOfRank(shards, ranks_, int64_t(rank()));
+    for (int64_t i = own.begin; i < own.end; ++i) own_.push_back(i);
+    leaves_ = deterministic_ ? shards : ranks_;
+    for (int64_t i = 0; i < ranks_; ++i) {
+      nodes_.push_back(deterministic_
+                           ? TreeNodes(shards, ShardsOfRank(shards, ranks_, i))
+                           : std::vector<ShardRange>{{i, i + 1}});
+    }
+  }
+  if (owners_) {
+    runs_ = partition_->RunsOf(static_cast<int64_t>(rank()));
+  } else {
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      runs_.push_back({i, 0, parameters_[i].numel()});
+    }
+  }
+  buckets_.resize(partition_->buckets().size());
   filled_.assign(parameters_.size(), false);
   used_.assign(parameters_.size(), false);
   for (size_t i = 0; i < parameters_.size(); ++i) {
@@ -95,62 +140,78 @@ GradientSum::~GradientSum() {
   }
 }
 
-// From the last parameter to the first, as a backward pass comes to them.
-void GradientSum::MakeBuckets(int64_t bucket_bytes) {
-  offsets_.assign(parameters_.size(), 0);
-  bucket_of_.assign(parameters_.size(), 0);
-  const auto close = [this] {
-    Bucket& bucket = buckets_.back();
-    const int64_t unit = ranks_ * kAlignment;
-    bucket.size = (total_ - bucket.begin + unit - 1) / unit * unit;
-    total_ = bucket.begin + bucket.size;
-  };
-  for (size_t i = parameters_.size(); i-- > 0;) {
-    const int64_t bytes =
-        (total_ - (buckets_.empty() ? 0 : buckets_.back().begin)) *
-        static_cast<int64_t>(sizeof(float));
-    if (buckets_.empty() || bytes >= bucket_bytes) {
-      if (!buckets_.empty()) close();
-      Bucket bucket;
-      bucket.begin = total_;
-      buckets_.push_back(bucket);
+int64_t GradientSum::bytes() const {
+  size_t bytes = 0;
+  for (const at::Tensor& slot : slots_) bytes += slot.nbytes();
+  for (const Bucket& bucket : buckets_) {
+    // What is sent may be a piece of a slot.
+    const bool sends = bucket.sent.defined() &&
+                       (slots_.empty() || !bucket.sent.is_alias_of(slots_[0]));
+    if (sends) bytes += bucket.sent.nbytes();
+    for (const at::Tensor* tensor : {&bucket.received, &bucket.gradient}) {
+      if (tensor->defined()) bytes += tensor->nbytes();
     }
-    offsets_[i] = total_;
-    bucket_of_[i] = buckets_.size() - 1;
-    buckets_.back().parameters.push_back(i);
-    total_ +=
-        (parameters_[i].numel() + kAlignment - 1) / kAlignment * kAlignment;
+    for (const at::Tensor& node : bucket.nodes) bytes += node.nbytes();
   }
-  if (!buckets_.empty()) close();
+  return static_cast<int64_t>(bytes);
 }
 
 void GradientSum::Begin(int64_t shard, bool last) {
   if (shard_ == -1) {
     top_ = 0;
-    next_bucket_ = 0;
     used_.assign(used_.size(), false);
-    for (Bucket& bucket : buckets_) bucket.missing = bucket.parameters.size();
+    for (Bucket& bucket : buckets_) {
+      bucket.nodes.clear();
+      bucket.summed = 0;
+      bucket.launched = 0;
+    }
   }
-  shard_is_new_ = shard != shard_;
-  shard_ = shard;
-  if (shard_is_new_) {
-    // Not deterministic: every shard into one sum.
-    if (deterministic_ || shard == own_.begin) {
+  if (shard != shard_) {
+    // Where neither holds, every shard goes into one sum.
+    if (deterministic_ || release_ || shard == own_.front()) {
       filled_.assign(filled_.size(), false);
     }
-    if (slots_.size() <= top_) slots_.push_back(at::zeros(total_));
+    if (release_ || shard_ == -1) {
+      next_bucket_ = 0;
+      for (size_t i = 0; i < buckets_.size(); ++i) {
+        buckets_[i].missing = partition_->buckets()[i].parameters.size();
+      }
+    }
+    if (!release_ && slots_.size() <= top_) {
+      slots_.push_back(at::zeros(partition_->total()));
+      NotePeak();
+    }
   }
+  shard_ = shard;
   last_of_shard_ = last;
-  launching_ = last && shard == own_.end - 1;
+  launching_ = last && (release_ || shard == own_.back());
   running_ = true;
+}
+
+at::Tensor GradientSum::Place(size_t parameter) {
+  const size_t bucket = partition_->bucket_of(parameter);
+  const Partition::Bucket& place = partition_->buckets()[bucket];
+  at::Tensor flat;
+  int64_t offset = partition_->offset(parameter);
+  if (release_) {
+    if (!buckets_[bucket].gradient.defined()) {
+      // Zeros, since the padding travels, too.
+      buckets_[bucket].gradient = at::zeros(place.size);
+      NotePeak();
+    }
+    flat = buckets_[bucket].gradient;
+    offset -= place.begin;
+  } else {
+    flat = slots_[top_];
+  }
+  const at::Tensor& like = parameters_[parameter];
+  return flat.narrow(0, offset, like.numel()).view(like.sizes());
 }
 
 void GradientSum::TakeGradient(size_t parameter, const at::Tensor& gradient) {
   if (!running_ || !gradient.defined()) return;
   const at::NoGradGuard no_grad;
-  const at::Tensor place = slots_[top_]
-                               .narrow(0, offsets_[parameter], gradient.numel())
-                               .view(gradient.sizes());
+  const at::Tensor place = Place(parameter);
   if (filled_[parameter]) {
     place.add_(gradient);
   } else {
@@ -159,31 +220,39 @@ void GradientSum::TakeGradient(size_t parameter, const at::Tensor& gradient) {
   }
   used_[parameter] = true;
   if (!launching_) return;
-  --buckets_[bucket_of_[parameter]].missing;
+  --buckets_[partition_->bucket_of(parameter)].missing;
   LaunchReady(/*all=*/false);
 }
 
 void GradientSum::Merge(int64_t begin, int64_t size, size_t top) {
-  int64_t merges = deterministic_ ? MergesAfter(shards_, own_, shard_) : 0;
-  for (; merges > 0; --merges, --top) {
+  if (!deterministic_ || release_) return;
+  const ShardRange own{own_.front(), own_.back() + 1};
+  for (int64_t left = MergesAfter(shards_, own, shard_); left > 0; --left) {
     slots_[top - 1]
         .narrow(0, begin, size)
         .add_(slots_[top].narrow(0, begin, size));
+    --top;
+  }
+}
+
+void GradientSum::FillUnused(const std::vector<size_t>& parameters) {
+  for (const size_t i : parameters) {
+    if (!filled_[i]) Place(i).zero_();
   }
 }
 
 void GradientSum::LaunchReady(bool all) {
   while (next_bucket_ < buckets_.size() &&
          (all || buckets_[next_bucket_].missing == 0)) {
-    Bucket* const bucket = &buckets_[next_bucket_++];
-    for (const size_t parameter : bucket->parameters) {
-      if (filled_[parameter]) continue;
-      slots_[top_]
-          .narrow(0, offsets_[parameter], parameters_[parameter].numel())
-          .zero_();
+    const size_t i = next_bucket_++;
+    const Partition::Bucket& place = partition_->buckets()[i];
+    FillUnused(place.parameters);
+    Merge(place.begin, place.size, top_);
+    if (release_) {
+      LaunchShard(i);
+    } else if (distributed()) {
+      Launch(i);
     }
-    Merge(bucket->begin, bucket->size, top_);
-    if (group_ != nullptr && ranks_ > 1) Launch(bucket);
   }
 }
 
@@ -194,50 +263,121 @@ void GradientSum::End() {
   if (launching_) {
     LaunchReady(/*all=*/true);
     launching_ = false;
+    if (release_ && shard_ == own_.back() &&
+        shard_ - group_->rank() + ranks_ < shards_) {
+      // The others have one more.
+      for (size_t i = 0; i < buckets_.size(); ++i) LaunchShard(i);
+    }
     return;
   }
   if (!deterministic_) return;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    if (filled_[i]) continue;
-    slots_[top_].narrow(0, offsets_[i], parameters_[i].numel()).zero_();
+  for (const Partition::Bucket& bucket : partition_->buckets()) {
+    FillUnused(bucket.parameters);
   }
-  Merge(0, total_, top_);
-  top_ = top_ + 1 - static_cast<size_t>(MergesAfter(shards_, own_, shard_));
+  Merge(0, partition_->total(), top_);
+  const ShardRange own{own_.front(), own_.back() + 1};
+  top_ = top_ + 1 - static_cast<size_t>(MergesAfter(shards_, own, shard_));
 }
 
-void GradientSum::Launch(Bucket* bucket) {
-  if (!deterministic_) {
-    bucket->work = group_->StartAllReduce(Slice(0, *bucket));
+void GradientSum::Exchange(size_t index, const std::vector<int64_t>& sent,
+                           const std::vector<int64_t>& received) {
+  Bucket& bucket = buckets_[index];
+  const int64_t count =
+      std::accumulate(received.begin(), received.end(), int64_t{0});
+  if (bf16_) bucket.sent = bucket.sent.to(at::kBFloat16);
+  if (!bucket.received.defined() || bucket.received.numel() != count) {
+    bucket.received = at::empty(count, bucket.sent.options());
+  }
+  NotePeak();
+  bucket.work = bf16_ ? group_->StartAllToAll(AsHalf(bucket.sent), sent,
+                                              AsHalf(bucket.received), received)
+                      : group_->StartAllToAll(bucket.sent, sent,
+                                              bucket.received, received);
+}
+
+at::Tensor GradientSum::Received(const Bucket& bucket, int64_t begin,
+                                 int64_t size) const {
+  return bucket.received.narrow(0, begin, size).to(at::kFloat);
+}
+
+void GradientSum::Launch(size_t index) {
+  if (!all_to_all_) {
+    buckets_[index].work = group_->StartAllReduce(Slice(0, index));
     return;
   }
-  const int64_t piece = bucket->size / ranks_;
-  const std::vector<ShardRange>& own =
-      nodes_[static_cast<size_t>(group_->rank())];
-  at::Tensor sent = Slice(0, *bucket);
-  if (own.size() > 1) {
-    // For each rank its piece of every node.
-    std::vector<at::Tensor> slices;
-    for (size_t i = 0; i < own.size(); ++i) {
-      slices.push_back(Slice(i, *bucket).view({ranks_, piece}));
-    }
-    sent = at::stack(slices, 1).flatten();
-  }
+  const Partition::Bucket& place = partition_->buckets()[index];
+  const std::vector<ShardRange>& own = nodes_[rank()];
+  Bucket& bucket = buckets_[index];
+  bucket.sent = Slice(0, index);
+  std::vector<at::Tensor> slices;
+  std::vector<int64_t> sent;
   std::vector<int64_t> received;
-  int64_t count = 0;
-  for (const std::vector<ShardRange>& nodes : nodes_) {
-    received.push_back(static_cast<int64_t>(nodes.size()) * piece);
-    count += received.back();
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    // For each rank its part of every node.
+    for (size_t node = 0; node < own.size() && own.size() > 1; ++node) {
+      slices.push_back(
+          Slice(node, index).narrow(0, place.bounds[i], place.part(i)));
+    }
+    sent.push_back(static_cast<int64_t>(own.size()) * place.part(i));
+    received.push_back(static_cast<int64_t>(nodes_[i].size()) *
+                       place.part(rank()));
   }
-  if (!bucket->received.defined()) bucket->received = at::empty(count);
-  bucket->work = group_->StartAllToAll(
-      sent,
-      std::vector<int64_t>(static_cast<size_t>(ranks_),
-                           static_cast<int64_t>(own.size()) * piece),
-      bucket->received, received);
+  if (!slices.empty()) bucket.sent = at::cat(slices);
+  Exchange(index, sent, received);
 }
 
-void GradientSum::SumPieces(Bucket* bucket, double scale) {
-  const int64_t piece = bucket->size / ranks_;
+void GradientSum::LaunchShard(size_t index) {
+  // So that no more than a few buckets need memory.
+  constexpr size_t kUnderWay = 3;
+  Absorb(index);
+  while (under_way_.size() >= kUnderWay) Absorb(under_way_.front());
+  const Partition::Bucket& place = partition_->buckets()[index];
+  Bucket& bucket = buckets_[index];
+  const bool here = bucket.gradient.defined();
+  bucket.sent = here ? bucket.gradient : at::empty(0);
+  bucket.gradient = at::Tensor();
+  std::vector<int64_t> sent;
+  std::vector<int64_t> received;
+  for (int64_t i = 0; i < ranks_; ++i) {
+    sent.push_back(here ? place.part(static_cast<size_t>(i)) : 0);
+    received.push_back(bucket.launched + i < shards_ ? place.part(rank()) : 0);
+  }
+  bucket.launched = std::min(shards_, bucket.launched + ranks_);
+  Exchange(index, sent, received);
+  under_way_.push_back(index);
+}
+
+void GradientSum::Absorb(size_t index) {
+  const auto place = std::find(under_way_.begin(), under_way_.end(), index);
+  if (place == under_way_.end()) return;
+  under_way_.erase(place);
+  Bucket& bucket = buckets_[index];
+  group_->Wait(bucket.work, kWhat);
+  bucket.work = nullptr;
+  bucket.sent = at::Tensor();
+  const int64_t part = partition_->buckets()[index].part(rank());
+  std::vector<at::Tensor>& nodes = bucket.nodes;
+  const size_t kept = nodes.size();
+  for (int64_t begin = 0; bucket.summed < bucket.launched; begin += part) {
+    nodes.push_back(Received(bucket, begin, part));
+    for (int64_t left = MergesAfter(shards_, {0, shards_}, bucket.summed);
+         left > 0; --left) {
+      nodes[nodes.size() - 2].add_(nodes.back());
+      nodes.pop_back();
+    }
+    ++bucket.summed;
+  }
+  // Of what was received only the sums stay.
+  for (size_t i = std::min(kept, nodes.size()); i < nodes.size(); ++i) {
+    nodes[i] = nodes[i].clone();
+  }
+  bucket.received = at::Tensor();
+}
+
+void GradientSum::SumParts(size_t index, double scale) {
+  const Partition::Bucket& place = partition_->buckets()[index];
+  const int64_t part = place.part(rank());
+  Bucket& bucket = buckets_[index];
   std::vector<ShardRange> nodes;
   for (const auto& of_rank : nodes_) {
     nodes.insert(nodes.end(), of_rank.begin(), of_rank.end());
@@ -247,35 +387,60 @@ void GradientSum::SumPieces(Bucket* bucket, double scale) {
   const std::function<at::Tensor(int64_t, int64_t)> sum = [&](int64_t begin,
                                                               int64_t end) {
     if (nodes[next].begin == begin && nodes[next].end == end) {
-      return bucket->received.narrow(0, static_cast<int64_t>(next++) * piece,
-                                     piece);
+      return Received(bucket, static_cast<int64_t>(next++) * part, part);
     }
     const int64_t middle = Middle(begin, end);
     at::Tensor first = sum(begin, middle);
     return first.add_(sum(middle, end));
   };
-  const at::Tensor own = sum(0, shards_).mul_(scale);
-  bucket->work = group_->StartAllGather(own, Slice(0, *bucket));
+  const at::Tensor own = sum(0, leaves_).mul_(scale);
+  if (owners_) {
+    Slice(0, index).narrow(0, place.bounds[rank()], part).copy_(own);
+    bucket.received = at::Tensor();
+    return;
+  }
+  if (!bf16_) {
+    bucket.work = group_->StartAllGather(own, Slice(0, index));
+    return;
+  }
+  const at::Tensor rounded = own.to(at::kBFloat16);
+  bucket.received = at::empty(place.size, rounded.options());
+  bucket.work =
+      group_->StartAllGather(AsHalf(rounded), AsHalf(bucket.received));
 }
 
 std::vector<at::Tensor> GradientSum::Finish(double scale) {
   const at::NoGradGuard no_grad;
   shard_ = -1;
-  if (group_ != nullptr && ranks_ > 1) {
-    for (Bucket& bucket : buckets_) {
-      group_->Wait(bucket.work, kWhat);
-      if (deterministic_) SumPieces(&bucket, scale);
+  if (release_) {
+    while (!under_way_.empty()) Absorb(under_way_.front());
+    for (Bucket& bucket : buckets_) bucket.nodes.front().mul_(scale);
+  } else if (distributed()) {
+    for (size_t i = 0; i < buckets_.size(); ++i) {
+      group_->Wait(buckets_[i].work, kWhat);
+      buckets_[i].sent = at::Tensor();
+      if (all_to_all_) SumParts(i, scale);
     }
-    if (deterministic_) {
-      for (const Bucket& bucket : buckets_) group_->Wait(bucket.work, kWhat);
+    for (size_t i = 0; all_to_all_ && !owners_ && i < buckets_.size(); ++i) {
+      group_->Wait(buckets_[i].work, kWhat);
+      if (!bf16_) continue;
+      Slice(0, i).copy_(buckets_[i].received);
+      buckets_[i].received = at::Tensor();
     }
   }
-  if (!deterministic_ || ranks_ == 1) slots_[0].mul_(scale);
+  if (!release_ && !all_to_all_) slots_[0].mul_(scale);
   std::vector<at::Tensor> gradients;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    gradients.push_back(slots_[0]
-                            .narrow(0, offsets_[i], parameters_[i].numel())
-                            .view(parameters_[i].sizes()));
+  for (const Run& run : runs_) {
+    const size_t bucket = partition_->bucket_of(run.parameter);
+    const Partition::Bucket& place = partition_->buckets()[bucket];
+    const int64_t offset = partition_->offset(run.parameter) + run.begin;
+    const at::Tensor flat =
+        release_ ? buckets_[bucket].nodes.front().narrow(
+                       0, offset - place.begin - place.bounds[rank()], run.size)
+                 : slots_[0].narrow(0, offset, run.size);
+    const at::Tensor& parameter = parameters_[run.parameter];
+    gradients.push_back(
+        run.size == parameter.numel() ? flat.view(parameter.sizes()) : flat);
   }
   return gradients;
 }

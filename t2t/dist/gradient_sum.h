@@ -3,9 +3,13 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <vector>
 
+#include "t2t/dist/partition.h"
 #include "t2t/dist/process_group.h"
 
 namespace t2t {
@@ -29,14 +33,24 @@ std::vector<ShardRange> TreeNodes(int64_t shards, ShardRange range);
 // and a bucket is on its way to the other ranks as soon as it is full.
 //
 // Deterministic: the sum runs in the order of the tree, whatever the number of
-// ranks: each piece of a bucket is added up by one rank, which has every
-// rank's nodes of it, and given to all. Otherwise Gloo adds as it likes.
+// ranks: each part of a bucket is added up by one rank, which has every rank's
+// nodes of it, and given to all. Otherwise Gloo adds as it likes.
+//
+// With an owner for every number (ZeRO) the sum is not given to all: its owner
+// alone has it. With `release`, too, a rank keeps no more than its own part:
+// each shard's buckets go to the owners at once, and their memory is freed.
 class GradientSum {
  public:
   struct Options {
     int64_t bucket_bytes = 4 << 20;
     bool deterministic = false;
+    // Gradients travel as bf16 and are added up in fp32; not deterministic.
+    bool bf16 = false;
+    // Of the ranks, kOwners, for ZeRO; null: every rank has the whole sum.
+    std::shared_ptr<const Partition> owners;
+    bool release = false;
   };
+  using Run = Partition::Run;
 
   // group: null where there is one process.
   GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
@@ -45,7 +59,8 @@ class GradientSum {
   GradientSum(const GradientSum&) = delete;
   GradientSum& operator=(const GradientSum&) = delete;
 
-  ShardRange own_shards() const { return own_; }
+  // This rank's, in order.
+  const std::vector<int64_t>& own_shards() const { return own_; }
 
   // Runs a backward pass of a shard, whose gradients torch::autograd::grad()
   // makes. Shards come in order, from the first to the last; those of one
@@ -60,56 +75,88 @@ class GradientSum {
   // Which parameters had a gradient in this step, here.
   const std::vector<bool>& used() const { return used_; }
 
+  // What Finish() returns the sums of: all parameters, or this rank's runs.
+  const std::vector<Run>& runs() const { return runs_; }
   // After the last backward pass: the sum over all shards, times `scale`, for
-  // each parameter: views of the buckets, valid until the next step.
+  // each run (1-D where that is a part of a parameter): views of the buckets,
+  // valid until the next step.
   std::vector<at::Tensor> Finish(double scale);
+
+  // Bytes of gradients held now, and the most since the start.
+  int64_t bytes() const;
+  int64_t peak_bytes() const { return peak_bytes_; }
 
  private:
   struct Bucket {
-    int64_t begin = 0;  // in a flat buffer
-    int64_t size = 0;   // a multiple of the number of ranks
-    std::vector<size_t> parameters;
     size_t missing = 0;  // parameters without a gradient yet
     ProcessGroup::Work work;
-    at::Tensor received;  // every rank's nodes of this rank's piece
+    at::Tensor sent;
+    at::Tensor received;  // every rank's nodes of this rank's part
+    // With release: the gradient under way; the tree's nodes of this rank's
+    // part, from the left, and how many shards they are the sum of.
+    at::Tensor gradient;
+    std::vector<at::Tensor> nodes;
+    int64_t summed = 0;
+    int64_t launched = 0;  // shards that were sent
   };
 
-  void MakeBuckets(int64_t bucket_bytes);
+  bool distributed() const { return ranks_ > 1; }
+  size_t rank() const {
+    return group_ == nullptr ? 0 : static_cast<size_t>(group_->rank());
+  }
   void Begin(int64_t shard, bool last);
   void End();
   void TakeGradient(size_t parameter, const at::Tensor& gradient);
+  // Where a parameter's gradient of the shard under way goes.
+  at::Tensor Place(size_t parameter);
+  void FillUnused(const std::vector<size_t>& parameters);
   void LaunchReady(bool all);
-  void Launch(Bucket* bucket);
-  void SumPieces(Bucket* bucket, double scale);
-  at::Tensor Slice(size_t slot, const Bucket& bucket) const {
-    return slots_[slot].narrow(0, bucket.begin, bucket.size);
+  void Launch(size_t bucket);
+  // With release: sends this round's shard of a bucket, if there is one here.
+  void LaunchShard(size_t bucket);
+  // Takes in what LaunchShard() had the others send.
+  void Absorb(size_t bucket);
+  void Exchange(size_t bucket, const std::vector<int64_t>& sent,
+                const std::vector<int64_t>& received);
+  void SumParts(size_t bucket, double scale);
+  at::Tensor Received(const Bucket& bucket, int64_t begin, int64_t size) const;
+  at::Tensor Slice(size_t slot, size_t bucket) const {
+    const Partition::Bucket& place = partition_->buckets()[bucket];
+    return slots_[slot].narrow(0, place.begin, place.size);
   }
   // Adds up the finished shard and those before it, as the tree has it.
   void Merge(int64_t begin, int64_t size, size_t top);
+  void NotePeak() { peak_bytes_ = std::max(peak_bytes_, bytes()); }
 
   const std::vector<at::Tensor> parameters_;
   const int64_t shards_;
   ProcessGroup* const group_;
   const int64_t ranks_;
   const bool deterministic_;
-  const ShardRange own_;
-  std::vector<std::vector<ShardRange>> nodes_;  // by rank
-  std::vector<int64_t> offsets_;                // by parameter
-  std::vector<size_t> bucket_of_;               // by parameter
+  const bool bf16_;
+  const std::shared_ptr<const Partition> partition_;
+  const bool owners_;   // of each number, who alone has the sum
+  const bool release_;  // and of each shard at once
+  // With all_to_all_: nodes of a tree over so many leaves, by rank.
+  const bool all_to_all_;
+  int64_t leaves_ = 0;
+  std::vector<std::vector<ShardRange>> nodes_;
+  std::vector<int64_t> own_;
+  std::vector<Run> runs_;
   std::vector<Bucket> buckets_;
-  int64_t total_ = 0;
   // Flat buffers: shards and nodes that are not added up yet.
   std::vector<at::Tensor> slots_;
   std::vector<unsigned> hooks_;
+  int64_t peak_bytes_ = 0;
 
   // Of the step.
   size_t top_ = 0;  // the slot of the shard under way
   int64_t shard_ = -1;
   bool running_ = false;
-  bool shard_is_new_ = true;
   bool last_of_shard_ = false;
   bool launching_ = false;
   size_t next_bucket_ = 0;
+  std::deque<size_t> under_way_;  // with release
   std::vector<bool> filled_;
   std::vector<bool> used_;
 };

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -83,8 +85,7 @@ struct Toy {
 
 std::vector<at::Tensor> Sum(const Toy& toy, GradientSum* sum, int64_t passes,
                             double scale) {
-  for (int64_t shard = sum->own_shards().begin; shard < sum->own_shards().end;
-       ++shard) {
+  for (const int64_t shard : sum->own_shards()) {
     for (int64_t pass = 0; pass < passes; ++pass) {
       sum->Backward(shard, pass == passes - 1,
                     [&] { toy.Gradients(shard, pass); });
@@ -151,8 +152,9 @@ TEST(GradientSumTest, RanksAddUpTheSameWithAnyNumberOfThem) {
             ExpectSums(Sum(toy, &sum, passes, 0.125),
                        Expected(toy, shards, passes, 0.125), deterministic);
             EXPECT_FALSE(sum.used().back());
+            const std::vector<int64_t>& own = sum.own_shards();
             EXPECT_EQ(sum.used()[4],
-                      sum.own_shards().begin <= 1 && sum.own_shards().end > 1);
+                      std::find(own.begin(), own.end(), 1) != own.end());
             EXPECT_TRUE(sum.used()[0]);
           }
           if (group != nullptr) group->Barrier("the end");
@@ -160,6 +162,126 @@ TEST(GradientSumTest, RanksAddUpTheSameWithAnyNumberOfThem) {
         job.ExpectAllWell();
       }
     }
+  }
+}
+
+// The leaves' absolute values, added up: what rounding errors are measured by.
+std::vector<at::Tensor> Magnitudes(const Toy& toy, int64_t shards,
+                                   double scale) {
+  std::vector<at::Tensor> sums;
+  for (const at::Tensor& parameter : toy.parameters) {
+    sums.push_back(at::zeros_like(parameter));
+  }
+  for (int64_t shard = 0; shard < shards; ++shard) {
+    const std::vector<at::Tensor> gradients = toy.Gradients(shard, 0);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      if (gradients[i].defined()) {
+        sums[i].add_(gradients[i].abs(), scale);
+      }
+    }
+  }
+  return sums;
+}
+
+std::shared_ptr<const Partition> Owners(const Toy& toy, int64_t ranks,
+                                        int64_t cut) {
+  std::vector<int64_t> sizes;
+  for (const at::Tensor& parameter : toy.parameters) {
+    sizes.push_back(parameter.numel());
+  }
+  return std::make_shared<Partition>(
+      sizes, Partition::Options{256, ranks, Partition::Parts::kOwners, cut});
+}
+
+TEST(GradientSumTest, OwnersHaveTheSameSumOfTheirRuns) {
+  for (const int64_t size : {2, 3, 4}) {
+    Job job(size);
+    job.StartAll([=](ProcessGroup* group) {
+      at::set_num_threads(1);
+      const Toy toy;
+      for (int variant = 0; variant < 8; ++variant) {
+        GradientSum::Options options;
+        options.deterministic = (variant & 1) != 0;
+        options.release = (variant & 2) != 0;
+        options.owners = Owners(toy, size, (variant & 4) != 0 ? 16 : 0);
+        for (const int64_t shards : {4, 5, 8}) {
+          GradientSum sum(toy.parameters, shards, group, options);
+          const std::vector<Partition::Run>& runs = sum.runs();
+          for (const int64_t passes : {1, 2, 1}) {
+            const std::vector<at::Tensor> whole =
+                Expected(toy, shards, passes, 0.125);
+            const std::vector<at::Tensor> got = Sum(toy, &sum, passes, 0.125);
+            ASSERT_EQ(got.size(), runs.size());
+            std::vector<at::Tensor> expected;
+            for (size_t i = 0; i < runs.size(); ++i) {
+              expected.push_back(whole[runs[i].parameter]
+                                     .flatten()
+                                     .narrow(0, runs[i].begin, runs[i].size)
+                                     .view(got[i].sizes()));
+            }
+            ExpectSums(got, expected, options.deterministic || options.release);
+          }
+        }
+      }
+      group->Barrier("the end");
+    });
+    job.ExpectAllWell();
+  }
+}
+
+TEST(GradientSumTest, Bf16IsNearAndTheSameOnAllRanks) {
+  for (const int64_t size : {2, 3}) {
+    Job job(size);
+    job.StartAll([=](ProcessGroup* group) {
+      at::set_num_threads(1);
+      const Toy toy;
+      constexpr int64_t kShards = 4;
+      const std::vector<at::Tensor> whole = Expected(toy, kShards, 1, 0.125);
+      const std::vector<at::Tensor> magnitudes =
+          Magnitudes(toy, kShards, 0.125);
+      for (int variant = 0; variant < 3; ++variant) {
+        GradientSum::Options options;
+        options.bucket_bytes = 256;
+        options.bf16 = true;
+        options.release = variant == 2;
+        if (variant > 0) options.owners = Owners(toy, size, 16);
+        GradientSum sum(toy.parameters, kShards, group, options);
+        for (int step = 0; step < 2; ++step) {
+          const std::vector<at::Tensor> got = Sum(toy, &sum, 1, 0.125);
+          double worst = 0;
+          for (size_t i = 0; i < got.size(); ++i) {
+            const Partition::Run& run = sum.runs()[i];
+            const auto part = [&](const std::vector<at::Tensor>& tensors) {
+              return tensors[run.parameter].flatten().narrow(0, run.begin,
+                                                             run.size);
+            };
+            // Each number is rounded once, to 8 bits, or twice.
+            const at::Tensor error = (got[i].flatten() - part(whole)).abs();
+            const at::Tensor limit =
+                part(magnitudes) * (variant == 0 ? 0.0079 : 0.0040) + 1e-9;
+            EXPECT_TRUE(error.le(limit).all().item<bool>()) << variant << "\n"
+                                                            << error << "\n"
+                                                            << limit;
+            worst = std::max(worst, error.max().item<double>());
+            if (variant > 0) continue;
+            const at::Tensor all =
+                group->AllGather(got[i].contiguous(), "comparing");
+            EXPECT_TRUE(at::equal(all, all[0].expand_as(all)));
+          }
+          EXPECT_GT(worst, 0);
+        }
+      }
+      GradientSum::Options options;
+      options.bf16 = options.deterministic = true;
+      try {
+        GradientSum sum(toy.parameters, kShards, group, options);
+        ADD_FAILURE();
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::kUsage);
+      }
+      group->Barrier("the end");
+    });
+    job.ExpectAllWell();
   }
 }
 

@@ -25,7 +25,7 @@ ShardedStep::ShardedStep(Model* model, ProcessGroup* group,
 ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
                                      const Signals& signals) {
   const double waited = group_ == nullptr ? 0 : group_->waited_seconds();
-  const ShardRange own = sum_.own_shards();
+  const std::vector<int64_t>& own = sum_.own_shards();
   const auto shards = static_cast<size_t>(options_.virtual_ranks);
   // Batches of this rank, by their place in the step.
   std::map<int64_t, Batch> batches;
@@ -36,13 +36,13 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
       throw DataError("the training data has ended", "data without an end");
     }
     const int64_t shard = place % options_.virtual_ranks;
-    if (shard >= own.begin && shard < own.end) {
+    if (std::find(own.begin(), own.end(), shard) != own.end()) {
       batches[place] = std::move(*batch);
     }
   }
   std::vector<double> losses(shards);
   std::vector<double> tokens(shards);
-  for (int64_t shard = own.begin; shard < own.end; ++shard) {
+  for (const int64_t shard : own) {
     for (int64_t part = 0; part < options_.accumulate; ++part) {
       const int64_t place = part * options_.virtual_ranks + shard;
       at::manual_seed(
@@ -65,11 +65,13 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
   }
   Result result;
   result.signals = signals;
-  std::vector<bool> used = sum_.used();
-  Exchange(losses, tokens, &result, &used);
+  result.used = sum_.used();
+  Exchange(losses, tokens, &result);
   result.gradients = sum_.Finish(1.0 / std::max(1.0, result.weight));
-  for (size_t i = 0; i < used.size(); ++i) {
-    if (!used[i]) result.gradients[i] = at::Tensor();
+  for (size_t i = 0; i < result.gradients.size(); ++i) {
+    if (!result.used[sum_.runs()[i].parameter]) {
+      result.gradients[i] = at::Tensor();
+    }
   }
   if (group_ != nullptr) {
     result.exposed_seconds = group_->waited_seconds() - waited;
@@ -78,13 +80,13 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
 }
 
 void ShardedStep::Exchange(const std::vector<double>& losses,
-                           const std::vector<double>& tokens, Result* result,
-                           std::vector<bool>* used) {
+                           const std::vector<double>& tokens, Result* result) {
+  std::vector<bool>& used = result->used;
   // One row for all: each number comes from one rank, or is a count.
   const size_t shards = losses.size();
   const size_t head = 3;
   const at::Tensor row =
-      at::zeros(static_cast<int64_t>(head + 2 * shards + used->size()),
+      at::zeros(static_cast<int64_t>(head + 2 * shards + used.size()),
                 at::TensorOptions().dtype(at::kDouble));
   double* const values = row.mutable_data_ptr<double>();
   const bool first = group_ == nullptr || group_->rank() == 0;
@@ -95,8 +97,8 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
     values[head + 2 * i] = losses[i];
     values[head + 2 * i + 1] = tokens[i];
   }
-  for (size_t i = 0; i < used->size(); ++i) {
-    values[head + 2 * shards + i] = (*used)[i] ? 1 : 0;
+  for (size_t i = 0; i < used.size(); ++i) {
+    values[head + 2 * shards + i] = used[i] ? 1 : 0;
   }
   if (group_ != nullptr) group_->AllReduce(row, "the step's losses");
   result->signals.stop = values[0] > 0 ? SIGINT : values[1] > 0 ? SIGTERM : 0;
@@ -107,8 +109,8 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
     result->weight += values[head + 2 * i + 1];
   }
   result->loss = loss / std::max(1.0, result->weight);
-  for (size_t i = 0; i < used->size(); ++i) {
-    (*used)[i] = values[head + 2 * shards + i] > 0;
+  for (size_t i = 0; i < used.size(); ++i) {
+    used[i] = values[head + 2 * shards + i] > 0;
   }
 }
 

@@ -38,18 +38,21 @@ class ShardedStep {
     double loss = 0;
     double weight = 0;  // of all tokens: their number, if all count as one
     Signals signals;
-    // Undefined for parameters that no shard uses. Valid until the next step.
+    // Of the parameters, or with ZeRO of this rank's runs of them
+    // (GradientSum::runs()). Undefined for parameters that no shard uses. Valid
+    // until the next step.
     std::vector<at::Tensor> gradients;
+    std::vector<bool> used;      // by parameter, by any rank
     double exposed_seconds = 0;  // of waiting for other ranks
   };
   Result Run(InputPipeline* input, uint64_t step_seed, const Signals& signals);
 
   int64_t virtual_ranks() const { return options_.virtual_ranks; }
+  const GradientSum& gradient_sum() const { return sum_; }
 
  private:
   void Exchange(const std::vector<double>& losses,
-                const std::vector<double>& tokens, Result* result,
-                std::vector<bool>* used);
+                const std::vector<double>& tokens, Result* result);
 
   Model* const model_;
   ProcessGroup* const group_;
