@@ -235,9 +235,28 @@ class Experiment {
                            DoubleToString(flags_.writer_silence_seconds),
                        "seconds, above 0 and a day's at most");
     }
+    CheckZeroFlags();
     if (flags_.threads < 0 || flags_.threads > 4096) {
       throw UsageError("--threads=" + std::to_string(flags_.threads),
                        "0 (every core) or the number of threads");
+    }
+  }
+
+  void CheckZeroFlags() const {
+    if (flags_.zero_stage < 0 || flags_.zero_stage > 2) {
+      throw UsageError(
+          "--zero_stage=" + std::to_string(flags_.zero_stage),
+          "0 (every rank has all), 1 (a share of the optimizer's state) or 2 "
+          "(and of the gradients)");
+    }
+    const std::string& compression = flags_.gradient_compression;
+    if (compression != "none" && compression != "bf16") {
+      throw UsageError("--gradient_compression=" + compression, "none or bf16");
+    }
+    if (compression == "bf16" && flags_.deterministic) {
+      throw UsageError(
+          "--gradient_compression=bf16 with --deterministic",
+          "one of them: what is rounded depends on the number of ranks");
     }
   }
 
@@ -350,12 +369,14 @@ class Experiment {
     options.deterministic = flags_.deterministic;
     options.virtual_ranks = flags_.virtual_ranks;
     options.bucket_bytes = flags_.bucket_mb << 20;
+    options.zero_stage = static_cast<int>(flags_.zero_stage);
+    options.bf16_gradients = flags_.gradient_compression == "bf16";
     Trainer trainer(model_.get(), options, [this](uint64_t seed) {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
     });
     const int64_t start = trainer.Restore();
     if (IsFirst()) SaveMetadata();
-    if (IsFirst()) Announce(start, trainer.virtual_ranks());
+    if (IsFirst()) Announce(start, trainer);
     EarlyStopping stopping(flags_.eval_early_stopping_steps,
                            flags_.eval_early_stopping_metric_delta,
                            flags_.eval_early_stopping_metric_minimize);
@@ -409,7 +430,8 @@ class Experiment {
     if (evaluate && evaluated < 0 && IsFirst()) evaluate_now(trainer.step());
   }
 
-  void Announce(int64_t start, int64_t virtual_ranks) const {
+  void Announce(int64_t start, const Trainer& trainer) const {
+    const int64_t virtual_ranks = trainer.virtual_ranks();
     std::string text = (start > 0 ? "going on at step " + std::to_string(start)
                                   : std::string("a new run")) +
                        " in " + flags_.output_dir + ": " + flags_.model + ", " +
@@ -419,6 +441,11 @@ class Experiment {
     if (group_ != nullptr) {
       text += ", " + std::to_string(group_->size()) + " ranks (" +
               cluster_.source + ")";
+      if (flags_.zero_stage > 0) {
+        text += Format(", ZeRO stage %d with %.1f MB of the optimizer's state",
+                       static_cast<int>(flags_.zero_stage),
+                       static_cast<double>(trainer.optimizer_bytes()) / 1e6);
+      }
     }
     if (virtual_ranks > 1) {
       text += ", " + std::to_string(virtual_ranks) + " batches a step";
@@ -712,6 +739,11 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "for so long is taken over.");
   flags->Add("bucket_mb", &bucket_mb,
              "Gradients go to other ranks in parts of so many MiB.");
+  flags->Add("zero_stage", &zero_stage,
+             "With several ranks, to save memory: 1: each has a share of the "
+             "optimizer's state; 2: and of the gradients; 0: each has all.");
+  flags->Add("gradient_compression", &gradient_compression,
+             "bf16: gradients go to other ranks in half the bytes; none.");
   for (const IgnoredFlags& group : Ignored()) {
     for (const char* const name : group.names) {
       flags->AddIgnored(name, group.why);

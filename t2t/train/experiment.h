@@ -60,6 +60,8 @@ struct ExperimentFlags {
   double rank_silence_seconds = 5;
   double writer_silence_seconds = 15;
   int64_t bucket_mb = 4;
+  int64_t zero_stage = 0;
+  std::string gradient_compression = "none";
 
   void AddTo(Flags* flags);
 };

@@ -158,8 +158,16 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
   LearningRate(hparams, 0, options_.train_steps);  // says now what is wrong
   const std::vector<NamedTensor> parameters =
       TrainableParameters(model->params());
-  optimizer_ = MakeOptimizer(hparams, parameters);
-  if (options_.ema_decay > 0) {
+  if (options_.zero_stage > 0 && options_.group != nullptr &&
+      options_.group->size() > 1) {
+    owners_ = ShardedOptimizer::Share(
+        hparams, parameters, options_.group->size(), options_.bucket_bytes);
+    shared_ = std::make_unique<ShardedOptimizer>(
+        hparams, parameters, owners_, options_.group, options_.ema_decay);
+  } else {
+    optimizer_ = MakeOptimizer(hparams, parameters);
+  }
+  if (shared_ == nullptr && options_.ema_decay > 0) {
     average_ = std::make_unique<MovingAverage>(options_.ema_decay, parameters);
   }
   if (hparams.Has("optimizer_multistep_accumulate_steps")) {
@@ -197,8 +205,13 @@ void Trainer::RestoreFromFolder() {
     Warn(
         "the checkpoint holds weights alone: the optimizer and the input "
         "start anew");
+  } else if (shared_ != nullptr) {
+    whole_state_ = state;
   } else {
     optimizer_->LoadState(state);
+  }
+  if (shared_ != nullptr && options_.ema_decay > 0) {
+    whole_averages_ = Under(kAveragePrefix, checkpoint->tensors);
   }
   if (average_ != nullptr) {
     average_->LoadState(Under(kAveragePrefix, checkpoint->tensors));
@@ -238,8 +251,10 @@ std::vector<at::Tensor> Trainer::AllState() const {
   for (const ParamStore::Entry& entry : model_->params().entries()) {
     tensors.push_back(entry.tensor.detach());
   }
-  for (const auto& [name, tensor] : optimizer_->State()) {
-    tensors.push_back(tensor);
+  if (optimizer_ != nullptr) {
+    for (const auto& [name, tensor] : optimizer_->State()) {
+      tensors.push_back(tensor);
+    }
   }
   if (average_ != nullptr) {
     for (const auto& [name, tensor] : average_->State()) {
@@ -263,6 +278,12 @@ void Trainer::RestoreFromFirst() {
   const at::NoGradGuard no_grad;
   for (const at::Tensor& tensor : AllState()) {
     options_.group->Broadcast(tensor, kWhat);
+  }
+  if (shared_ != nullptr) {
+    shared_->ShareState(whole_state_ ? &*whole_state_ : nullptr);
+    whole_state_.reset();
+    shared_->ShareAverages(whole_averages_.empty() ? nullptr
+                                                   : &whole_averages_);
   }
   if (IsFirst()) return;
   step_ = state.At("step").AsInt();
@@ -293,6 +314,9 @@ void Trainer::MakeShardedStep() {
   sharded.accumulate = accumulate_;
   sharded.sum.deterministic = options_.deterministic;
   sharded.sum.bucket_bytes = options_.bucket_bytes;
+  sharded.sum.bf16 = options_.bf16_gradients;
+  sharded.sum.owners = owners_;
+  sharded.sum.release = options_.zero_stage > 1;
   sharded_ = std::make_unique<ShardedStep>(model_, options_.group, sharded);
 }
 
@@ -316,9 +340,14 @@ Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
   const uint64_t seed =
       Rng::Combine(options_.seed, static_cast<uint64_t>(step_));
   at::manual_seed(seed);
+  whole_averages_.clear();
   StepResult result{
       0, LearningRate(model_->hparams(), step_, options_.train_steps), 0, 0};
-  optimizer_->AddWeightNoise(result.learning_rate);
+  if (shared_ != nullptr) {
+    shared_->AddWeightNoise(result.learning_rate);
+  } else {
+    optimizer_->AddWeightNoise(result.learning_rate);
+  }
   const ShardedStep::Result sums =
       sharded_->Run(input_.get(), seed, {StopSignal(), save_due});
   result.loss = sums.loss;
@@ -330,7 +359,10 @@ Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
   }
   at::manual_seed(Rng::Combine(seed, "update"));
   result.gradient_norm =
-      optimizer_->Step(sums.gradients, result.learning_rate, step_);
+      shared_ != nullptr
+          ? shared_->Step(sums.gradients, sums.used, result.learning_rate,
+                          step_)
+          : optimizer_->Step(sums.gradients, result.learning_rate, step_);
   if (!std::isfinite(result.gradient_norm)) {
     ThrowDiverged("the gradients' norm is " +
                   DoubleToString(result.gradient_norm));
@@ -448,6 +480,12 @@ void Trainer::KeepForGood() {
   extra_.Set(kKeptAgo, kept_ago_);
 }
 
+void Trainer::GatherShared() {
+  if (shared_ == nullptr) return;
+  whole_state_ = shared_->GatherState();
+  whole_averages_ = shared_->GatherAverages();
+}
+
 void Trainer::Save() {
   KeepForGood();
   Checkpoint checkpoint;
@@ -455,13 +493,13 @@ void Trainer::Save() {
   for (const ParamStore::Entry& entry : model_->params().entries()) {
     checkpoint.tensors[entry.name] = entry.tensor;
   }
-  for (const auto& [name, tensor] : optimizer_->State()) {
+  for (const auto& [name, tensor] :
+       shared_ != nullptr ? *whole_state_ : optimizer_->State()) {
     checkpoint.tensors[kOptimizerPrefix + name] = tensor;
   }
-  if (average_ != nullptr) {
-    for (const auto& [name, tensor] : average_->State()) {
-      checkpoint.tensors[kAveragePrefix + name] = tensor;
-    }
+  for (const auto& [name, tensor] :
+       average_ != nullptr ? average_->State() : whole_averages_) {
+    checkpoint.tensors[kAveragePrefix + name] = tensor;
   }
   checkpoint.meta.Set("seed", static_cast<int64_t>(options_.seed));
   checkpoint.meta.Set("threads", static_cast<int64_t>(at::get_num_threads()));
@@ -471,6 +509,7 @@ void Trainer::Save() {
     checkpoint.meta.Set("virtual_ranks", sharded_->virtual_ranks());
   }
   writer_->Save(checkpoint, kept_steps_);
+  whole_state_.reset();
   saved_step_ = step_;
 }
 
@@ -565,6 +604,7 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     if (!due && !last && stop == 0) continue;
     const double before = NowSeconds();
     if (options_.group != nullptr) CompareRanks();
+    GatherShared();
     if (first) Save();
     saved_step_ = step_;
     bool go_on = true;
@@ -596,18 +636,25 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
 }
 
 void Trainer::WithAverages(const std::function<void()>& body) {
-  if (average_ == nullptr) {
-    body();
-    return;
-  }
-  average_->Swap();
+  const auto swap = [this] {
+    if (average_ != nullptr) average_->Swap();
+    // With ZeRO rank 0 has those of the last checkpoint.
+    const at::NoGradGuard no_grad;
+    for (auto& [name, average] : whole_averages_) {
+      const at::Tensor parameter = model_->params().Get(name).detach();
+      const at::Tensor kept = parameter.clone();
+      parameter.copy_(average);
+      average = kept;
+    }
+  };
+  swap();
   try {
     body();
   } catch (...) {
-    average_->Swap();
+    swap();
     throw;
   }
-  average_->Swap();
+  swap();
 }
 
 std::map<std::string, double> EvaluateModel(

@@ -16,6 +16,7 @@
 #include "t2t/optim/optimizer.h"
 #include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/events.h"
+#include "t2t/train/sharded_optimizer.h"
 
 namespace t2t {
 
@@ -42,6 +43,10 @@ struct TrainerOptions {
   // The same bits with any number of ranks.
   bool deterministic = false;
   int64_t bucket_bytes = 4 << 20;
+  // ZeRO: 1: each rank has a share of the optimizer's state; 2: and of the
+  // gradients. Without several ranks nothing changes.
+  int zero_stage = 0;
+  bool bf16_gradients = false;  // on their way
 };
 
 // Sets the threads and makes ATen's operations give the same bits each time.
@@ -96,6 +101,11 @@ class Trainer {
   int64_t virtual_ranks() const {
     return sharded_ == nullptr ? 1 : sharded_->virtual_ranks();
   }
+  // Bytes of the optimizer's state that this rank holds.
+  int64_t optimizer_bytes() const {
+    return shared_ != nullptr ? shared_->StateBytes()
+                              : optimizer_->StateBytes();
+  }
   // Anything that is to be kept with the checkpoints.
   Json& extra() { return extra_; }
 
@@ -125,6 +135,8 @@ class Trainer {
   void CompareRanks();
   // Rank 0's answer, once it has one.
   bool GoOn(bool go_on, int* stop);
+  // The whole state on rank 0; to be called on all ranks.
+  void GatherShared();
   void Save();
   // Remembers the checkpoint about to be written as one to keep where it is
   // time for one.
@@ -136,8 +148,15 @@ class Trainer {
   const InputFactory make_input_;
   std::unique_ptr<InputPipeline> input_;
   std::vector<at::Tensor> trainable_;
+  // Either these, or with ZeRO what all ranks share.
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
+  std::shared_ptr<const Partition> owners_;
+  std::unique_ptr<ShardedOptimizer> shared_;
+  // Rank 0's: what a checkpoint had, until it is shared; the averages of a
+  // checkpoint, until the next step.
+  std::optional<std::map<std::string, at::Tensor>> whole_state_;
+  std::map<std::string, at::Tensor> whole_averages_;
   std::unique_ptr<ShardedStep> sharded_;  // null: one batch a step
   int64_t saved_virtual_ranks_ = 0;
   int64_t accumulate_ = 1;
