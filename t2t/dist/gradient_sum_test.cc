@@ -62,7 +62,7 @@ struct Toy {
     int64_t seed = 1;
     for (const int64_t size : {5, 40, 1, 300, 7, 3}) {
       parameters.push_back(
-          at::arange(size, at::kFloat).mul(0.37 * double(seed++)).sin());
+          at::arange(1, size + 1, at::kFloat).mul(0.37 * double(seed++)).sin());
       parameters.back().requires_grad_();
     }
   }
@@ -194,7 +194,7 @@ std::shared_ptr<const Partition> Owners(const Toy& toy, int64_t ranks,
 }
 
 TEST(GradientSumTest, OwnersHaveTheSameSumOfTheirRuns) {
-  for (const int64_t size : {2, 3, 4}) {
+  for (const int64_t size : {2, 3}) {
     Job job(size);
     job.StartAll([=](ProcessGroup* group) {
       at::set_num_threads(1);
@@ -204,10 +204,10 @@ TEST(GradientSumTest, OwnersHaveTheSameSumOfTheirRuns) {
         options.deterministic = (variant & 1) != 0;
         options.release = (variant & 2) != 0;
         options.owners = Owners(toy, size, (variant & 4) != 0 ? 16 : 0);
-        for (const int64_t shards : {4, 5, 8}) {
+        for (const int64_t shards : {4, 5}) {
           GradientSum sum(toy.parameters, shards, group, options);
           const std::vector<Partition::Run>& runs = sum.runs();
-          for (const int64_t passes : {1, 2, 1}) {
+          for (const int64_t passes : {2, 1}) {
             const std::vector<at::Tensor> whole =
                 Expected(toy, shards, passes, 0.125);
             const std::vector<at::Tensor> got = Sum(toy, &sum, passes, 0.125);

@@ -59,8 +59,7 @@ const std::vector<IgnoredFlags>& Ignored() {
         "optionally_use_dist_strat", "use_guarantee_const_getter",
         "export_saved_model", "export_saved_model_api_version",
         "inter_op_parallelism_threads"}},
-      {"every rank holds all parameters, and training is synchronous",
-       {"sync", "worker_job", "ps_gpu", "ps_job", "ps_replicas"}},
+      {"devices have no TensorFlow names here", {"worker_job", "ps_job"}},
       {"rank 0's address is that of TF_CONFIG, MASTER_ADDR or --rendezvous",
        {"master", "std_server_protocol"}},
       {"this program was built for processors alone",
@@ -744,6 +743,7 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "optimizer's state; 2: and of the gradients; 0: each has all.");
   flags->Add("gradient_compression", &gradient_compression,
              "bf16: gradients go to other ranks in half the bytes; none.");
+  t2t_names.AddTo(flags);
   for (const IgnoredFlags& group : Ignored()) {
     for (const char* const name : group.names) {
       flags->AddIgnored(name, group.why);
@@ -836,6 +836,9 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
        {&expanded.data_dir, &expanded.output_dir, &expanded.tmp_dir}) {
     *path = ExpandUser(*path);
   }
+  flags.t2t_names.Check(cluster, CurrentEnvironment().count("TF_CONFIG") > 0);
+  expanded.hparams = WithoutShardingHParams(flags.hparams);
+  expanded.schedule = ScheduleHere(flags.schedule, cluster);
   if (cluster.role == Cluster::Role::kEvaluator) {
     Log("the evaluator by TF_CONFIG: --schedule=continuous_eval");
     expanded.schedule = "continuous_eval";

@@ -10,6 +10,7 @@
 #include "t2t/data/input.h"
 #include "t2t/dist/cluster.h"
 #include "t2t/problem/problem.h"
+#include "t2t/train/t2t_names.h"
 
 namespace t2t {
 
@@ -51,6 +52,7 @@ struct ExperimentFlags {
   bool t2t_batching = false;
   std::string train_src, train_tgt, dev_src, dev_tgt;
   ClusterFlags cluster;
+  T2TNames t2t_names;
   bool deterministic = false;
   int64_t virtual_ranks = 0;
   int64_t max_restarts = 0;

@@ -181,8 +181,17 @@ TEST_F(TrainerCliTest, BadInput) {
 
 TEST_F(TrainerCliTest, FlagsOfT2TThatMeanNothingHere) {
   Expect(Train({"--output_dir=" + Out("flags"), "--dry_run", "--worker_gpu=0",
-                "--use_tpu=false", "--t2t_usr_dir=x", "--nosync"}),
-         0, {"--sync has no effect", "--t2t_usr_dir has no effect"});
+                "--use_tpu=false", "--t2t_usr_dir=x", "--ps_job=/job:ps",
+                "--sync", "--hparams=num_model_shards=1"}),
+         0, {"--ps_job has no effect", "--t2t_usr_dir has no effect"});
+  const std::string out = "--output_dir=" + Out("flags");
+  Expect(Train({out, "--ps_replicas=2"}), 2,
+         {"--ps_replicas=2", "--worker_replicas=N"});
+  Expect(Train({out, "--schedule=run_std_server"}), 2, {"--schedule=train"});
+  Expect(Train({out, "--zero_stage=4"}), 2, {"--zero_stage=4"});
+  Expect(Train({out, "--gradient_compression=fp8"}), 2, {"none or bf16"});
+  Expect(Train({out, "--gradient_compression=bf16", "--deterministic"}), 2,
+         {"one of them"});
 }
 
 }  // namespace
