@@ -1,0 +1,252 @@
+// Measures a data-parallel step's communication, ours and that of c10d's
+// Reducer, on this machine: a stack of linear layers on each of two ranks.
+//
+// usage: reducer_comparison [ranks [layers [width [rows [steps]]]]]
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <unistd.h>
+
+#ifndef USE_C10D_GLOO
+#define USE_C10D_GLOO
+#endif
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/reducer.hpp>
+#include <vector>
+
+#include "t2t/base/log.h"
+#include "t2t/dist/gradient_sum.h"
+#include "t2t/dist/socket.h"
+#include "t2t/dist/testing_job.h"
+
+namespace t2t {
+namespace {
+
+constexpr int64_t kBucketBytes = 4 << 20;
+
+struct Settings {
+  int64_t ranks = 2;
+  int64_t layers = 24;
+  int64_t width = 1024;
+  int64_t rows = 192;
+  int64_t steps = 9;
+  int64_t port = 0;
+};
+
+struct Layers {
+  std::vector<at::Tensor> parameters;
+  at::Tensor input;
+
+  explicit Layers(const Settings& settings) {
+    at::manual_seed(1);
+    for (int64_t i = 0; i < settings.layers; ++i) {
+      parameters.push_back(at::randn({settings.width, settings.width})
+                               .mul_(0.03)
+                               .requires_grad_());
+      parameters.push_back(at::zeros({settings.width}).requires_grad_());
+    }
+    input = at::randn({settings.rows, settings.width});
+  }
+
+  at::Tensor Loss() const {
+    at::Tensor x = input;
+    for (size_t i = 0; i < parameters.size(); i += 2) {
+      x = at::relu(at::addmm(parameters[i + 1], x, parameters[i]));
+    }
+    return x.square().mean();
+  }
+};
+
+c10::intrusive_ptr<c10d::ProcessGroup> MakeC10dGroup(const Settings& settings,
+                                                     int64_t rank) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(settings.port);
+  options.isServer = rank == 0;
+  options.waitWorkers = false;
+  auto store = c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
+  auto gloo = c10d::ProcessGroupGloo::Options::create();
+  gloo->devices = {
+      c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")};
+  auto backend = c10::make_intrusive<c10d::ProcessGroupGloo>(
+      c10::make_intrusive<c10d::PrefixStore>("gloo", store),
+      static_cast<int>(rank), static_cast<int>(settings.ranks), gloo);
+  auto group = c10::make_intrusive<c10d::ProcessGroup>(
+      store, static_cast<int>(rank), static_cast<int>(settings.ranks));
+  group->setBackend(at::kCPU, c10d::ProcessGroup::BackendType::GLOO, backend);
+  group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
+  return group;
+}
+
+// One way of doing a step.
+struct Way {
+  std::string name;
+  std::function<void()> step;
+  std::function<int64_t()> bytes;  // of gradients, at most
+  std::vector<double> seconds;
+};
+
+void Measure(const Settings& settings, ProcessGroup* group) {
+  at::set_num_threads(1);
+  const Layers layers(settings);
+  const std::vector<at::Tensor>& parameters = layers.parameters;
+  std::vector<int64_t> sizes;
+  int64_t numbers = 0;
+  for (const at::Tensor& parameter : parameters) {
+    sizes.push_back(parameter.numel());
+    numbers += parameter.numel();
+  }
+  const auto whole = [=] {
+    return numbers * static_cast<int64_t>(sizeof(float));
+  };
+  const auto gradients = [&] {
+    torch::autograd::grad({layers.Loss()}, parameters);
+  };
+  std::vector<Way> ways;
+  ways.push_back({"nothing is sent", gradients, whole, {}});
+  // The buckets alone, no backward pass to hide them behind.
+  const at::Tensor flat = at::zeros(numbers);
+  ways.push_back({"all-reduce alone, no computing",
+                  [&] {
+                    std::vector<ProcessGroup::Work> works;
+                    const int64_t bucket = kBucketBytes / 4;
+                    for (int64_t i = 0; i < numbers; i += bucket) {
+                      works.push_back(group->StartAllReduce(
+                          flat.narrow(0, i, std::min(bucket, numbers - i))));
+                    }
+                    for (const auto& work : works) group->Wait(work, "all");
+                  },
+                  whole,
+                  {}});
+
+  std::unique_ptr<GradientSum> sum;
+  const auto add = [&](const std::string& name,
+                       const GradientSum::Options& options) {
+    // Made when its turn comes: its hooks are to be alone.
+    ways.push_back({name,
+                    [&, options] {
+                      if (sum == nullptr) {
+                        sum = std::make_unique<GradientSum>(
+                            parameters, settings.ranks, group, options);
+                      }
+                      sum->Backward(group->rank(), true, gradients);
+                      sum->Finish(0.5);
+                    },
+                    [&] { return sum->peak_bytes(); },
+                    {}});
+  };
+  GradientSum::Options options;
+  options.bucket_bytes = kBucketBytes;
+  add("GradientSum", options);
+  options.deterministic = true;
+  add("GradientSum, deterministic", options);
+  options.deterministic = false;
+  options.bf16 = true;
+  add("GradientSum, bf16", options);
+  options.bf16 = false;
+  Partition::Options owners;
+  owners.bucket_bytes = kBucketBytes;
+  owners.ranks = settings.ranks;
+  owners.parts = Partition::Parts::kOwners;
+  owners.cut = 1 << 14;
+  options.owners = std::make_shared<Partition>(sizes, owners);
+  add("GradientSum, ZeRO stage 1 (to owners alone)", options);
+  options.release = true;
+  add("GradientSum, ZeRO stage 2 (and released)", options);
+
+  auto c10d_group = MakeC10dGroup(settings, group->rank());
+  std::unique_ptr<c10d::Reducer> reducer;
+  ways.push_back(
+      {"c10d::Reducer, gradients as bucket views",
+       [&] {
+         if (reducer == nullptr) {
+           const auto [buckets, limits] =
+               c10d::compute_bucket_assignment_by_size(
+                   parameters,
+                   {static_cast<size_t>(c10d::kDefaultFirstBucketBytes),
+                    static_cast<size_t>(kBucketBytes)});
+           const std::vector<std::vector<size_t>> reversed(buckets.rbegin(),
+                                                           buckets.rend());
+           reducer = std::make_unique<c10d::Reducer>(
+               parameters, reversed, c10d_group,
+               std::vector<bool>(parameters.size(), false), kBucketBytes,
+               /*find_unused_parameters=*/false,
+               /*gradient_as_bucket_view=*/true,
+               std::unordered_map<size_t, std::string>(),
+               c10d::kDefaultFirstBucketBytes,
+               /*skip_all_reduce_unused_params=*/false,
+               /*use_python_reducer=*/false, std::vector<int64_t>());
+         }
+         // As DDP's next step, with zero_grad(set_to_none=False).
+         for (const at::Tensor& parameter : parameters) {
+           if (parameter.grad().defined()) parameter.grad().zero_();
+         }
+         reducer->prepare_for_forward();
+         const at::Tensor loss = layers.Loss();
+         reducer->prepare_for_backward({});
+         torch::autograd::backward({loss}, {});
+       },
+       whole,
+       {}});
+
+  for (Way& way : ways) {
+    for (int64_t i = 0; i < settings.steps + 2; ++i) {
+      group->Barrier("a step");
+      const double start = NowSeconds();
+      way.step();
+      group->Barrier("a step");
+      // Without the first two: memory is new, the Reducer makes its buckets
+      // again.
+      if (i > 1) way.seconds.push_back(NowSeconds() - start);
+    }
+    std::sort(way.seconds.begin(), way.seconds.end());
+    if (group->rank() == 0) {
+      const size_t last = way.seconds.size() - 1;
+      std::printf("%-46s %7.1f ms (%.1f to %.1f)  %6.1f MB\n", way.name.c_str(),
+                  1e3 * way.seconds[last / 2], 1e3 * way.seconds[0],
+                  1e3 * way.seconds[last],
+                  static_cast<double>(way.bytes()) / 1e6);
+      std::fflush(stdout);
+    }
+    sum.reset();
+  }
+  reducer.reset();
+  group->Barrier("the end");
+}
+
+}  // namespace
+}  // namespace t2t
+
+int main(int argc, char** argv) {
+  t2t::Settings settings;
+  int64_t* const values[] = {&settings.ranks, &settings.layers, &settings.width,
+                             &settings.rows, &settings.steps};
+  for (int i = 1; i < argc && i <= 5; ++i) *values[i - 1] = std::atoll(argv[i]);
+  ::close(t2t::ListenTcp("127.0.0.1", &settings.port));
+  std::printf(
+      "%d ranks, %d layers of %d x %d, %d rows; median of %d steps\n",
+      static_cast<int>(settings.ranks), static_cast<int>(settings.layers),
+      static_cast<int>(settings.width), static_cast<int>(settings.width),
+      static_cast<int>(settings.rows), static_cast<int>(settings.steps));
+  t2t::Job job(settings.ranks);
+  job.StartAll(
+      [&](t2t::ProcessGroup* group) { t2t::Measure(settings, group); });
+  int code = 0;
+  for (int64_t i = 0; i < settings.ranks; ++i) {
+    const t2t::Job::End end = job.Wait(static_cast<size_t>(i));
+    if (end.code == 0) continue;
+    std::fprintf(stderr, "rank %d: %s\n", static_cast<int>(i),
+                 end.message.c_str());
+    code = 1;
+  }
+  return code;
+}
