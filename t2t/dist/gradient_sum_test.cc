@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
@@ -283,6 +284,54 @@ TEST(GradientSumTest, Bf16IsNearAndTheSameOnAllRanks) {
     });
     job.ExpectAllWell();
   }
+}
+
+TEST(GradientSumTest, ReleasedGradientsNeedLittleMemory) {
+  constexpr int64_t kRanks = 4;
+  Job job(kRanks);
+  job.StartAll([](ProcessGroup* group) {
+    at::set_num_threads(1);
+    std::vector<at::Tensor> parameters;
+    for (int i = 0; i < 40; ++i) {
+      parameters.push_back(at::ones(4096).requires_grad_());
+    }
+    constexpr int64_t kAll = 40 * 4096 * sizeof(float);
+    const Partition::Options owners{1 << 14, kRanks, Partition::Parts::kOwners,
+                                    1024};
+    for (const int stage : {0, 1, 2}) {
+      GradientSum::Options options;
+      options.bucket_bytes = 1 << 14;
+      if (stage > 0) {
+        options.owners =
+            std::make_shared<Partition>(std::vector<int64_t>(40, 4096), owners);
+      }
+      options.release = stage == 2;
+      GradientSum sum(parameters, 2 * kRanks, group, options);
+      for (const int64_t shard : sum.own_shards()) {
+        sum.Backward(shard, true, [&] {
+          at::Tensor x = at::ones(4096);
+          for (const at::Tensor& parameter : parameters) x = x * parameter;
+          torch::autograd::grad({x.sum()}, parameters);
+        });
+      }
+      for (const at::Tensor& gradient : sum.Finish(0.125)) {
+        EXPECT_TRUE(at::equal(gradient, at::ones_like(gradient)));
+      }
+      if (group->rank() == 0) {
+        std::printf("stage %d: %d bytes of gradients at most, %d in the end\n",
+                    stage, static_cast<int>(sum.peak_bytes()),
+                    static_cast<int>(sum.bytes()));
+      }
+      if (stage < 2) {
+        EXPECT_GE(sum.peak_bytes(), kAll);
+        continue;
+      }
+      EXPECT_LT(sum.peak_bytes(), kAll / 2);
+      EXPECT_EQ(sum.bytes(), kAll / kRanks);
+    }
+    group->Barrier("the end");
+  });
+  job.ExpectAllWell();
 }
 
 TEST(GradientSumTest, MoreRanksThanShards) {
