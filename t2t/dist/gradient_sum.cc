@@ -305,6 +305,7 @@ void GradientSum::Launch(size_t index) {
     buckets_[index].work = group_->StartAllReduce(Slice(0, index));
     return;
   }
+  if (owners_) LimitUnderWay();
   const Partition::Bucket& place = partition_->buckets()[index];
   const std::vector<ShardRange>& own = nodes_[rank()];
   Bucket& bucket = buckets_[index];
@@ -324,13 +325,12 @@ void GradientSum::Launch(size_t index) {
   }
   if (!slices.empty()) bucket.sent = at::cat(slices);
   Exchange(index, sent, received);
+  if (owners_) under_way_.push_back(index);
 }
 
 void GradientSum::LaunchShard(size_t index) {
-  // So that no more than a few buckets need memory.
-  constexpr size_t kUnderWay = 3;
   Absorb(index);
-  while (under_way_.size() >= kUnderWay) Absorb(under_way_.front());
+  LimitUnderWay();
   const Partition::Bucket& place = partition_->buckets()[index];
   Bucket& bucket = buckets_[index];
   const bool here = bucket.gradient.defined();
@@ -347,6 +347,11 @@ void GradientSum::LaunchShard(size_t index) {
   under_way_.push_back(index);
 }
 
+void GradientSum::LimitUnderWay() {
+  constexpr size_t kUnderWay = 3;
+  while (under_way_.size() >= kUnderWay) Absorb(under_way_.front());
+}
+
 void GradientSum::Absorb(size_t index) {
   const auto place = std::find(under_way_.begin(), under_way_.end(), index);
   if (place == under_way_.end()) return;
@@ -355,6 +360,16 @@ void GradientSum::Absorb(size_t index) {
   group_->Wait(bucket.work, kWhat);
   bucket.work = nullptr;
   bucket.sent = at::Tensor();
+  if (release_) {
+    AddNodes(index);
+  } else {
+    OwnPart(index).copy_(SumOfNodes(bucket, OwnPart(index).numel()));
+  }
+  bucket.received = at::Tensor();
+}
+
+void GradientSum::AddNodes(size_t index) {
+  Bucket& bucket = buckets_[index];
   const int64_t part = partition_->buckets()[index].part(rank());
   std::vector<at::Tensor>& nodes = bucket.nodes;
   const size_t kept = nodes.size();
@@ -371,13 +386,15 @@ void GradientSum::Absorb(size_t index) {
   for (size_t i = std::min(kept, nodes.size()); i < nodes.size(); ++i) {
     nodes[i] = nodes[i].clone();
   }
-  bucket.received = at::Tensor();
 }
 
-void GradientSum::SumParts(size_t index, double scale) {
+at::Tensor GradientSum::OwnPart(size_t index) const {
+  if (release_) return buckets_[index].nodes.front();
   const Partition::Bucket& place = partition_->buckets()[index];
-  const int64_t part = place.part(rank());
-  Bucket& bucket = buckets_[index];
+  return Slice(0, index).narrow(0, place.bounds[rank()], place.part(rank()));
+}
+
+at::Tensor GradientSum::SumOfNodes(const Bucket& bucket, int64_t part) const {
   std::vector<ShardRange> nodes;
   for (const auto& of_rank : nodes_) {
     nodes.insert(nodes.end(), of_rank.begin(), of_rank.end());
@@ -393,51 +410,58 @@ void GradientSum::SumParts(size_t index, double scale) {
     at::Tensor first = sum(begin, middle);
     return first.add_(sum(middle, end));
   };
-  const at::Tensor own = sum(0, leaves_).mul_(scale);
-  if (owners_) {
-    Slice(0, index).narrow(0, place.bounds[rank()], part).copy_(own);
-    bucket.received = at::Tensor();
-    return;
+  return sum(0, leaves_);
+}
+
+void GradientSum::GatherSums(double scale) {
+  for (size_t i = 0; i < buckets_.size(); ++i) {
+    Bucket& bucket = buckets_[i];
+    group_->Wait(bucket.work, kWhat);
+    bucket.sent = at::Tensor();
+    const int64_t part = partition_->buckets()[i].part(rank());
+    const at::Tensor own = SumOfNodes(bucket, part).mul_(scale);
+    if (!bf16_) {
+      bucket.work = group_->StartAllGather(own, Slice(0, i));
+      continue;
+    }
+    const at::Tensor rounded = own.to(at::kBFloat16);
+    bucket.received =
+        at::empty(partition_->buckets()[i].size, rounded.options());
+    bucket.work =
+        group_->StartAllGather(AsHalf(rounded), AsHalf(bucket.received));
   }
-  if (!bf16_) {
-    bucket.work = group_->StartAllGather(own, Slice(0, index));
-    return;
+  for (size_t i = 0; i < buckets_.size(); ++i) {
+    group_->Wait(buckets_[i].work, kWhat);
+    if (!bf16_) continue;
+    Slice(0, i).copy_(buckets_[i].received);
+    buckets_[i].received = at::Tensor();
   }
-  const at::Tensor rounded = own.to(at::kBFloat16);
-  bucket.received = at::empty(place.size, rounded.options());
-  bucket.work =
-      group_->StartAllGather(AsHalf(rounded), AsHalf(bucket.received));
 }
 
 std::vector<at::Tensor> GradientSum::Finish(double scale) {
   const at::NoGradGuard no_grad;
   shard_ = -1;
-  if (release_) {
+  if (owners_ && distributed()) {
     while (!under_way_.empty()) Absorb(under_way_.front());
-    for (Bucket& bucket : buckets_) bucket.nodes.front().mul_(scale);
-  } else if (distributed()) {
-    for (size_t i = 0; i < buckets_.size(); ++i) {
-      group_->Wait(buckets_[i].work, kWhat);
-      buckets_[i].sent = at::Tensor();
-      if (all_to_all_) SumParts(i, scale);
+    for (size_t i = 0; i < buckets_.size(); ++i) OwnPart(i).mul_(scale);
+  } else if (all_to_all_) {
+    GatherSums(scale);
+  } else {
+    for (const Bucket& bucket : buckets_) {
+      if (distributed()) group_->Wait(bucket.work, kWhat);
     }
-    for (size_t i = 0; all_to_all_ && !owners_ && i < buckets_.size(); ++i) {
-      group_->Wait(buckets_[i].work, kWhat);
-      if (!bf16_) continue;
-      Slice(0, i).copy_(buckets_[i].received);
-      buckets_[i].received = at::Tensor();
-    }
+    slots_[0].mul_(scale);
   }
-  if (!release_ && !all_to_all_) slots_[0].mul_(scale);
   std::vector<at::Tensor> gradients;
   for (const Run& run : runs_) {
-    const size_t bucket = partition_->bucket_of(run.parameter);
-    const Partition::Bucket& place = partition_->buckets()[bucket];
-    const int64_t offset = partition_->offset(run.parameter) + run.begin;
+    const size_t index = partition_->bucket_of(run.parameter);
+    const Partition::Bucket& place = partition_->buckets()[index];
+    const int64_t offset =
+        partition_->offset(run.parameter) + run.begin - place.begin;
     const at::Tensor flat =
-        release_ ? buckets_[bucket].nodes.front().narrow(
-                       0, offset - place.begin - place.bounds[rank()], run.size)
-                 : slots_[0].narrow(0, offset, run.size);
+        owners_
+            ? OwnPart(index).narrow(0, offset - place.bounds[rank()], run.size)
+            : Slice(0, index).narrow(0, offset, run.size);
     const at::Tensor& parameter = parameters_[run.parameter];
     gradients.push_back(
         run.size == parameter.numel() ? flat.view(parameter.sizes()) : flat);

@@ -114,12 +114,21 @@ class GradientSum {
   void Launch(size_t bucket);
   // With release: sends this round's shard of a bucket, if there is one here.
   void LaunchShard(size_t bucket);
-  // Takes in what LaunchShard() had the others send.
+  // With owners: takes in what the others have sent of a bucket.
   void Absorb(size_t bucket);
+  void AddNodes(size_t bucket);
+  // So that no more than a few buckets need memory.
+  void LimitUnderWay();
   void Exchange(size_t bucket, const std::vector<int64_t>& sent,
                 const std::vector<int64_t>& received);
-  void SumParts(size_t bucket, double scale);
+  // The sum of every rank's nodes of this rank's part.
+  at::Tensor SumOfNodes(const Bucket& bucket, int64_t part) const;
+  // The sum's part that this rank owns.
+  at::Tensor OwnPart(size_t bucket) const;
+  // Without owners: each rank's sums, to all.
+  void GatherSums(double scale);
   at::Tensor Received(const Bucket& bucket, int64_t begin, int64_t size) const;
+  // A bucket in a flat buffer.
   at::Tensor Slice(size_t slot, size_t bucket) const {
     const Partition::Bucket& place = partition_->buckets()[bucket];
     return slots_[slot].narrow(0, place.begin, place.size);
@@ -156,7 +165,7 @@ class GradientSum {
   bool last_of_shard_ = false;
   bool launching_ = false;
   size_t next_bucket_ = 0;
-  std::deque<size_t> under_way_;  // with release
+  std::deque<size_t> under_way_;  // with owners
   std::vector<bool> filled_;
   std::vector<bool> used_;
 };

@@ -140,7 +140,7 @@ void ExpectSums(const std::vector<at::Tensor>& got,
 TEST(GradientSumTest, RanksAddUpTheSameWithAnyNumberOfThem) {
   for (const bool deterministic : {true, false}) {
     for (const int64_t size : {1, 2, 3, 4}) {
-      for (const int64_t shards : {4, 5, 8}) {
+      for (const int64_t shards : {5, 8}) {
         Job job(size);
         job.StartAll([=](ProcessGroup* group) {
           at::set_num_threads(1);
@@ -324,6 +324,7 @@ TEST(GradientSumTest, ReleasedGradientsNeedLittleMemory) {
       }
       if (stage < 2) {
         EXPECT_GE(sum.peak_bytes(), kAll);
+        EXPECT_LT(sum.peak_bytes(), kAll * 5 / 4);
         continue;
       }
       EXPECT_LT(sum.peak_bytes(), kAll / 2);
