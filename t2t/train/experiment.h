@@ -64,6 +64,8 @@ struct ExperimentFlags {
   int64_t bucket_mb = 4;
   int64_t zero_stage = 0;
   std::string gradient_compression = "none";
+  std::string mesh_shape;
+  std::string layout;
 
   void AddTo(Flags* flags);
 };
