@@ -20,7 +20,9 @@ ShardedStep::ShardedStep(Model* model, ProcessGroup* group,
       group_(group),
       options_(options),
       trainable_(model->params().Trainable()),
-      sum_(trainable_, options.virtual_ranks, group, options.sum) {}
+      sum_(trainable_, options.virtual_ranks,
+           options.data_group != nullptr ? options.data_group : group,
+           options.sum) {}
 
 ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
                                      const Signals& signals) {
@@ -91,7 +93,7 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   values[0] = result->signals.stop == SIGINT ? 1 : 0;
   values[1] = result->signals.stop != 0 && result->signals.stop != SIGINT;
   values[2] = first && result->signals.save ? 1 : 0;
-  for (size_t i = 0; i < shards; ++i) {
+  for (size_t i = 0; i < shards && options_.counts; ++i) {
     values[head + 2 * i] = losses[i];
     values[head + 2 * i + 1] = tokens[i];
   }

@@ -24,6 +24,10 @@ class ShardedStep {
     int64_t virtual_ranks = 1;
     int64_t accumulate = 1;
     GradientSum::Options sum;
+    // The ranks that take different batches; null: all of the group's. The
+    // others' losses are those of these; `counts` on one of each.
+    ProcessGroup* data_group = nullptr;
+    bool counts = true;
   };
 
   // group: null where there is one process.

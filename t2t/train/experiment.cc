@@ -26,6 +26,7 @@
 #include "t2t/train/eval_metrics.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/events.h"
+#include "t2t/train/model_axis.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
 #include "t2t/train/trainer.h"
@@ -142,8 +143,19 @@ class Experiment {
     if (flags_.keep_best) {
       best_metric_ = FindMetric("keep_best_metric", flags_.keep_best_metric);
     }
-    model_ = Models().Get(flags_.model)(
-        hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
+    if (Trains(flags_.schedule) && !flags_.dry_run) {
+      axis_ = ModelAxis::Make(flags_.mesh_shape, flags_.layout, group_);
+    }
+    if (axis_ != nullptr) {
+      const ModelParallel::Use use(axis_->parallel());
+      model_ = MakeModel();
+    } else {
+      model_ = MakeModel();
+    }
+    // Rank 0 alone evaluates.
+    if (axis_ != nullptr && IsFirst() && flags_.schedule != "train") {
+      whole_model_ = MakeModel();
+    }
   }
 
   void Run() {
@@ -228,10 +240,19 @@ class Experiment {
           "0 (as many as ranks), or a number of batches");
     }
     positive(flags_.bucket_mb, "bucket_mb");
+    if (Trains(flags_.schedule)) {
+      Layout::Parse(flags_.layout,
+                    Mesh::Parse(flags_.mesh_shape, cluster_.world_size));
+    }
     if (flags_.threads < 0 || flags_.threads > 4096) {
       throw UsageError("--threads=" + std::to_string(flags_.threads),
                        "0 (every core) or the number of threads");
     }
+  }
+
+  std::unique_ptr<Model> MakeModel() const {
+    return Models().Get(flags_.model)(
+        hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
   }
 
   // Rank 0 writes, prints and evaluates.
@@ -330,6 +351,7 @@ class Experiment {
     options.deterministic = flags_.deterministic;
     options.virtual_ranks = flags_.virtual_ranks;
     options.bucket_bytes = flags_.bucket_mb << 20;
+    options.model_axis = axis_.get();
     Trainer trainer(model_.get(), options, [this](uint64_t seed) {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
     });
@@ -352,6 +374,8 @@ class Experiment {
       evaluated = step;
       // The best is kept as a second name of the file.
       if (best_ != nullptr) trainer.WaitForCheckpoint();
+      // A split model is whole in a second one, as the checkpoint has it.
+      if (whole_model_ != nullptr) trainer.LoadWhole(whole_model_.get());
       trainer.WithAverages([&] {
         const std::map<std::string, double> results =
             Evaluate(DevSplit(), "eval", step);
@@ -394,11 +418,15 @@ class Experiment {
                                   : std::string("a new run")) +
                        " in " + flags_.output_dir + ": " + flags_.model + ", " +
                        GroupedText(model_->params().NumParameters()) +
-                       " parameters, " + std::to_string(at::get_num_threads()) +
-                       " threads";
+                       (axis_ != nullptr ? " of its" : "") + " parameters, " +
+                       std::to_string(at::get_num_threads()) + " threads";
     if (group_ != nullptr) {
       text += ", " + std::to_string(group_->size()) + " ranks (" +
               cluster_.source + ")";
+    }
+    if (axis_ != nullptr) {
+      text += ", mesh " + axis_->mesh().ToText() + ", layout " +
+              axis_->parallel()->layout().ToText();
     }
     if (virtual_ranks > 1) {
       text += ", " + std::to_string(virtual_ranks) + " batches a step";
@@ -426,8 +454,9 @@ class Experiment {
     const double start = NowSeconds();
     const std::unique_ptr<InputPipeline> input =
         Input(split, Mode::kEval, static_cast<uint64_t>(flags_.random_seed));
-    const std::map<std::string, double> results =
-        EvaluateModel(model_.get(), input.get(), metrics_, flags_.eval_steps);
+    const std::map<std::string, double> results = EvaluateModel(
+        whole_model_ != nullptr ? whole_model_.get() : model_.get(),
+        input.get(), metrics_, flags_.eval_steps);
     std::unique_ptr<EventWriter>& events = events_[folder];
     if (events == nullptr) {
       events =
@@ -564,7 +593,9 @@ class Experiment {
   HParams hparams_;
   ProblemInfo info_;
   std::vector<std::string> metrics_;
+  std::unique_ptr<ModelAxis> axis_;  // null: every rank has the whole model
   std::unique_ptr<Model> model_;
+  std::unique_ptr<Model> whole_model_;  // to evaluate, where model_ is split
   std::map<std::string, std::unique_ptr<EventWriter>> events_;  // by folder
   std::string best_metric_;
   std::unique_ptr<BestCheckpoint> best_;
@@ -689,6 +720,13 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "A rank of which nothing is heard for so long is lost.");
   flags->Add("bucket_mb", &bucket_mb,
              "Gradients go to other ranks in parts of so many MiB.");
+  flags->Add("mesh_shape", &mesh_shape,
+             "The ranks as a grid, as data:4,model:2: those along `data` take "
+             "different batches, those along `model` share a model.");
+  flags->Add("layout", &layout,
+             "What of the model is split, as "
+             "vocab:model;d_ff:model;heads:model;length:model; \"\": all but "
+             "length.");
   for (const IgnoredFlags& group : Ignored()) {
     for (const char* const name : group.names) {
       flags->AddIgnored(name, group.why);

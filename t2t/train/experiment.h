@@ -59,6 +59,8 @@ struct ExperimentFlags {
   double collective_timeout_seconds = 600;
   double rank_silence_seconds = 5;
   int64_t bucket_mb = 4;
+  std::string mesh_shape;
+  std::string layout;
 
   void AddTo(Flags* flags);
 };
