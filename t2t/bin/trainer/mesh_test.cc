@@ -2,12 +2,14 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "t2t/base/fs.h"
+#include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
 #include "tests/fault/subprocess.h"
@@ -29,6 +31,12 @@ class MeshTest : public ::testing::Test {
   static RunResult Train(const std::string& name,
                          const std::vector<std::string>& more,
                          const std::string& hparams = "") {
+    return RunProgram(Command(name, more, hparams));
+  }
+
+  static std::vector<std::string> Command(const std::string& name,
+                                          const std::vector<std::string>& more,
+                                          const std::string& hparams = "") {
     std::vector<std::string> command = {
         "t2t/bin/trainer/t2t-trainer",
         "--problem=translate_numbers_ende",
@@ -50,7 +58,7 @@ class MeshTest : public ::testing::Test {
         "--local_eval_frequency=6",
         "--log_step_count_steps=1"};
     command.insert(command.end(), more.begin(), more.end());
-    return RunProgram(command);
+    return command;
   }
 
   static std::string Out(const std::string& name) {
@@ -157,6 +165,33 @@ TEST_F(MeshTest, EvaluatesTheWholeModel) {
   ASSERT_EQ(together.size(), 1U) << run.output;
   ASSERT_EQ(by_one.size(), 1U) << alone.output;
   EXPECT_NEAR(together[0], by_one[0], 2e-4);
+}
+
+// Of a rank that neither has rank 0's part of the model nor its batches.
+TEST_F(MeshTest, WhatHappensToARankReachesAll) {
+  const auto newest = [] {
+    const std::vector<int64_t> steps = ListCheckpoints(Out("stopped"));
+    return steps.empty() ? -1 : steps.back();
+  };
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    Subprocess run(
+        Command("stopped", {"--worker_cpu=4", "--mesh_shape=data:2,model:2",
+                            "--train_steps=100000"}));
+    const int64_t before = newest();
+    while (newest() <= before && !run.EndsWithin(0.02)) {
+    }
+    const std::string pid = std::to_string(run.pid());
+    const std::vector<std::string> ranks =
+        Split(ReadFile("/proc/" + pid + "/task/" + pid + "/children"), ' ');
+    int64_t victim = 0;
+    ASSERT_GE(ranks.size(), 4U) << run.Output();
+    ASSERT_TRUE(ParseInt(ranks[3], &victim));
+    ::kill(static_cast<pid_t>(victim), signal);
+    const double start = NowSeconds();
+    EXPECT_EQ(run.Wait(), signal == SIGTERM ? 143 : 138) << run.Output();
+    EXPECT_LT(NowSeconds() - start, 15);
+    LoadCheckpoint(CheckpointPath(Out("stopped"), newest()));
+  }
 }
 
 TEST_F(MeshTest, WhatIsRefused) {
