@@ -29,9 +29,15 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
   const auto shards = static_cast<size_t>(options_.virtual_ranks);
   // Batches of this rank, by their place in the step.
   std::map<int64_t, Batch> batches;
+  Result result;
+  StepTimes& times = result.times;
   for (int64_t place = 0; place < options_.accumulate * options_.virtual_ranks;
        ++place) {
-    std::optional<Batch> batch = input->Next();
+    std::optional<Batch> batch;
+    {
+      const Phase phase("input", &times.input);
+      batch = input->Next();
+    }
     if (!batch) {
       throw DataError("the training data has ended", "data without an end");
     }
@@ -47,32 +53,42 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
       const int64_t place = part * options_.virtual_ranks + shard;
       at::manual_seed(
           Rng::Combine(step_seed, static_cast<uint64_t>(place) + 1));
-      const LossParts parts =
-          model_->Loss(ToFeatures(batches.at(place)), Mode::kTrain);
-      batches.erase(place);
-      const at::Tensor weight = parts.denominator.detach();
-      at::Tensor loss = parts.numerator;
-      for (const auto& [name, extra] : parts.extra) {
-        loss = loss + extra * weight;
+      at::Tensor loss;
+      {
+        const Phase phase("forward", &times.forward);
+        const LossParts parts =
+            model_->Loss(ToFeatures(batches.at(place)), Mode::kTrain);
+        batches.erase(place);
+        const at::Tensor weight = parts.denominator.detach();
+        loss = parts.numerator;
+        for (const auto& [name, extra] : parts.extra) {
+          loss = loss + extra * weight;
+        }
+        losses[static_cast<size_t>(shard)] += loss.item<double>();
+        tokens[static_cast<size_t>(shard)] += weight.item<double>();
       }
-      losses[static_cast<size_t>(shard)] += loss.item<double>();
-      tokens[static_cast<size_t>(shard)] += weight.item<double>();
+      const Phase phase("backward", &times.backward);
       sum_.Backward(shard, part + 1 == options_.accumulate, [&] {
         torch::autograd::grad({loss}, trainable_, {}, std::nullopt,
                               /*create_graph=*/false, /*allow_unused=*/true);
       });
     }
   }
-  Result result;
   result.signals = signals;
   std::vector<bool> used = sum_.used();
   Exchange(losses, tokens, &result, &used);
-  result.gradients = sum_.Finish(1.0 / std::max(1.0, result.weight));
+  const double exchanged = group_ == nullptr ? 0 : group_->waited_seconds();
+  {
+    const Phase phase("sum of gradients", &times.backward);
+    result.gradients = sum_.Finish(1.0 / std::max(1.0, result.weight));
+  }
   for (size_t i = 0; i < used.size(); ++i) {
     if (!used[i]) result.gradients[i] = at::Tensor();
   }
   if (group_ != nullptr) {
-    result.exposed_seconds = group_->waited_seconds() - waited;
+    const double now = group_->waited_seconds();
+    result.exposed_seconds = now - waited;
+    times.backward -= now - exchanged;
   }
   return result;
 }
@@ -83,9 +99,11 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   // One row for all: each number comes from one rank, or is a count.
   const size_t shards = losses.size();
   const size_t head = 3;
-  const at::Tensor row =
-      at::zeros(static_cast<int64_t>(head + 2 * shards + used->size()),
-                at::TensorOptions().dtype(at::kDouble));
+  const size_t ranks =
+      group_ == nullptr ? 1 : static_cast<size_t>(group_->size());
+  const size_t tail = head + 2 * shards + used->size();
+  const at::Tensor row = at::zeros(static_cast<int64_t>(tail + ranks),
+                                   at::TensorOptions().dtype(at::kDouble));
   double* const values = row.mutable_data_ptr<double>();
   const bool first = group_ == nullptr || group_->rank() == 0;
   values[0] = result->signals.stop == SIGINT ? 1 : 0;
@@ -98,6 +116,9 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   for (size_t i = 0; i < used->size(); ++i) {
     values[head + 2 * shards + i] = (*used)[i] ? 1 : 0;
   }
+  const StepTimes& times = result->times;
+  values[tail + (group_ == nullptr ? 0 : static_cast<size_t>(group_->rank()))] =
+      times.input + times.forward + times.backward;
   if (group_ != nullptr) group_->AllReduce(row, "the step's losses");
   result->signals.stop = values[0] > 0 ? SIGINT : values[1] > 0 ? SIGTERM : 0;
   result->signals.save = values[2] > 0;
@@ -109,6 +130,19 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   result->loss = loss / std::max(1.0, result->weight);
   for (size_t i = 0; i < used->size(); ++i) {
     (*used)[i] = values[head + 2 * shards + i] > 0;
+  }
+  for (size_t rank = 0; rank < ranks; ++rank) {
+    const ShardRange own =
+        ShardsOfRank(options_.virtual_ranks, static_cast<int64_t>(ranks),
+                     static_cast<int64_t>(rank));
+    double weight = 0;
+    for (int64_t shard = own.begin; shard < own.end; ++shard) {
+      weight += values[head + 2 * static_cast<size_t>(shard) + 1];
+    }
+    result->rank_tokens.push_back(weight);
+    result->rank_batches.push_back(
+        static_cast<double>(own.size() * options_.accumulate));
+    result->rank_seconds.push_back(values[tail + rank]);
   }
 }
 

@@ -26,6 +26,8 @@
 #include "t2t/train/eval_metrics.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/events.h"
+#include "t2t/train/flops.h"
+#include "t2t/train/profiler.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
 #include "t2t/train/trainer.h"
@@ -54,7 +56,7 @@ const std::vector<IgnoredFlags>& Ignored() {
         "iterations_per_loop", "tpu_infeed_sleep_secs", "cloud_tpu_name"}},
       {"it belongs to TensorFlow's graphs",
        {"xla_compile", "xla_jit_level", "enable_graph_rewriter",
-        "log_device_placement", "tfdbg", "dbgprofile", "profile",
+        "log_device_placement", "tfdbg", "dbgprofile",
         "optionally_use_dist_strat", "use_guarantee_const_getter",
         "export_saved_model", "export_saved_model_api_version",
         "inter_op_parallelism_threads"}},
@@ -228,6 +230,15 @@ class Experiment {
           "0 (as many as ranks), or a number of batches");
     }
     positive(flags_.bucket_mb, "bucket_mb");
+    if (!flags_.profile.empty()) ParseProfileSteps(flags_.profile_steps);
+    for (const auto& [name, value] :
+         {std::make_pair("peak_tflops", flags_.peak_tflops),
+          std::make_pair("one_rank_tokens_per_second",
+                         flags_.one_rank_tokens_per_second)}) {
+      if (value >= 0) continue;
+      throw UsageError("--" + std::string(name) + "=" + DoubleToString(value),
+                       "a number above 0, or 0 where it is not known");
+    }
     if (flags_.threads < 0 || flags_.threads > 4096) {
       throw UsageError("--threads=" + std::to_string(flags_.threads),
                        "0 (every core) or the number of threads");
@@ -330,6 +341,15 @@ class Experiment {
     options.deterministic = flags_.deterministic;
     options.virtual_ranks = flags_.virtual_ranks;
     options.bucket_bytes = flags_.bucket_mb << 20;
+    options.monitor = MonitorOptions();
+    // true and false are T2T's.
+    if (!flags_.profile.empty() && flags_.profile != "false") {
+      options.profile = ProfilePath(
+          flags_.profile == "true" ? JoinPath(flags_.output_dir, "profile.json")
+                                   : ExpandUser(flags_.profile),
+          cluster_.rank);
+      options.profile_steps = ParseProfileSteps(flags_.profile_steps);
+    }
     Trainer trainer(model_.get(), options, [this](uint64_t seed) {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
     });
@@ -387,6 +407,23 @@ class Experiment {
     });
     // A run that was complete already is evaluated all the same, as in T2T.
     if (evaluate && evaluated < 0 && IsFirst()) evaluate_now(trainer.step());
+  }
+
+  StepMonitor::Options MonitorOptions() const {
+    StepMonitor::Options options;
+    options.ranks = group_ == nullptr ? 1 : group_->size();
+    options.one_rank_tokens_per_second = flags_.one_rank_tokens_per_second;
+    options.peak_flops = 1e12 * flags_.peak_tflops;
+    if (options.peak_flops == 0) {
+      options.peak_flops = MeasurePeakFlops();
+      if (IsFirst()) {
+        Log(Format(
+            "MFU is against %.3g TFLOP/s%s, measured by a matrix "
+            "product (--peak_tflops states another figure)",
+            options.peak_flops / 1e12, group_ == nullptr ? "" : " a rank"));
+      }
+    }
+    return options;
   }
 
   void Announce(int64_t start, int64_t virtual_ranks) const {
@@ -689,6 +726,16 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "A rank of which nothing is heard for so long is lost.");
   flags->Add("bucket_mb", &bucket_mb,
              "Gradients go to other ranks in parts of so many MiB.");
+  flags->Add("profile", &profile,
+             "Writes a trace of some steps there, for chrome://tracing (rank "
+             "1's to x.rank1.json for x.json).");
+  flags->Add("profile_steps", &profile_steps,
+             "Which of the steps after the start.");
+  flags->Add("peak_tflops", &peak_tflops,
+             "What MFU is held against, of a rank; 0: measured at the start.");
+  flags->Add("one_rank_tokens_per_second", &one_rank_tokens_per_second,
+             "What one rank alone does, to hold the job against; 0: the share "
+             "of time that ranks do not wait is told instead.");
   for (const IgnoredFlags& group : Ignored()) {
     for (const char* const name : group.names) {
       flags->AddIgnored(name, group.why);

@@ -59,6 +59,10 @@ struct ExperimentFlags {
   double collective_timeout_seconds = 600;
   double rank_silence_seconds = 5;
   int64_t bucket_mb = 4;
+  std::string profile;
+  std::string profile_steps = "11-15";
+  double peak_tflops = 0;
+  double one_rank_tokens_per_second = 0;
 
   void AddTo(Flags* flags);
 };

@@ -16,6 +16,8 @@
 #include "t2t/optim/optimizer.h"
 #include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/events.h"
+#include "t2t/train/profiler.h"
+#include "t2t/train/step_monitor.h"
 
 namespace t2t {
 
@@ -42,6 +44,11 @@ struct TrainerOptions {
   // The same bits with any number of ranks.
   bool deterministic = false;
   int64_t bucket_bytes = 4 << 20;
+  // What the progress line holds the speed against.
+  StepMonitor::Options monitor;
+  // A trace of some steps is written there, where it is not empty.
+  std::string profile;
+  ProfileSteps profile_steps;
 };
 
 // Sets the threads and makes ATen's operations give the same bits each time.
@@ -101,12 +108,12 @@ class Trainer {
 
  private:
   struct StepResult {
-    double loss;
-    double learning_rate;
-    double gradient_norm;
-    int64_t tokens;
-    ShardedStep::Signals signals;  // of all ranks
-    double exposed_seconds = 0;
+    double loss = 0;
+    double learning_rate = 0;
+    double gradient_norm = 0;
+    int64_t tokens = 0;
+    ShardedStep::Signals signals{};  // of all ranks
+    StepMonitor::Step measured{};
   };
 
   bool IsFirst() const {
