@@ -138,7 +138,8 @@ void GradientSum::Begin(int64_t shard, bool last) {
     if (deterministic_ || shard == own_.begin) {
       filled_.assign(filled_.size(), false);
     }
-    if (slots_.size() <= top_) slots_.push_back(at::zeros(total_));
+    if (slots_.size() <= top_)
+      slots_.push_back(at::zeros(total_, parameters_[0].detach().options()));
   }
   last_of_shard_ = last;
   launching_ = last && shard == own_.end - 1;
@@ -228,7 +229,9 @@ void GradientSum::Launch(Bucket* bucket) {
     received.push_back(static_cast<int64_t>(nodes.size()) * piece);
     count += received.back();
   }
-  if (!bucket->received.defined()) bucket->received = at::empty(count);
+  if (!bucket->received.defined()) {
+    bucket->received = at::empty(count, sent.options());
+  }
   bucket->work = group_->StartAllToAll(
       sent,
       std::vector<int64_t>(static_cast<size_t>(ranks_),

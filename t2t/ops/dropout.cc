@@ -197,9 +197,14 @@ at::Tensor Dropout(const at::Tensor& x, double rate,
       }
       shape[place] = 1;
     }
+    if (!x.device().is_cpu()) {
+      return x * at::dropout(at::ones(shape, x.options()), rate, true);
+    }
     const at::Tensor noise = Dropout(at::ones(shape), rate);
     return x * noise.to(x.options());
   }
+  // The device's own generator draws.
+  if (!x.device().is_cpu()) return at::dropout(x, rate, true);
   if (!IsPlain(x)) {
     const at::Tensor noise = Dropout(at::ones(x.sizes()), rate);
     return x * noise.to(x.options());
@@ -214,8 +219,7 @@ at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
   if (!IsPlain(x) || !IsPlain(residual) || x.sizes() != residual.sizes()) {
     return residual + Dropout(x, rate);
   }
-  return DropoutFunction::apply(x, std::optional<at::Tensor>(residual),
-                                rate);
+  return DropoutFunction::apply(x, std::optional<at::Tensor>(residual), rate);
 }
 
 at::Tensor ReluDropout(const at::Tensor& x, double rate) {

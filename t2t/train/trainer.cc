@@ -353,7 +353,7 @@ void Trainer::CompareRanks() {
   const std::vector<at::Tensor> tensors = AllState();
   uint32_t crc = 0;
   for (const at::Tensor& tensor : tensors) {
-    const at::Tensor whole = tensor.contiguous();
+    const at::Tensor whole = tensor.cpu().contiguous();
     crc = Crc32c(
         {static_cast<const char*>(whole.const_data_ptr()), whole.nbytes()},
         crc);
