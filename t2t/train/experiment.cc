@@ -16,6 +16,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/cuda/device.h"
 #include "t2t/dist/process_group.h"
 #include "t2t/model/model.h"
 #include "t2t/optim/learning_rate.h"
@@ -64,9 +65,10 @@ const std::vector<IgnoredFlags>& Ignored() {
        {"sync", "worker_job", "ps_gpu", "ps_job", "ps_replicas"}},
       {"rank 0's address is that of TF_CONFIG, MASTER_ADDR or --rendezvous",
        {"master", "std_server_protocol"}},
-      {"this program was built for processors alone",
-       {"worker_gpu_memory_fraction", "gpu_order",
-        "gpu_automatic_mixed_precision"}},
+      {"LibTorch takes of a GPU what it needs; ranks take GPUs in order",
+       {"worker_gpu_memory_fraction", "gpu_order"}},
+      {"--hparams=activation_dtype=bfloat16 asks for mixed precision",
+       {"gpu_automatic_mixed_precision"}},
       {"there is no Cloud ML Engine here",
        {"cloud_mlengine", "cloud_mlengine_master_type", "job-dir", "job_dir",
         "hparams_range", "autotune_objective", "autotune_maximize",
@@ -703,6 +705,11 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "left; 0: all again.");
   flags->Add("worker_gpu", &cluster.worker_gpu,
              "The same with a GPU each; 0: none.");
+  flags->Add("device", &device,
+             "cpu, cuda, or auto: a GPU where there is one that can be used.");
+  flags->Add("backend", &backend,
+             "What ranks exchange data by, but for GPUs: gloo, or mpi where "
+             "mpirun started them.");
   flags->Add("worker_replicas", &cluster.worker_replicas,
              "The number of ranks (with --worker_cpu: of machines); 0: as the "
              "environment says.");
@@ -832,6 +839,16 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
     Log("the evaluator by TF_CONFIG: --schedule=continuous_eval");
     expanded.schedule = "continuous_eval";
   }
+  if (flags.backend != "gloo" && flags.backend != "mpi") {
+    throw UsageError("--backend=" + flags.backend,
+                     DidYouMean(flags.backend, {"gloo", "mpi"}),
+                     "--backend is gloo or mpi (between GPUs it is NCCL)");
+  }
+  const bool wants_gpu =
+      expanded.device == "auto" && flags.cluster.worker_gpu > 0;
+  const std::string device =
+      UseDevice(wants_gpu ? "cuda" : expanded.device, cluster.local_rank);
+  if (!device.empty()) Log("computing on " + device);
   std::unique_ptr<ProcessGroup> group;
   if (cluster.distributed() && !flags.dry_run) {
     if (!Trains(expanded.schedule)) {
@@ -846,6 +863,7 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
       options.rendezvous_seconds = flags.rendezvous_timeout_seconds;
       options.collective_seconds = flags.collective_timeout_seconds;
       options.silence_seconds = flags.rank_silence_seconds;
+      options.backend = flags.backend;
       group = ProcessGroup::Join(cluster, options);
     }
   }

@@ -59,6 +59,8 @@ struct ExperimentFlags {
   double collective_timeout_seconds = 600;
   double rank_silence_seconds = 5;
   int64_t bucket_mb = 4;
+  std::string device = "auto";
+  std::string backend = "gloo";
   std::string profile;
   std::string profile_steps = "11-15";
   double peak_tflops = 0;
