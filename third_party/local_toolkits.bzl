@@ -44,12 +44,12 @@ def _mpi_impl(context):
         result = context.execute([mpicc, "--showme:incdirs"])
         link = context.execute([mpicc, "--showme:link"])
         if result.return_code == 0 and link.return_code == 0:
-            for folder in result.stdout.split():
+            for folder in result.stdout.strip().split(" "):
                 if context.path(folder + "/mpi.h").exists:
                     context.symlink(folder, "include")
                     available = True
                     break
-            links = link.stdout.split()
+            links = link.stdout.strip().split(" ")
     _write(context, available, """
 package(default_visibility = ["//visibility:public"])
 
