@@ -8,9 +8,9 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plugin.h"
 #include "t2t/base/strings.h"
 #include "t2t/cuda/cuda_plugin.h"
-#include "t2t/dist/plugin.h"
 #include "t2t/ops/device.h"
 
 namespace t2t {

@@ -22,11 +22,11 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plugin.h"
 #include "t2t/base/strings.h"
 #include "t2t/cuda/device.h"
 #include "t2t/dist/launcher.h"
 #include "t2t/dist/lifeline.h"
-#include "t2t/dist/plugin.h"
 #include "t2t/dist/socket.h"
 #include "t2t/mpi/mpi_plugin.h"
 

@@ -1,4 +1,4 @@
-#include "t2t/dist/plugin.h"
+#include "t2t/base/plugin.h"
 
 #include <dlfcn.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-#ifndef T2T_DIST_PLUGIN_H_
-#define T2T_DIST_PLUGIN_H_
+#ifndef T2T_BASE_PLUGIN_H_
+#define T2T_BASE_PLUGIN_H_
 
 #include <string>
 
@@ -22,4 +22,4 @@ void* OpenPlugin(const Plugin& plugin);
 
 }  // namespace t2t
 
-#endif  // T2T_DIST_PLUGIN_H_
+#endif  // T2T_BASE_PLUGIN_H_
