@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "t2t/base/log.h"
+#include "t2t/cuda/device.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 namespace {
@@ -70,20 +72,22 @@ void FlopCounter::Count(const at::RecordFunction& function, double* flops) {
   }
 }
 
-double MeasurePeakFlops() {
-  constexpr int64_t kSize = 1024;
+double MeasurePeakFlops(at::ScalarType type) {
+  const int64_t extent = ComputeDevice().is_cpu() ? 1024 : 8192;
   const at::NoGradGuard no_grad;
-  const at::Tensor a = at::ones({kSize, kSize});
-  const at::Tensor b = at::ones({kSize, kSize});
+  const at::Tensor a = at::ones({extent, extent}, OnDevice(type));
+  const at::Tensor b = at::ones({extent, extent}, OnDevice(type));
   at::Tensor product = at::mm(a, b);
   double best = 1e9;
   const double start = NowSeconds();
   do {
+    SynchronizeDevice();
     const double before = NowSeconds();
     at::mm_out(product, a, b);
+    SynchronizeDevice();
     best = std::min(best, NowSeconds() - before);
   } while (NowSeconds() - start < 0.1);
-  const double size = static_cast<double>(kSize);
+  const double size = static_cast<double>(extent);
   return 2.0 * size * size * size / std::max(best, 1e-9);
 }
 

@@ -27,10 +27,10 @@ class FlopCounter {
   at::CallbackHandle handle_;
 };
 
-// What a rank's threads get out of one large matrix product: FLOP a second, the
-// best of a few that take a tenth of a second together. A stand-in for the
-// machine's peak where nobody states it.
-double MeasurePeakFlops();
+// What a rank's threads, or its GPU, get out of one large matrix product of
+// that type: FLOP a second, the best of a few that take a tenth of a second
+// together. A stand-in for the machine's peak where nobody states it.
+double MeasurePeakFlops(at::ScalarType type);
 
 }  // namespace t2t
 
