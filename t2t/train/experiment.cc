@@ -19,6 +19,7 @@
 #include "t2t/cuda/device.h"
 #include "t2t/dist/process_group.h"
 #include "t2t/model/model.h"
+#include "t2t/ops/device.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/best_checkpoint.h"
 #include "t2t/train/checkpoint.h"
@@ -407,6 +408,8 @@ class Experiment {
       }
       return !stops_early(step);
     });
+    const std::string memory = DeviceMemoryText();
+    if (!memory.empty()) Log("at most " + memory + " was used");
     // A run that was complete already is evaluated all the same, as in T2T.
     if (evaluate && evaluated < 0 && IsFirst()) evaluate_now(trainer.step());
   }
@@ -417,12 +420,17 @@ class Experiment {
     options.one_rank_tokens_per_second = flags_.one_rank_tokens_per_second;
     options.peak_flops = 1e12 * flags_.peak_tflops;
     if (options.peak_flops == 0) {
-      options.peak_flops = MeasurePeakFlops();
+      const bool bfloat16 =
+          !ComputeDevice().is_cpu() && hparams_.Has("activation_dtype") &&
+          hparams_.GetString("activation_dtype") == "bfloat16";
+      options.peak_flops =
+          MeasurePeakFlops(bfloat16 ? at::kBFloat16 : at::kFloat);
       if (IsFirst()) {
         Log(Format(
             "MFU is against %.3g TFLOP/s%s, measured by a matrix "
-            "product (--peak_tflops states another figure)",
-            options.peak_flops / 1e12, group_ == nullptr ? "" : " a rank"));
+            "product in %s (--peak_tflops states another figure)",
+            options.peak_flops / 1e12, group_ == nullptr ? "" : " a rank",
+            bfloat16 ? "bf16" : "fp32"));
       }
     }
     return options;
