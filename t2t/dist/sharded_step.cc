@@ -20,11 +20,17 @@ ShardedStep::ShardedStep(Model* model, ProcessGroup* group,
       group_(group),
       options_(options),
       trainable_(model->params().Trainable()),
-      sum_(trainable_, options.virtual_ranks, group, options.sum) {}
+      sum_(trainable_, options.virtual_ranks,
+           options.data_group != nullptr ? options.data_group : group,
+           options.sum) {}
+
+double ShardedStep::Waited() const {
+  return group_ == nullptr ? 0 : group_->waited_seconds();
+}
 
 ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
                                      const Signals& signals) {
-  const double waited = group_ == nullptr ? 0 : group_->waited_seconds();
+  const double waited = Waited();
   const ShardRange own = sum_.own_shards();
   const auto shards = static_cast<size_t>(options_.virtual_ranks);
   // Batches of this rank, by their place in the step.
@@ -53,6 +59,7 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
       const int64_t place = part * options_.virtual_ranks + shard;
       at::manual_seed(
           Rng::Combine(step_seed, static_cast<uint64_t>(place) + 1));
+      const double before = Waited();
       at::Tensor loss;
       {
         const Phase phase("forward", &times.forward);
@@ -67,17 +74,22 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
         losses[static_cast<size_t>(shard)] += loss.item<double>();
         tokens[static_cast<size_t>(shard)] += weight.item<double>();
       }
-      const Phase phase("backward", &times.backward);
-      sum_.Backward(shard, part + 1 == options_.accumulate, [&] {
-        torch::autograd::grad({loss}, trainable_, {}, std::nullopt,
-                              /*create_graph=*/false, /*allow_unused=*/true);
-      });
+      const double between = Waited();
+      times.forward -= between - before;
+      {
+        const Phase phase("backward", &times.backward);
+        sum_.Backward(shard, part + 1 == options_.accumulate, [&] {
+          torch::autograd::grad({loss}, trainable_, {}, std::nullopt,
+                                /*create_graph=*/false, /*allow_unused=*/true);
+        });
+      }
+      times.backward -= Waited() - between;
     }
   }
   result.signals = signals;
   std::vector<bool> used = sum_.used();
   Exchange(losses, tokens, &result, &used);
-  const double exchanged = group_ == nullptr ? 0 : group_->waited_seconds();
+  const double exchanged = Waited();
   {
     const Phase phase("sum of gradients", &times.backward);
     result.gradients = sum_.Finish(1.0 / std::max(1.0, result.weight));
@@ -85,11 +97,8 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
   for (size_t i = 0; i < used.size(); ++i) {
     if (!used[i]) result.gradients[i] = at::Tensor();
   }
-  if (group_ != nullptr) {
-    const double now = group_->waited_seconds();
-    result.exposed_seconds = now - waited;
-    times.backward -= now - exchanged;
-  }
+  times.backward -= Waited() - exchanged;
+  result.exposed_seconds = Waited() - waited;
   return result;
 }
 
@@ -102,14 +111,14 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   const size_t ranks =
       group_ == nullptr ? 1 : static_cast<size_t>(group_->size());
   const size_t tail = head + 2 * shards + used->size();
-  const at::Tensor row = at::zeros(static_cast<int64_t>(tail + ranks),
+  const at::Tensor row = at::zeros(static_cast<int64_t>(tail + 3 * ranks),
                                    at::TensorOptions().dtype(at::kDouble));
   double* const values = row.mutable_data_ptr<double>();
   const bool first = group_ == nullptr || group_->rank() == 0;
   values[0] = result->signals.stop == SIGINT ? 1 : 0;
   values[1] = result->signals.stop != 0 && result->signals.stop != SIGINT;
   values[2] = first && result->signals.save ? 1 : 0;
-  for (size_t i = 0; i < shards; ++i) {
+  for (size_t i = 0; i < shards && options_.counts; ++i) {
     values[head + 2 * i] = losses[i];
     values[head + 2 * i + 1] = tokens[i];
   }
@@ -117,8 +126,12 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
     values[head + 2 * shards + i] = (*used)[i] ? 1 : 0;
   }
   const StepTimes& times = result->times;
-  values[tail + (group_ == nullptr ? 0 : static_cast<size_t>(group_->rank()))] =
-      times.input + times.forward + times.backward;
+  const size_t own =
+      tail + (group_ == nullptr ? 0 : 3 * static_cast<size_t>(group_->rank()));
+  values[own] = times.input + times.forward + times.backward;
+  values[own + 1] =
+      static_cast<double>(sum_.own_shards().size() * options_.accumulate);
+  for (const double count : tokens) values[own + 2] += count;
   if (group_ != nullptr) group_->AllReduce(row, "the step's losses");
   result->signals.stop = values[0] > 0 ? SIGINT : values[1] > 0 ? SIGTERM : 0;
   result->signals.save = values[2] > 0;
@@ -131,18 +144,10 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   for (size_t i = 0; i < used->size(); ++i) {
     (*used)[i] = values[head + 2 * shards + i] > 0;
   }
-  for (size_t rank = 0; rank < ranks; ++rank) {
-    const ShardRange own =
-        ShardsOfRank(options_.virtual_ranks, static_cast<int64_t>(ranks),
-                     static_cast<int64_t>(rank));
-    double weight = 0;
-    for (int64_t shard = own.begin; shard < own.end; ++shard) {
-      weight += values[head + 2 * static_cast<size_t>(shard) + 1];
-    }
-    result->rank_tokens.push_back(weight);
-    result->rank_batches.push_back(
-        static_cast<double>(own.size() * options_.accumulate));
-    result->rank_seconds.push_back(values[tail + rank]);
+  for (size_t at = tail; at < tail + 3 * ranks; at += 3) {
+    result->rank_seconds.push_back(values[at]);
+    result->rank_batches.push_back(values[at + 1]);
+    result->rank_tokens.push_back(values[at + 2]);
   }
 }
 

@@ -25,6 +25,10 @@ class ShardedStep {
     int64_t virtual_ranks = 1;
     int64_t accumulate = 1;
     GradientSum::Options sum;
+    // The ranks that take different batches; null: all of the group's. The
+    // others' losses are those of these; `counts` on one of each.
+    ProcessGroup* data_group = nullptr;
+    bool counts = true;
   };
 
   // group: null where there is one process.
@@ -53,6 +57,8 @@ class ShardedStep {
   int64_t virtual_ranks() const { return options_.virtual_ranks; }
 
  private:
+  // Seconds, for other ranks.
+  double Waited() const;
   void Exchange(const std::vector<double>& losses,
                 const std::vector<double>& tokens, Result* result,
                 std::vector<bool>* used);

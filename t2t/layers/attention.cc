@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "t2t/base/error.h"
 #include "t2t/ops/device.h"
@@ -128,7 +129,7 @@ void KeyValueCache::Select(const at::Tensor& rows) {
 
 MultiheadAttention::MultiheadAttention(const Scope& scope,
                                        const AttentionOptions& options)
-    : options_(options) {
+    : options_(options), parallel_(ModelParallel::Current()) {
   AttentionOptions& o = options_;
   if (o.memory_size == 0) o.memory_size = o.input_size;
   if (o.heads < 1 || o.key_channels % o.heads != 0 ||
@@ -143,10 +144,13 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
   const Scope own = scope.Sub("multihead_attention");
   const int64_t key_depth = o.key_channels / o.heads;
   const int64_t value_depth = o.value_channels / o.heads;
+  const AttentionOptions whole = o;
+  TakeHeads();
   if (o.variables_3d) {
     const auto make = [&](const char* name, int64_t in, int64_t depth,
                           double stddev) {
-      return own.Param(name, {in, o.heads, depth}, NormalInit(0.0, stddev));
+      return HeadsParam(own, name, {in, whole.heads, depth}, 1, 1,
+                        NormalInit(0.0, stddev));
     };
     const double stddev = std::pow(o.input_size, -0.5);
     const double memory_stddev = std::pow(o.memory_size, -0.5);
@@ -154,13 +158,20 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
         make("q", o.input_size, key_depth, stddev * std::pow(key_depth, -0.5));
     k_kernel_ = make("k", o.memory_size, key_depth, memory_stddev);
     v_kernel_ = make("v", o.memory_size, value_depth, memory_stddev);
-    o_kernel_ = own.Param("o", {o.heads, value_depth, o.output_size});
+    o_kernel_ = HeadsParam(own, "o", {whole.heads, value_depth, o.output_size},
+                           0, 1, own.init());
   } else {
-    q_kernel_ = own.Sub("q").Param("kernel", {o.input_size, o.key_channels});
-    k_kernel_ = own.Sub("k").Param("kernel", {o.memory_size, o.key_channels});
-    v_kernel_ = own.Sub("v").Param("kernel", {o.memory_size, o.value_channels});
-    o_kernel_ = own.Sub("output_transform")
-                    .Param("kernel", {o.value_channels, o.output_size});
+    const auto make = [&](const char* name, int64_t in, int64_t channels,
+                          int64_t depth) {
+      return HeadsParam(own.Sub(name), "kernel", {in, channels}, 1, depth,
+                        own.init());
+    };
+    q_kernel_ = make("q", o.input_size, whole.key_channels, key_depth);
+    k_kernel_ = make("k", o.memory_size, whole.key_channels, key_depth);
+    v_kernel_ = make("v", o.memory_size, whole.value_channels, value_depth);
+    o_kernel_ = HeadsParam(own.Sub("output_transform"), "kernel",
+                           {whole.value_channels, o.output_size}, 0,
+                           value_depth, own.init());
   }
   if (o.type == "dot_product") return;
   if (const auto pattern = LocalPatternOf(o.type)) {
@@ -204,10 +215,12 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
                        : "dot_product_self_attention_relative_v2");
   const auto table = [&](const char* name, int64_t depth) {
     std::vector<int64_t> shape = {unmasked ? 2 * reach - 1 : reach, depth};
-    if (!o.heads_share_relative_embedding) {
-      shape.insert(shape.begin(), o.heads);
+    const Initializer init = NormalInit(0.0, std::pow(depth, -0.5));
+    if (o.heads_share_relative_embedding) {
+      return relative.Param(name, shape, init);
     }
-    return relative.Param(name, shape, NormalInit(0.0, std::pow(depth, -0.5)));
+    shape.insert(shape.begin(), whole.heads);
+    return HeadsParam(relative, name, shape, 0, 1, init);
   };
   relative_keys_ = table("key_relative_embeddings", key_depth);
   if (o.add_relative_to_values) {
@@ -230,10 +243,79 @@ void MultiheadAttention::MakeLocal(const Scope& own,
   const int64_t depth = o.key_channels / o.heads;
   // T2T's table reaches further than the two blocks that are seen.
   std::vector<int64_t> shape = {4 * pattern.block, depth};
-  if (!o.heads_share_relative_embedding) shape.insert(shape.begin(), o.heads);
-  local_->relative_keys = own.Sub("masked_relative_local_attention_1d")
-                              .Param("relative_embeddings", shape,
-                                     NormalInit(0.0, std::pow(depth, -0.5)));
+  const Scope relative = own.Sub("masked_relative_local_attention_1d");
+  const Initializer init = NormalInit(0.0, std::pow(depth, -0.5));
+  if (o.heads_share_relative_embedding) {
+    local_->relative_keys = relative.Param("relative_embeddings", shape, init);
+    return;
+  }
+  shape.insert(shape.begin(), split() ? all_heads_ : o.heads);
+  local_->relative_keys =
+      HeadsParam(relative, "relative_embeddings", shape, 0, 1, init);
+}
+
+void MultiheadAttention::TakeHeads() {
+  if (parallel_ == nullptr || !parallel_->layout().heads) return;
+  AttentionOptions& o = options_;
+  if (o.heads < parallel_->size()) {
+    throw UsageError("num_heads=" + std::to_string(o.heads) + " split over " +
+                         std::to_string(parallel_->size()) + " ranks",
+                     "at least one head for each rank",
+                     "make the axis model of --mesh_shape smaller, or leave "
+                     "heads out of --layout");
+  }
+  if (o.hard_attention_k > 0 && o.gumbel_noise_weight > 0) {
+    throw UsageError("gumbel_noise_weight with heads split over ranks", "0",
+                     "leave heads out of --layout, or set "
+                     "--hparams=gumbel_noise_weight=0");
+  }
+  const PartRange own = PartOf(o.heads, parallel_->size(), parallel_->rank());
+  all_heads_ = o.heads;
+  first_head_ = own.begin;
+  o.key_channels = o.key_channels / o.heads * own.size();
+  o.value_channels = o.value_channels / o.heads * own.size();
+  o.heads = own.size();
+}
+
+at::Tensor MultiheadAttention::HeadsParam(const Scope& scope,
+                                          const std::string& name,
+                                          std::vector<int64_t> shape,
+                                          int64_t dim, int64_t depth,
+                                          const Initializer& init) const {
+  return split() ? parallel_->Param(scope, name, {std::move(shape), dim, depth},
+                                    init)
+                 : scope.Param(name, shape, init);
+}
+
+at::Tensor MultiheadAttention::SharedByHeads(
+    const at::Tensor& parameter) const {
+  return split() && parameter.dim() == 2 ? parallel_->CopyIn(parameter)
+                                         : parameter;
+}
+
+at::Tensor MultiheadAttention::Enter(const at::Tensor& x) const {
+  return parallel_ == nullptr ? x : parallel_->Enter(x, split());
+}
+
+at::Tensor MultiheadAttention::EnterMemory(const at::Tensor& memory) const {
+  return split() ? parallel_->CopyIn(memory) : memory;
+}
+
+at::Tensor MultiheadAttention::DropWeights(
+    const at::Tensor& weights, double dropout,
+    const std::vector<int64_t>& broadcast_dims) const {
+  if (!split()) return Dropout(weights, dropout, broadcast_dims);
+  const int64_t heads = weights.size(1);
+  if (broadcast_dims.empty()) {
+    return Dropout(weights, dropout, {},
+                   PartAlong(first_head_, heads, all_heads_,
+                             weights.size(2) * weights.size(3)));
+  }
+  // What the whole drops out, and of it these heads.
+  std::vector<int64_t> shape = weights.sizes().vec();
+  shape[1] = all_heads_;
+  return weights * Dropout(at::ones(1).expand(shape), dropout, broadcast_dims)
+                       .narrow(1, first_head_, heads);
 }
 
 at::Tensor MultiheadAttention::SelfKernel() const {
@@ -259,18 +341,20 @@ double MultiheadAttention::Scale() const {
 }
 
 at::Tensor MultiheadAttention::Output(const at::Tensor& context) const {
-  return at::linear(
+  const at::Tensor y = at::linear(
       context,
       o_kernel_.view({options_.value_channels, options_.output_size}).t());
+  return parallel_ == nullptr ? y : parallel_->Leave(y, split());
 }
 
 at::Tensor MultiheadAttention::SplitHeads(const at::Tensor& x) const {
   return x.view({x.size(0), x.size(1), options_.heads, -1}).transpose(1, 2);
 }
 
-at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& x,
+at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& input,
                                              const at::Tensor& bias,
                                              bool training) const {
+  const at::Tensor x = Enter(input);
   const int64_t keys = options_.key_channels;
   const auto parts =
       at::linear(x, SelfKernel().t())
@@ -282,7 +366,7 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& x,
 
 KeysValues MultiheadAttention::ProjectMemory(const at::Tensor& memory) const {
   const auto parts =
-      at::linear(memory, MemoryKernel().t())
+      at::linear(EnterMemory(memory), MemoryKernel().t())
           .split_with_sizes({options_.key_channels, options_.value_channels},
                             -1);
   return {SplitHeads(parts[0]), SplitHeads(parts[1])};
@@ -299,6 +383,8 @@ RaggedAttentionOptions MultiheadAttention::RaggedOptions(bool training) const {
   ragged.value_channels = options_.value_channels;
   ragged.scale = Scale();
   ragged.dropout = training ? options_.dropout : 0.0;
+  ragged.all_heads = all_heads_;
+  ragged.first_head = first_head_;
   return ragged;
 }
 
@@ -309,7 +395,7 @@ at::Tensor MultiheadAttention::RaggedSelf(const at::Tensor& x,
   ragged.query_offsets = offsets;
   ragged.key_offsets = offsets;
   ragged.causal = causal;
-  const at::Tensor all = at::mm(x.squeeze(0), SelfKernel());
+  const at::Tensor all = at::mm(Enter(x).squeeze(0), SelfKernel());
   return Output(RaggedSelfAttention(all, ragged).unsqueeze(0));
 }
 
@@ -320,8 +406,9 @@ at::Tensor MultiheadAttention::RaggedMemory(
   RaggedAttentionOptions ragged = RaggedOptions(training);
   ragged.query_offsets = offsets;
   ragged.key_offsets = memory_offsets;
-  const at::Tensor queries = at::mm(x.squeeze(0), QueryKernel());
-  const at::Tensor seen = at::mm(memory.squeeze(0), MemoryKernel());
+  const at::Tensor queries = at::mm(Enter(x).squeeze(0), QueryKernel());
+  const at::Tensor seen =
+      at::mm(EnterMemory(memory).squeeze(0), MemoryKernel());
   return Output(RaggedMemoryAttention(queries, seen, ragged).unsqueeze(0));
 }
 
@@ -329,7 +416,7 @@ at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor& x,
                                                const at::Tensor& memory,
                                                const at::Tensor& bias,
                                                bool training) const {
-  return Attend(Query(x), ProjectMemory(memory), bias, /*self=*/false,
+  return Attend(Query(Enter(x)), ProjectMemory(memory), bias, /*self=*/false,
                 training);
 }
 
@@ -364,14 +451,15 @@ at::Tensor MultiheadAttention::RelativeLogits(const at::Tensor& q,
                                               int64_t keys) const {
   const int64_t queries = q.size(2);
   if (options_.type == "dot_product_relative") {
-    const at::Tensor by_distance = at::matmul(q, relative_keys_.t());
+    const at::Tensor by_distance =
+        at::matmul(q, SharedByHeads(relative_keys_).t());
     return by_distance.gather(
         -1, RelativeIndex(queries, keys)
                 .expand({q.size(0), q.size(1), queries, keys}));
   }
   const bool both = options_.type == "dot_product_unmasked_relative_v2";
-  at::Tensor rows =
-      UsedRows(relative_keys_, options_.max_relative_position, keys, both);
+  at::Tensor rows = UsedRows(SharedByHeads(relative_keys_),
+                             options_.max_relative_position, keys, both);
   if (queries == keys) {
     return DistanceToKey(at::matmul(q, rows.transpose(-1, -2)), both);
   }
@@ -391,11 +479,11 @@ at::Tensor MultiheadAttention::RelativeValues(const at::Tensor& weights) const {
             .scatter_add(-1,
                          RelativeIndex(queries, keys).expand(weights.sizes()),
                          weights);
-    return at::matmul(by_distance, relative_values_);
+    return at::matmul(by_distance, SharedByHeads(relative_values_));
   }
   const bool both = options_.type == "dot_product_unmasked_relative_v2";
-  at::Tensor rows =
-      UsedRows(relative_values_, options_.max_relative_position, keys, both);
+  at::Tensor rows = UsedRows(SharedByHeads(relative_values_),
+                             options_.max_relative_position, keys, both);
   if (queries == keys) {
     return at::matmul(KeyToDistance(weights, both), rows);
   }
@@ -413,6 +501,11 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
   at::Tensor context;
   if (self && local_) {
     LocalAttentionOptions local = *local_;
+    local.all_heads = all_heads_;
+    local.first_head = first_head_;
+    if (local.relative_keys.defined()) {
+      local.relative_keys = SharedByHeads(local.relative_keys);
+    }
     // T2T drops nothing out in the others.
     if (local.relative_keys.defined()) local.dropout = dropout;
     const at::Tensor scaled = o.variables_3d ? q : q * scale;
@@ -435,9 +528,9 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
       weights = Harden(weights, o.hard_attention_k, o.gumbel_noise_weight);
     }
     const bool broadcast = !self || o.type != "dot_product_relative";
-    weights =
-        Dropout(weights, dropout,
-                broadcast ? o.dropout_broadcast_dims : std::vector<int64_t>());
+    weights = DropWeights(
+        weights, dropout,
+        broadcast ? o.dropout_broadcast_dims : std::vector<int64_t>());
     context = at::matmul(weights, memory.values);
     if (relative && relative_values_.defined()) {
       context = context + RelativeValues(weights);

@@ -10,6 +10,7 @@
 
 #include "t2t/layers/dense.h"
 #include "t2t/layers/local_attention.h"
+#include "t2t/layers/model_parallel.h"
 #include "t2t/model/params.h"
 #include "t2t/ops/ragged_attention.h"
 
@@ -63,9 +64,9 @@ class MultiheadAttention {
  public:
   MultiheadAttention(const Scope& scope, const AttentionOptions& options);
 
-  // Self-attention over x [batch, length, input]; bias may be undefined, and
-  // counts for nothing where attention is local, as in T2T.
-  at::Tensor SelfAttention(const at::Tensor& x, const at::Tensor& bias,
+  // Self-attention over input [batch, length, input]; bias may be undefined,
+  // and counts for nothing where attention is local, as in T2T.
+  at::Tensor SelfAttention(const at::Tensor& input, const at::Tensor& bias,
                            bool training) const;
   // x looks at memory [batch, memory length, memory size].
   at::Tensor MemoryAttention(const at::Tensor& x, const at::Tensor& memory,
@@ -98,6 +99,19 @@ class MultiheadAttention {
 
  private:
   void MakeLocal(const Scope& own, const LocalPattern& pattern);
+  // Takes this rank's part of the heads, where they are split.
+  void TakeHeads();
+  // A parameter that has a dimension of heads, of `depth` numbers each.
+  at::Tensor HeadsParam(const Scope& scope, const std::string& name,
+                        std::vector<int64_t> shape, int64_t dim, int64_t depth,
+                        const Initializer& init) const;
+  // One that all heads share.
+  at::Tensor SharedByHeads(const at::Tensor& parameter) const;
+  bool split() const { return all_heads_ != 0; }
+  at::Tensor Enter(const at::Tensor& x) const;
+  at::Tensor EnterMemory(const at::Tensor& memory) const;
+  at::Tensor DropWeights(const at::Tensor& weights, double dropout,
+                         const std::vector<int64_t>& broadcast_dims) const;
   at::Tensor SelfKernel() const;    // queries, keys and values side by side
   at::Tensor MemoryKernel() const;  // keys and values
   at::Tensor QueryKernel() const;
@@ -115,7 +129,10 @@ class MultiheadAttention {
   // the queries are the last of the keys' positions.
   at::Tensor RelativeIndex(int64_t queries, int64_t keys) const;
 
-  AttentionOptions options_;
+  AttentionOptions options_;  // of this rank's heads
+  ModelParallel* parallel_;   // null: the model is whole
+  int64_t all_heads_ = 0;     // where they are split over the ranks
+  int64_t first_head_ = 0;
   std::optional<LocalAttentionOptions> local_;
   // [input, channels] each, whatever their stored shape.
   at::Tensor q_kernel_, k_kernel_, v_kernel_, o_kernel_;

@@ -5,34 +5,83 @@
 
 #include "t2t/base/error.h"
 #include "t2t/layers/dense.h"
+#include "t2t/layers/model_parallel.h"
+#include "t2t/layers/moe.h"
 #include "t2t/ops/dropout.h"
 
 namespace t2t {
 namespace {
+
+// How a layer with a filter is split over the mesh's axis `model`: each rank
+// has a part of the filter.
+class FilterSplit {
+ public:
+  explicit FilterSplit(int64_t filter_size)
+      : parallel_(ModelParallel::Current()), filter_size_(filter_size) {}
+
+  // Null where the filter is whole.
+  ModelParallel* parallel() const { return Split() ? parallel_ : nullptr; }
+  at::Tensor Enter(const at::Tensor& x) const {
+    return parallel_ == nullptr ? x : parallel_->Enter(x, Split());
+  }
+  // After a RowDense, which leaves by itself where the filter is split.
+  at::Tensor Leave(const at::Tensor& y) const {
+    return parallel_ == nullptr || Split() ? y : parallel_->Leave(y, false);
+  }
+  // Of hidden [..., this rank's part of the filter].
+  at::Tensor Drop(const at::Tensor& hidden, double rate,
+                  const std::vector<int64_t>& broadcast_dims) const {
+    if (!Split()) {
+      return broadcast_dims.empty()
+                 ? ReluDropout(hidden, rate)
+                 : Dropout(at::relu(hidden), rate, broadcast_dims);
+    }
+    const PartRange own =
+        PartOf(filter_size_, parallel_->size(), parallel_->rank());
+    if (broadcast_dims.empty()) {
+      return ReluDropout(hidden, rate,
+                         PartAlong(own.begin, own.size(), filter_size_, 1));
+    }
+    // What the whole drops out, and of it this part.
+    std::vector<int64_t> shape = hidden.sizes().vec();
+    shape.back() = filter_size_;
+    return at::relu(hidden) *
+           Dropout(at::ones(1).expand(shape), rate, broadcast_dims)
+               .narrow(-1, own.begin, own.size());
+  }
+
+ private:
+  bool Split() const {
+    return parallel_ != nullptr && parallel_->layout().d_ff;
+  }
+
+  ModelParallel* const parallel_;
+  const int64_t filter_size_;
+};
 
 // The names conv1 and conv2 are T2T's, for history's sake.
 class DenseReluDense : public Ffn {
  public:
   DenseReluDense(const Scope& scope, const FfnOptions& options)
       : options_(options),
-        first_(scope.Sub("conv1"), options.hidden_size, options.filter_size),
-        second_(scope.Sub("conv2"), options.filter_size, options.hidden_size) {}
+        split_(options.filter_size),
+        first_(scope.Sub("conv1"), options.hidden_size, options.filter_size,
+               /*use_bias=*/true, split_.parallel()),
+        second_(scope.Sub("conv2"), options.filter_size, options.hidden_size,
+                /*use_bias=*/true, split_.parallel()) {}
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
                    bool training) const override {
     const double rate = training ? options_.dropout : 0.0;
-    const at::Tensor hidden = first_(x);
-    if (options_.dropout_broadcast_dims.empty()) {
-      return second_(ReluDropout(hidden, rate));
-    }
-    return second_(
-        Dropout(at::relu(hidden), rate, options_.dropout_broadcast_dims));
+    return split_.Leave(second_(split_.Drop(first_(split_.Enter(x)), rate,
+                                            options_.dropout_broadcast_dims)));
   }
 
  private:
   FfnOptions options_;
-  Dense first_;
-  Dense second_;
+  FilterSplit split_;
+  ColumnDense first_;
+  RowDense second_;
 };
 
 class ConvReluConv : public Ffn {
@@ -232,6 +281,21 @@ class Sru : public Ffn {
   std::vector<Dense> layers_;
 };
 
+class Mixture : public Ffn {
+ public:
+  Mixture(const Scope& scope, const FfnOptions& options)
+      : mixture_(scope, {options.hidden_size, options.filter_size,
+                         options.experts, options.experts_per_token}) {}
+
+  at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
+                   bool training) const override {
+    return mixture_(x, training);
+  }
+
+ private:
+  MixtureOfExperts mixture_;
+};
+
 class NoFfn : public Ffn {
  public:
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
@@ -244,6 +308,16 @@ class NoFfn : public Ffn {
 
 std::unique_ptr<Ffn> MakeFfn(const Scope& scope, const FfnOptions& options) {
   const std::string& type = options.type;
+  const ModelParallel* const parallel = ModelParallel::Current();
+  if (parallel != nullptr &&
+      (parallel->layout().d_ff || parallel->layout().length) &&
+      type != "dense_relu_dense" && type != "conv_hidden_relu" &&
+      type != "local_moe" && type != "none") {
+    throw UsageError("ffn_layer=" + type + " is not split over ranks",
+                     "dense_relu_dense",
+                     "leave d_ff and length out of --layout: "
+                     "--layout=\"vocab:model;heads:model\"");
+  }
   if (type == "dense_relu_dense" || type == "conv_hidden_relu") {
     return std::make_unique<DenseReluDense>(scope, options);
   }
@@ -257,11 +331,19 @@ std::unique_ptr<Ffn> MakeFfn(const Scope& scope, const FfnOptions& options) {
     return std::make_unique<ParameterAttention>(scope, options);
   }
   if (type == "sru") return std::make_unique<Sru>(scope, options);
+  if (type == "local_moe") {
+    if (options.gating != "topk") {
+      throw UsageError("ffn_layer=local_moe with gating_type=" +
+                           options.gating + " is not supported",
+                       "topk", "set --hparams=gating_type=topk");
+    }
+    return std::make_unique<Mixture>(scope, options);
+  }
   if (type == "none") return std::make_unique<NoFfn>();
   throw UsageError("ffn_layer=" + type + " is not supported",
                    "dense_relu_dense, conv_hidden_relu, conv_relu_conv, "
-                   "conv_hidden_relu_with_sepconv, parameter_attention, sru "
-                   "or none",
+                   "conv_hidden_relu_with_sepconv, parameter_attention, sru, "
+                   "local_moe or none",
                    "change --hparams=ffn_layer=...");
 }
 

@@ -14,7 +14,7 @@ namespace t2t {
 
 struct FfnOptions {
   // dense_relu_dense, conv_hidden_relu (the same), conv_relu_conv,
-  // conv_hidden_relu_with_sepconv, parameter_attention, sru, none.
+  // conv_hidden_relu_with_sepconv, parameter_attention, sru, local_moe, none.
   std::string type = "dense_relu_dense";
   int64_t hidden_size = 0;
   int64_t filter_size = 0;
@@ -26,6 +26,10 @@ struct FfnOptions {
   int64_t value_channels = 0;
   int64_t heads = 1;
   double attention_dropout = 0.0;
+  // local_moe
+  int64_t experts = 0;
+  int64_t experts_per_token = 1;
+  std::string gating = "topk";
 };
 
 // T2T's transformer_ffn_layer: [batch, length, hidden] -> the same shape.

@@ -27,8 +27,14 @@ at::Tensor AddRelative(const at::Tensor& logits, const at::Tensor& q,
 }
 
 at::Tensor Weigh(const at::Tensor& logits, const at::Tensor& v,
-                 double dropout) {
-  return at::matmul(Dropout(at::softmax(logits, -1), dropout), v);
+                 const LocalAttentionOptions& options) {
+  const int64_t heads = logits.size(1);
+  const DropoutPart part =
+      PartAlong(options.first_head, heads,
+                options.all_heads == 0 ? heads : options.all_heads,
+                logits.numel() / (logits.size(0) * heads));
+  return at::matmul(Dropout(at::softmax(logits, -1), options.dropout, {}, part),
+                    v);
 }
 
 }  // namespace
@@ -100,7 +106,7 @@ at::Tensor LocalAttention(const at::Tensor& q, const at::Tensor& k,
     logits = AddRelative(logits, queries, options.relative_keys, distances);
   }
   logits = logits.masked_fill(hidden, -1e9);
-  return Weigh(logits, windows(v), options.dropout)
+  return Weigh(logits, windows(v), options)
       .reshape({batch, heads, blocks * block, v.size(3)})
       .narrow(2, 0, length);
 }
@@ -120,7 +126,7 @@ at::Tensor LocalAttentionStep(const at::Tensor& q, const at::Tensor& k,
         logits, q, options.relative_keys,
         at::arange(seen - 1, -1, -1, OnDevice(at::kLong)).unsqueeze(0));
   }
-  return Weigh(logits, v.narrow(2, first, seen), options.dropout);
+  return Weigh(logits, v.narrow(2, first, seen), options);
 }
 
 }  // namespace t2t

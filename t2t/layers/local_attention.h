@@ -31,6 +31,9 @@ struct LocalAttentionOptions {
   // last. May be undefined.
   at::Tensor relative_keys;
   double dropout = 0.0;  // of the attention weights
+  // Where the heads are a part of more: how many in all, the first one here.
+  int64_t all_heads = 0;  // 0: all are here
+  int64_t first_head = 0;
 };
 
 // q, already scaled, k, v: [batch, heads, length, depth]. Returns the context.

@@ -17,7 +17,7 @@ std::string Suffix(size_t count) {
 
 Norm::Norm(const Scope& scope, const std::string& type, int64_t depth,
            double epsilon, const std::string& name_suffix)
-    : type_(type), epsilon_(epsilon) {
+    : type_(type), epsilon_(epsilon), parallel_(ModelParallel::Current()) {
   if (type == "layer" || type == "l2") {
     const std::string name = type + "_norm";
     const Scope own = scope.Sub(name + name_suffix);
@@ -39,16 +39,19 @@ Norm::Norm(const Scope& scope, const std::string& type, int64_t depth,
 }
 
 at::Tensor Norm::operator()(const at::Tensor& x) const {
+  const auto own = [this](const at::Tensor& parameter) {
+    return parallel_ == nullptr ? parameter : parallel_->Between(parameter);
+  };
   if (type_ == "layer") {
-    return at::layer_norm(x, {x.size(-1)}, scale_, bias_, epsilon_);
+    return at::layer_norm(x, {x.size(-1)}, own(scale_), own(bias_), epsilon_);
   }
   if (type_ == "l2") {
     const at::Tensor centred = x - x.mean(-1, /*keepdim=*/true);
     const at::Tensor length = centred.square().sum(-1, /*keepdim=*/true);
-    return centred * (length + epsilon_).rsqrt() * scale_ + bias_;
+    return centred * (length + epsilon_).rsqrt() * own(scale_) + own(bias_);
   }
   if (type_ == "batch") {
-    return x * (scale_ / std::sqrt(1.0 + epsilon_)) + bias_;
+    return x * (own(scale_) / std::sqrt(1.0 + epsilon_)) + own(bias_);
   }
   if (type_ == "noam") {
     const at::Tensor length = x.square().sum(-1, /*keepdim=*/true);
@@ -60,7 +63,7 @@ at::Tensor Norm::operator()(const at::Tensor& x) const {
 
 PrePost::PrePost(const Scope& scope, const std::string& name,
                  const PrePostOptions& options)
-    : options_(options) {
+    : options_(options), parallel_(ModelParallel::Current()) {
   if (options_.sequence == "none") options_.sequence.clear();
   const bool pre = name == "layer_prepostprocess";
   const Scope own = scope.Sub(name);
@@ -96,6 +99,8 @@ PrePost::PrePost(const Scope& scope, const std::string& name,
 at::Tensor PrePost::operator()(const at::Tensor& previous, const at::Tensor& x,
                                bool training) const {
   at::Tensor result = x;
+  const DropoutPart part =
+      parallel_ == nullptr ? DropoutPart() : parallel_->PartBetween(x);
   size_t norm = 0;
   size_t gamma = 0;
   const std::string& steps = options_.sequence;
@@ -105,15 +110,17 @@ at::Tensor PrePost::operator()(const at::Tensor& previous, const at::Tensor& x,
     } else if (steps[i] == 'a') {
       result = previous + result;
     } else if (steps[i] == 'z') {
-      result = previous + gammas_[gamma++] * result;
+      const at::Tensor& own = gammas_[gamma++];
+      result = previous +
+               (parallel_ == nullptr ? own : parallel_->Between(own)) * result;
     } else if (training) {
       if (i + 1 < steps.size() && steps[i + 1] == 'a' &&
           options_.dropout_broadcast_dims.empty()) {
-        result = DropoutAdd(result, previous, options_.dropout);
+        result = DropoutAdd(result, previous, options_.dropout, part);
         ++i;
       } else {
-        result =
-            Dropout(result, options_.dropout, options_.dropout_broadcast_dims);
+        result = Dropout(result, options_.dropout,
+                         options_.dropout_broadcast_dims, part);
       }
     }
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "t2t/layers/model_parallel.h"
 #include "t2t/model/params.h"
 
 namespace t2t {
@@ -27,6 +28,7 @@ class Norm {
  private:
   std::string type_;
   double epsilon_;
+  ModelParallel* parallel_;  // null: the model is whole
   at::Tensor scale_;
   at::Tensor bias_;
 };
@@ -56,6 +58,7 @@ class PrePost {
 
  private:
   PrePostOptions options_;
+  ModelParallel* parallel_;  // null: the model is whole
   std::vector<Norm> norms_;
   std::vector<at::Tensor> gammas_;
 };

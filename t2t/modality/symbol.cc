@@ -2,8 +2,11 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/layers/model_parallel.h"
+#include "t2t/layers/vocab_parallel.h"
 #include "t2t/modality/common.h"
 #include "t2t/ops/cross_entropy.h"
 #include "t2t/ops/dropout.h"
@@ -12,10 +15,13 @@ namespace t2t {
 namespace {
 
 // Ids, embedded and told apart by tables of vectors. As T2T, the embedding of
-// id 0 is zero, so that padding can be told from it.
+// id 0 is zero, so that padding can be told from it. Over the mesh's axis
+// `model` the tables are split by ids.
 class Symbol : public ModalityBase {
  public:
   Symbol(const Scope& scope, ModalitySpec given) : ModalityBase(given) {
+    ModelParallel* const parallel = ModelParallel::Current();
+    if (parallel != nullptr && parallel->layout().vocab) parallel_ = parallel;
     const bool target = spec().side == Side::kTargets;
     embedding_ = Table(scope.Sub(spec().share_embedding ? "shared"
                                  : target               ? "target_emb"
@@ -42,8 +48,13 @@ class Symbol : public ModalityBase {
   }
 
   at::Tensor Top(const at::Tensor& body_output) const override {
-    return at::matmul(body_output, softmax_.to(body_output.scalar_type()).t())
-        .to(at::kFloat);
+    const at::Tensor kernel = softmax_.to(body_output.scalar_type()).t();
+    if (parallel_ == nullptr) {
+      return at::matmul(body_output, kernel).to(at::kFloat);
+    }
+    const at::Tensor part =
+        at::matmul(parallel_->CopyIn(body_output), kernel).to(at::kFloat);
+    return parallel_->Gather(part, part.dim() - 1, spec().vocab_size);
   }
 
   LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
@@ -57,6 +68,13 @@ class Symbol : public ModalityBase {
                           "one output for each symbol");
     }
     const at::Tensor used = TargetWeights(targets, weights, mode);
+    if (parallel_ != nullptr) {
+      return Parts(
+          VocabParallelCrossEntropy(
+              *parallel_, body_output.reshape({-1, width}), softmax_, OwnIds(),
+              spec().vocab_size, targets, used, SmoothingIn(mode)),
+          used.sum());
+    }
     return Parts(FusedCrossEntropy(body_output.reshape({-1, width}), softmax_,
                                    targets, used, SmoothingIn(mode)),
                  used.sum());
@@ -64,9 +82,16 @@ class Symbol : public ModalityBase {
 
  private:
   at::Tensor Table(const Scope& scope, int64_t width) const {
-    return scope.Param(
-        "weights", {spec().vocab_size, width},
-        NormalInit(0.0, 1.0 / std::sqrt(static_cast<double>(width))));
+    const Initializer init =
+        NormalInit(0.0, 1.0 / std::sqrt(static_cast<double>(width)));
+    const std::vector<int64_t> shape = {spec().vocab_size, width};
+    return parallel_ == nullptr
+               ? scope.Param("weights", shape, init)
+               : parallel_->Param(scope, "weights", {shape, 0, 1}, init);
+  }
+
+  PartRange OwnIds() const {
+    return PartOf(spec().vocab_size, parallel_->size(), parallel_->rank());
   }
 
   at::Tensor Embed(const at::Tensor& x, Mode mode) const {
@@ -78,7 +103,10 @@ class Symbol : public ModalityBase {
                     .ne(0);
     }
     CheckIds(ids);
-    const at::Tensor vectors = at::embedding(embedding_, ids);
+    const at::Tensor vectors =
+        parallel_ == nullptr
+            ? at::embedding(embedding_, ids)
+            : VocabParallelEmbedding(*parallel_, embedding_, OwnIds(), ids);
     at::Tensor scale = ids.ne(0).to(vectors.scalar_type()).unsqueeze(-1);
     if (spec().scale_embedding) {
       scale = scale * std::sqrt(static_cast<double>(spec().hidden_size));
@@ -99,6 +127,7 @@ class Symbol : public ModalityBase {
         "--data_dir");
   }
 
+  ModelParallel* parallel_ = nullptr;  // null: the tables are whole
   at::Tensor embedding_;
   at::Tensor softmax_;
 };

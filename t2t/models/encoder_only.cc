@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/layers/moe.h"
 #include "t2t/models/scheduled_sampling.h"
 
 namespace t2t {
@@ -74,8 +75,11 @@ at::Tensor EncoderOnlyModel::Logits(const Features& features, Mode mode) {
 }
 
 LossParts EncoderOnlyModel::Loss(const Features& features, Mode mode) {
-  return modalities_.targets->Loss(
+  const ExtraLoss extra;
+  LossParts parts = modalities_.targets->Loss(
       Run(features, mode), RequiredFeature(features, "targets"), {}, mode);
+  if (extra.sum().defined()) parts.extra["extra"] = extra.sum();
+  return parts;
 }
 
 std::unique_ptr<DecodeState> EncoderOnlyModel::StartDecoding(

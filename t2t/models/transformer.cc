@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/layers/moe.h"
 #include "t2t/ops/device.h"
 
 namespace t2t {
@@ -146,6 +147,7 @@ LossParts Transformer::SampledLoss(const Features& features) {
   Features given = features;
   for (int64_t pass = 0; pass < sampling_.passes; ++pass) {
     const at::NoGradGuard no_grad;
+    const ExtraLoss not_counted;
     const at::Tensor logits = Logits(given, Mode::kTrain);
     given["targets"] =
         MixSampled(gold, given.at("targets"), logits, share, pass);
@@ -155,6 +157,13 @@ LossParts Transformer::SampledLoss(const Features& features) {
 }
 
 LossParts Transformer::Loss(const Features& features, Mode mode) {
+  const ExtraLoss extra;
+  LossParts parts = TargetLoss(features, mode);
+  if (extra.sum().defined()) parts.extra["extra"] = extra.sum();
+  return parts;
+}
+
+LossParts Transformer::TargetLoss(const Features& features, Mode mode) {
   if (mode == Mode::kTrain && sampling_.passes > 0) {
     return SampledLoss(features);
   }

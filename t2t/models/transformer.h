@@ -30,6 +30,9 @@ class Transformer : public Model {
   // The decoder's output, shaped as the embedded targets.
   at::Tensor Body(const Features& features, Mode mode) const;
 
+  // Loss() without those of the layers themselves.
+  LossParts TargetLoss(const Features& features, Mode mode);
+
   // The loss of the gold targets, given what the model makes of them.
   LossParts SampledLoss(const Features& features);
 

@@ -245,6 +245,9 @@ TransformerConfig TransformerConfig::FromHParams(const HParams& hparams) {
   ffn.value_channels = ffn_values != 0 ? ffn_values : config.hidden_size;
   ffn.heads = attention.heads;
   ffn.attention_dropout = attention.dropout;
+  ffn.experts = IntOr(hparams, "moe_num_experts", 64);
+  ffn.experts_per_token = IntOr(hparams, "moe_k", 1);
+  ffn.gating = StringOr(hparams, "gating_type", "topk");
 
   config.position = StringOr(hparams, "pos", "timing");
   if (config.position.empty()) config.position = "none";
@@ -342,7 +345,7 @@ struct TransformerEncoderStack::Layer {
 
 TransformerEncoderStack::TransformerEncoderStack(
     const Scope& body, const TransformerConfig& config)
-    : config_(config) {
+    : config_(config), parallel_(ModelParallel::Current()) {
   if (config.use_target_space_embedding) {
     target_space_ = body.Sub("target_space_embedding")
                         .Param("kernel", {kTargetSpaces, config.hidden_size});
@@ -377,6 +380,8 @@ at::Tensor TransformerEncoderStack::Ragged(const at::Tensor& inputs,
   at::Tensor x = AddRaggedPosition(AddTargetSpace(inputs, target_space_id),
                                    config_, positions_, rows);
   if (training) x = Dropout(x, config_.layer_dropout);
+  const ModelParallel::SplitLength split(parallel_, x.size(1));
+  x = split.Split(x);
   for (const auto& layer : layers_) {
     at::Tensor y = layer->before_attention({}, x, training);
     y = layer->attention.RaggedSelf(y, rows.offsets, /*causal=*/false,
@@ -386,7 +391,7 @@ at::Tensor TransformerEncoderStack::Ragged(const at::Tensor& inputs,
     y = layer->ffn->Apply(y, {}, /*left=*/false, training);
     x = layer->after_ffn(x, y, training);
   }
-  return (*final_)({}, x, training);
+  return split.Join((*final_)({}, x, training));
 }
 
 Encoded TransformerEncoderStack::operator()(const at::Tensor& inputs,
@@ -417,16 +422,18 @@ Encoded TransformerEncoderStack::operator()(const at::Tensor& inputs,
   x = AddPositionTo(x, config_, positions_, features, "inputs", 0);
   if (training) x = Dropout(x, config_.layer_dropout);
 
+  const ModelParallel::SplitLength split(parallel_, length);
+  x = split.Split(x);
   for (const auto& layer : layers_) {
     at::Tensor y = layer->before_attention({}, x, training);
     y = layer->attention.SelfAttention(y, bias, training);
     x = layer->after_attention(x, y, training);
     y = layer->before_ffn({}, x, training);
     y = layer->ffn->Apply(y, nonpadding, /*left=*/false, training);
-    if (config_.remove_padding) y = y * nonpadding.unsqueeze(2);
+    if (config_.remove_padding) y = y * split.Own(nonpadding).unsqueeze(2);
     x = layer->after_ffn(x, y, training);
   }
-  encoded.output = (*final_)({}, x, training);
+  encoded.output = split.Join((*final_)({}, x, training));
   return encoded;
 }
 
@@ -462,7 +469,14 @@ struct TransformerDecoderStack::Layer {
 
 TransformerDecoderStack::TransformerDecoderStack(
     const Scope& body, const TransformerConfig& config, bool has_memory)
-    : config_(config) {
+    : config_(config), parallel_(ModelParallel::Current()) {
+  if (parallel_ != nullptr && parallel_->layout().length &&
+      !config.preprocess.dropout_broadcast_dims.empty()) {
+    throw UsageError(
+        "layer_prepostprocess_dropout_broadcast_dims with length:model in "
+        "--layout",
+        "none", "set it to '' in --hparams, or leave length out of --layout");
+  }
   positions_ = MakePositionTable(body, config, "targets_positional_embedding");
   const Scope own = body.Sub("decoder");
   for (int64_t i = 0; i < config.decoder_layers; ++i) {
@@ -500,6 +514,8 @@ at::Tensor TransformerDecoderStack::operator()(const at::Tensor& targets,
                                features, "targets", 0);
   if (training) x = Dropout(x, config_.layer_dropout);
 
+  const ModelParallel::SplitLength split(parallel_, length);
+  x = split.Split(x);
   for (const auto& layer : layers_) {
     at::Tensor y = layer->before_attention({}, x, training);
     y = layer->attention.SelfAttention(y, bias, training);
@@ -514,7 +530,7 @@ at::Tensor TransformerDecoderStack::operator()(const at::Tensor& targets,
     y = layer->ffn->Apply(y, nonpadding, /*left=*/true, training);
     x = layer->after_ffn(x, y, training);
   }
-  return (*final_)({}, x, training);
+  return split.Join((*final_)({}, x, training));
 }
 
 at::Tensor TransformerDecoderStack::Ragged(const at::Tensor& shifted,
@@ -524,6 +540,8 @@ at::Tensor TransformerDecoderStack::Ragged(const at::Tensor& shifted,
                                            bool training) const {
   at::Tensor x = AddRaggedPosition(shifted, config_, positions_, rows);
   if (training) x = Dropout(x, config_.layer_dropout);
+  const ModelParallel::SplitLength split(parallel_, x.size(1));
+  x = split.Split(x);
   for (const auto& layer : layers_) {
     at::Tensor y = layer->before_attention({}, x, training);
     y = layer->attention.RaggedSelf(y, rows.offsets, /*causal=*/true, training);
@@ -538,7 +556,7 @@ at::Tensor TransformerDecoderStack::Ragged(const at::Tensor& shifted,
     y = layer->ffn->Apply(y, {}, /*left=*/true, training);
     x = layer->after_ffn(x, y, training);
   }
-  return (*final_)({}, x, training);
+  return split.Join((*final_)({}, x, training));
 }
 
 void TransformerDecodeState::Select(const at::Tensor& rows) {

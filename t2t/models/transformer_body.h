@@ -11,6 +11,7 @@
 #include "t2t/base/hparams.h"
 #include "t2t/layers/attention.h"
 #include "t2t/layers/ffn.h"
+#include "t2t/layers/model_parallel.h"
 #include "t2t/layers/norm.h"
 #include "t2t/model/model.h"
 #include "t2t/model/params.h"
@@ -102,6 +103,7 @@ class TransformerEncoderStack {
   at::Tensor AddTargetSpace(const at::Tensor& x, int64_t id) const;
 
   TransformerConfig config_;
+  ModelParallel* parallel_;  // null: the model is whole
   at::Tensor target_space_;
   at::Tensor positions_;
   std::vector<std::unique_ptr<Layer>> layers_;
@@ -164,6 +166,7 @@ class TransformerDecoderStack {
   struct Layer;
 
   TransformerConfig config_;
+  ModelParallel* parallel_;  // null: the model is whole
   at::Tensor positions_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::unique_ptr<PrePost> final_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/ops/label_smoothing.h"
 #include "t2t/ops/row_softmax.h"
 
 namespace t2t {
@@ -22,25 +23,6 @@ using torch::autograd::variable_list;
 // Logits in memory at a time.
 constexpr int64_t kChunkElements = int64_t{1} << 21;
 constexpr int64_t kMinChunkRows = 64;
-
-// The probabilities that are to be learnt, and their entropy.
-struct Smoothing {
-  Smoothing(double smoothing, int64_t classes) {
-    if (!(smoothing >= 0.0 && smoothing < 1.0)) {
-      throw UsageError("label_smoothing is " + std::to_string(smoothing),
-                       "a number from 0 up to, but not, 1",
-                       "change --hparams=label_smoothing=...");
-    }
-    const double others = static_cast<double>(classes - 1);
-    high = 1.0 - smoothing;
-    low = classes > 1 ? smoothing / others : 0.0;
-    entropy = -(high * std::log(high) + others * low * std::log(low + 1e-20));
-  }
-
-  double high;
-  double low;
-  double entropy;
-};
 
 void CheckTargets(const at::Tensor& targets, int64_t classes) {
   if (targets.numel() == 0) return;
@@ -56,7 +38,7 @@ void CheckTargets(const at::Tensor& targets, int64_t classes) {
 
 template <typename T>
 double RowsLoss(at::Tensor* logits, const at::Tensor& targets,
-                const at::Tensor& weights, const Smoothing& smoothing,
+                const at::Tensor& weights, const LabelSmoothing& smoothing,
                 bool want_gradient) {
   const int64_t rows = logits->size(0);
   const int64_t classes = logits->size(1);
@@ -88,7 +70,7 @@ double RowsLoss(at::Tensor* logits, const at::Tensor& targets,
 // The weighted loss of a chunk; where a gradient is wanted it takes the
 // logits' place.
 at::Tensor ChunkLoss(at::Tensor* logits, const at::Tensor& targets,
-                     const at::Tensor& weights, const Smoothing& smoothing,
+                     const at::Tensor& weights, const LabelSmoothing& smoothing,
                      bool want_gradient) {
   if (logits->device().is_cpu()) {
     const double total = logits->scalar_type() == at::kDouble
@@ -125,7 +107,7 @@ class FusedCrossEntropyFunction
                             bool softmax_gradient) {
     const int64_t classes = softmax.size(0);
     const int64_t hidden = softmax.size(1);
-    const Smoothing smoothing(smoothing_rate, classes);
+    const LabelSmoothing smoothing(smoothing_rate, classes);
     const auto work_type =
         softmax.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
     const auto product_type =
@@ -212,7 +194,7 @@ class FusedCrossEntropyFunction
 at::Tensor SmoothedCrossEntropy(const at::Tensor& logits,
                                 const at::Tensor& targets, double smoothing) {
   const int64_t classes = logits.size(-1);
-  const Smoothing wanted(smoothing, classes);
+  const LabelSmoothing wanted(smoothing, classes);
   CheckTargets(targets, classes);
   const at::Tensor z =
       logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);

@@ -18,17 +18,14 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kGrain = 1 << 14;
 
-// out[i] = keep(i) ? x[i] * scale : 0, then + residual[i] where there is one.
+// out[i] = keep(index + i) ? x[i] * scale : 0, then + residual[i] where there
+// is one. The upper half of the index is the same for all of a call.
 T2T_SIMD_CLONES
 void DropoutKernel(const float* x, const float* residual, float* out,
-                   int64_t begin, int64_t end, uint64_t seed,
+                   int64_t count, uint64_t index, uint64_t seed,
                    uint32_t threshold, float scale) {
-  // The upper half of the index is constant within a chunk.
-  const uint64_t high = static_cast<uint64_t>(begin) >> 32 << 32;
-  const uint32_t low = static_cast<uint32_t>(begin);
-  const int64_t count = end - begin;
-  x += begin;
-  out += begin;
+  const uint64_t high = index >> 32 << 32;
+  const uint32_t low = static_cast<uint32_t>(index);
   if (residual == nullptr) {
     for (int64_t i = 0; i < count; ++i) {
       const uint32_t bits =
@@ -36,7 +33,6 @@ void DropoutKernel(const float* x, const float* residual, float* out,
       out[i] = bits >= threshold ? x[i] * scale : 0.0f;
     }
   } else {
-    residual += begin;
     for (int64_t i = 0; i < count; ++i) {
       const uint32_t bits =
           DropoutBits(seed, high | (low + static_cast<uint32_t>(i)));
@@ -46,13 +42,11 @@ void DropoutKernel(const float* x, const float* residual, float* out,
 }
 
 T2T_SIMD_CLONES
-void ReluDropoutKernel(const float* x, float* out, int64_t begin, int64_t end,
-                       uint64_t seed, uint32_t threshold, float scale) {
-  const uint64_t high = static_cast<uint64_t>(begin) >> 32 << 32;
-  const uint32_t low = static_cast<uint32_t>(begin);
-  const int64_t count = end - begin;
-  x += begin;
-  out += begin;
+void ReluDropoutKernel(const float* x, float* out, int64_t count,
+                       uint64_t index, uint64_t seed, uint32_t threshold,
+                       float scale) {
+  const uint64_t high = index >> 32 << 32;
+  const uint32_t low = static_cast<uint32_t>(index);
   for (int64_t i = 0; i < count; ++i) {
     const uint32_t bits =
         DropoutBits(seed, high | (low + static_cast<uint32_t>(i)));
@@ -69,20 +63,30 @@ void ReluDropoutBackwardKernel(const float* grad, const float* out,
   }
 }
 
-// Splits [0, size) into chunks that never cross a multiple of 2^32.
+// body(begin, count, index of the first in the whole), for chunks of [0, size)
+// whose indices follow on each other and never cross a multiple of 2^32.
 template <typename F>
-void ForChunks(int64_t size, const F& body) {
+void ForChunks(int64_t size, const DropoutPart& part, const F& body) {
+  const int64_t run = part.run == 0 ? size : part.run;
   at::parallel_for(0, size, kGrain, [&](int64_t begin, int64_t end) {
     while (begin < end) {
-      const int64_t limit = std::min(end, ((begin >> 32) + 1) << 32);
-      body(begin, limit);
-      begin = limit;
+      const int64_t index =
+          begin / run * part.stride + part.start + begin % run;
+      const int64_t count = std::min({end - begin, run - begin % run,
+                                      (((index >> 32) + 1) << 32) - index});
+      body(begin, count, static_cast<uint64_t>(index));
+      begin += count;
     }
   });
 }
 
+// How a part is kept for the backward pass.
+std::vector<int64_t> PartNumbers(const DropoutPart& part) {
+  return {part.run, part.stride, part.start};
+}
+
 at::Tensor RunDropout(const at::Tensor& x, const at::Tensor& residual,
-                      uint64_t seed, double rate) {
+                      uint64_t seed, double rate, const DropoutPart& part) {
   at::Tensor out = at::empty_like(x, at::MemoryFormat::Contiguous);
   const float* from = x.const_data_ptr<float>();
   const float* added =
@@ -90,8 +94,9 @@ at::Tensor RunDropout(const at::Tensor& x, const at::Tensor& residual,
   float* to = out.mutable_data_ptr<float>();
   const uint32_t threshold = DropoutThreshold(rate);
   const float scale = static_cast<float>(1.0 / (1.0 - rate));
-  ForChunks(x.numel(), [&](int64_t begin, int64_t end) {
-    DropoutKernel(from, added, to, begin, end, seed, threshold, scale);
+  ForChunks(x.numel(), part, [&](int64_t begin, int64_t count, uint64_t index) {
+    DropoutKernel(from + begin, added == nullptr ? nullptr : added + begin,
+                  to + begin, count, index, seed, threshold, scale);
   });
   return out;
 }
@@ -100,14 +105,15 @@ class DropoutFunction : public torch::autograd::Function<DropoutFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const std::optional<at::Tensor>& residual,
-                            double rate) {
+                            double rate, const DropoutPart& part) {
     const uint64_t seed = DrawSeed();
     context->saved_data["seed"] = static_cast<int64_t>(seed);
     context->saved_data["rate"] = rate;
     context->saved_data["adds"] = residual.has_value();
+    context->saved_data["part"] = PartNumbers(part);
     return RunDropout(x.contiguous(),
                       residual ? residual->contiguous() : at::Tensor(), seed,
-                      rate);
+                      rate, part);
   }
 
   static variable_list backward(AutogradContext* context,
@@ -117,8 +123,10 @@ class DropoutFunction : public torch::autograd::Function<DropoutFunction> {
     const double rate = context->saved_data["rate"].toDouble();
     const at::Tensor gradient = gradients[0].contiguous();
     const bool adds = context->saved_data["adds"].toBool();
-    return {RunDropout(gradient, at::Tensor(), seed, rate),
-            adds ? gradient : at::Tensor(), at::Tensor()};
+    const std::vector<int64_t> part = context->saved_data["part"].toIntVector();
+    return {RunDropout(gradient, at::Tensor(), seed, rate,
+                       {part[0], part[1], part[2]}),
+            adds ? gradient : at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -126,7 +134,7 @@ class ReluDropoutFunction
     : public torch::autograd::Function<ReluDropoutFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input,
-                            double rate) {
+                            double rate, const DropoutPart& part) {
     const uint64_t seed = DrawSeed();
     const at::Tensor x = input.contiguous();
     at::Tensor out = at::empty_like(x);
@@ -134,9 +142,11 @@ class ReluDropoutFunction
     float* to = out.mutable_data_ptr<float>();
     const uint32_t threshold = DropoutThreshold(rate);
     const float scale = static_cast<float>(1.0 / (1.0 - rate));
-    ForChunks(x.numel(), [&](int64_t begin, int64_t end) {
-      ReluDropoutKernel(from, to, begin, end, seed, threshold, scale);
-    });
+    ForChunks(x.numel(), part,
+              [&](int64_t begin, int64_t count, uint64_t index) {
+                ReluDropoutKernel(from + begin, to + begin, count, index, seed,
+                                  threshold, scale);
+              });
     context->save_for_backward({out});
     context->saved_data["rate"] = rate;
     return out;
@@ -156,7 +166,7 @@ class ReluDropoutFunction
       ReluDropoutBackwardKernel(from + begin, kept + begin, to + begin,
                                 end - begin, scale);
     });
-    return {result, at::Tensor()};
+    return {result, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -182,7 +192,8 @@ uint64_t DrawSeed() {
 }
 
 at::Tensor Dropout(const at::Tensor& x, double rate,
-                   const std::vector<int64_t>& broadcast_dims) {
+                   const std::vector<int64_t>& broadcast_dims,
+                   const DropoutPart& part) {
   CheckRate(rate);
   if (rate == 0.0 || x.numel() == 0) return x;
   if (!broadcast_dims.empty()) {
@@ -206,27 +217,29 @@ at::Tensor Dropout(const at::Tensor& x, double rate,
   // The device's own generator draws.
   if (!x.device().is_cpu()) return at::dropout(x, rate, true);
   if (!IsPlain(x)) {
-    const at::Tensor noise = Dropout(at::ones(x.sizes()), rate);
+    const at::Tensor noise = Dropout(at::ones(x.sizes()), rate, {}, part);
     return x * noise.to(x.options());
   }
-  return DropoutFunction::apply(x, std::nullopt, rate);
+  return DropoutFunction::apply(x, std::nullopt, rate, part);
 }
 
 at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
-                      double rate) {
+                      double rate, const DropoutPart& part) {
   CheckRate(rate);
   if (rate == 0.0) return residual + x;
   if (!IsPlain(x) || !IsPlain(residual) || x.sizes() != residual.sizes()) {
-    return residual + Dropout(x, rate);
+    return residual + Dropout(x, rate, {}, part);
   }
-  return DropoutFunction::apply(x, std::optional<at::Tensor>(residual), rate);
+  return DropoutFunction::apply(x, std::optional<at::Tensor>(residual), rate,
+                                part);
 }
 
-at::Tensor ReluDropout(const at::Tensor& x, double rate) {
+at::Tensor ReluDropout(const at::Tensor& x, double rate,
+                       const DropoutPart& part) {
   CheckRate(rate);
   if (rate == 0.0) return at::relu(x);
-  if (!IsPlain(x)) return Dropout(at::relu(x), rate);
-  return ReluDropoutFunction::apply(x, rate);
+  if (!IsPlain(x)) return Dropout(at::relu(x), rate, {}, part);
+  return ReluDropoutFunction::apply(x, rate, part);
 }
 
 }  // namespace t2t

@@ -14,17 +14,35 @@ namespace t2t {
 // CPU generator a call. All of them return their input's plain function at
 // rate 0. rate in [0, 1).
 
+// Where a tensor lies in a larger one of which it is a part, so that it drops
+// out what the whole would: its element i is the whole's element
+// i / run * stride + start + i % run. run 0: it is the whole.
+struct DropoutPart {
+  int64_t run = 0;
+  int64_t stride = 0;
+  int64_t start = 0;
+};
+// Of the part of `size` from `begin` on along a dimension of the whole that is
+// `whole` long; inner: elements for each step along it.
+inline DropoutPart PartAlong(int64_t begin, int64_t size, int64_t whole,
+                             int64_t inner) {
+  if (size == whole) return {};
+  return {size * inner, whole * inner, begin * inner};
+}
+
 // broadcast_dims: dimensions (negative from the end) along which one decision
-// holds for all.
+// holds for all (then there is no part).
 at::Tensor Dropout(const at::Tensor& x, double rate,
-                   const std::vector<int64_t>& broadcast_dims = {});
+                   const std::vector<int64_t>& broadcast_dims = {},
+                   const DropoutPart& part = {});
 
 // residual + Dropout(x).
 at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
-                      double rate);
+                      double rate, const DropoutPart& part = {});
 
 // Dropout(relu(x)).
-at::Tensor ReluDropout(const at::Tensor& x, double rate);
+at::Tensor ReluDropout(const at::Tensor& x, double rate,
+                       const DropoutPart& part = {});
 
 // The seed of the next dropout.
 uint64_t DrawSeed();

@@ -310,7 +310,11 @@ class Plan {
     task.causal = options_.causal;
     task.threshold = DropoutThreshold(options_.dropout);
     task.keep_scale = static_cast<float>(1.0 / (1.0 - options_.dropout));
-    task.seed = Rng::Combine(seed_, static_cast<uint64_t>(index));
+    const int64_t all =
+        options_.all_heads == 0 ? options_.heads : options_.all_heads;
+    task.seed = Rng::Combine(
+        seed_, static_cast<uint64_t>(sequence * all + options_.first_head +
+                                     Head(index)));
     return task;
   }
   // Of the forward pass, for profiles and t2t/train/flops.h.
@@ -448,9 +452,13 @@ class SelfFunction : public torch::autograd::Function<SelfFunction> {
     auto& data = context->saved_data;
     data["query_offsets"] = options.query_offsets;
     data["key_offsets"] = options.key_offsets;
-    data["sizes"] = std::vector<int64_t>{
-        options.heads, options.key_channels, options.value_channels,
-        options.causal ? 1 : 0, static_cast<int64_t>(seed)};
+    data["sizes"] = std::vector<int64_t>{options.heads,
+                                         options.key_channels,
+                                         options.value_channels,
+                                         options.causal ? 1 : 0,
+                                         static_cast<int64_t>(seed),
+                                         options.all_heads,
+                                         options.first_head};
     data["numbers"] = std::vector<double>{options.scale, options.dropout};
   }
 
@@ -464,6 +472,8 @@ class SelfFunction : public torch::autograd::Function<SelfFunction> {
     options->key_channels = sizes[1];
     options->value_channels = sizes[2];
     options->causal = sizes[3] != 0;
+    options->all_heads = sizes[5];
+    options->first_head = sizes[6];
     const std::vector<double> numbers = data["numbers"].toDoubleVector();
     options->scale = numbers[0];
     options->dropout = numbers[1];

@@ -16,6 +16,8 @@ class Adafactor : public Optimizer {
  public:
   Adafactor(const HParams& hparams, std::vector<NamedTensor> parameters);
 
+  Sharing sharing() const override { return Sharing::kParameters; }
+
  private:
   // One matrix, or the numbers of one parameter that is not factored.
   struct Matrix {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -17,20 +18,9 @@
 namespace t2t {
 namespace {
 
-constexpr int64_t kPieceSize = 1 << 14;
-
 double NumberOr(const HParams& hparams, const std::string& name,
                 double otherwise) {
   return hparams.Has(name) ? hparams.GetDouble(name) : otherwise;
-}
-
-// Normal, within two standard deviations, as tf.truncated_normal.
-at::Tensor TruncatedNormal(at::IntArrayRef shape) {
-  const double edge = std::erf(2.0 / std::sqrt(2.0));
-  return at::empty(shape, OnDevice(at::kFloat))
-      .uniform_(-edge, edge)
-      .erfinv_()
-      .mul_(std::sqrt(2.0));
 }
 
 // In parallel on the CPU; a device has one thread that gives it its work.
@@ -51,14 +41,35 @@ std::string ShapeText(at::IntArrayRef shape) {
 
 }  // namespace
 
+at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation) {
+  // Within two standard deviations.
+  const double edge = std::erf(2.0 / std::sqrt(2.0));
+  return at::empty(shape, OnDevice(at::kFloat))
+      .uniform_(-edge, edge)
+      .erfinv_()
+      .mul_(std::sqrt(2.0) * deviation);
+}
+
+void AddWeightNoise(const HParams& hparams,
+                    const std::vector<NamedTensor>& parameters,
+                    double learning_rate) {
+  const double scale = NumberOr(hparams, "weight_noise", 0);
+  if (scale == 0) return;
+  const at::NoGradGuard no_grad;
+  for (const NamedTensor& parameter : parameters) {
+    if (parameter.name.find("/body/") == std::string::npos) continue;
+    at::Tensor tensor = parameter.tensor.detach();
+    tensor.add_(TruncatedNoise(tensor.sizes(), scale * learning_rate * 0.001));
+  }
+}
+
 Optimizer::Optimizer(const HParams& hparams,
                      std::vector<NamedTensor> parameters)
     : hparams_(hparams),
       parameters_(std::move(parameters)),
       clip_norm_(NumberOr(hparams, "clip_grad_norm", 0)),
       gradient_noise_(NumberOr(hparams, "grad_noise_scale", 0)),
-      weight_noise_(NumberOr(hparams, "weight_noise", 0)) {
-  const double weight_decay = NumberOr(hparams, "weight_decay", 0);
+      weight_decay_(NumberOr(hparams, "weight_decay", 0)) {
   if (hparams.Has("optimizer_zero_grads")) {
     zero_gradients_ = hparams.GetBool("optimizer_zero_grads");
   }
@@ -70,7 +81,7 @@ Optimizer::Optimizer(const HParams& hparams,
                   "a contiguous fp32 tensor");
     }
     data_.push_back(tensor.mutable_data_ptr<float>());
-    decay_.push_back(Decays(parameters_[i]) ? static_cast<float>(weight_decay)
+    decay_.push_back(Decays(parameters_[i]) ? static_cast<float>(weight_decay_)
                                             : 0.0F);
     // A device takes a parameter at a time.
     const int64_t piece_size = tensor.device().is_cpu()
@@ -85,17 +96,6 @@ Optimizer::Optimizer(const HParams& hparams,
 
 bool Optimizer::Decays(const NamedTensor& parameter) {
   return !(parameter.tensor.dim() == 1 && EndsWith(parameter.name, "bias"));
-}
-
-void Optimizer::AddWeightNoise(double learning_rate) {
-  if (weight_noise_ == 0) return;
-  const at::NoGradGuard no_grad;
-  for (const NamedTensor& parameter : parameters_) {
-    if (parameter.name.find("/body/") == std::string::npos) continue;
-    at::Tensor tensor = parameter.tensor.detach();
-    tensor.add_(TruncatedNormal(tensor.sizes()),
-                weight_noise_ * learning_rate * 0.001);
-  }
 }
 
 GradientTerms Optimizer::GradientAt(size_t parameter, int64_t begin) const {
@@ -122,7 +122,7 @@ void Optimizer::ForPieces(const std::function<void(const Piece&)>& body) const {
           });
 }
 
-double Optimizer::GlobalNorm() const {
+std::vector<double> Optimizer::PieceSquares() const {
   // A sum a piece, added in order: the same with any number of threads.
   std::vector<double> sums(pieces_.size(), 0.0);
   const Piece* const first = pieces_.data();
@@ -134,13 +134,12 @@ double Optimizer::GlobalNorm() const {
               sums[i] = SumOfSquares(At(piece), GradientAt(piece), piece.size);
             }
           });
-  double sum = 0;
-  for (const double part : sums) sum += part;
-  return std::sqrt(sum);
+  return sums;
 }
 
 double Optimizer::Step(const std::vector<at::Tensor>& gradients,
-                       double learning_rate, int64_t step) {
+                       double learning_rate, int64_t step,
+                       const TotalSquares& total) {
   const at::NoGradGuard no_grad;
   if (gradients.size() != parameters_.size()) {
     throw Error(ExitCode::kInternal, "as many gradients as parameters");
@@ -149,18 +148,21 @@ double Optimizer::Step(const std::vector<at::Tensor>& gradients,
   for (size_t i = 0; i < gradients.size(); ++i) {
     at::Tensor gradient = gradients[i];
     if (!gradient.defined()) {
-      if (decay_[i] == 0 && !zero_gradients_) continue;
+      if (!CountsAsZeros(parameters_[i])) continue;
       gradient = at::zeros_like(parameters_[i].tensor);
     }
     gradient = gradient.to(at::kFloat).contiguous();
     if (gradient_noise_ != 0) {
       gradient =
-          gradient.add(TruncatedNormal(gradient.sizes()), gradient_noise_);
+          gradient.add(TruncatedNoise(gradient.sizes(), gradient_noise_));
     }
     gradients_[i] = std::move(gradient);
   }
   scale_ = 1.0F;
-  const double norm = GlobalNorm();
+  const std::vector<double> squares = PieceSquares();
+  const double norm = std::sqrt(
+      total != nullptr ? total(squares)
+                       : std::accumulate(squares.begin(), squares.end(), 0.0));
   if (std::isfinite(norm)) {
     if (clip_norm_ > 0 && norm > clip_norm_) {
       scale_ = static_cast<float>(clip_norm_ / norm);
@@ -236,6 +238,8 @@ class Adam : public Optimizer {
     if (kind == Kind::kAdamW) DropWeightDecay();
   }
 
+  Sharing sharing() const override { return Sharing::kPieces; }
+
  private:
   void Update(double learning_rate, int64_t step) override {
     const double t = static_cast<double>(step) + 1.0;
@@ -279,6 +283,8 @@ class Sgd : public Optimizer {
  public:
   using Optimizer::Optimizer;
 
+  Sharing sharing() const override { return Sharing::kPieces; }
+
  private:
   void Update(double learning_rate, int64_t step) override {
     const float rate = static_cast<float>(learning_rate);
@@ -295,6 +301,8 @@ class Momentum : public Optimizer {
         momentum_(hparams.GetDouble("optimizer_momentum_momentum")),
         nesterov_(hparams.GetBool("optimizer_momentum_nesterov")),
         accumulator_(AddSlot("momentum", 0)) {}
+
+  Sharing sharing() const override { return Sharing::kPieces; }
 
  private:
   void Update(double learning_rate, int64_t step) override {
@@ -317,6 +325,8 @@ class Adagrad : public Optimizer {
       : Optimizer(hparams, std::move(parameters)),
         accumulator_(AddSlot("adagrad", 0.1F)) {}
 
+  Sharing sharing() const override { return Sharing::kPieces; }
+
  private:
   void Update(double learning_rate, int64_t step) override {
     ForPieces([&](const Piece& piece) {
@@ -334,6 +344,8 @@ class RmsProp : public Optimizer {
       : Optimizer(hparams, std::move(parameters)),
         mean_square_(AddSlot("rms", 1)),
         momentum_(AddSlot("momentum", 0)) {}
+
+  Sharing sharing() const override { return Sharing::kPieces; }
 
  private:
   void Update(double learning_rate, int64_t step) override {
@@ -355,6 +367,8 @@ class Adadelta : public Optimizer {
         accumulator_(AddSlot("accum", 0)),
         updates_(AddSlot("accum_update", 0)) {}
 
+  Sharing sharing() const override { return Sharing::kPieces; }
+
  private:
   void Update(double learning_rate, int64_t step) override {
     ForPieces([&](const Piece& piece) {
@@ -374,6 +388,8 @@ class Ftrl : public Optimizer {
       : Optimizer(hparams, std::move(parameters)),
         accumulator_(AddSlot("accum", 0.1F)),
         linear_(AddSlot("linear", 0)) {}
+
+  Sharing sharing() const override { return Sharing::kPieces; }
 
  private:
   void Update(double learning_rate, int64_t step) override {
@@ -573,9 +589,10 @@ void MovingAverage::Update(int64_t step) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     float* const average = averages_[i].mutable_data_ptr<float>();
     const float* const value = parameters_[i].tensor.const_data_ptr<float>();
-    ForEach(averages_[i].numel(), kPieceSize, [&](int64_t begin, int64_t end) {
-      AverageKernel(average + begin, value + begin, decay, end - begin);
-    });
+    ForEach(averages_[i].numel(), Optimizer::kPieceSize,
+            [&](int64_t begin, int64_t end) {
+              AverageKernel(average + begin, value + begin, decay, end - begin);
+            });
   }
 }
 

@@ -22,6 +22,23 @@ struct NamedTensor {
   at::Tensor tensor;
 };
 
+// How the parameters may be shared out among several optimizers, each of which
+// updates some of them, with the same result.
+enum class Sharing {
+  kPieces,      // even cut, at multiples of Optimizer::kPieceSize
+  kParameters,  // whole ones
+  kNone,        // not at all: it looks at all of them together
+};
+
+// tf.truncated_normal's noise with a standard deviation.
+at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation);
+
+// The hparam weight_noise, on a list of parameters: to be called before a
+// step's loss is computed.
+void AddWeightNoise(const HParams& hparams,
+                    const std::vector<NamedTensor>& parameters,
+                    double learning_rate);
+
 // T2T's optimizers over a whole list of parameters at once. What is common to
 // them is done here: L2 weight decay (hparam weight_decay, biases left out),
 // gradient noise, the gradients' global norm and clipping by it, weight noise.
@@ -30,20 +47,34 @@ struct NamedTensor {
 // ATen's default generator.
 class Optimizer {
  public:
+  // The gradients' norm is a sum over pieces of so many numbers of a parameter.
+  static constexpr int64_t kPieceSize = 1 << 14;
+
   Optimizer(const HParams& hparams, std::vector<NamedTensor> parameters);
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  // The hparam weight_noise: to be called before a step's loss is computed.
-  void AddWeightNoise(double learning_rate);
+  void AddWeightNoise(double learning_rate) {
+    t2t::AddWeightNoise(hparams_, parameters_, learning_rate);
+  }
 
-  // One update; step counts updates from 0. An undefined gradient leaves its
-  // parameter alone (or counts as zeros, with weight decay or the hparam
-  // optimizer_zero_grads). Returns the gradients' norm before clipping; where
-  // that is not finite, nothing was changed.
+  virtual Sharing sharing() const { return Sharing::kNone; }
+
+  // Whether an undefined gradient counts as zeros: with weight decay or the
+  // hparam optimizer_zero_grads. Else its parameter is left alone.
+  bool CountsAsZeros(const NamedTensor& parameter) const {
+    return zero_gradients_ || (weight_decay_ != 0 && Decays(parameter));
+  }
+
+  // The sum of squares of all parameters, where these are some of them: out of
+  // the sums of these ones' pieces (one list, in the parameters' order).
+  using TotalSquares = std::function<double(const std::vector<double>&)>;
+
+  // One update; step counts updates from 0. Returns the gradients' norm before
+  // clipping; where that is not finite, nothing was changed.
   double Step(const std::vector<at::Tensor>& gradients, double learning_rate,
-              int64_t step);
+              int64_t step, const TotalSquares& total = nullptr);
 
   // The state, "<slot>/<parameter's name>" (shared, not copied).
   std::map<std::string, at::Tensor> State() const { return state_; }
@@ -92,10 +123,13 @@ class Optimizer {
   const HParams& hparams() const { return hparams_; }
   // Whether T2T's weight decay is for this parameter.
   static bool Decays(const NamedTensor& parameter);
-  void DropWeightDecay() { decay_.assign(decay_.size(), 0.0F); }
+  void DropWeightDecay() {
+    weight_decay_ = 0;
+    decay_.assign(decay_.size(), 0.0F);
+  }
 
  private:
-  double GlobalNorm() const;
+  std::vector<double> PieceSquares() const;
 
   HParams hparams_;
   std::vector<NamedTensor> parameters_;
@@ -106,7 +140,7 @@ class Optimizer {
   float scale_ = 1.0F;
   double clip_norm_ = 0;
   double gradient_noise_ = 0;
-  double weight_noise_ = 0;
+  double weight_decay_ = 0;
   bool zero_gradients_ = false;
   std::map<std::string, at::Tensor> state_;
 };

@@ -29,6 +29,7 @@
 #include "t2t/train/evaluation.h"
 #include "t2t/train/events.h"
 #include "t2t/train/flops.h"
+#include "t2t/train/model_axis.h"
 #include "t2t/train/profiler.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
@@ -147,8 +148,19 @@ class Experiment {
     if (flags_.keep_best) {
       best_metric_ = FindMetric("keep_best_metric", flags_.keep_best_metric);
     }
-    model_ = Models().Get(flags_.model)(
-        hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
+    if (Trains(flags_.schedule) && !flags_.dry_run) {
+      axis_ = ModelAxis::Make(flags_.mesh_shape, flags_.layout, group_);
+    }
+    if (axis_ != nullptr) {
+      const ModelParallel::Use use(axis_->parallel());
+      model_ = MakeModel();
+    } else {
+      model_ = MakeModel();
+    }
+    // Rank 0 alone evaluates.
+    if (axis_ != nullptr && IsFirst() && flags_.schedule != "train") {
+      whole_model_ = MakeModel();
+    }
   }
 
   void Run() {
@@ -242,10 +254,19 @@ class Experiment {
       throw UsageError("--" + std::string(name) + "=" + DoubleToString(value),
                        "a number above 0, or 0 where it is not known");
     }
+    if (Trains(flags_.schedule)) {
+      Layout::Parse(flags_.layout,
+                    Mesh::Parse(flags_.mesh_shape, cluster_.world_size));
+    }
     if (flags_.threads < 0 || flags_.threads > 4096) {
       throw UsageError("--threads=" + std::to_string(flags_.threads),
                        "0 (every core) or the number of threads");
     }
+  }
+
+  std::unique_ptr<Model> MakeModel() const {
+    return Models().Get(flags_.model)(
+        hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
   }
 
   // Rank 0 writes, prints and evaluates.
@@ -353,6 +374,7 @@ class Experiment {
           cluster_.rank);
       options.profile_steps = ParseProfileSteps(flags_.profile_steps);
     }
+    options.model_axis = axis_.get();
     Trainer trainer(model_.get(), options, [this](uint64_t seed) {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
     });
@@ -375,6 +397,8 @@ class Experiment {
       evaluated = step;
       // The best is kept as a second name of the file.
       if (best_ != nullptr) trainer.WaitForCheckpoint();
+      // A split model is whole in a second one, as the checkpoint has it.
+      if (whole_model_ != nullptr) trainer.LoadWhole(whole_model_.get());
       trainer.WithAverages([&] {
         const std::map<std::string, double> results =
             Evaluate(DevSplit(), "eval", step);
@@ -441,11 +465,15 @@ class Experiment {
                                   : std::string("a new run")) +
                        " in " + flags_.output_dir + ": " + flags_.model + ", " +
                        GroupedText(model_->params().NumParameters()) +
-                       " parameters, " + std::to_string(at::get_num_threads()) +
-                       " threads";
+                       (axis_ != nullptr ? " of its" : "") + " parameters, " +
+                       std::to_string(at::get_num_threads()) + " threads";
     if (group_ != nullptr) {
       text += ", " + std::to_string(group_->size()) + " ranks (" +
               cluster_.source + ")";
+    }
+    if (axis_ != nullptr) {
+      text += ", mesh " + axis_->mesh().ToText() + ", layout " +
+              axis_->parallel()->layout().ToText();
     }
     if (virtual_ranks > 1) {
       text += ", " + std::to_string(virtual_ranks) + " batches a step";
@@ -473,8 +501,9 @@ class Experiment {
     const double start = NowSeconds();
     const std::unique_ptr<InputPipeline> input =
         Input(split, Mode::kEval, static_cast<uint64_t>(flags_.random_seed));
-    const std::map<std::string, double> results =
-        EvaluateModel(model_.get(), input.get(), metrics_, flags_.eval_steps);
+    const std::map<std::string, double> results = EvaluateModel(
+        whole_model_ != nullptr ? whole_model_.get() : model_.get(),
+        input.get(), metrics_, flags_.eval_steps);
     std::unique_ptr<EventWriter>& events = events_[folder];
     if (events == nullptr) {
       events =
@@ -611,7 +640,9 @@ class Experiment {
   HParams hparams_;
   ProblemInfo info_;
   std::vector<std::string> metrics_;
+  std::unique_ptr<ModelAxis> axis_;  // null: every rank has the whole model
   std::unique_ptr<Model> model_;
+  std::unique_ptr<Model> whole_model_;  // to evaluate, where model_ is split
   std::map<std::string, std::unique_ptr<EventWriter>> events_;  // by folder
   std::string best_metric_;
   std::unique_ptr<BestCheckpoint> best_;
@@ -751,6 +782,13 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("one_rank_tokens_per_second", &one_rank_tokens_per_second,
              "What one rank alone does, to hold the job against; 0: the share "
              "of time that ranks do not wait is told instead.");
+  flags->Add("mesh_shape", &mesh_shape,
+             "The ranks as a grid, as data:4,model:2: those along `data` take "
+             "different batches, those along `model` share a model.");
+  flags->Add("layout", &layout,
+             "What of the model is split, as "
+             "vocab:model;d_ff:model;heads:model;length:model; \"\": all but "
+             "length.");
   for (const IgnoredFlags& group : Ignored()) {
     for (const char* const name : group.names) {
       flags->AddIgnored(name, group.why);

@@ -65,6 +65,8 @@ struct ExperimentFlags {
   std::string profile_steps = "11-15";
   double peak_tflops = 0;
   double one_rank_tokens_per_second = 0;
+  std::string mesh_shape;
+  std::string layout;
 
   void AddTo(Flags* flags);
 };

@@ -48,7 +48,11 @@ double StepMonitor::Efficiency(double seconds) const {
 
 double StepMonitor::Utilisation(double seconds) const {
   if (options_.peak_flops <= 0 || counted_tokens_ <= 0) return 0;
-  return counted_flops_ / counted_tokens_ * tokens_ /
+  // Where ranks share a batch, each has counted a part.
+  double computed = 0;
+  for (const double rank : rank_tokens_) computed += rank;
+  if (rank_tokens_.empty()) computed = tokens_;
+  return counted_flops_ / counted_tokens_ * computed /
          (seconds * static_cast<double>(options_.ranks) * options_.peak_flops);
 }
 

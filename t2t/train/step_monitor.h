@@ -31,7 +31,7 @@ class StepMonitor {
     // By rank; empty where there is one.
     std::vector<double> rank_seconds;  // input, forward, backward
     std::vector<double> rank_batches;
-    std::vector<double> rank_tokens;
+    std::vector<double> rank_tokens;  // of its own batches
   };
 
   explicit StepMonitor(const Options& options) : options_(options) {}

@@ -68,7 +68,8 @@ std::vector<NamedTensor> TrainableParameters(const ParamStore& params) {
 }
 
 // What is there by the same name and shape; the rest is said and stays.
-void WarmStart(const std::string& from, ParamStore* params) {
+void WarmStart(const std::string& from, ParamStore* params,
+               const std::function<void(Checkpoint*)>& take_parts) {
   Checkpoint checkpoint;
   if (IsDirectory(from)) {
     std::optional<Checkpoint> latest = LoadLatestCheckpoint(from);
@@ -80,6 +81,7 @@ void WarmStart(const std::string& from, ParamStore* params) {
   } else {
     checkpoint = LoadCheckpoint(from);
   }
+  take_parts(&checkpoint);
   const at::NoGradGuard no_grad;
   int64_t taken = 0;
   std::vector<std::string> absent;
@@ -160,6 +162,10 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
   const std::vector<NamedTensor> parameters =
       TrainableParameters(model->params());
   optimizer_ = MakeOptimizer(hparams, parameters);
+  if (options_.model_axis != nullptr) {
+    options_.model_axis->CheckOptimizer(hparams, *optimizer_);
+    total_squares_ = options_.model_axis->TotalSquaresOf(parameters);
+  }
   if (options_.ema_decay > 0) {
     average_ = std::make_unique<MovingAverage>(options_.ema_decay, parameters);
   }
@@ -178,17 +184,29 @@ int64_t Trainer::Restore() {
   return step_;
 }
 
+void Trainer::TakeParts(Checkpoint* checkpoint) {
+  if (options_.model_axis == nullptr) return;
+  whole_ = *checkpoint;
+  options_.model_axis->Slice(&checkpoint->tensors);
+}
+
+void Trainer::LoadWhole(Model* whole) const {
+  LoadParameters(whole_, /*averaged=*/true, &whole->params());
+}
+
 void Trainer::RestoreFromFolder() {
-  const std::optional<Checkpoint> checkpoint =
+  std::optional<Checkpoint> checkpoint =
       LoadLatestCheckpoint(options_.output_dir);
   if (!checkpoint) {
     if (!options_.warm_start_from.empty()) {
-      WarmStart(options_.warm_start_from, &model_->params());
+      WarmStart(options_.warm_start_from, &model_->params(),
+                [this](Checkpoint* from) { TakeParts(from); });
       if (average_ != nullptr) average_->LoadState({});
     }
     input_ = make_input_(options_.seed);
     return;
   }
+  TakeParts(&*checkpoint);
   LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
   const auto state = Under(kOptimizerPrefix, checkpoint->tensors);
   const Json* const input_state = checkpoint->meta.Find("input");
@@ -234,17 +252,17 @@ void Trainer::RestoreFromFolder() {
   if (input_state != nullptr) input_->Restore(input_state->AsString());
 }
 
-std::vector<at::Tensor> Trainer::AllState() const {
-  std::vector<at::Tensor> tensors;
+std::vector<std::pair<std::string, at::Tensor>> Trainer::AllState() const {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
   for (const ParamStore::Entry& entry : model_->params().entries()) {
-    tensors.push_back(entry.tensor.detach());
+    tensors.emplace_back(entry.name, entry.tensor.detach());
   }
   for (const auto& [name, tensor] : optimizer_->State()) {
-    tensors.push_back(tensor);
+    tensors.emplace_back(kOptimizerPrefix + name, tensor);
   }
   if (average_ != nullptr) {
     for (const auto& [name, tensor] : average_->State()) {
-      tensors.push_back(tensor);
+      tensors.emplace_back(kAveragePrefix + name, tensor);
     }
   }
   return tensors;
@@ -262,8 +280,17 @@ void Trainer::RestoreFromFirst() {
   }
   state = Json::Parse(options_.group->BroadcastText(state.ToString(), kWhat));
   const at::NoGradGuard no_grad;
-  for (const at::Tensor& tensor : AllState()) {
-    options_.group->Broadcast(tensor, kWhat);
+  if (options_.model_axis != nullptr) {
+    // An average that is not there starts from its parameter.
+    std::map<std::string, at::Tensor> whole = whole_.tensors;
+    for (const auto& [name, tensor] : whole_.tensors) {
+      whole.emplace(kAveragePrefix + name, tensor);
+    }
+    options_.model_axis->Share(whole, AllState());
+  } else {
+    for (const auto& [name, tensor] : AllState()) {
+      options_.group->Broadcast(tensor, kWhat);
+    }
   }
   if (IsFirst()) return;
   step_ = state.At("step").AsInt();
@@ -275,7 +302,10 @@ void Trainer::RestoreFromFirst() {
 }
 
 void Trainer::MakeShardedStep() {
-  const int64_t ranks = options_.group == nullptr ? 1 : options_.group->size();
+  ModelAxis* const axis = options_.model_axis;
+  const int64_t ranks = axis != nullptr             ? axis->data()->size()
+                        : options_.group == nullptr ? 1
+                                                    : options_.group->size();
   int64_t batches = options_.virtual_ranks;
   if (batches == 0) batches = saved_virtual_ranks_;
   if (batches == 0) batches = ranks;
@@ -288,8 +318,14 @@ void Trainer::MakeShardedStep() {
     }
     batches = ranks;
   }
-  if (ranks == 1 && batches == 1 && !options_.deterministic) return;
+  if (options_.group == nullptr && batches == 1 && !options_.deterministic) {
+    return;
+  }
   ShardedStep::Options sharded;
+  if (axis != nullptr) {
+    sharded.data_group = axis->data();
+    sharded.counts = axis->counts();
+  }
   sharded.virtual_ranks = batches;
   sharded.accumulate = accumulate_;
   sharded.sum.deterministic = options_.deterministic;
@@ -338,8 +374,8 @@ Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
   at::manual_seed(Rng::Combine(seed, "update"));
   {
     const Phase phase("optimizer", &result.measured.times.optimizer);
-    result.gradient_norm =
-        optimizer_->Step(sums.gradients, result.learning_rate, step_);
+    result.gradient_norm = optimizer_->Step(
+        sums.gradients, result.learning_rate, step_, total_squares_);
   }
   if (!std::isfinite(result.gradient_norm)) {
     ThrowDiverged("the gradients' norm is " +
@@ -350,7 +386,20 @@ Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
 }
 
 void Trainer::CompareRanks() {
-  const std::vector<at::Tensor> tensors = AllState();
+  const auto state = AllState();
+  std::vector<at::Tensor> all;
+  for (const auto& [name, tensor] : state) all.push_back(tensor);
+  if (options_.model_axis == nullptr) {
+    CompareRanks(options_.group, all);
+    return;
+  }
+  CompareRanks(options_.model_axis->data(), all);
+  CompareRanks(options_.model_axis->parallel()->group(),
+               options_.model_axis->Common(state));
+}
+
+void Trainer::CompareRanks(ProcessGroup* group,
+                           const std::vector<at::Tensor>& tensors) const {
   uint32_t crc = 0;
   for (const at::Tensor& tensor : tensors) {
     const at::Tensor whole = tensor.cpu().contiguous();
@@ -359,9 +408,9 @@ void Trainer::CompareRanks() {
         crc);
   }
   const at::Tensor all =
-      options_.group->AllGather(at::full(1, static_cast<int64_t>(crc),
-                                         at::TensorOptions().dtype(at::kLong)),
-                                "comparing the ranks' weights");
+      group->AllGather(at::full(1, static_cast<int64_t>(crc),
+                                at::TensorOptions().dtype(at::kLong)),
+                       "comparing the ranks' weights");
   if (at::equal(all, all[0].expand_as(all))) return;
   const std::string what =
       "the ranks' weights differ after step " + std::to_string(step_);
@@ -373,7 +422,7 @@ void Trainer::CompareRanks() {
   if (IsFirst()) Warn(what + ": all go on with those of rank 0");
   const at::NoGradGuard no_grad;
   for (const at::Tensor& tensor : tensors) {
-    options_.group->Broadcast(tensor, "sharing the weights");
+    group->Broadcast(tensor, "sharing the weights");
   }
 }
 
@@ -473,20 +522,16 @@ void Trainer::KeepForGood() {
 }
 
 void Trainer::Save() {
-  KeepForGood();
   Checkpoint checkpoint;
   checkpoint.step = step_;
-  for (const ParamStore::Entry& entry : model_->params().entries()) {
-    checkpoint.tensors[entry.name] = entry.tensor;
+  for (const auto& [name, tensor] : AllState()) {
+    checkpoint.tensors[name] = tensor;
   }
-  for (const auto& [name, tensor] : optimizer_->State()) {
-    checkpoint.tensors[kOptimizerPrefix + name] = tensor;
+  if (options_.model_axis != nullptr) {
+    options_.model_axis->GatherForFirst(&checkpoint.tensors);
   }
-  if (average_ != nullptr) {
-    for (const auto& [name, tensor] : average_->State()) {
-      checkpoint.tensors[kAveragePrefix + name] = tensor;
-    }
-  }
+  if (!IsFirst()) return;
+  KeepForGood();
   checkpoint.meta.Set("seed", static_cast<int64_t>(options_.seed));
   checkpoint.meta.Set("threads", static_cast<int64_t>(at::get_num_threads()));
   checkpoint.meta.Set("input", input_->State());
@@ -495,6 +540,7 @@ void Trainer::Save() {
     checkpoint.meta.Set("virtual_ranks", sharded_->virtual_ranks());
   }
   writer_->Save(checkpoint, kept_steps_);
+  if (options_.model_axis != nullptr) whole_ = std::move(checkpoint);
   saved_step_ = step_;
 }
 
@@ -594,7 +640,7 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     if (!due && !last && stop == 0) continue;
     const double before = NowSeconds();
     if (options_.group != nullptr) CompareRanks();
-    if (first) Save();
+    if (first || options_.model_axis != nullptr) Save();
     saved_step_ = step_;
     bool go_on = true;
     if (first && stop == 0) stop = StopSignal();

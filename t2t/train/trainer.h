@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "t2t/data/input.h"
@@ -16,6 +17,7 @@
 #include "t2t/optim/optimizer.h"
 #include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/events.h"
+#include "t2t/train/model_axis.h"
 #include "t2t/train/profiler.h"
 #include "t2t/train/step_monitor.h"
 
@@ -49,6 +51,8 @@ struct TrainerOptions {
   // A trace of some steps is written there, where it is not empty.
   std::string profile;
   ProfileSteps profile_steps;
+  // Where the model is split over ranks, or null.
+  ModelAxis* model_axis = nullptr;
 };
 
 // Sets the threads and makes ATen's operations give the same bits each time.
@@ -94,6 +98,11 @@ class Trainer {
   // written.
   void WaitForCheckpoint();
 
+  // Where the model is split over ranks, rank 0 can put all of it, as last
+  // saved or restored, into one that is not: the moving averages, where there
+  // are any.
+  void LoadWhole(Model* whole) const;
+
   // Runs body with the moving averages in the model's place, where there are
   // any.
   void WithAverages(const std::function<void()>& body);
@@ -125,13 +134,19 @@ class Trainer {
   void MakeShardedStep();
   StepResult TrainStep(bool save_due);
   StepResult TrainShardedStep(bool save_due);
-  // Everything that is the same on all ranks, in one order.
-  std::vector<at::Tensor> AllState() const;
+  // Everything that is the same on all ranks (that have the same parts of the
+  // model), in one order, by a checkpoint's names.
+  std::vector<std::pair<std::string, at::Tensor>> AllState() const;
+  // Keeps a checkpoint's whole tensors and leaves this rank's parts in it.
+  void TakeParts(Checkpoint* checkpoint);
   // Whether all ranks' weights are still the same; where they are not, they
   // become rank 0's, or with deterministic an error.
   void CompareRanks();
+  void CompareRanks(ProcessGroup* group,
+                    const std::vector<at::Tensor>& tensors) const;
   // Rank 0's answer, once it has one.
   bool GoOn(bool go_on, int* stop);
+  // Rank 0 writes; the other ranks of a split model give it their parts.
   void Save();
   // Remembers the checkpoint about to be written as one to keep where it is
   // time for one.
@@ -145,7 +160,8 @@ class Trainer {
   std::vector<at::Tensor> trainable_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
-  std::unique_ptr<ShardedStep> sharded_;  // null: one batch a step
+  Optimizer::TotalSquares total_squares_;  // empty: the model is whole here
+  std::unique_ptr<ShardedStep> sharded_;   // null: one batch a step
   int64_t saved_virtual_ranks_ = 0;
   int64_t accumulate_ = 1;
   int64_t step_ = 0;
@@ -155,6 +171,8 @@ class Trainer {
   double kept_clock_ = 0;            // when they were last counted
   std::unique_ptr<CheckpointWriter> writer_;  // while training
   Json extra_ = Json::Object();
+  // Rank 0's, where the model is split: as last saved or restored.
+  Checkpoint whole_;
 };
 
 // The mean metrics over at most max_batches batches.

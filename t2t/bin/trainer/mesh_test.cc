@@ -1,0 +1,182 @@
+// t2t-trainer with --mesh_shape: a model over several ranks trains as in one.
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "t2t/base/fs.h"
+#include "t2t/base/strings.h"
+#include "t2t/train/checkpoint.h"
+#include "tests/fault/subprocess.h"
+
+namespace t2t {
+namespace {
+
+constexpr int64_t kSteps = 12;
+
+class MeshTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    dir_ = MakeTempDirectory("mesh");
+    one_ = Train("one", {"--generate_data"});
+    ASSERT_EQ(one_.code, 0) << one_.output;
+  }
+
+  // A step takes two batches whatever the mesh; with dropout and clipping.
+  static RunResult Train(const std::string& name,
+                         const std::vector<std::string>& more,
+                         const std::string& hparams = "") {
+    std::vector<std::string> command = {
+        "t2t/bin/trainer/t2t-trainer",
+        "--problem=translate_numbers_ende",
+        "--model=transformer",
+        "--hparams_set=transformer_tiny",
+        "--hparams=batch_size=100,hidden_size=16,filter_size=36,num_heads=4,"
+        "num_hidden_layers=1,learning_rate_warmup_steps=10,"
+        "layer_prepostprocess_dropout=0.1,attention_dropout=0.1,"
+        "relu_dropout=0.1,clip_grad_norm=0.5" +
+            hparams,
+        "--data_dir=" + JoinPath(dir_, "data"),
+        "--tmp_dir=" + JoinPath(dir_, "tmp"),
+        "--output_dir=" + Out(name),
+        "--schedule=train",
+        "--virtual_ranks=2",
+        "--threads=1",
+        "--ema_decay=0.9",
+        "--train_steps=" + std::to_string(kSteps),
+        "--local_eval_frequency=6",
+        "--log_step_count_steps=1"};
+    command.insert(command.end(), more.begin(), more.end());
+    return RunProgram(command);
+  }
+
+  static std::string Out(const std::string& name) {
+    return JoinPath(dir_, name);
+  }
+
+  // Of the lines that have `mark`.
+  static std::vector<double> Losses(const std::string& output,
+                                    const std::string& mark = "  lr ") {
+    constexpr char kLoss[] = "  loss ";
+    std::vector<double> losses;
+    for (const std::string& line : Split(output, '\n')) {
+      const size_t at = line.find(kLoss);
+      if (at == std::string::npos || line.find(mark) == std::string::npos) {
+        continue;
+      }
+      losses.push_back(std::atof(line.c_str() + at + sizeof(kLoss) - 1));
+    }
+    return losses;
+  }
+
+  static void ExpectAsOne(const std::string& name, const RunResult& run) {
+    ASSERT_EQ(run.code, 0) << run.output;
+    const std::vector<double> expected = Losses(one_.output);
+    const std::vector<double> losses = Losses(run.output);
+    ASSERT_EQ(expected.size(), static_cast<size_t>(kSteps)) << one_.output;
+    ASSERT_EQ(losses.size(), expected.size()) << run.output;
+    for (size_t i = 0; i < losses.size(); ++i) {
+      EXPECT_NEAR(losses[i], expected[i], 2e-4) << name << ", step " << i + 1;
+    }
+    const Checkpoint whole = LoadCheckpoint(CheckpointPath(Out("one"), kSteps));
+    const Checkpoint got = LoadCheckpoint(CheckpointPath(Out(name), kSteps));
+    ASSERT_EQ(got.tensors.size(), whole.tensors.size());
+    for (const auto& [key, tensor] : whole.tensors) {
+      ASSERT_EQ(got.tensors.count(key), 1U) << key;
+      EXPECT_EQ(got.tensors.at(key).sizes(), tensor.sizes()) << key;
+      EXPECT_TRUE(at::allclose(got.tensors.at(key), tensor, 1e-2, 1e-3))
+          << name << ": " << key << " differs by "
+          << (got.tensors.at(key) - tensor).abs().max().item<double>();
+    }
+    EXPECT_EQ(got.meta.At("input").AsString(),
+              whole.meta.At("input").AsString());
+  }
+
+  static void Expect(const RunResult& run, int code,
+                     const std::vector<std::string>& texts) {
+    EXPECT_EQ(run.code, code) << run.output;
+    for (const std::string& text : texts) {
+      EXPECT_NE(run.output.find(text), std::string::npos)
+          << "'" << text << "' in: " << run.output;
+    }
+  }
+
+  static std::string dir_;
+  static RunResult one_;
+};
+
+std::string MeshTest::dir_;
+RunResult MeshTest::one_;
+
+TEST_F(MeshTest, TrainsAsOneRank) {
+  ExpectAsOne(
+      "two_by_two",
+      Train("two_by_two", {"--worker_cpu=4", "--mesh_shape=data:2,model:2"}));
+  ExpectAsOne("length",
+              Train("length", {"--worker_cpu=2", "--mesh_shape=model:2",
+                               "--layout=batch:batch;vocab:model;d_ff:model;"
+                               "heads:model;length:model"}));
+}
+
+// Every mesh loads every checkpoint.
+TEST_F(MeshTest, AnotherMeshAtEachRestart) {
+  const struct {
+    const char* steps;
+    std::vector<std::string> flags;
+  } kParts[] = {{"3", {"--worker_cpu=2", "--mesh_shape=model:2"}},
+                {"6", {}},
+                {"9", {"--worker_cpu=4", "--mesh_shape=model:4"}},
+                {"12", {"--worker_cpu=2"}}};
+  RunResult all{0, ""};
+  for (const auto& part : kParts) {
+    std::vector<std::string> flags = part.flags;
+    flags.push_back("--train_steps=" + std::string(part.steps));
+    const RunResult run = Train("changing", flags);
+    ASSERT_EQ(run.code, 0) << run.output;
+    all.output += run.output;
+  }
+  ExpectAsOne("changing", all);
+}
+
+TEST_F(MeshTest, EvaluatesTheWholeModel) {
+  const RunResult run =
+      Train("evaluated", {"--worker_cpu=2", "--mesh_shape=model:2",
+                          "--schedule=train_and_evaluate", "--eval_steps=2"});
+  ExpectAsOne("evaluated", run);
+  const RunResult alone =
+      Train("evaluated",
+            {"--schedule=evaluate", "--eval_steps=2", "--mesh_shape=model:2"});
+  ASSERT_EQ(alone.code, 0) << alone.output;
+  const std::vector<double> together =
+      Losses(run.output, "evaluation at step 12");
+  const std::vector<double> by_one =
+      Losses(alone.output, "evaluation at step 12");
+  ASSERT_EQ(together.size(), 1U) << run.output;
+  ASSERT_EQ(by_one.size(), 1U) << alone.output;
+  EXPECT_NEAR(together[0], by_one[0], 2e-4);
+}
+
+TEST_F(MeshTest, WhatIsRefused) {
+  Expect(Train("bad", {"--mesh_shape=data:2,model:2"}), 2,
+         {"of 4 ranks, but the job has 1"});
+  Expect(Train("bad", {"--worker_cpu=2", "--mesh_shape=modle:2"}), 2,
+         {"did you mean 'model'"});
+  Expect(Train("bad", {"--worker_cpu=2", "--mesh_shape=model:2",
+                       "--layout=d_model:model"}),
+         2, {"d_ff:model;heads:model"});
+  Expect(Train("bad", {"--worker_cpu=2", "--mesh_shape=model:2"},
+               ",optimizer=adafactor"),
+         2, {"optimizer=adafactor looks at whole parameters"});
+  Expect(
+      Train("bad", {"--worker_cpu=2", "--mesh_shape=model:2"}, ",num_heads=1"),
+      2, {"num_heads=1 split over 2 ranks"});
+  Expect(Train("bad", {"--mesh_shape=model:2", "--dry_run"}), 2,
+         {"a multiple of 2 ranks"});
+  EXPECT_TRUE(ListCheckpoints(Out("bad")).empty());
+}
+
+}  // namespace
+}  // namespace t2t

@@ -1,0 +1,78 @@
+#ifndef T2T_TRAIN_MODEL_AXIS_H_
+#define T2T_TRAIN_MODEL_AXIS_H_
+
+#include <ATen/ATen.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "t2t/base/hparams.h"
+#include "t2t/dist/mesh.h"
+#include "t2t/dist/process_group.h"
+#include "t2t/layers/model_parallel.h"
+#include "t2t/optim/optimizer.h"
+
+namespace t2t {
+
+// What training needs to know where the mesh has an axis `model`: the groups,
+// and how whole tensors (as checkpoints have them) and this rank's parts become
+// each other. States go by a checkpoint's names: a parameter's own,
+// "ema/<parameter>", "optimizer/<slot>/<parameter>".
+class ModelAxis {
+ public:
+  using State = std::map<std::string, at::Tensor>;
+
+  // Null where the mesh has no such axis. Makes the groups: all ranks call it.
+  static std::unique_ptr<ModelAxis> Make(const std::string& mesh_shape,
+                                         const std::string& layout,
+                                         ProcessGroup* world);
+
+  const Mesh& mesh() const { return mesh_; }
+  ModelParallel* parallel() { return &parallel_; }
+  // The ranks that hold what this one holds, and take other batches.
+  ProcessGroup* data() const { return data_.get(); }
+  // Whether this rank's losses and tokens are to be counted: the others of its
+  // model's group have the same.
+  bool counts() const { return model_->rank() == 0; }
+
+  // Throws a usage error where the update of a part is not the part of the
+  // update.
+  void CheckOptimizer(const HParams& hparams, const Optimizer& optimizer) const;
+  // The squares of all parameters of the model, each counted once.
+  Optimizer::TotalSquares TotalSquaresOf(
+      const std::vector<NamedTensor>& parameters) const;
+
+  // Null where all ranks hold the whole.
+  const ModelParallel::Piece* PieceOf(const std::string& name) const;
+  // Puts this rank's parts in the place of whole tensors. Throws a mismatch
+  // error where one has not the whole's shape.
+  void Slice(State* state) const;
+  // Puts whole tensors in the place of parts, on world's rank 0; the other
+  // ranks of its model group must call it, too, and any may.
+  void GatherForFirst(State* state) const;
+  // Rank 0's state of all ranks to all: parts out of the whole tensors that
+  // rank 0 has in `whole`; what is not there is this group's first rank's.
+  void Share(const State& whole,
+             const std::vector<std::pair<std::string, at::Tensor>>& own) const;
+  // The tensors that all ranks of the model hold.
+  std::vector<at::Tensor> Common(
+      const std::vector<std::pair<std::string, at::Tensor>>& own) const;
+
+ private:
+  ModelAxis(Mesh mesh, const Layout& layout, ProcessGroup* world,
+            std::unique_ptr<ProcessGroup> data,
+            std::unique_ptr<ProcessGroup> model);
+
+  const Mesh mesh_;
+  ProcessGroup* const world_;
+  const std::unique_ptr<ProcessGroup> data_;
+  const std::unique_ptr<ProcessGroup> model_;
+  ModelParallel parallel_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_TRAIN_MODEL_AXIS_H_
