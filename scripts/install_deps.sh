@@ -2,7 +2,13 @@
 # Installs what the build needs on Debian 12: packages, and LibTorch's CPU half
 # out of its PyPI wheel. Run it again at any time: it does only what is missing.
 #
-# usage: scripts/install_deps.sh
+# usage: scripts/install_deps.sh [--cuda] [--mpi]
+#
+#   --cuda         LibTorch's CUDA half too, for --device=cuda (500 MB more); the
+#                  CUDA libraries that it links to are yours to install, and
+#                  those missing are named
+#   --mpi          Open MPI too, for --backend=mpi and its test; nothing else
+#                  fails where it can't be installed
 #
 #   T2T_DEPS_DIR   where LibTorch goes (default: ~/.cache/t2t)
 #   T2T_WHEEL_DIR  a folder that holds the wheels already: nothing is downloaded
@@ -20,6 +26,8 @@ PACKAGES=(
   zlib1g-dev
 )
 
+MPI_PACKAGES=(libopenmpi-dev openmpi-bin)
+
 # name version sha256
 TORCH=(torch 2.11.0
   7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a)
@@ -31,15 +39,31 @@ CUPTI=(nvidia-cuda-cupti 13.0.85
 LIBRARIES=(libtorch_cpu.so libc10.so libgomp.so.1 libcudart.so.13
   libcupti.so.13)
 
+CUDA_LIBRARIES=(libtorch_cuda.so libtorch_cuda_linalg.so libtorch_nvshmem.so
+  libc10_cuda.so libcaffe2_nvrtc.so)
+
 DEPS=${T2T_DEPS_DIR:-${HOME:-/root}/.cache/t2t}
 TORCH_DIR=$DEPS/libtorch-${TORCH[1]}
 LINK=$REPO/.deps/libtorch
 
+want_cuda='' want_mpi=''
+for argument in "$@"; do
+  case $argument in
+    --cuda) want_cuda=yes ;;
+    --mpi) want_mpi=yes ;;
+    *)
+      sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+      [[ $argument == -h || $argument == --help ]] && exit 0
+      exit 2
+      ;;
+  esac
+done
+
 missing_packages() {
   local have name
   have=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ' \
-    "${PACKAGES[@]}" 2>/dev/null || true)"
-  for name in "${PACKAGES[@]}"; do
+    "$@" 2>/dev/null || true)"
+  for name in "$@"; do
     if [[ $have != *" installed=$name "* ]]; then echo "$name"; fi
   done
 }
@@ -50,7 +74,7 @@ install_packages() {
     die "this system has no Debian packages" \
       "install the counterparts of these yourself and set T2T_SKIP_APT=1: ${PACKAGES[*]}"
   fi
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "${PACKAGES[@]}")
   if [[ ${#missing[@]} -eq 0 ]]; then return; fi
   say "Installing Debian packages: ${missing[*]}"
   if ! command -v apt-get >/dev/null; then
@@ -71,6 +95,18 @@ install_packages() {
       "is the network up, and is this Debian 12? then run this again"
 }
 
+install_mpi() {
+  local missing sudo=()
+  if ! command -v apt-get >/dev/null; then return; fi
+  mapfile -t missing < <(missing_packages "${MPI_PACKAGES[@]}")
+  if [[ ${#missing[@]} -eq 0 ]]; then return; fi
+  say "Installing Debian packages: ${missing[*]}"
+  if [[ $(id -u) -ne 0 ]]; then sudo=(sudo); fi
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+    -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}" ||
+    say "Open MPI could not be installed; --backend=mpi is left out"
+}
+
 # What the stamp of a complete installation says.
 stamp_text() {
   printf '%s==%s sha256:%s\n' "${TORCH[@]}" "${CUDART[@]}" "${CUPTI[@]}"
@@ -79,7 +115,19 @@ stamp_text() {
 
 torch_is_complete() {
   [[ -f $TORCH_DIR/stamp && -d $TORCH_DIR/include/ATen ]] &&
-    [[ $(stamp_text "$TORCH_DIR" 2>/dev/null) == "$(<"$TORCH_DIR/stamp")" ]]
+    [[ $(stamp_text "$TORCH_DIR" 2>/dev/null) == "$(<"$TORCH_DIR/stamp")" ]] &&
+    [[ -z $want_cuda || -f $TORCH_DIR/lib/libtorch_cuda.so ]]
+}
+
+# Which libraries of CUDA's the loader does not find.
+name_missing_cuda() {
+  local missing
+  missing=$(ldd "$TORCH_DIR/lib/libtorch_cuda.so" 2>/dev/null |
+    awk '/not found/ { print $1 }' | sort -u | paste -s -d ' ')
+  if [[ -n $missing ]]; then
+    say "For --device=cuda these must still be where the loader finds them" \
+      "(LD_LIBRARY_PATH): $missing"
+  fi
 }
 
 # Prints the folder that has both CUDA runtime libraries, if one has.
@@ -151,7 +199,11 @@ unpack() {
 }
 
 install_torch() {
-  local new file cuda free
+  local new file cuda free needed=1800 patterns=()
+  if [[ -n $want_cuda ]]; then
+    needed=2800
+    patterns=("${CUDA_LIBRARIES[@]/#/torch/lib/}")
+  fi
   [[ $(uname -sm) == "Linux x86_64" ]] ||
     die "this is $(uname -sm); LibTorch's wheel is for Linux x86_64"
   mkdir -p "$DEPS" || die "cannot make the folder $DEPS" "set T2T_DEPS_DIR"
@@ -160,8 +212,8 @@ install_torch() {
   if torch_is_complete; then return; fi
 
   free=$(df -Pm "$DEPS" | awk 'NR == 2 { print $4 }')
-  ((free >= 1800)) ||
-    die "$DEPS has $free MB free; LibTorch needs 1800 MB while it is unpacked (550 MB after)" \
+  ((free >= needed)) ||
+    die "$DEPS has $free MB free; LibTorch needs $needed MB while it is unpacked (550 MB after, 1100 MB with --cuda)" \
       "make room, or set T2T_DEPS_DIR"
   # Left over where an earlier run was killed; the lock says nobody uses them.
   rm -rf "$DEPS"/unpack.*
@@ -173,7 +225,7 @@ install_torch() {
   say "Fetching LibTorch ${TORCH[1]} (a wheel of 530 MB)"
   file=$(wheel "$work" "${TORCH[@]}")
   unpack "$file" "$work" 'torch/include/*' torch/lib/libtorch_cpu.so \
-    torch/lib/libc10.so torch/lib/libgomp.so.1
+    torch/lib/libc10.so torch/lib/libgomp.so.1 "${patterns[@]}"
   if [[ -z ${T2T_WHEEL_DIR:-} ]]; then rm -f "$file"; fi
   mv "$work/torch/include" "$new/include"
   mv "$work"/torch/lib/* "$new/lib/"
@@ -201,10 +253,12 @@ install_torch() {
 main() {
   local done=yes
   if [[ -z ${T2T_SKIP_APT:-} ]]; then install_packages; fi
+  if [[ -z ${T2T_SKIP_APT:-} && -n $want_mpi ]]; then install_mpi; fi
   if ! torch_is_complete; then
     done=no
     install_torch
   fi
+  if [[ -n $want_cuda ]]; then name_missing_cuda; fi
   if [[ ! $LINK -ef $TORCH_DIR ]]; then
     done=no
     mkdir -p "$REPO/.deps"

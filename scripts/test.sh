@@ -20,7 +20,7 @@ for argument in "$@"; do
 done
 if [[ ${#targets[@]} -eq 0 ]]; then targets=(//...); fi
 
-"$REPO/scripts/install_deps.sh"
+"$REPO/scripts/install_deps.sh" --mpi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -445,20 +445,19 @@ Cluster ResolveCluster(const ClusterFlags& flags,
     AddIndexedJob(variables, &facts);
   }
   if (!launched && flags.worker_gpu > 0) {
-    throw UsageError("--worker_gpu=" + std::to_string(flags.worker_gpu) +
-                         ", but this program was built for processors alone",
-                     "--worker_gpu=0",
-                     "--worker_cpu=N trains with N processes here");
+    facts.start_here.Add(flags.worker_gpu,
+                         "--worker_gpu=" + std::to_string(flags.worker_gpu));
   }
   if (!launched && flags.worker_cpu > 0) {
     facts.start_here.Add(flags.worker_cpu,
                          "--worker_cpu=" + std::to_string(flags.worker_cpu));
-    if (facts.local_rank.known() && flags.worker_cpu > 1) {
-      throw UsageError("the ranks of this machine are started twice: by " +
-                           facts.start_here.source() + " and by what set " +
-                           facts.local_rank.source(),
-                       "one of them", "leave --worker_cpu out");
-    }
+  }
+  if (!launched && facts.local_rank.known() &&
+      std::max(flags.worker_cpu, flags.worker_gpu) > 1) {
+    throw UsageError("the ranks of this machine are started twice: by " +
+                         facts.start_here.source() + " and by what set " +
+                         facts.local_rank.source(),
+                     "one of them", "leave --worker_cpu and --worker_gpu out");
   }
 
   // An indexed Job's pods are not told how many there are, but

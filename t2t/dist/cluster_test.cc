@@ -333,7 +333,10 @@ TEST(ClusterTest, StartsRanksHere) {
   ExpectError(flags, torchrun, {"--worker_cpu=2", "LOCAL_RANK=1"});
   flags = {};
   flags.worker_gpu = 2;
-  ExpectError(flags, {}, {"--worker_gpu=2", "--worker_cpu"});
+  EXPECT_EQ(ResolveCluster(flags, {}).start_here, 2);
+  ExpectError(flags, torchrun, {"--worker_gpu=2", "LOCAL_RANK=1"});
+  flags.worker_cpu = 3;
+  ExpectError(flags, {}, {"--worker_gpu=2", "--worker_cpu=3"});
 }
 
 TEST(ClusterTest, ExpectedSize) {

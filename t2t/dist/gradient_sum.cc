@@ -178,7 +178,8 @@ void GradientSum::Begin(int64_t shard, bool last) {
       }
     }
     if (!release_ && slots_.size() <= top_) {
-      slots_.push_back(at::zeros(partition_->total()));
+      slots_.push_back(
+          at::zeros(partition_->total(), parameters_[0].detach().options()));
       NotePeak();
     }
   }
@@ -196,7 +197,8 @@ at::Tensor GradientSum::Place(size_t parameter) {
   if (release_) {
     if (!buckets_[bucket].gradient.defined()) {
       // Zeros, since the padding travels, too.
-      buckets_[bucket].gradient = at::zeros(place.size);
+      buckets_[bucket].gradient =
+          at::zeros(place.size, parameters_[0].detach().options());
       NotePeak();
     }
     flat = buckets_[bucket].gradient;
@@ -334,7 +336,8 @@ void GradientSum::LaunchShard(size_t index) {
   const Partition::Bucket& place = partition_->buckets()[index];
   Bucket& bucket = buckets_[index];
   const bool here = bucket.gradient.defined();
-  bucket.sent = here ? bucket.gradient : at::empty(0);
+  bucket.sent =
+      here ? bucket.gradient : at::empty(0, parameters_[0].detach().options());
   bucket.gradient = at::Tensor();
   std::vector<int64_t> sent;
   std::vector<int64_t> received;

@@ -22,10 +22,13 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plugin.h"
 #include "t2t/base/strings.h"
+#include "t2t/cuda/device.h"
 #include "t2t/dist/launcher.h"
 #include "t2t/dist/lifeline.h"
 #include "t2t/dist/socket.h"
+#include "t2t/mpi/mpi_plugin.h"
 
 C10_DECLARE_int(caffe2_log_level);
 
@@ -34,6 +37,7 @@ namespace t2t {
 struct ProcessGroup::Pending {
   c10::intrusive_ptr<c10d::Work> work;
   std::vector<at::Tensor> tensors;
+  bool on_device = false;
 };
 
 namespace {
@@ -79,6 +83,36 @@ void LeaveWithoutCleanup() {
       nullptr);
 }
 
+// NCCL's own wait with a limit gives the connection up where that is over.
+bool CompletedWithin(c10d::Work* work, milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!work->isCompleted()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    ::usleep(20);
+  }
+  return true;
+}
+
+// Over the processes `ranks` of mpirun's.
+c10::intrusive_ptr<c10d::Backend> MakeMpi(const std::vector<int64_t>& ranks,
+                                          int64_t rank, int64_t size,
+                                          const std::string& name) {
+  constexpr char kAsked[] = "--backend=mpi";
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr &&
+      std::getenv("PMI_SIZE") == nullptr) {
+    throw UsageError(std::string(kAsked) + ", but mpirun did not start this",
+                     "ranks that mpirun started",
+                     "start them with mpirun -n N, or use --backend=gloo");
+  }
+  auto* const make = reinterpret_cast<MakeMpiBackend*>(
+      OpenPlugin({"libt2t_mpi.so", "t2t/mpi", kMakeMpiBackend, kAsked,
+                  "install MPI (Debian: libopenmpi-dev, openmpi-bin) and build "
+                  "//t2t/mpi:libt2t_mpi.so, or use --backend=gloo"}));
+  c10::intrusive_ptr<c10d::Backend> backend;
+  make(ranks, rank, size, name, &backend);
+  return backend;
+}
+
 // c10d tells each failed attempt at length; our own messages say what matters.
 void SilenceC10d() {
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) {
@@ -86,14 +120,15 @@ void SilenceC10d() {
   }
 }
 
-// The collectives over some Gloo backend.
+// The collectives over some backends.
 class GlooCollectives : public ProcessGroup {
  public:
   Work StartAllReduce(const at::Tensor& tensor) override {
     std::vector<at::Tensor> tensors = {tensor};
     c10d::AllreduceOptions options;
     options.timeout = kNoLimit;
-    return Keep([&] { return backend_->allreduce(tensors, options); }, tensors);
+    return Keep([&] { return For(tensor)->allreduce(tensors, options); },
+                tensors);
   }
 
   Work StartAllGather(const at::Tensor& input,
@@ -102,7 +137,7 @@ class GlooCollectives : public ProcessGroup {
     at::Tensor to = output;
     c10d::AllgatherOptions options;
     options.timeout = kNoLimit;
-    return Keep([&] { return backend_->_allgather_base(to, from, options); },
+    return Keep([&] { return For(from)->_allgather_base(to, from, options); },
                 {from, to});
   }
 
@@ -118,8 +153,8 @@ class GlooCollectives : public ProcessGroup {
     options.timeout = kNoLimit;
     return Keep(
         [&] {
-          return backend_->alltoall_base(to, from, to_counts, from_counts,
-                                         options);
+          return For(from)->alltoall_base(to, from, to_counts, from_counts,
+                                          options);
         },
         {from, to});
   }
@@ -129,7 +164,8 @@ class GlooCollectives : public ProcessGroup {
     c10d::BroadcastOptions options;
     options.rootRank = 0;
     options.timeout = kNoLimit;
-    return Keep([&] { return backend_->broadcast(tensors, options); }, tensors);
+    return Keep([&] { return For(tensor)->broadcast(tensors, options); },
+                tensors);
   }
 
   // Ends with the error that tells of the rank lost.
@@ -137,13 +173,25 @@ class GlooCollectives : public ProcessGroup {
                                  const std::string& why) = 0;
 
  protected:
-  c10::intrusive_ptr<c10d::Backend> backend_;
+  // Their threads may wait for a lost rank for ever.
+  void ForgetBackends() {
+    backend_.release();
+    device_backend_.release();
+  }
+
+  c10::intrusive_ptr<c10d::Backend> backend_;         // for tensors of the CPU
+  c10::intrusive_ptr<c10d::Backend> device_backend_;  // null: no other device
 
  private:
+  c10d::Backend* For(const at::Tensor& tensor) const {
+    return (tensor.device().is_cpu() ? backend_ : device_backend_).get();
+  }
+
   template <typename F>
   Work Keep(const F& start, std::vector<at::Tensor> tensors) {
     auto pending = std::make_shared<Pending>();
     pending->tensors = std::move(tensors);
+    pending->on_device = !pending->tensors[0].device().is_cpu();
     try {
       pending->work = start();
     } catch (const std::exception& error) {
@@ -203,8 +251,7 @@ class GlooGroup : public GlooCollectives {
 
   ~GlooGroup() override {
     if (!failed_) return;
-    // Their threads may wait for a lost rank for ever.
-    backend_.release();
+    ForgetBackends();
     store_.release();
   }
 
@@ -214,6 +261,10 @@ class GlooGroup : public GlooCollectives {
   void Wait(const Work& work, const std::string& what, Limit limit) override {
     const double start = NowSeconds();
     while (true) {
+      if (work->on_device && !CompletedWithin(work->work.get(), kSlice)) {
+        LeaveIfLate(what, limit, start);
+        continue;
+      }
       // A slice that is over throws, too.
       const bool completed = work->work->isCompleted();
       try {
@@ -223,20 +274,25 @@ class GlooGroup : public GlooCollectives {
         if (completed) Lost(what, FirstLine(error.what()));
         if (work->work->isCompleted()) continue;
       }
-      if (lifeline_->loss()) Lost(what, "");
-      if (limit == Limit::kCollective &&
-          NowSeconds() - start > options_.collective_seconds) {
-        const std::string why =
-            what + " has not come to an end within " +
-            DoubleToString(options_.collective_seconds) +
-            " s (--collective_timeout_seconds), though every rank is alive";
-        Fail(why);
-        throw Error(ExitCode::kRetry, why, "",
-                    "look at the ranks' own messages, then start the job "
-                    "again: it goes on from the last checkpoint");
-      }
+      LeaveIfLate(what, limit, start);
     }
     waited_seconds_ += NowSeconds() - start;
+  }
+
+  // start: of waiting.
+  void LeaveIfLate(const std::string& what, Limit limit, double start) {
+    if (lifeline_->loss()) Lost(what, "");
+    if (limit == Limit::kCollective &&
+        NowSeconds() - start > options_.collective_seconds) {
+      const std::string why =
+          what + " has not come to an end within " +
+          DoubleToString(options_.collective_seconds) +
+          " s (--collective_timeout_seconds), though every rank is alive";
+      Fail(why);
+      throw Error(ExitCode::kRetry, why, "",
+                  "look at the ranks' own messages, then start the job "
+                  "again: it goes on from the last checkpoint");
+    }
   }
 
   void CheckAlive() override {
@@ -257,13 +313,15 @@ class GlooGroup : public GlooCollectives {
   }
 
   // Connects some ranks, this one the rank-th of them.
-  c10::intrusive_ptr<c10d::Backend> ConnectSome(int64_t rank, int64_t size,
-                                                const std::string& name) {
+  void ConnectSome(int64_t rank, const std::vector<int64_t>& ranks,
+                   const std::string& name,
+                   c10::intrusive_ptr<c10d::Backend>* cpu,
+                   c10::intrusive_ptr<c10d::Backend>* device) {
     try {
       deadline_ = NowSeconds() + options_.rendezvous_seconds;
-      return MakeBackend(
+      MakeBackends(
           c10::make_intrusive<c10d::PrefixStore>("t2t/group/" + name, store_),
-          rank, size);
+          rank, ranks, name, cpu, device);
     } catch (const std::exception& error) {
       Lost("connecting the group " + name, FirstLine(error.what()));
     }
@@ -435,10 +493,24 @@ class GlooGroup : public GlooCollectives {
   }
 
   void Connect() {
-    backend_ = MakeBackend(store_, cluster_.rank, cluster_.world_size);
+    std::vector<int64_t> ranks(static_cast<size_t>(cluster_.world_size));
+    std::iota(ranks.begin(), ranks.end(), int64_t{0});
+    MakeBackends(store_, cluster_.rank, ranks, "", &backend_, &device_backend_);
   }
 
-  c10::intrusive_ptr<c10d::Backend> MakeBackend(
+  void MakeBackends(const c10::intrusive_ptr<c10d::Store>& store, int64_t rank,
+                    const std::vector<int64_t>& ranks, const std::string& name,
+                    c10::intrusive_ptr<c10d::Backend>* cpu,
+                    c10::intrusive_ptr<c10d::Backend>* device) {
+    const auto size = static_cast<int64_t>(ranks.size());
+    *cpu = options_.backend == "mpi"
+               ? MakeMpi(ranks, cluster_.rank, cluster_.world_size, name)
+               : MakeGloo(store, rank, size);
+    *device = MakeDeviceBackend(
+        c10::make_intrusive<c10d::PrefixStore>("device", store), rank, size);
+  }
+
+  c10::intrusive_ptr<c10d::Backend> MakeGloo(
       const c10::intrusive_ptr<c10d::Store>& store, int64_t rank,
       int64_t size) {
     auto options =
@@ -479,11 +551,11 @@ GlooSubGroup::GlooSubGroup(GlooGroup* world, std::vector<int64_t> ranks,
                                          " makes the group " + full_name +
                                          ", in which it is not");
   }
-  backend_ = world->ConnectSome(rank_, size(), full_name);
+  world->ConnectSome(rank_, ranks_, full_name, &backend_, &device_backend_);
 }
 
 GlooSubGroup::~GlooSubGroup() {
-  if (world_->failed()) backend_.release();
+  if (world_->failed()) ForgetBackends();
 }
 
 std::unique_ptr<ProcessGroup> GlooSubGroup::Sub(

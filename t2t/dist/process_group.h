@@ -12,7 +12,8 @@
 
 namespace t2t {
 
-// A job's ranks, connected: c10d's TCPStore to meet at, Gloo for the data, a
+// A job's ranks, connected: c10d's TCPStore to meet at, Gloo (or MPI, and NCCL
+// between GPUs) for the data, a
 // Lifeline to know who is lost. Every rank makes the same calls in the same
 // order. A call that can't be done because a rank is lost, or that takes longer
 // than its limit, throws an Error with kRetry that names the rank; after it the
@@ -25,6 +26,9 @@ class ProcessGroup {
     double collective_seconds = 600;
     // A rank that is silent for so long is lost.
     double silence_seconds = 5;
+    // What moves tensors of the CPU: "gloo", or "mpi" under mpirun (in
+    // libt2t_mpi.so). Those of a GPU are NCCL's.
+    std::string backend = "gloo";
   };
   enum class Limit { kCollective, kNone };
 
@@ -48,7 +52,8 @@ class ProcessGroup {
   virtual std::unique_ptr<ProcessGroup> Sub(const std::vector<int64_t>& ranks,
                                             const std::string& name) = 0;
 
-  // Contiguous tensors on the CPU, which must live until Wait().
+  // Contiguous tensors, on the CPU or on ComputeDevice(), which must live until
+  // Wait().
   virtual Work StartAllReduce(const at::Tensor& tensor) = 0;  // sum
   // 1-D; output: size() times as long, by rank.
   virtual Work StartAllGather(const at::Tensor& input,

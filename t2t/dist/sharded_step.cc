@@ -24,16 +24,26 @@ ShardedStep::ShardedStep(Model* model, ProcessGroup* group,
            options.data_group != nullptr ? options.data_group : group,
            options.sum) {}
 
+double ShardedStep::Waited() const {
+  return group_ == nullptr ? 0 : group_->waited_seconds();
+}
+
 ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
                                      const Signals& signals) {
-  const double waited = group_ == nullptr ? 0 : group_->waited_seconds();
+  const double waited = Waited();
   const std::vector<int64_t>& own = sum_.own_shards();
   const auto shards = static_cast<size_t>(options_.virtual_ranks);
   // Batches of this rank, by their place in the step.
   std::map<int64_t, Batch> batches;
+  Result result;
+  StepTimes& times = result.times;
   for (int64_t place = 0; place < options_.accumulate * options_.virtual_ranks;
        ++place) {
-    std::optional<Batch> batch = input->Next();
+    std::optional<Batch> batch;
+    {
+      const Phase phase("input", &times.input);
+      batch = input->Next();
+    }
     if (!batch) {
       throw DataError("the training data has ended", "data without an end");
     }
@@ -49,35 +59,48 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
       const int64_t place = part * options_.virtual_ranks + shard;
       at::manual_seed(
           Rng::Combine(step_seed, static_cast<uint64_t>(place) + 1));
-      const LossParts parts =
-          model_->Loss(ToFeatures(batches.at(place)), Mode::kTrain);
-      batches.erase(place);
-      const at::Tensor weight = parts.denominator.detach();
-      at::Tensor loss = parts.numerator;
-      for (const auto& [name, extra] : parts.extra) {
-        loss = loss + extra * weight;
+      const double before = Waited();
+      at::Tensor loss;
+      {
+        const Phase phase("forward", &times.forward);
+        const LossParts parts =
+            model_->Loss(ToFeatures(batches.at(place)), Mode::kTrain);
+        batches.erase(place);
+        const at::Tensor weight = parts.denominator.detach();
+        loss = parts.numerator;
+        for (const auto& [name, extra] : parts.extra) {
+          loss = loss + extra * weight;
+        }
+        losses[static_cast<size_t>(shard)] += loss.item<double>();
+        tokens[static_cast<size_t>(shard)] += weight.item<double>();
       }
-      losses[static_cast<size_t>(shard)] += loss.item<double>();
-      tokens[static_cast<size_t>(shard)] += weight.item<double>();
-      sum_.Backward(shard, part + 1 == options_.accumulate, [&] {
-        torch::autograd::grad({loss}, trainable_, {}, std::nullopt,
-                              /*create_graph=*/false, /*allow_unused=*/true);
-      });
+      const double between = Waited();
+      times.forward -= between - before;
+      {
+        const Phase phase("backward", &times.backward);
+        sum_.Backward(shard, part + 1 == options_.accumulate, [&] {
+          torch::autograd::grad({loss}, trainable_, {}, std::nullopt,
+                                /*create_graph=*/false, /*allow_unused=*/true);
+        });
+      }
+      times.backward -= Waited() - between;
     }
   }
-  Result result;
   result.signals = signals;
   result.used = sum_.used();
   Exchange(losses, tokens, &result);
-  result.gradients = sum_.Finish(1.0 / std::max(1.0, result.weight));
+  const double exchanged = Waited();
+  {
+    const Phase phase("sum of gradients", &times.backward);
+    result.gradients = sum_.Finish(1.0 / std::max(1.0, result.weight));
+  }
   for (size_t i = 0; i < result.gradients.size(); ++i) {
     if (!result.used[sum_.runs()[i].parameter]) {
       result.gradients[i] = at::Tensor();
     }
   }
-  if (group_ != nullptr) {
-    result.exposed_seconds = group_->waited_seconds() - waited;
-  }
+  times.backward -= Waited() - exchanged;
+  result.exposed_seconds = Waited() - waited;
   return result;
 }
 
@@ -87,9 +110,11 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   // One row for all: each number comes from one rank, or is a count.
   const size_t shards = losses.size();
   const size_t head = 3;
-  const at::Tensor row =
-      at::zeros(static_cast<int64_t>(head + 2 * shards + used.size()),
-                at::TensorOptions().dtype(at::kDouble));
+  const size_t ranks =
+      group_ == nullptr ? 1 : static_cast<size_t>(group_->size());
+  const size_t tail = head + 2 * shards + used.size();
+  const at::Tensor row = at::zeros(static_cast<int64_t>(tail + 3 * ranks),
+                                   at::TensorOptions().dtype(at::kDouble));
   double* const values = row.mutable_data_ptr<double>();
   const bool first = group_ == nullptr || group_->rank() == 0;
   values[0] = result->signals.stop == SIGINT ? 1 : 0;
@@ -102,6 +127,13 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   for (size_t i = 0; i < used.size(); ++i) {
     values[head + 2 * shards + i] = used[i] ? 1 : 0;
   }
+  const StepTimes& times = result->times;
+  const size_t own =
+      tail + (group_ == nullptr ? 0 : 3 * static_cast<size_t>(group_->rank()));
+  values[own] = times.input + times.forward + times.backward;
+  values[own + 1] =
+      static_cast<double>(sum_.own_shards().size() * options_.accumulate);
+  for (const double count : tokens) values[own + 2] += count;
   if (group_ != nullptr) group_->AllReduce(row, "the step's losses");
   result->signals.stop = values[0] > 0 ? SIGINT : values[1] > 0 ? SIGTERM : 0;
   result->signals.save = values[2] > 0;
@@ -113,6 +145,11 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   result->loss = loss / std::max(1.0, result->weight);
   for (size_t i = 0; i < used.size(); ++i) {
     used[i] = values[head + 2 * shards + i] > 0;
+  }
+  for (size_t at = tail; at < tail + 3 * ranks; at += 3) {
+    result->rank_seconds.push_back(values[at]);
+    result->rank_batches.push_back(values[at + 1]);
+    result->rank_tokens.push_back(values[at + 2]);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "t2t/data/input.h"
 #include "t2t/dist/gradient_sum.h"
+#include "t2t/dist/phase.h"
 #include "t2t/dist/process_group.h"
 #include "t2t/model/model.h"
 
@@ -48,6 +49,11 @@ class ShardedStep {
     std::vector<at::Tensor> gradients;
     std::vector<bool> used;      // by parameter, by any rank
     double exposed_seconds = 0;  // of waiting for other ranks
+    StepTimes times;             // of this rank; the optimizer's is not in it
+    // By rank.
+    std::vector<double> rank_seconds;  // of input, forward and backward
+    std::vector<double> rank_batches;
+    std::vector<double> rank_tokens;
   };
   Result Run(InputPipeline* input, uint64_t step_seed, const Signals& signals);
 
@@ -55,6 +61,8 @@ class ShardedStep {
   const GradientSum& gradient_sum() const { return sum_; }
 
  private:
+  // Seconds, for other ranks.
+  double Waited() const;
   void Exchange(const std::vector<double>& losses,
                 const std::vector<double>& tokens, Result* result);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 #include "t2t/ops/ragged_attention.h"
 
@@ -118,7 +119,8 @@ void KeyValueCache::Select(const at::Tensor& rows) {
     at::Tensor chosen = at::empty(
         {rows.size(0), old.size(1), old.size(2), old.size(3)}, old.options());
     at::Tensor used = chosen.narrow(2, 0, length_);
-    at::index_select_out(used, old.narrow(2, 0, length_), 0, rows);
+    at::index_select_out(used, old.narrow(2, 0, length_), 0,
+                         rows.to(old.device()));
     return chosen;
   };
   keys_ = select(keys_);
@@ -440,7 +442,7 @@ at::Tensor MultiheadAttention::MemoryAttentionStep(
 at::Tensor MultiheadAttention::RelativeIndex(int64_t queries,
                                              int64_t keys) const {
   const int64_t reach = options_.max_relative_position;
-  const at::Tensor key = at::arange(keys, at::kLong);
+  const at::Tensor key = at::arange(keys, OnDevice(at::kLong));
   const at::Tensor query = key.slice(0, keys - queries);
   return (key.unsqueeze(0) - query.unsqueeze(1)).clamp(-reach, reach) + reach;
 }

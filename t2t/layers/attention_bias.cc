@@ -1,5 +1,7 @@
 #include "t2t/layers/attention_bias.h"
 
+#include "t2t/ops/device.h"
+
 namespace t2t {
 namespace {
 
@@ -20,7 +22,8 @@ at::Tensor BiasIgnorePadding(const at::Tensor& padding) {
 }
 
 at::Tensor BiasLowerTriangle(int64_t length) {
-  return at::full({1, 1, length, length}, kMasked, at::kFloat).triu_(1);
+  return at::full({1, 1, length, length}, kMasked, OnDevice(at::kFloat))
+      .triu_(1);
 }
 
 at::Tensor BiasSameSegment(const at::Tensor& queries, const at::Tensor& keys) {
@@ -35,7 +38,7 @@ at::Tensor BiasPrependInputsFull(const at::Tensor& padding) {
 }
 
 at::Tensor BiasProximal(int64_t length) {
-  const at::Tensor range = at::arange(length, at::kFloat);
+  const at::Tensor range = at::arange(length, OnDevice(at::kFloat));
   return at::log1p((range.unsqueeze(0) - range.unsqueeze(1)).abs())
       .neg()
       .unsqueeze(0)

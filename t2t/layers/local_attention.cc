@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 
 namespace t2t {
@@ -81,11 +82,12 @@ at::Tensor LocalAttention(const at::Tensor& q, const at::Tensor& k,
   const int64_t blocks = (length + block - 1) / block;
   const int64_t start = one_block ? 0 : pattern.start;
   const int64_t seen = one_block ? length : pattern.length;
-  const at::Tensor offset = at::arange(start, start + seen, at::kLong);
-  const at::Tensor in_block = at::arange(block, at::kLong);
+  const at::Tensor offset =
+      at::arange(start, start + seen, OnDevice(at::kLong));
+  const at::Tensor in_block = at::arange(block, OnDevice(at::kLong));
   // [blocks, seen]: the position of each key.
   const at::Tensor keys =
-      at::arange(blocks, at::kLong).mul(block).unsqueeze(1) + offset;
+      at::arange(blocks, OnDevice(at::kLong)).mul(block).unsqueeze(1) + offset;
   // [block, seen]
   const at::Tensor distances = in_block.unsqueeze(1) - offset;
   at::Tensor hidden = keys.lt(0).logical_or(keys.ge(length)).unsqueeze(1);
@@ -120,8 +122,9 @@ at::Tensor LocalAttentionStep(const at::Tensor& q, const at::Tensor& k,
   const int64_t seen = position + 1 - first;
   at::Tensor logits = at::matmul(q, k.narrow(2, first, seen).transpose(-1, -2));
   if (options.relative_keys.defined()) {
-    logits = AddRelative(logits, q, options.relative_keys,
-                         at::arange(seen - 1, -1, -1, at::kLong).unsqueeze(0));
+    logits = AddRelative(
+        logits, q, options.relative_keys,
+        at::arange(seen - 1, -1, -1, OnDevice(at::kLong)).unsqueeze(0));
   }
   return Weigh(logits, v.narrow(2, first, seen), options);
 }

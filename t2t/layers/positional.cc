@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "t2t/ops/device.h"
+
 namespace t2t {
 namespace {
 
@@ -10,7 +12,7 @@ namespace {
 at::Tensor InverseTimescales(int64_t count) {
   const float increment = static_cast<float>(std::log(1.0e4)) /
                           std::max(static_cast<float>(count) - 1.0f, 1.0f);
-  return at::exp(at::arange(count, at::kFloat) * -increment);
+  return at::exp(at::arange(count, OnDevice(at::kFloat)) * -increment);
 }
 
 // [batch, length, 2 * timescales].
@@ -24,7 +26,7 @@ at::Tensor Signal(const at::Tensor& positions, int64_t timescales) {
 
 at::Tensor TimingSignal(int64_t length, int64_t channels, int64_t start) {
   const at::Tensor positions =
-      at::arange(start, start + length, at::kFloat).unsqueeze(0);
+      at::arange(start, start + length, OnDevice(at::kFloat)).unsqueeze(0);
   return TimingSignalAt(positions, channels);
 }
 

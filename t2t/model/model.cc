@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "t2t/base/error.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 
@@ -25,7 +26,7 @@ Features ToFeatures(const Batch& batch) {
       std::copy(host.ints.begin(), host.ints.end(),
                 tensor.mutable_data_ptr<int64_t>());
     }
-    features[name] = tensor;
+    features[name] = tensor.to(ComputeDevice());
   }
   return features;
 }

@@ -7,6 +7,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/layers/moe.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 namespace {
@@ -77,7 +78,7 @@ Transformer::Transformer(HParams hparams, ProblemInfo info, uint64_t seed)
   }
   decoder_ = std::make_unique<TransformerDecoderStack>(
       body, config_, /*has_memory=*/info_.has_inputs());
-  ragged_ = config_.CanBeRagged() &&
+  ragged_ = config_.CanBeRagged() && ComputeDevice().is_cpu() &&
             hparams_.GetDouble("symbol_dropout") == 0.0 &&
             hparams_.GetString("prepend_mode") == "none";
   for (const auto& [name, feature] : info_.features) {
@@ -189,7 +190,9 @@ std::unique_ptr<DecodeState> Transformer::StartDecoding(
   const int64_t rows = inputs != features.end()
                            ? inputs->second.size(0)
                            : Required(features, first).size(0);
-  return decoder_->Start(Encode(features, Mode::kPredict), rows);
+  Features here = features;
+  for (auto& [name, tensor] : here) tensor = tensor.to(ComputeDevice());
+  return decoder_->Start(Encode(here, Mode::kPredict), rows);
 }
 
 at::Tensor Transformer::DecodeStep(DecodeState* state, const at::Tensor& ids) {
@@ -198,10 +201,11 @@ at::Tensor Transformer::DecodeStep(DecodeState* state, const at::Tensor& ids) {
   auto* own = static_cast<TransformerDecodeState*>(state);
   at::Tensor embedding;
   if (ids.defined()) {
-    embedding =
-        modalities_.targets->TargetsBottom(ids.view({-1, 1}), Mode::kPredict);
+    embedding = modalities_.targets->TargetsBottom(
+        ids.view({-1, 1}).to(ComputeDevice()), Mode::kPredict);
   } else {
-    embedding = at::zeros({own->rows(), 1, config_.hidden_size}, at::kFloat);
+    embedding =
+        at::zeros({own->rows(), 1, config_.hidden_size}, OnDevice(at::kFloat));
   }
   const at::Tensor output = decoder_->Step(embedding, own);
   return modalities_.targets->Top(output).to(at::kFloat).squeeze(1);

@@ -12,6 +12,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/layers/attention_bias.h"
 #include "t2t/layers/positional.h"
+#include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 
 namespace t2t {
@@ -137,7 +138,7 @@ at::Tensor AddPositionTo(const at::Tensor& x, const TransformerConfig& config,
     for (const std::string& feature : config.position_features) {
       positions.push_back(
           feature.empty()
-              ? at::arange(start, start + length, at::kLong)
+              ? at::arange(start, start + length, OnDevice(at::kLong))
                     .unsqueeze(0)
                     .expand({x.size(0), length})
               : FeatureTensor(features, feature).reshape({x.size(0), -1}));
@@ -307,19 +308,20 @@ bool TransformerConfig::CanBeRagged() const {
 
 Autocast::Autocast(at::ScalarType type)
     : active_(type != at::kFloat),
-      was_enabled_(at::autocast::is_autocast_enabled(at::kCPU)),
-      old_type_(at::autocast::get_autocast_dtype(at::kCPU)) {
+      device_(ComputeDevice().type()),
+      was_enabled_(at::autocast::is_autocast_enabled(device_)),
+      old_type_(at::autocast::get_autocast_dtype(device_)) {
   if (!active_) return;
   at::autocast::increment_nesting();
-  at::autocast::set_autocast_enabled(at::kCPU, true);
-  at::autocast::set_autocast_dtype(at::kCPU, type);
+  at::autocast::set_autocast_enabled(device_, true);
+  at::autocast::set_autocast_dtype(device_, type);
 }
 
 Autocast::~Autocast() {
   if (!active_) return;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(at::kCPU, was_enabled_);
-  at::autocast::set_autocast_dtype(at::kCPU, old_type_);
+  at::autocast::set_autocast_enabled(device_, was_enabled_);
+  at::autocast::set_autocast_dtype(device_, old_type_);
 }
 
 struct TransformerEncoderStack::Layer {
@@ -575,7 +577,8 @@ void TransformerDecodeState::Select(const at::Tensor& rows) {
   for (Layer& layer : layers_) {
     layer.self.Select(chosen);
     if (layer.ffn_inputs.defined()) {
-      layer.ffn_inputs = layer.ffn_inputs.index_select(0, chosen);
+      layer.ffn_inputs = layer.ffn_inputs.index_select(
+          0, chosen.to(layer.ffn_inputs.device()));
     }
   }
   rows_ = count;
@@ -607,7 +610,8 @@ void TransformerDecodeState::Select(const at::Tensor& rows) {
     unchanged = sources[i] == static_cast<int64_t>(i);
   }
   if (unchanged) return;
-  const at::Tensor kept = at::tensor(sources, at::kLong);
+  const at::Tensor kept =
+      at::tensor(sources, at::kLong).to(memory_bias_.device());
   memory_bias_ = memory_bias_.index_select(0, kept);
   for (Layer& layer : layers_) {
     layer.memory.keys = layer.memory.keys.index_select(0, kept);

@@ -62,6 +62,7 @@ class Autocast {
 
  private:
   bool active_;
+  at::DeviceType device_;
   bool was_enabled_;
   at::ScalarType old_type_;
 };

@@ -208,9 +208,14 @@ at::Tensor Dropout(const at::Tensor& x, double rate,
       }
       shape[place] = 1;
     }
+    if (!x.device().is_cpu()) {
+      return x * at::dropout(at::ones(shape, x.options()), rate, true);
+    }
     const at::Tensor noise = Dropout(at::ones(shape), rate);
     return x * noise.to(x.options());
   }
+  // The device's own generator draws.
+  if (!x.device().is_cpu()) return at::dropout(x, rate, true);
   if (!IsPlain(x)) {
     const at::Tensor noise = Dropout(at::ones(x.sizes()), rate, {}, part);
     return x * noise.to(x.options());

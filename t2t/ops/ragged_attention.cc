@@ -1,6 +1,7 @@
 #include "t2t/ops/ragged_attention.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -316,6 +317,18 @@ class Plan {
                                      Head(index)));
     return task;
   }
+  // Of the forward pass, for profiles and t2t/train/flops.h.
+  double Flops() const {
+    double products = 0;
+    for (size_t i = 1; i < options_.query_offsets.size(); ++i) {
+      products += static_cast<double>(options_.query_offsets[i] -
+                                      options_.query_offsets[i - 1]) *
+                  static_cast<double>(options_.key_offsets[i] -
+                                      options_.key_offsets[i - 1]);
+    }
+    return 2.0 * products *
+           static_cast<double>(options_.key_channels + options_.value_channels);
+  }
   // Offsets of a task's first element.
   int64_t Query(int64_t index) const {
     return First(options_.query_offsets, index) * layout_.query_row +
@@ -339,6 +352,7 @@ class Plan {
   // queries and memory may be one tensor (self-attention).
   at::Tensor Forward(const at::Tensor& queries,
                      const at::Tensor& memory) const {
+    RECORD_FUNCTION("t2t::attention", std::vector<c10::IValue>({Flops()}));
     at::Tensor out = at::empty({queries.size(0), options_.value_channels},
                                queries.options());
     const float* from = queries.const_data_ptr<float>();
@@ -361,6 +375,8 @@ class Plan {
   void Backward(const at::Tensor& queries, const at::Tensor& memory,
                 const at::Tensor& gradient, at::Tensor* query_gradient,
                 at::Tensor* memory_gradient) const {
+    RECORD_FUNCTION("t2t::attention",
+                    std::vector<c10::IValue>({2.0 * Flops()}));
     const float* from = queries.const_data_ptr<float>();
     const float* seen = memory.const_data_ptr<float>();
     const float* outer = gradient.const_data_ptr<float>();

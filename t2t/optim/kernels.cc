@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "t2t/optim/device_kernels.h"
+
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define T2T_VECTOR_WIDTHS \
@@ -23,6 +25,9 @@ constexpr float kTiny = 1e-30F;
 T2T_VECTOR_WIDTHS
 double SumOfSquares(const float* __restrict p, GradientTerms gradient,
                     int64_t size) {
+  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+    return device->sum_of_squares(p, gradient, size);
+  }
   const float* __restrict g = gradient.g;
   const float decay = gradient.decay;
   double sums[kLanes] = {};
@@ -45,6 +50,10 @@ double SumOfSquares(const float* __restrict p, GradientTerms gradient,
 T2T_VECTOR_WIDTHS
 void AdamKernel(float* __restrict p, float* __restrict m, float* __restrict v,
                 GradientTerms gradient, AdamTerms terms, int64_t size) {
+  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+    device->adam(p, m, v, gradient, terms, size);
+    return;
+  }
   const float* __restrict grads = gradient.g;
   const float rest1 = 1.0F - terms.beta1;
   const float rest2 = 1.0F - terms.beta2;
@@ -63,6 +72,10 @@ void AdamKernel(float* __restrict p, float* __restrict m, float* __restrict v,
 T2T_VECTOR_WIDTHS
 void SgdKernel(float* __restrict p, GradientTerms gradient, float rate,
                int64_t size) {
+  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+    device->sgd(p, gradient, rate, size);
+    return;
+  }
   const float* __restrict grads = gradient.g;
   for (int64_t i = 0; i < size; ++i) {
     const float g = (grads[i] + gradient.decay * p[i]) * gradient.scale;
@@ -74,6 +87,10 @@ T2T_VECTOR_WIDTHS
 void MomentumKernel(float* __restrict p, float* __restrict accumulator,
                     GradientTerms gradient, float rate, float momentum,
                     bool nesterov, int64_t size) {
+  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+    device->momentum(p, accumulator, gradient, rate, momentum, nesterov, size);
+    return;
+  }
   const float* __restrict grads = gradient.g;
   const float direct = nesterov ? rate : 0.0F;
   const float through = nesterov ? rate * momentum : rate;
@@ -278,6 +295,10 @@ void AdafactorUnfactoredUpdate(float* __restrict p, float* __restrict m,
 T2T_VECTOR_WIDTHS
 void AverageKernel(float* __restrict a, const float* __restrict p, float decay,
                    int64_t size) {
+  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+    device->average(a, p, decay, size);
+    return;
+  }
   const float rest = 1.0F - decay;
   for (int64_t i = 0; i < size; ++i) a[i] = a[i] - (a[i] - p[i]) * rest;
 }

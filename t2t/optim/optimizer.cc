@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/ops/device.h"
 #include "t2t/optim/adafactor.h"
 #include "t2t/optim/flush_tiny.h"
 
@@ -19,6 +21,16 @@ namespace {
 double NumberOr(const HParams& hparams, const std::string& name,
                 double otherwise) {
   return hparams.Has(name) ? hparams.GetDouble(name) : otherwise;
+}
+
+// In parallel on the CPU; a device has one thread that gives it its work.
+template <typename F>
+void ForEach(int64_t size, int64_t grain, const F& body) {
+  if (ComputeDevice().is_cpu()) {
+    at::parallel_for(0, size, grain, body);
+  } else if (size > 0) {
+    body(0, size);
+  }
 }
 
 std::string ShapeText(at::IntArrayRef shape) {
@@ -32,7 +44,7 @@ std::string ShapeText(at::IntArrayRef shape) {
 at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation) {
   // Within two standard deviations.
   const double edge = std::erf(2.0 / std::sqrt(2.0));
-  return at::empty(shape, at::kFloat)
+  return at::empty(shape, OnDevice(at::kFloat))
       .uniform_(-edge, edge)
       .erfinv_()
       .mul_(std::sqrt(2.0) * deviation);
@@ -71,9 +83,13 @@ Optimizer::Optimizer(const HParams& hparams,
     data_.push_back(tensor.mutable_data_ptr<float>());
     decay_.push_back(Decays(parameters_[i]) ? static_cast<float>(weight_decay_)
                                             : 0.0F);
-    for (int64_t begin = 0; begin < tensor.numel(); begin += kPieceSize) {
+    // A device takes a parameter at a time.
+    const int64_t piece_size = tensor.device().is_cpu()
+                                   ? kPieceSize
+                                   : std::max<int64_t>(1, tensor.numel());
+    for (int64_t begin = 0; begin < tensor.numel(); begin += piece_size) {
       pieces_.push_back(
-          {i, begin, std::min(kPieceSize, tensor.numel() - begin)});
+          {i, begin, std::min(piece_size, tensor.numel() - begin)});
     }
   }
 }
@@ -97,28 +113,27 @@ at::Tensor Optimizer::EffectiveGradient(size_t parameter) const {
 }
 
 void Optimizer::ForPieces(const std::function<void(const Piece&)>& body) const {
-  at::parallel_for(0, static_cast<int64_t>(pieces_.size()), 1,
-                   [&](int64_t begin, int64_t end) {
-                     const FlushTinyNumbers flush;
-                     for (int64_t i = begin; i < end; ++i) {
-                       if (HasGradient(pieces_[i].parameter)) body(pieces_[i]);
-                     }
-                   });
+  ForEach(static_cast<int64_t>(pieces_.size()), 1,
+          [&](int64_t begin, int64_t end) {
+            const FlushTinyNumbers flush;
+            for (int64_t i = begin; i < end; ++i) {
+              if (HasGradient(pieces_[i].parameter)) body(pieces_[i]);
+            }
+          });
 }
 
 std::vector<double> Optimizer::PieceSquares() const {
   // A sum a piece, added in order: the same with any number of threads.
   std::vector<double> sums(pieces_.size(), 0.0);
   const Piece* const first = pieces_.data();
-  at::parallel_for(0, static_cast<int64_t>(pieces_.size()), 1,
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t i = begin; i < end; ++i) {
-                       const Piece& piece = first[i];
-                       if (!HasGradient(piece.parameter)) continue;
-                       sums[i] = SumOfSquares(At(piece), GradientAt(piece),
-                                              piece.size);
-                     }
-                   });
+  ForEach(static_cast<int64_t>(pieces_.size()), 1,
+          [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) {
+              const Piece& piece = first[i];
+              if (!HasGradient(piece.parameter)) continue;
+              sums[i] = SumOfSquares(At(piece), GradientAt(piece), piece.size);
+            }
+          });
   return sums;
 }
 
@@ -162,9 +177,9 @@ std::vector<at::Tensor> Optimizer::AddSlot(const std::string& slot,
                                            float value) {
   std::vector<at::Tensor> tensors;
   for (const NamedTensor& parameter : parameters_) {
-    tensors.push_back(
-        AddState(slot + "/" + parameter.name,
-                 at::full(parameter.tensor.sizes(), value, at::kFloat)));
+    tensors.push_back(AddState(
+        slot + "/" + parameter.name,
+        at::full(parameter.tensor.sizes(), value, OnDevice(at::kFloat))));
   }
   return tensors;
 }
@@ -546,8 +561,18 @@ const Registry<OptimizerFactory>& Optimizers() {
 
 std::unique_ptr<Optimizer> MakeOptimizer(const HParams& hparams,
                                          std::vector<NamedTensor> parameters) {
-  return Optimizers().Get(hparams.GetString("optimizer"))(
-      hparams, std::move(parameters));
+  const std::string& name = hparams.GetString("optimizer");
+  const auto& make = Optimizers().Get(name);
+  static const std::set<std::string> kOfDevices = {
+      "adam",     "true_adam", "multistep_adam", "adam_w", "adamw",
+      "momentum", "sgd"};
+  if (!ComputeDevice().is_cpu() && kOfDevices.count(name) == 0) {
+    throw UsageError(
+        "optimizer=" + name + " has no GPU code",
+        "one of " + Join({kOfDevices.begin(), kOfDevices.end()}, ", "),
+        "set --hparams=optimizer=adam, or --device=cpu");
+  }
+  return make(hparams, std::move(parameters));
 }
 
 MovingAverage::MovingAverage(double decay, std::vector<NamedTensor> parameters)
@@ -564,11 +589,10 @@ void MovingAverage::Update(int64_t step) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     float* const average = averages_[i].mutable_data_ptr<float>();
     const float* const value = parameters_[i].tensor.const_data_ptr<float>();
-    at::parallel_for(0, averages_[i].numel(), Optimizer::kPieceSize,
-                     [&](int64_t begin, int64_t end) {
-                       AverageKernel(average + begin, value + begin, decay,
-                                     end - begin);
-                     });
+    ForEach(averages_[i].numel(), Optimizer::kPieceSize,
+            [&](int64_t begin, int64_t end) {
+              AverageKernel(average + begin, value + begin, decay, end - begin);
+            });
   }
 }
 

@@ -59,8 +59,11 @@ void EvalMetrics::AddLoss(const LossParts& loss) {
   tokens_ += loss.denominator.item<double>();
 }
 
-void EvalMetrics::Add(const at::Tensor& logits, const at::Tensor& targets) {
+void EvalMetrics::Add(const at::Tensor& model_logits,
+                      const at::Tensor& model_targets) {
   const at::NoGradGuard no_grad;
+  const at::Tensor logits = model_logits.cpu();
+  const at::Tensor targets = model_targets.cpu();
   const int64_t batch = targets.size(0);
   if (batch == 0) return;
   const int64_t classes = logits.size(-1);

@@ -16,8 +16,10 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/cuda/device.h"
 #include "t2t/dist/process_group.h"
 #include "t2t/model/model.h"
+#include "t2t/ops/device.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/best_checkpoint.h"
 #include "t2t/train/checkpoint.h"
@@ -26,8 +28,10 @@
 #include "t2t/train/eval_metrics.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/events.h"
-#include "t2t/train/output_lock.h"
+#include "t2t/train/flops.h"
 #include "t2t/train/model_axis.h"
+#include "t2t/train/output_lock.h"
+#include "t2t/train/profiler.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
 #include "t2t/train/trainer.h"
@@ -56,16 +60,17 @@ const std::vector<IgnoredFlags>& Ignored() {
         "iterations_per_loop", "tpu_infeed_sleep_secs", "cloud_tpu_name"}},
       {"it belongs to TensorFlow's graphs",
        {"xla_compile", "xla_jit_level", "enable_graph_rewriter",
-        "log_device_placement", "tfdbg", "dbgprofile", "profile",
+        "log_device_placement", "tfdbg", "dbgprofile",
         "optionally_use_dist_strat", "use_guarantee_const_getter",
         "export_saved_model", "export_saved_model_api_version",
         "inter_op_parallelism_threads"}},
       {"devices have no TensorFlow names here", {"worker_job", "ps_job"}},
       {"rank 0's address is that of TF_CONFIG, MASTER_ADDR or --rendezvous",
        {"master", "std_server_protocol"}},
-      {"this program was built for processors alone",
-       {"worker_gpu_memory_fraction", "gpu_order",
-        "gpu_automatic_mixed_precision"}},
+      {"LibTorch takes of a GPU what it needs; ranks take GPUs in order",
+       {"worker_gpu_memory_fraction", "gpu_order"}},
+      {"--hparams=activation_dtype=bfloat16 asks for mixed precision",
+       {"gpu_automatic_mixed_precision"}},
       {"there is no Cloud ML Engine here",
        {"cloud_mlengine", "cloud_mlengine_master_type", "job-dir", "job_dir",
         "hparams_range", "autotune_objective", "autotune_maximize",
@@ -247,6 +252,15 @@ class Experiment {
                        "seconds, above 0 and a day's at most");
     }
     CheckZeroFlags();
+    if (!flags_.profile.empty()) ParseProfileSteps(flags_.profile_steps);
+    for (const auto& [name, value] :
+         {std::make_pair("peak_tflops", flags_.peak_tflops),
+          std::make_pair("one_rank_tokens_per_second",
+                         flags_.one_rank_tokens_per_second)}) {
+      if (value >= 0) continue;
+      throw UsageError("--" + std::string(name) + "=" + DoubleToString(value),
+                       "a number above 0, or 0 where it is not known");
+    }
     if (Trains(flags_.schedule)) {
       Layout::Parse(flags_.layout,
                     Mesh::Parse(flags_.mesh_shape, cluster_.world_size));
@@ -391,6 +405,15 @@ class Experiment {
     options.bucket_bytes = flags_.bucket_mb << 20;
     options.zero_stage = static_cast<int>(flags_.zero_stage);
     options.bf16_gradients = flags_.gradient_compression == "bf16";
+    options.monitor = MonitorOptions();
+    // true and false are T2T's.
+    if (!flags_.profile.empty() && flags_.profile != "false") {
+      options.profile = ProfilePath(
+          flags_.profile == "true" ? JoinPath(flags_.output_dir, "profile.json")
+                                   : ExpandUser(flags_.profile),
+          cluster_.rank);
+      options.profile_steps = ParseProfileSteps(flags_.profile_steps);
+    }
     options.model_axis = axis_.get();
     Trainer trainer(model_.get(), options, [this](uint64_t seed) {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
@@ -449,8 +472,32 @@ class Experiment {
       }
       return !stops_early(step);
     });
+    const std::string memory = DeviceMemoryText();
+    if (!memory.empty()) Log("at most " + memory + " was used");
     // A run that was complete already is evaluated all the same, as in T2T.
     if (evaluate && evaluated < 0 && IsFirst()) evaluate_now(trainer.step());
+  }
+
+  StepMonitor::Options MonitorOptions() const {
+    StepMonitor::Options options;
+    options.ranks = group_ == nullptr ? 1 : group_->size();
+    options.one_rank_tokens_per_second = flags_.one_rank_tokens_per_second;
+    options.peak_flops = 1e12 * flags_.peak_tflops;
+    if (options.peak_flops == 0) {
+      const bool bfloat16 =
+          !ComputeDevice().is_cpu() && hparams_.Has("activation_dtype") &&
+          hparams_.GetString("activation_dtype") == "bfloat16";
+      options.peak_flops =
+          MeasurePeakFlops(bfloat16 ? at::kBFloat16 : at::kFloat);
+      if (IsFirst()) {
+        Log(Format(
+            "MFU is against %.3g TFLOP/s%s, measured by a matrix "
+            "product in %s (--peak_tflops states another figure)",
+            options.peak_flops / 1e12, group_ == nullptr ? "" : " a rank",
+            bfloat16 ? "bf16" : "fp32"));
+      }
+    }
+    return options;
   }
 
   void Announce(int64_t start, const Trainer& trainer) const {
@@ -743,6 +790,11 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "left; 0: all again.");
   flags->Add("worker_gpu", &cluster.worker_gpu,
              "The same with a GPU each; 0: none.");
+  flags->Add("device", &device,
+             "cpu, cuda, or auto: a GPU where there is one that can be used.");
+  flags->Add("backend", &backend,
+             "What ranks exchange data by, but for GPUs: gloo, or mpi where "
+             "mpirun started them.");
   flags->Add("worker_replicas", &cluster.worker_replicas,
              "The number of ranks (with --worker_cpu: of machines); 0: as the "
              "environment says.");
@@ -775,6 +827,16 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("gradient_compression", &gradient_compression,
              "bf16: gradients go to other ranks in half the bytes; none.");
   t2t_names.AddTo(flags);
+  flags->Add("profile", &profile,
+             "Writes a trace of some steps there, for chrome://tracing (rank "
+             "1's to x.rank1.json for x.json).");
+  flags->Add("profile_steps", &profile_steps,
+             "Which of the steps after the start.");
+  flags->Add("peak_tflops", &peak_tflops,
+             "What MFU is held against, of a rank; 0: measured at the start.");
+  flags->Add("one_rank_tokens_per_second", &one_rank_tokens_per_second,
+             "What one rank alone does, to hold the job against; 0: the share "
+             "of time that ranks do not wait is told instead.");
   flags->Add("mesh_shape", &mesh_shape,
              "The ranks as a grid, as data:4,model:2: those along `data` take "
              "different batches, those along `model` share a model.");
@@ -881,6 +943,16 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
     Log("the evaluator by TF_CONFIG: --schedule=continuous_eval");
     expanded.schedule = "continuous_eval";
   }
+  if (flags.backend != "gloo" && flags.backend != "mpi") {
+    throw UsageError("--backend=" + flags.backend,
+                     DidYouMean(flags.backend, {"gloo", "mpi"}),
+                     "--backend is gloo or mpi (between GPUs it is NCCL)");
+  }
+  const bool wants_gpu =
+      expanded.device == "auto" && flags.cluster.worker_gpu > 0;
+  const std::string device =
+      UseDevice(wants_gpu ? "cuda" : expanded.device, cluster.local_rank);
+  if (!device.empty()) Log("computing on " + device);
   std::unique_ptr<ProcessGroup> group;
   if (cluster.distributed() && !flags.dry_run) {
     if (!Trains(expanded.schedule)) {
@@ -895,6 +967,7 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
       options.rendezvous_seconds = flags.rendezvous_timeout_seconds;
       options.collective_seconds = flags.collective_timeout_seconds;
       options.silence_seconds = flags.rank_silence_seconds;
+      options.backend = flags.backend;
       group = ProcessGroup::Join(cluster, options);
     }
   }

@@ -64,6 +64,12 @@ struct ExperimentFlags {
   int64_t bucket_mb = 4;
   int64_t zero_stage = 0;
   std::string gradient_compression = "none";
+  std::string device = "auto";
+  std::string backend = "gloo";
+  std::string profile;
+  std::string profile_steps = "11-15";
+  double peak_tflops = 0;
+  double one_rank_tokens_per_second = 0;
   std::string mesh_shape;
   std::string layout;
 

@@ -19,6 +19,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/eval_metrics.h"
+#include "t2t/train/flops.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
 
@@ -160,8 +161,7 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
   LearningRate(hparams, 0, options_.train_steps);  // says now what is wrong
   const std::vector<NamedTensor> parameters =
       TrainableParameters(model->params());
-  const bool several =
-      options_.group != nullptr && options_.group->size() > 1;
+  const bool several = options_.group != nullptr && options_.group->size() > 1;
   if (options_.zero_stage > 0 && several) {
     if (options_.model_axis != nullptr) {
       throw UsageError("--zero_stage with a model that --mesh_shape splits",
@@ -383,7 +383,7 @@ Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
   at::manual_seed(seed);
   whole_averages_.clear();
   StepResult result{
-      0, LearningRate(model_->hparams(), step_, options_.train_steps), 0, 0};
+      0, LearningRate(model_->hparams(), step_, options_.train_steps)};
   if (shared_ != nullptr) {
     shared_->AddWeightNoise(result.learning_rate);
   } else {
@@ -394,17 +394,26 @@ Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
   result.loss = sums.loss;
   result.tokens = std::llround(sums.weight);
   result.signals = sums.signals;
-  result.exposed_seconds = sums.exposed_seconds;
+  const size_t rank = options_.group == nullptr
+                          ? 0
+                          : static_cast<size_t>(options_.group->rank());
+  result.measured = {sums.weight,       sums.exposed_seconds,
+                     sums.times,        sums.rank_tokens[rank],
+                     /*own_flops=*/0,   sums.rank_seconds,
+                     sums.rank_batches, sums.rank_tokens};
   if (!std::isfinite(result.loss)) {
     ThrowDiverged("the loss is " + DoubleToString(result.loss));
   }
   at::manual_seed(Rng::Combine(seed, "update"));
-  result.gradient_norm =
-      shared_ != nullptr
-          ? shared_->Step(sums.gradients, sums.used, result.learning_rate,
-                          step_)
-          : optimizer_->Step(sums.gradients, result.learning_rate, step_,
-                             total_squares_);
+  {
+    const Phase phase("optimizer", &result.measured.times.optimizer);
+    result.gradient_norm =
+        shared_ != nullptr
+            ? shared_->Step(sums.gradients, sums.used, result.learning_rate,
+                            step_)
+            : optimizer_->Step(sums.gradients, result.learning_rate, step_,
+                               total_squares_);
+  }
   if (!std::isfinite(result.gradient_norm)) {
     ThrowDiverged("the gradients' norm is " +
                   DoubleToString(result.gradient_norm));
@@ -430,7 +439,7 @@ void Trainer::CompareRanks(ProcessGroup* group,
                            const std::vector<at::Tensor>& tensors) const {
   uint32_t crc = 0;
   for (const at::Tensor& tensor : tensors) {
-    const at::Tensor whole = tensor.contiguous();
+    const at::Tensor whole = tensor.cpu().contiguous();
     crc = Crc32c(
         {static_cast<const char*>(whole.const_data_ptr()), whole.nbytes()},
         crc);
@@ -470,23 +479,32 @@ Trainer::StepResult Trainer::TrainStep(bool save_due) {
   const HParams& hparams = model_->hparams();
   model_->set_step(step_);
   at::manual_seed(Rng::Combine(options_.seed, static_cast<uint64_t>(step_)));
-  StepResult result{0, LearningRate(hparams, step_, options_.train_steps), 0,
-                    0};
+  StepResult result{0, LearningRate(hparams, step_, options_.train_steps)};
   optimizer_->AddWeightNoise(result.learning_rate);
   std::vector<at::Tensor> gradients;
+  StepTimes& times = result.measured.times;
   for (int64_t part = 0; part < accumulate_; ++part) {
-    const std::optional<Batch> batch = input_->Next();
+    std::optional<Batch> batch;
+    {
+      const Phase phase("input", &times.input);
+      batch = input_->Next();
+    }
     if (!batch) {
       throw DataError("the training data has ended", "data without an end");
     }
-    const LossParts parts = model_->Loss(ToFeatures(*batch), Mode::kTrain);
-    const at::Tensor total = parts.Total();
-    const double loss = total.item<double>();
-    if (!std::isfinite(loss)) {
-      ThrowDiverged("the loss is " + DoubleToString(loss));
+    at::Tensor total;
+    {
+      const Phase phase("forward", &times.forward);
+      const LossParts parts = model_->Loss(ToFeatures(*batch), Mode::kTrain);
+      total = parts.Total();
+      const double loss = total.item<double>();
+      if (!std::isfinite(loss)) {
+        ThrowDiverged("the loss is " + DoubleToString(loss));
+      }
+      result.loss += loss / static_cast<double>(accumulate_);
+      result.tokens += parts.denominator.to(at::kLong).item<int64_t>();
     }
-    result.loss += loss / static_cast<double>(accumulate_);
-    result.tokens += parts.denominator.to(at::kLong).item<int64_t>();
+    const Phase phase("backward", &times.backward);
     std::vector<at::Tensor> fresh = torch::autograd::grad(
         {total}, trainable_, {}, std::nullopt, /*create_graph=*/false,
         /*allow_unused=*/true);
@@ -510,8 +528,13 @@ Trainer::StepResult Trainer::TrainStep(bool save_due) {
       }
     }
   }
-  result.gradient_norm =
-      optimizer_->Step(gradients, result.learning_rate, step_);
+  result.measured.tokens = static_cast<double>(result.tokens);
+  result.measured.own_tokens = result.measured.tokens;
+  {
+    const Phase phase("optimizer", &times.optimizer);
+    result.gradient_norm =
+        optimizer_->Step(gradients, result.learning_rate, step_);
+  }
   if (!std::isfinite(result.gradient_norm)) {
     ThrowDiverged("the gradients' norm is " +
                   DoubleToString(result.gradient_norm));
@@ -600,11 +623,12 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
   }
   NoteSavedStep(saved_step_);
   Progress progress(step_, options_.train_steps);
+  StepMonitor monitor(options_.monitor);
+  StepProfiler profiler(options_.profile, options_.profile_steps, step_);
   kept_clock_ = NowSeconds();
   double last_save = NowSeconds();
   double interval_start = NowSeconds();
   double interval_loss = 0;
-  double interval_exposed = 0;
   int64_t interval_steps = 0;
   int64_t interval_tokens = 0;
   while (step_ < options_.train_steps) {
@@ -613,10 +637,22 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
              NowSeconds() - last_save >=
                  static_cast<double>(options_.save_seconds);
     };
-    const StepResult result = TrainStep(save_due());
+    profiler.BeforeStep(step_);
+    StepResult result;
+    {
+      std::optional<FlopCounter> counter;
+      if (monitor.WantsFlops()) counter.emplace();
+      result = TrainStep(save_due());
+      if (counter) result.measured.own_flops = counter->flops();
+    }
     ++step_;
+    profiler.AfterStep(step_);
+    for (const std::string& text : monitor.Add(result.measured)) {
+      if (!first) break;
+      progress.EndLine();
+      Warn(text);
+    }
     interval_loss += result.loss;
-    interval_exposed += result.exposed_seconds;
     interval_tokens += result.tokens;
     ++interval_steps;
     const bool last = step_ == options_.train_steps;
@@ -626,12 +662,8 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     const double tokens_per_second =
         static_cast<double>(interval_tokens) / seconds;
     if (first) {
-      progress.Report(
-          step_, interval_loss / steps, result.learning_rate, tokens_per_second,
-          log,
-          options_.group == nullptr
-              ? ""
-              : Format("  waiting %.0f%%", 100 * interval_exposed / seconds));
+      progress.Report(step_, interval_loss / steps, result.learning_rate,
+                      tokens_per_second, log, monitor.LineText(seconds));
     }
     if (log) {
       if (first) {
@@ -641,16 +673,12 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
             {"global_norm/gradient_norm", result.gradient_norm},
             {"global_step/sec", steps / seconds},
             {"tokens_per_second", tokens_per_second}};
-        if (options_.group != nullptr) {
-          values["tokens_per_second_per_rank"] =
-              tokens_per_second / static_cast<double>(options_.group->size());
-          values["exposed_communication_seconds"] = interval_exposed / steps;
-        }
+        values.merge(monitor.Values(seconds));
         events->Write(step_, values);
       }
       interval_start = NowSeconds();
       interval_loss = 0;
-      interval_exposed = 0;
+      monitor.Reset();
       interval_steps = 0;
       interval_tokens = 0;
     }

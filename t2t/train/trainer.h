@@ -17,8 +17,10 @@
 #include "t2t/optim/optimizer.h"
 #include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/events.h"
-#include "t2t/train/sharded_optimizer.h"
 #include "t2t/train/model_axis.h"
+#include "t2t/train/profiler.h"
+#include "t2t/train/sharded_optimizer.h"
+#include "t2t/train/step_monitor.h"
 
 namespace t2t {
 
@@ -49,6 +51,11 @@ struct TrainerOptions {
   // gradients. Without several ranks nothing changes.
   int zero_stage = 0;
   bool bf16_gradients = false;  // on their way
+  // What the progress line holds the speed against.
+  StepMonitor::Options monitor;
+  // A trace of some steps is written there, where it is not empty.
+  std::string profile;
+  ProfileSteps profile_steps;
   // Where the model is split over ranks, or null.
   ModelAxis* model_axis = nullptr;
 };
@@ -120,12 +127,12 @@ class Trainer {
 
  private:
   struct StepResult {
-    double loss;
-    double learning_rate;
-    double gradient_norm;
-    int64_t tokens;
-    ShardedStep::Signals signals;  // of all ranks
-    double exposed_seconds = 0;
+    double loss = 0;
+    double learning_rate = 0;
+    double gradient_norm = 0;
+    int64_t tokens = 0;
+    ShardedStep::Signals signals{};  // of all ranks
+    StepMonitor::Step measured{};
   };
 
   bool IsFirst() const {

@@ -14,6 +14,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/ignored_flags.h"
+#include "t2t/cuda/device.h"
 #include "t2t/decode/dataset_decode.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/file_decode.h"
@@ -40,6 +41,7 @@ struct DecoderFlags {
   int64_t worker_id = 0;
   int64_t random_seed = 0;
   int64_t threads = 0;
+  std::string device = "auto";
 
   void AddTo(Flags* flags);
 };
@@ -90,6 +92,8 @@ void DecoderFlags::AddTo(Flags* flags) {
   flags->Add("worker_id", &worker_id, "Which of decode_shards this one is.");
   flags->Add("random_seed", &random_seed, "Seed of sampling.");
   flags->Add("threads", &threads, "CPU threads; 0: one a core.");
+  flags->Add("device", &device,
+             "cpu, cuda, or auto: a GPU where there is one that can be used.");
   AddIgnoredTensorFlowFlags(flags);
   AddIgnoredTrainingFlags(flags);
   for (const char* name :
@@ -230,6 +234,8 @@ int Main(int argc, char** argv) {
                      "0 (one a core) or more");
   }
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
+  const std::string device = UseDevice(flags.device, 0);
+  if (!device.empty()) Log("computing on " + device);
   const HParams decode_hparams = MakeDecodeHParams(flags, parser);
   SplitOf(flags);
   const LoadedModel loaded = LoadModel(flags.load);

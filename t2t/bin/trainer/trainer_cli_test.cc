@@ -179,6 +179,20 @@ TEST_F(TrainerCliTest, BadInput) {
   EXPECT_FALSE(Exists(Out("bad")));
 }
 
+TEST_F(TrainerCliTest, DevicesAndBackends) {
+  const std::string out = "--output_dir=" + Out("device");
+  Expect(Train({out, "--device=gpu"}), 2, {"--device=gpu"});
+  Expect(Train({out, "--backend=nccl"}), 2, {"--backend=nccl", "gloo"});
+  Expect(Train({out, "--profile=x", "--profile_steps=0"}), 2,
+         {"--profile_steps=0"});
+  Expect(Train({out, "--peak_tflops=-1"}), 2, {"--peak_tflops=-1"});
+  if (!Exists("/dev/nvidiactl")) {
+    Expect(Train({out, "--device=cuda"}), 4, {"--device=cuda", "GPU"});
+    Expect(Train({out, "--worker_gpu=1"}), 4, {"--device=cuda"});
+  }
+  EXPECT_FALSE(Exists(Out("device")));
+}
+
 TEST_F(TrainerCliTest, FlagsOfT2TThatMeanNothingHere) {
   Expect(Train({"--output_dir=" + Out("flags"), "--dry_run", "--worker_gpu=0",
                 "--use_tpu=false", "--t2t_usr_dir=x", "--ps_job=/job:ps",

@@ -1,0 +1,25 @@
+#ifndef T2T_BASE_PLUGIN_H_
+#define T2T_BASE_PLUGIN_H_
+
+#include <string>
+
+namespace t2t {
+
+// Parts of the program that link to libraries which not every machine has are
+// shared objects of their own, opened where they are asked for.
+struct Plugin {
+  std::string file;    // "libt2t_mpi.so"
+  std::string folder;  // of it in Bazel's tree: "t2t/mpi"
+  std::string symbol;  // what to find in it
+  std::string asked;   // by what: "--backend=mpi"
+  std::string todo;    // where it can't be opened
+};
+
+// The symbol's address. The file is looked for in $T2T_PLUGIN_DIR, beside the
+// program and in Bazel's tree. Where it isn't there or can't be opened: a
+// missing error that says why.
+void* OpenPlugin(const Plugin& plugin);
+
+}  // namespace t2t
+
+#endif  // T2T_BASE_PLUGIN_H_

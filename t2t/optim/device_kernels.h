@@ -1,0 +1,30 @@
+#ifndef T2T_OPTIM_DEVICE_KERNELS_H_
+#define T2T_OPTIM_DEVICE_KERNELS_H_
+
+#include <cstdint>
+
+#include "t2t/optim/kernels.h"
+
+namespace t2t {
+
+// kernels.h's loops on a device that is not the CPU: the same arguments, whose
+// pointers are the device's. Set by what opens the device; one device a
+// process.
+struct DeviceKernels {
+  double (*sum_of_squares)(const float* p, GradientTerms gradient,
+                           int64_t size);
+  void (*adam)(float* p, float* m, float* v, GradientTerms gradient,
+               AdamTerms terms, int64_t size);
+  void (*sgd)(float* p, GradientTerms gradient, float rate, int64_t size);
+  void (*momentum)(float* p, float* accumulator, GradientTerms gradient,
+                   float rate, float momentum, bool nesterov, int64_t size);
+  void (*average)(float* a, const float* p, float decay, int64_t size);
+};
+
+// null: the CPU.
+const DeviceKernels* OptimizerDeviceKernels();
+void SetOptimizerDeviceKernels(const DeviceKernels* kernels);
+
+}  // namespace t2t
+
+#endif  // T2T_OPTIM_DEVICE_KERNELS_H_
