@@ -13,6 +13,8 @@
 #include "t2t/base/error.h"
 #include "t2t/base/rng.h"
 #include "t2t/data/text_encoder.h"
+#include "t2t/ops/fast_exp.h"
+#include "t2t/ops/simd.h"
 
 namespace t2t {
 namespace {
@@ -25,21 +27,46 @@ struct Candidate {
   int64_t id;
 };
 
+T2T_SIMD_CLONES
+float MaxOf(const float* values, int64_t size) {
+  float max = -std::numeric_limits<float>::infinity();
+#pragma omp simd reduction(max : max)
+  for (int64_t i = 0; i < size; ++i) {
+    max = values[i] > max ? values[i] : max;
+  }
+  return max;
+}
+
+// Not a finite number where one of the values is none.
+T2T_SIMD_CLONES
+float LogSumExp(const float* values, int64_t size) {
+  const float max = MaxOf(values, size);
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < size; ++i) sum += FastExp(values[i] - max);
+  return max + std::log(sum);
+}
+
 // The k largest of logits[0, size), largest first, the lower id first among
 // equals.
 void TopK(const float* logits, int64_t size, int64_t k, Candidate* top) {
+  constexpr int64_t kBlock = 128;
   int64_t count = 0;
   float threshold = -std::numeric_limits<float>::infinity();
-  for (int64_t id = 0; id < size; ++id) {
-    const float logit = logits[id];
-    if (count == k && logit <= threshold) continue;
-    int64_t at = count < k ? count++ : k - 1;
-    while (at > 0 && top[at - 1].logit < logit) {
-      top[at] = top[at - 1];
-      --at;
+  for (int64_t begin = 0; begin < size; begin += kBlock) {
+    const int64_t end = std::min(size, begin + kBlock);
+    if (count == k && MaxOf(logits + begin, end - begin) <= threshold) continue;
+    for (int64_t id = begin; id < end; ++id) {
+      const float logit = logits[id];
+      if (count == k && logit <= threshold) continue;
+      int64_t at = count < k ? count++ : k - 1;
+      while (at > 0 && top[at - 1].logit < logit) {
+        top[at] = top[at - 1];
+        --at;
+      }
+      top[at] = {logit, id};
+      threshold = top[count - 1].logit;
     }
-    top[at] = {logit, id};
-    threshold = top[count - 1].logit;
   }
 }
 
@@ -48,16 +75,20 @@ class StepLogits {
  public:
   StepLogits(const at::Tensor& logits, double eos_penalty)
       : logits_(logits.to(at::kCPU, at::kFloat).contiguous()),
-        norms_(at::logsumexp(logits_, 1)),
+        norms_(static_cast<size_t>(logits_.size(0))),
         eos_penalty_(static_cast<float>(eos_penalty)) {
     if (logits_.size(1) < 2) {
       throw MismatchError("the model's vocabulary has " +
                               std::to_string(logits_.size(1)) + " symbols",
                           "two at least (padding and end of sentence)");
     }
-    const float* norms = norms_.const_data_ptr<float>();
-    for (int64_t row = 0; row < logits_.size(0); ++row) {
-      if (!std::isfinite(norms[row])) {
+    at::parallel_for(0, logits_.size(0), 8, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        norms_[i] = LogSumExp(row(i), vocab_size());
+      }
+    });
+    for (const float norm : norms_) {
+      if (!std::isfinite(norm)) {
         throw Error(ExitCode::kDiverged,
                     "the model's logits are not finite numbers",
                     "finite weights", "decode from an earlier checkpoint");
@@ -66,7 +97,7 @@ class StepLogits {
   }
 
   int64_t vocab_size() const { return logits_.size(1); }
-  float norm(int64_t row) const { return norms_.const_data_ptr<float>()[row]; }
+  float norm(int64_t row) const { return norms_[row]; }
   const float* row(int64_t row) const {
     return logits_.const_data_ptr<float>() + row * vocab_size();
   }
@@ -85,7 +116,7 @@ class StepLogits {
 
  private:
   at::Tensor logits_;
-  at::Tensor norms_;
+  std::vector<float> norms_;
   float eos_penalty_;
   bool owned_ = false;
 };
@@ -276,6 +307,7 @@ class BeamSearch {
     const size_t width = parents->size() / active_.size();
     size_t kept = 0;
     for (size_t r = 0; r < active_.size(); ++r) {
+      if (options_.is_gone && options_.is_gone(active_[r].index)) continue;
       if (IsDone(active_[r], step)) {
         Finish(&active_[r]);
         continue;
@@ -374,6 +406,7 @@ int64_t Sample(const float* logits, int64_t size, const SearchOptions& options,
 struct GreedyRow {
   int64_t index = 0;  // in the batch
   bool hit_eos = false;
+  bool is_gone = false;
 };
 
 std::vector<std::vector<Hypothesis>> GreedySearch(
@@ -389,7 +422,7 @@ std::vector<std::vector<Hypothesis>> GreedySearch(
   at::Tensor last_ids;
   std::vector<int64_t> ids(rows.size());
   const auto is_done = [&](const GreedyRow& row, int64_t step) {
-    return step >= rows[row.index].decode_length ||
+    return row.is_gone || step >= rows[row.index].decode_length ||
            (row.hit_eos && !options.force_decode_length);
   };
   for (int64_t step = 0;; ++step) {
@@ -397,6 +430,9 @@ std::vector<std::vector<Hypothesis>> GreedySearch(
     // what the model keeps.
     std::vector<int64_t> going;
     for (size_t r = 0; r < active.size(); ++r) {
+      GreedyRow& row = active[r];
+      row.is_gone =
+          row.is_gone || (options.is_gone && options.is_gone(row.index));
       if (!is_done(active[r], step)) going.push_back(static_cast<int64_t>(r));
     }
     if (going.empty()) return results;

@@ -1,7 +1,9 @@
 #ifndef T2T_DECODE_SEARCH_H_
 #define T2T_DECODE_SEARCH_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "t2t/model/model.h"
@@ -24,6 +26,9 @@ struct SearchOptions {
   double temperature = 0.0;
   int64_t keep_top_k = -1;
   uint64_t seed = 0;
+  // Asked before every step: a row that nobody waits for any more leaves the
+  // batch, without hypotheses that count. Empty: all are waited for.
+  std::function<bool(size_t row)> is_gone;
 };
 
 // What one row of the batch asks for.

@@ -103,6 +103,33 @@ TEST(BeamSearchTest, DropsFinishedRows) {
   EXPECT_LT(model.rows_stepped(), 8 * 4 * 12);
 }
 
+TEST(SearchTest, DropsRowsThatNobodyWaitsFor) {
+  for (const int64_t beam_size : {1, 3}) {
+    SearchOptions options;
+    options.beam_size = beam_size;
+    const auto all = [&](int64_t* rows_stepped) {
+      HashModel model(5, 20, -9.F);  // hardly an end
+      const auto results = Search(&model, ToyFeatures(4), Rows(4, 20), options);
+      *rows_stepped = model.rows_stepped();
+      return results;
+    };
+    int64_t full = 0;
+    const auto expected = all(&full);
+    // Rows 1 to 3 go at the fifth question.
+    std::vector<int> asked(4);
+    options.is_gone = [&](size_t row) { return ++asked[row] > 5 && row > 0; };
+    int64_t less = 0;
+    const auto results = all(&less);
+    EXPECT_EQ(results[0][0].ids, expected[0][0].ids);
+    EXPECT_EQ(results[0][0].score, expected[0][0].score);
+    EXPECT_LT(less, full / 2);
+    // All of them: the search ends.
+    options.is_gone = [&](size_t row) { return true; };
+    all(&less);
+    EXPECT_EQ(less, 0);
+  }
+}
+
 TEST(BeamSearchTest, PrefixIsForcedAndNotReturned) {
   HashModel model(7, 12, 0.F);
   for (const int64_t beam_size : {1, 4}) {

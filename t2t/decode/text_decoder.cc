@@ -129,7 +129,8 @@ SearchOptions TextDecoder::MakeOptions() const {
 }
 
 std::vector<std::vector<Hypothesis>> TextDecoder::Decode(
-    const std::vector<Request>& requests) {
+    const std::vector<Request>& requests,
+    std::function<bool(size_t row)> is_gone) const {
   if (requests.empty()) return {};
   // An all-padding column where every prefix is empty: the batch needs a size.
   size_t longest = 1;
@@ -148,12 +149,13 @@ std::vector<std::vector<Hypothesis>> TextDecoder::Decode(
     streams.push_back(request.stream);
   }
   return DecodeFeatures({{has_inputs() ? "inputs" : "targets", ids}}, lengths,
-                        streams);
+                        streams, std::move(is_gone));
 }
 
 std::vector<std::vector<Hypothesis>> TextDecoder::DecodeFeatures(
     const Features& features, const std::vector<int64_t>& lengths,
-    const std::vector<uint64_t>& streams) {
+    const std::vector<uint64_t>& streams,
+    std::function<bool(size_t row)> is_gone) const {
   if (is_class_label_) return DecodeLabels(features);
   const HParams& hparams = model_->hparams();
   const bool prepends = has_inputs() && hparams.Has("prepend_mode") &&
@@ -175,11 +177,13 @@ std::vector<std::vector<Hypothesis>> TextDecoder::DecodeFeatures(
       row.decode_length += prepends ? 1 : 0;
     }
   }
-  return Search(model_, features, rows, MakeOptions());
+  SearchOptions options = MakeOptions();
+  options.is_gone = std::move(is_gone);
+  return Search(model_, features, rows, options);
 }
 
 std::vector<std::vector<Hypothesis>> TextDecoder::DecodeLabels(
-    const Features& features) {
+    const Features& features) const {
   const at::NoGradGuard no_grad;
   Features with_targets = features;
   // A model that decodes step by step wants targets to see its batch.

@@ -1,7 +1,9 @@
 #ifndef T2T_DECODE_TEXT_DECODER_H_
 #define T2T_DECODE_TEXT_DECODER_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,12 +36,15 @@ class TextDecoder {
   // behind a language model's prefix).
   std::vector<int64_t> Encode(std::string_view line) const;
 
+  // is_gone: see SearchOptions.
   std::vector<std::vector<Hypothesis>> Decode(
-      const std::vector<Request>& requests);
+      const std::vector<Request>& requests,
+      std::function<bool(size_t row)> is_gone = nullptr) const;
   // The same on features from a dataset: lengths are the inputs' true lengths.
   std::vector<std::vector<Hypothesis>> DecodeFeatures(
       const Features& features, const std::vector<int64_t>& lengths,
-      const std::vector<uint64_t>& streams);
+      const std::vector<uint64_t>& streams,
+      std::function<bool(size_t row)> is_gone = nullptr) const;
 
   // Ids up to the end symbol as text; label names; the ids themselves with
   // identity_output.
@@ -68,7 +73,8 @@ class TextDecoder {
  private:
   const FeatureInfo& InputInfo() const;
   SearchOptions MakeOptions() const;
-  std::vector<std::vector<Hypothesis>> DecodeLabels(const Features& features);
+  std::vector<std::vector<Hypothesis>> DecodeLabels(
+      const Features& features) const;
   std::string ToText(const FeatureInfo& info, const std::vector<int64_t>& ids,
                      bool keep_all) const;
 

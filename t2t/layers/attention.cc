@@ -6,6 +6,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/ops/device.h"
+#include "t2t/layers/attention_recorder.h"
 #include "t2t/ops/dropout.h"
 #include "t2t/ops/ragged_attention.h"
 
@@ -416,8 +417,15 @@ at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor& x,
                                                const at::Tensor& memory,
                                                const at::Tensor& bias,
                                                bool training) const {
-  return Attend(Query(Enter(x)), ProjectMemory(memory), bias, /*self=*/false,
-                training);
+  const at::Tensor query = Query(Enter(x));
+  const KeysValues seen = ProjectMemory(memory);
+  if (AttentionRecorder* recorder = AttentionRecorder::Current()) {
+    at::Tensor logits =
+        at::matmul(query * Scale(), seen.keys.transpose(-1, -2));
+    if (bias.defined()) logits = logits + bias;
+    recorder->Add(at::softmax(logits, -1));
+  }
+  return Attend(query, seen, bias, /*self=*/false, training);
 }
 
 at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor& x,

@@ -42,7 +42,9 @@ class FakeModel {
   }
 
   Queue::Run AsRun() {
-    return [this](const std::vector<int>& inputs) { return (*this)(inputs); };
+    return [this](const std::vector<int>& inputs, const Queue::IsGone&) {
+      return (*this)(inputs);
+    };
   }
 
   std::atomic<bool> closed{false};
@@ -115,6 +117,7 @@ TEST(BatchQueueTest, WaitsForOthersWithinTheBudget) {
   FakeModel model;
   BatchOptions options;
   options.latency_budget = milliseconds(500);
+  options.arrival_gap = milliseconds(500);
   options.max_batch_rows = 3;
   Queue queue(options, model.AsRun());
   const auto start = std::chrono::steady_clock::now();
@@ -130,6 +133,90 @@ TEST(BatchQueueTest, WaitsForOthersWithinTheBudget) {
   EXPECT_LT(std::chrono::steady_clock::now() - full_start, milliseconds(400));
   EXPECT_THAT(model.batches,
               ElementsAre(ElementsAre(1, 2), ElementsAre(3, 4, 5)));
+}
+
+TEST(BatchQueueTest, WaitsNoLongerThanTheGap) {
+  FakeModel model;
+  BatchOptions options;
+  options.latency_budget = milliseconds(60000);
+  options.arrival_gap = milliseconds(20);
+  Queue queue(options, model.AsRun());
+  Call first = Submit(&queue, {{1, 1}});
+  Call second = Submit(&queue, {{2, 1}});
+  const auto start = std::chrono::steady_clock::now();
+  first.reply.get();
+  second.reply.get();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(30000));
+}
+
+TEST(BatchQueueTest, IdleLanesShareWhatWaits) {
+  std::mutex mutex;
+  std::vector<size_t> sizes;
+  std::atomic<int> running = 0;
+  BatchOptions options = Options();
+  options.lanes = 2;
+  Queue queue(options,
+              [&](const std::vector<int>& inputs, const Queue::IsGone&) {
+                ++running;
+                {
+                  const std::lock_guard<std::mutex> lock(mutex);
+                  sizes.push_back(inputs.size());
+                }
+                // Both are in here at the same time, or this is no test of two
+                // lanes.
+                for (int i = 0; i < 5000 && running < 2; ++i) {
+                  std::this_thread::sleep_for(milliseconds(1));
+                }
+                return inputs;
+              });
+  Call call = Submit(&queue, {{1, 1}, {2, 1}, {3, 1}, {4, 1}, {5, 1}});
+  EXPECT_THAT(call.reply.get().outputs, ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_EQ(running, 2);
+  EXPECT_THAT(sizes, ::testing::UnorderedElementsAre(3, 2));
+}
+
+TEST(BatchQueueTest, EndsRowsOfARunningBatch) {
+  const auto cancelled = std::make_shared<std::atomic<bool>>(false);
+  std::atomic<bool> begun = false;
+  std::vector<bool> gone(4, false);
+  Queue queue(Options(), [&](const std::vector<int>& inputs,
+                             const Queue::IsGone& is_gone) {
+    begun = true;
+    while (inputs.size() == 1 && !*cancelled) {
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    for (int i = 0; inputs.size() == 4 && i < 5000 && !gone[2]; ++i) {
+      for (size_t row = 0; row < 4; ++row) gone[row] = is_gone(row);
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    return inputs;
+  });
+  // One that is cancelled while it runs alone, behind it a batch of three.
+  std::promise<BatchStatus> first;
+  ASSERT_EQ(queue.Submit(
+                {{0, 1}}, In(10000),
+                [&](Queue::Reply reply) { first.set_value(reply.status); },
+                cancelled),
+            BatchStatus::kOk);
+  while (!begun) std::this_thread::sleep_for(milliseconds(1));
+  const auto also_cancelled = std::make_shared<std::atomic<bool>>(false);
+  std::promise<BatchStatus> second;
+  queue.Submit(
+      {{1, 1}, {2, 1}}, In(10000),
+      [&](Queue::Reply reply) { second.set_value(reply.status); },
+      also_cancelled);
+  Call late = Submit(&queue, {{3, 1}}, 300);
+  Call patient = Submit(&queue, {{4, 1}});
+  *cancelled = true;
+  EXPECT_EQ(first.get_future().get(), BatchStatus::kOk);  // it had ended
+  while (queue.load().rows > 0) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  *also_cancelled = true;
+  EXPECT_EQ(second.get_future().get(), BatchStatus::kCancelled);
+  EXPECT_EQ(late.reply.get().status, BatchStatus::kDeadline);
+  EXPECT_THAT(patient.reply.get().outputs, ElementsAre(4));
+  EXPECT_THAT(gone, ElementsAre(true, true, true, false));
 }
 
 TEST(BatchQueueTest, RefusesWhenFull) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -23,6 +24,7 @@ struct FakeControl {
   std::atomic<bool> closed{false};  // while true, no batch ends
   std::atomic<int> loads{0};
   std::atomic<int> batches{0};  // begun
+  std::atomic<int> dropped{0};  // rows that were gone before their batch ended
   int64_t beams = 0;
 };
 
@@ -47,9 +49,19 @@ class FakeServable : public Servable {
   std::string Decode(const Ids& ids) const override {
     return std::string(ids.begin(), ids.end());
   }
-  std::vector<Prediction> Predict(const std::vector<Ids>& rows) override {
+  std::vector<Prediction> Predict(const std::vector<Ids>& rows,
+                                  const IsGone& is_gone) override {
     ++control_->batches;
+    std::vector<bool> gone(rows.size());
     while (control_->closed) {
+      for (size_t i = 0; i < rows.size(); ++i) {
+        if (gone[i] || !is_gone(i)) continue;
+        gone[i] = true;
+        ++control_->dropped;
+      }
+      if (std::find(gone.begin(), gone.end(), false) == gone.end()) {
+        return std::vector<Prediction>(rows.size());
+      }
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     std::vector<Prediction> predictions;
@@ -65,6 +77,24 @@ class FakeServable : public Servable {
       }
     }
     return predictions;
+  }
+  // Each symbol looks at its like, or at all of them alike.
+  std::optional<AttentionWeights> Attend(const Ids& input,
+                                         const Ids& output) const override {
+    if (says_ == "blind") return std::nullopt;
+    AttentionWeights attention;
+    for (const int64_t id : input) attention.inputs.push_back(Decode({id}));
+    for (const int64_t id : output) attention.outputs.push_back(Decode({id}));
+    attention.layers = 1;
+    attention.heads = 1;
+    for (size_t i = 0; i < output.size(); ++i) {
+      for (size_t j = 0; j < input.size(); ++j) {
+        attention.weights.push_back(
+            i < input.size() ? (i == j ? 1.F : 0.F)
+                             : 1.F / static_cast<float>(input.size()));
+      }
+    }
+    return attention;
   }
   int64_t beams() const override { return control_->beams; }
 

@@ -13,14 +13,31 @@
 #include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/base/fs.h"
 
 namespace t2t {
+namespace {
+
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const TlsFiles* files) {
+  if (files == nullptr) return grpc::InsecureChannelCredentials();
+  // gRPC does not say what is wrong with files.
+  TlsContext::ForClient(*files);
+  grpc::SslCredentialsOptions options;
+  if (!files->ca.empty()) options.pem_root_certs = ReadFile(files->ca);
+  if (!files->cert.empty()) {
+    options.pem_private_key = ReadFile(files->key);
+    options.pem_cert_chain = ReadFile(files->cert);
+  }
+  return grpc::SslCredentials(options);
+}
+
+}  // namespace
 
 class GrpcClient::Impl {
  public:
   Impl(const std::string& address, std::chrono::milliseconds timeout,
-       std::string bearer_token)
-      : stub_(grpc::CreateChannel(address, grpc::InsecureChannelCredentials())),
+       std::string bearer_token, const TlsFiles* tls)
+      : stub_(grpc::CreateChannel(address, Credentials(tls))),
         timeout_(timeout),
         bearer_token_(std::move(bearer_token)) {}
 
@@ -67,8 +84,8 @@ class GrpcClient::Impl {
 
 GrpcClient::GrpcClient(const std::string& address,
                        std::chrono::milliseconds timeout,
-                       const std::string& bearer_token)
-    : impl_(std::make_unique<Impl>(address, timeout, bearer_token)) {}
+                       const std::string& bearer_token, const TlsFiles* tls)
+    : impl_(std::make_unique<Impl>(address, timeout, bearer_token, tls)) {}
 
 GrpcClient::~GrpcClient() = default;
 

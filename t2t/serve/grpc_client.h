@@ -6,15 +6,17 @@
 #include <string>
 
 #include "t2t/serve/serving_proto.h"
+#include "t2t/serve/tls.h"
 
 namespace t2t {
 
 // Asks a server for TF Serving's PredictionService.
 class GrpcClient {
  public:
-  // An empty token is none.
+  // An empty token is none. tls: nullptr for none; throws an Error where the
+  // files can't be used.
   GrpcClient(const std::string& address, std::chrono::milliseconds timeout,
-             const std::string& bearer_token);
+             const std::string& bearer_token, const TlsFiles* tls = nullptr);
   ~GrpcClient();
 
   // Throws an Error with gRPC's code and message: kRetry where asking again

@@ -9,14 +9,17 @@
 #include <grpcpp/support/slice.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/data/unicode.h"
 #include "t2t/serve/rest_api.h"
@@ -96,6 +99,20 @@ PredictResponse MakeResponse(const PredictResult& result, bool with_text) {
   return response;
 }
 
+std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsFiles& files) {
+  if (files.cert.empty()) return grpc::InsecureServerCredentials();
+  // gRPC does not say what is wrong with files.
+  TlsContext::ForServer(files);
+  grpc::SslServerCredentialsOptions options(
+      files.ca.empty()
+          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  if (!files.ca.empty()) options.pem_root_certs = ReadFile(files.ca);
+  options.pem_key_cert_pairs.push_back(
+      {ReadFile(files.key), ReadFile(files.cert)});
+  return grpc::SslServerCredentials(options);
+}
+
 // Keeps those of the names only; false where there is no such output.
 bool Filter(const std::vector<std::string>& names, PredictResponse* response,
             std::string* unknown) {
@@ -124,8 +141,11 @@ class Service : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override;
 
+  // The work ends early when *cancelled becomes true.
   void Handle(const grpc::GenericCallbackServerContext& context,
-              const std::string& request, Reply reply) const {
+              const std::string& request,
+              std::shared_ptr<const std::atomic<bool>> cancelled,
+              Reply reply) const {
     const double start = NowSeconds();
     ModelService* const service = service_;
     Reply counted = [service, start, reply = std::move(reply)](
@@ -151,7 +171,7 @@ class Service : public grpc::CallbackGenericService {
     try {
       if (context.method() == kPredict) {
         PredictRequest parsed = ParsePredictRequest(request);
-        Predict(context, std::move(parsed), counted);
+        Predict(context, std::move(parsed), std::move(cancelled), counted);
       } else if (context.method() == kGetMetadata) {
         GetMetadata(ParseMetadataRequest(request), counted);
       } else {
@@ -180,7 +200,9 @@ class Service : public grpc::CallbackGenericService {
   }
 
   void Predict(const grpc::GenericCallbackServerContext& context,
-               PredictRequest request, const Reply& reply) const {
+               PredictRequest request,
+               std::shared_ptr<const std::atomic<bool>> cancelled,
+               const Reply& reply) const {
     if (!HasModel(request.model_spec, reply)) return;
     const std::string& signature = request.model_spec.signature_name;
     if (!signature.empty() && signature != kSignature) {
@@ -225,7 +247,8 @@ class Service : public grpc::CallbackGenericService {
           response.model_spec.version = result.version;
           response.model_spec.signature_name = kSignature;
           reply(grpc::Status::OK, SerializePredictResponse(response));
-        });
+        },
+        std::move(cancelled));
   }
 
   ModelService::Time Deadline(
@@ -300,7 +323,7 @@ class Call : public grpc::ServerGenericBidiReactor {
       return;
     }
     service_->Handle(
-        *context_, ToString(request_),
+        *context_, ToString(request_), cancelled_,
         [this](const grpc::Status& status, const std::string& bytes) {
           if (!status.ok()) {
             Finish(status);
@@ -311,9 +334,13 @@ class Call : public grpc::ServerGenericBidiReactor {
         });
   }
 
+  // The client has gone or its deadline is over.
+  void OnCancel() override { *cancelled_ = true; }
   void OnDone() override { delete this; }
 
  private:
+  const std::shared_ptr<std::atomic<bool>> cancelled_ =
+      std::make_shared<std::atomic<bool>>(false);
   const Service* const service_;
   grpc::GenericCallbackServerContext* const context_;
   grpc::ByteBuffer request_;
@@ -347,8 +374,7 @@ class GrpcServer::Impl {
         (is_v6 ? "[" + options.host + "]" : options.host) + ":" +
         std::to_string(options.port);
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(),
-                             &port_);
+    builder.AddListeningPort(address, Credentials(options.tls), &port_);
     // Otherwise a second server would share the port.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(kMostRequestBytes);

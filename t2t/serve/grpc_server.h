@@ -6,6 +6,7 @@
 #include <string>
 
 #include "t2t/serve/model_service.h"
+#include "t2t/serve/tls.h"
 
 namespace t2t {
 
@@ -16,6 +17,8 @@ struct GrpcOptions {
   std::chrono::milliseconds timeout{30000};
   // What "authorization: Bearer ..." must say; empty: nothing.
   std::string bearer_token;
+  // TLS where it has a certificate; the CA is the clients'.
+  TlsFiles tls;
 };
 
 // TF Serving's gRPC: PredictionService's Predict and GetModelMetadata,

@@ -1,9 +1,15 @@
 #include <gmock/gmock.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -271,20 +277,52 @@ TEST_F(GrpcTest, RefusesWhenOverloadedAndKeepsDeadlines) {
   std::thread first(
       [&] { EXPECT_EQ(ErrorOf(Request("text", {"123456"})), ""); });
   while (control_.batches == 0) std::this_thread::sleep_for(milliseconds(1));
-  GrpcClient hurried("127.0.0.1:" + std::to_string(server_->port()),
-                     milliseconds(50), "");
+  const std::string address = "127.0.0.1:" + std::to_string(server_->port());
+  GrpcClient hurried(address, milliseconds(50), "");
   EXPECT_THROW(hurried.Predict(Request("text", {"123456"})), Error);
+  const auto served = service_->versions().Get({});
+  // The hurried one's place is free again.
+  std::thread second(
+      [&] { EXPECT_EQ(ErrorOf(Request("text", {"1234567"})), ""); });
+  while (served->queue->load().tokens != 7) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
   EXPECT_THAT(ErrorOf(Request("text", {"123456"}), ExitCode::kRetry),
               HasSubstr("code 8: the server is at its limit"));
   control_.closed = false;
   first.join();
-  const auto served = service_->versions().Get({});
-  while (served->queue->load().rows > 0) {
-    std::this_thread::sleep_for(milliseconds(1));
-  }
+  second.join();
   EXPECT_EQ(ErrorOf(Request("text", {"123456"})), "");
   // The hurried one was never run.
-  EXPECT_EQ(service_->metrics().Value("t2t_rows_total"), 2);
+  EXPECT_EQ(service_->metrics().Value("t2t_rows_total"), 3);
+}
+
+TEST_F(GrpcTest, ACancelledCallLeavesItsBatch) {
+  Client();
+  control_.closed = true;
+  grpc::GenericStub stub(
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
+                          grpc::InsecureChannelCredentials()));
+  const grpc::Slice slice(SerializePredictRequest(Request("text", {"a", "b"})));
+  const grpc::ByteBuffer request(&slice, 1);
+  grpc::ByteBuffer response;
+  grpc::ClientContext context;
+  std::promise<grpc::Status> promise;
+  stub.UnaryCall(&context, "/tensorflow.serving.PredictionService/Predict",
+                 grpc::StubOptions(), &request, &response,
+                 [&](grpc::Status status) { promise.set_value(status); });
+  while (control_.batches == 0) std::this_thread::sleep_for(milliseconds(1));
+  context.TryCancel();
+  EXPECT_EQ(promise.get_future().get().error_code(),
+            grpc::StatusCode::CANCELLED);
+  // The batch ends though the model is closed: nobody waits for its rows.
+  for (int i = 0; i < 5000 && control_.dropped < 2; ++i) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_EQ(control_.dropped, 2);
+  control_.closed = false;
+  EXPECT_EQ(ErrorOf(Request("text", {"a"})), "");
+  EXPECT_EQ(service_->metrics().Value("t2t_dropped_rows_total"), 2);
 }
 
 TEST_F(GrpcTest, DrainAnswersWhatHasBegun) {

@@ -12,8 +12,26 @@ constexpr size_t kMostBytes = 64 << 20;
 }  // namespace
 
 HttpClient::HttpClient(std::string host, int port,
-                       std::chrono::milliseconds timeout)
-    : host_(std::move(host)), port_(port), timeout_(timeout) {}
+                       std::chrono::milliseconds timeout,
+                       std::shared_ptr<const TlsContext> tls)
+    : host_(std::move(host)),
+      port_(port),
+      timeout_(timeout),
+      tls_(std::move(tls)) {}
+
+void HttpClient::Open(SteadyTime until) {
+  Socket socket = Connect(host_, port_, until);
+  std::string error;
+  if (tls_ != nullptr &&
+      socket.StartTls(*tls_, host_, until, &error) != Socket::Result::kOk) {
+    throw Error(
+        ExitCode::kUsage,
+        "no TLS with " + host_ + ":" + std::to_string(port_) + ": " + error,
+        "a TLS server with a certificate for this name that the CA "
+        "file vouches for");
+  }
+  socket_ = std::move(socket);
+}
 
 HttpMessage HttpClient::Ask(const std::string& method,
                             const std::string& target, const std::string& body,
@@ -33,7 +51,7 @@ HttpMessage HttpClient::Ask(const std::string& method,
   if (may_be_stale && TryAsk(request, method == "HEAD", until, &response)) {
     return response;
   }
-  socket_ = Connect(host_, port_, until);
+  Open(until);
   if (TryAsk(request, method == "HEAD", until, &response)) return response;
   throw Error(ExitCode::kRetry,
               host_ + ":" + std::to_string(port_) +

@@ -2,17 +2,21 @@
 #define T2T_SERVE_HTTP_CLIENT_H_
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "t2t/serve/http_parser.h"
 #include "t2t/serve/socket.h"
+#include "t2t/serve/tls.h"
 
 namespace t2t {
 
 // Asks one HTTP/1.1 server, over one connection for as long as that lasts.
 class HttpClient {
  public:
-  HttpClient(std::string host, int port, std::chrono::milliseconds timeout);
+  // tls: HTTPS.
+  HttpClient(std::string host, int port, std::chrono::milliseconds timeout,
+             std::shared_ptr<const TlsContext> tls = nullptr);
 
   // The response; throws an Error (kRetry) where there is none in time. Asks
   // again, once, where the server has closed the connection meanwhile.
@@ -21,12 +25,14 @@ class HttpClient {
                   const HttpHeaders& headers = {});
 
  private:
+  void Open(SteadyTime until);
   bool TryAsk(const std::string& request, bool is_head, SteadyTime until,
               HttpMessage* response);
 
   const std::string host_;
   const int port_;
   const std::chrono::milliseconds timeout_;
+  const std::shared_ptr<const TlsContext> tls_;
   Socket socket_;
 };
 

@@ -125,6 +125,7 @@ void HttpServer::Accept() {
         open_.erase(fd);
       }
     }
+    if (options_.tls != nullptr) continue;  // no time for a handshake
     HttpResponse busy = ErrorResponse(503, "too many connections");
     busy.headers.emplace_back("Retry-After", "1");
     // The send buffer of a new connection holds it: there is no wait.
@@ -135,13 +136,44 @@ void HttpServer::Accept() {
 void HttpServer::Serve(Socket socket) {
   std::string received;
   bool is_first = true;
-  while (ServeOne(&socket, is_first, &received)) is_first = false;
+  if (options_.tls == nullptr || StartTls(&socket)) {
+    while (ServeOne(&socket, is_first, &received)) is_first = false;
+  }
   // The lock keeps Drain() from a descriptor that is another's by then, and
   // the server alive until nothing of it is touched any more.
   const std::lock_guard<std::mutex> lock(mutex_);
   open_.erase(socket.fd());
   socket.Close();
   if (open_.empty()) all_gone_.notify_all();
+}
+
+bool HttpServer::StartTls(Socket* socket) {
+  char first = 0;
+  if (socket->Peek(&first, After(options_.idle_timeout), wake_fd_) !=
+      Socket::Result::kOk) {
+    return false;
+  }
+  // TLS begins with a byte that is no letter, all of HTTP's methods are
+  // letters.
+  if (first >= 'A' && first <= 'Z') {
+    Respond(socket, nullptr,
+            ErrorResponse(400, "this port speaks HTTPS, not plain HTTP"),
+            /*keep_alive=*/false);
+    Linger(socket);
+    return false;
+  }
+  std::string error;
+  try {
+    if (socket->StartTls(*options_.tls, "", After(options_.header_timeout),
+                         &error) == Socket::Result::kOk) {
+      return true;
+    }
+  } catch (const std::exception& exception) {
+    Warn("TLS: " + std::string(exception.what()));
+    return false;
+  }
+  Linger(socket);
+  return false;
 }
 
 bool HttpServer::ServeOne(Socket* socket, bool is_first,
@@ -196,7 +228,7 @@ bool HttpServer::ServeOne(Socket* socket, bool is_first,
   const HttpMessage& request = parser.message();
   HttpResponse response;
   try {
-    response = handler_(request);
+    response = handler_(request, [&] { return socket->IsClosedByPeer(); });
   } catch (const std::exception& error) {
     Warn(request.method + " " + request.path + ": " + error.what());
     response = ErrorResponse(500, "internal error");
@@ -229,7 +261,7 @@ bool HttpServer::Respond(Socket* socket, const HttpMessage* request,
 
 void HttpServer::Linger(Socket* socket) {
   constexpr size_t kMost = 1 << 20;
-  ::shutdown(socket->fd(), SHUT_WR);
+  socket->EndWriting();
   const SteadyTime until = After(milliseconds(500));
   size_t count = 0;
   std::string dropped;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "t2t/serve/http_parser.h"
 #include "t2t/serve/socket.h"
+#include "t2t/serve/tls.h"
 
 namespace t2t {
 
@@ -30,6 +32,8 @@ struct HttpServerOptions {
   std::chrono::milliseconds body_timeout{30000};    // for the whole body
   std::chrono::milliseconds idle_timeout{75000};    // between requests
   std::chrono::milliseconds write_timeout{30000};
+  // HTTPS; plain HTTP is then answered with 400.
+  std::shared_ptr<const TlsContext> tls;
 };
 
 // HTTP/1.1 with a thread a connection. The handler is called by all of them
@@ -37,7 +41,10 @@ struct HttpServerOptions {
 // Serving's: {"error": "..."}.
 class HttpServer {
  public:
-  using Handler = std::function<HttpResponse(const HttpMessage& request)>;
+  // is_gone: whether nobody waits for the answer any more. A client that
+  // closes its side of the connection has gone, as in Go's HTTP server.
+  using Handler = std::function<HttpResponse(
+      const HttpMessage& request, const std::function<bool()>& is_gone)>;
 
   // Listens when it returns; throws an Error where it can't.
   HttpServer(const HttpServerOptions& options, Handler handler);
@@ -58,6 +65,7 @@ class HttpServer {
  private:
   void Accept();
   void Serve(Socket socket);
+  bool StartTls(Socket* socket);
   // One request; whether another may follow.
   bool ServeOne(Socket* socket, bool is_first, std::string* received);
   bool Respond(Socket* socket, const HttpMessage* request,

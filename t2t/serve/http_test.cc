@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -202,7 +203,7 @@ TEST(HttpParserTest, ReadsResponses) {
 }
 
 // Says what it was asked; "/slow" takes its time, "/throw" throws.
-HttpResponse Echo(const HttpMessage& request) {
+HttpResponse Echo(const HttpMessage& request, const std::function<bool()>&) {
   if (request.path == "/throw") throw std::runtime_error("a secret");
   if (request.path == "/slow") std::this_thread::sleep_for(milliseconds(200));
   HttpResponse response;
@@ -290,6 +291,32 @@ TEST(HttpServerTest, LetsABigBodyReadItsRefusal) {
   HttpServer server(options, Echo);
   HttpClient client("127.0.0.1", server.port(), milliseconds(5000));
   EXPECT_EQ(client.Ask("POST", "/", std::string(500000, 'x')).status, 413);
+}
+
+TEST(HttpServerTest, TellsTheHandlerThatTheClientHasGone) {
+  std::atomic<int> gone = 0;
+  std::atomic<int> waiting = 0;
+  HttpServer server(
+      {}, [&](const HttpMessage&, const std::function<bool()>& is_gone) {
+        ++waiting;
+        for (int i = 0; i < 300 && gone == 0; ++i) {
+          gone += is_gone();
+          std::this_thread::sleep_for(milliseconds(1));
+        }
+        return HttpResponse();
+      });
+  {
+    Socket socket = Connect("127.0.0.1", server.port(), In(1000));
+    socket.Write("GET / HTTP/1.1\r\nHost: h\r\n\r\n", In(1000));
+    std::string received;
+    // It is still there.
+    EXPECT_EQ(socket.Read(&received, In(5000)), Socket::Result::kOk);
+    EXPECT_EQ(gone, 0);
+    socket.Write("GET / HTTP/1.1\r\nHost: h\r\n\r\n", In(1000));
+    while (waiting < 2) std::this_thread::sleep_for(milliseconds(1));
+  }
+  server.Drain(milliseconds(5000));
+  EXPECT_EQ(gone, 1);
 }
 
 TEST(HttpServerTest, LimitsConnections) {

@@ -60,6 +60,8 @@ const char* ServeCodeName(ServeCode code) {
   switch (code) {
     case ServeCode::kOk:
       return "OK";
+    case ServeCode::kCancelled:
+      return "CANCELLED";
     case ServeCode::kInvalidArgument:
       return "INVALID_ARGUMENT";
     case ServeCode::kDeadlineExceeded:
@@ -68,6 +70,8 @@ const char* ServeCodeName(ServeCode code) {
       return "NOT_FOUND";
     case ServeCode::kResourceExhausted:
       return "RESOURCE_EXHAUSTED";
+    case ServeCode::kUnimplemented:
+      return "UNIMPLEMENTED";
     case ServeCode::kUnavailable:
       return "UNAVAILABLE";
     case ServeCode::kUnauthenticated:
@@ -95,6 +99,8 @@ ModelService::ModelService(const ModelServiceOptions& options,
            {"t2t_requests_total", "counter",
             "Answered requests by protocol and code."},
            {"t2t_rows_total", "counter", "Rows the model has seen."},
+           {"t2t_dropped_rows_total", "counter",
+            "Rows that left their batch early: cancelled or too late."},
            {"t2t_input_tokens_total", "counter",
             "Input tokens the model has seen."},
            {"t2t_output_tokens_total", "counter",
@@ -115,15 +121,25 @@ ModelService::ModelService(const ModelServiceOptions& options,
 std::unique_ptr<ServableQueue> ModelService::StartQueue(Servable* servable) {
   return std::make_unique<ServableQueue>(
       options_.batching,
-      [this, servable](const std::vector<Servable::Ids>& rows) {
-        return RunBatch(servable, rows);
+      [this, servable](const std::vector<Servable::Ids>& rows,
+                       const ServableQueue::IsGone& is_gone) {
+        return RunBatch(servable, rows, is_gone);
       });
 }
 
 std::vector<Prediction> ModelService::RunBatch(
-    Servable* servable, const std::vector<Servable::Ids>& rows) {
+    Servable* servable, const std::vector<Servable::Ids>& rows,
+    const ServableQueue::IsGone& is_gone) {
   const double start = NowSeconds();
-  std::vector<Prediction> predictions = servable->Predict(rows);
+  std::vector<bool> gone(rows.size());
+  std::vector<Prediction> predictions =
+      servable->Predict(rows, [&](size_t row) {
+        if (!gone[row] && is_gone(row)) {
+          gone[row] = true;
+          metrics_.Count("t2t_dropped_rows_total");
+        }
+        return gone[row];
+      });
   int64_t inputs = 0;
   int64_t outputs = 0;
   for (const Servable::Ids& row : rows) {
@@ -144,7 +160,8 @@ std::vector<Prediction> ModelService::RunBatch(
 
 void ModelService::Predict(std::optional<int64_t> version,
                            std::vector<PredictInput> inputs, Time deadline,
-                           Done done) {
+                           Done done,
+                           std::shared_ptr<const std::atomic<bool>> cancelled) {
   const std::shared_ptr<ServedVersion> served = versions_->Get(version);
   if (served == nullptr) {
     done(Failure(
@@ -213,6 +230,9 @@ void ModelService::Predict(std::optional<int64_t> version,
         result = Failure(ServeCode::kDeadlineExceeded,
                          "the request waited too long");
         break;
+      case BatchStatus::kCancelled:
+        result = Failure(ServeCode::kCancelled, "the request was cancelled");
+        break;
       default:
         Warn("a batch failed: " + reply.error);
         result = Failure(ServeCode::kInternal, "the model failed");
@@ -233,7 +253,8 @@ void ModelService::Predict(std::optional<int64_t> version,
     finish({});
     return;
   }
-  switch (served->queue->Submit(std::move(rows), deadline, finish)) {
+  switch (served->queue->Submit(std::move(rows), deadline, finish,
+                                std::move(cancelled))) {
     case BatchStatus::kOk:
       break;
     case BatchStatus::kFull:
@@ -246,17 +267,88 @@ void ModelService::Predict(std::optional<int64_t> version,
   }
 }
 
-PredictResult ModelService::PredictAndWait(std::optional<int64_t> version,
-                                           std::vector<PredictInput> inputs,
-                                           Time deadline) {
+PredictResult ModelService::PredictAndWait(
+    std::optional<int64_t> version, std::vector<PredictInput> inputs,
+    Time deadline, const std::function<bool()>& is_gone) {
+  constexpr auto kLook = std::chrono::milliseconds(20);
   const auto promise = std::make_shared<std::promise<PredictResult>>();
+  const auto cancelled = std::make_shared<std::atomic<bool>>(false);
   std::future<PredictResult> future = promise->get_future();
-  Predict(version, std::move(inputs), deadline,
-          [promise](PredictResult r) { promise->set_value(std::move(r)); });
-  if (future.wait_until(deadline) == std::future_status::ready) {
-    return future.get();
+  Predict(
+      version, std::move(inputs), deadline,
+      [promise](PredictResult r) { promise->set_value(std::move(r)); },
+      cancelled);
+  while (true) {
+    const Time now = std::chrono::steady_clock::now();
+    const Time until = is_gone ? std::min(deadline, now + kLook) : deadline;
+    if (future.wait_until(until) == std::future_status::ready) {
+      return future.get();
+    }
+    if (until == deadline) {
+      return Failure(ServeCode::kDeadlineExceeded, "the request took too long");
+    }
+    if (is_gone()) {
+      *cancelled = true;
+      return Failure(ServeCode::kCancelled, "the request was cancelled");
+    }
   }
-  return Failure(ServeCode::kDeadlineExceeded, "the request took too long");
+}
+
+AttentionResult ModelService::Attend(const std::string& text, Time deadline,
+                                     const std::function<bool()>& is_gone) {
+  AttentionResult result;
+  const auto fail = [&](ServeCode code, const std::string& error) {
+    result.code = code;
+    result.error = error;
+    return result;
+  };
+  const std::shared_ptr<ServedVersion> served = versions_->Get({});
+  if (served == nullptr) {
+    return fail(ServeCode::kUnavailable, "the server is stopping");
+  }
+  const Servable& servable = *served->servable;
+  Servable::Ids input;
+  try {
+    input = servable.Encode(text);
+  } catch (const Error& error) {
+    return fail(ServeCode::kInvalidArgument, error.what());
+  }
+  if (input.empty()) {
+    return fail(ServeCode::kInvalidArgument, "there is no text");
+  }
+  const int64_t most = options_.max_attention_tokens;
+  if (static_cast<int64_t>(input.size()) > most) {
+    return fail(ServeCode::kInvalidArgument,
+                "the text has " + std::to_string(input.size()) +
+                    " tokens; attention is shown for at most " +
+                    std::to_string(most));
+  }
+  const PredictResult predicted =
+      PredictAndWait(served->version, {{text, true}}, deadline, is_gone);
+  if (predicted.code != ServeCode::kOk) {
+    return fail(predicted.code, predicted.error);
+  }
+  Servable::Ids output = predicted.predictions[0].hypotheses[0].ids;
+  if (static_cast<int64_t>(output.size()) > most) output.resize(most);
+  const std::unique_lock<std::timed_mutex> lock(attention_mutex_, deadline);
+  if (!lock.owns_lock()) {
+    return fail(ServeCode::kDeadlineExceeded, "the request waited too long");
+  }
+  std::optional<AttentionWeights> attention;
+  try {
+    attention = servable.Attend(input, output);
+  } catch (const std::exception& error) {
+    Warn("attention: " + std::string(error.what()));
+    return fail(ServeCode::kInternal, "the model failed");
+  }
+  if (!attention.has_value()) {
+    return fail(ServeCode::kUnimplemented,
+                "this model has no attention weights to show");
+  }
+  result.version = predicted.version;
+  result.text = predicted.texts[0][0];
+  result.attention = *std::move(attention);
+  return result;
 }
 
 std::string ModelService::MetricsText() {

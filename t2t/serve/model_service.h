@@ -1,10 +1,12 @@
 #ifndef T2T_SERVE_MODEL_SERVICE_H_
 #define T2T_SERVE_MODEL_SERVICE_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,10 +21,12 @@ namespace t2t {
 // gRPC's codes.
 enum class ServeCode {
   kOk = 0,
+  kCancelled = 1,
   kInvalidArgument = 3,
   kDeadlineExceeded = 4,
   kNotFound = 5,
   kResourceExhausted = 8,
+  kUnimplemented = 12,
   kInternal = 13,
   kUnavailable = 14,
   kUnauthenticated = 16,
@@ -35,6 +39,8 @@ struct ModelServiceOptions {
   BatchOptions batching;
   int64_t max_input_tokens = 512;  // a row
   int64_t max_rows = 256;          // a request
+  // For Attend(), whose answer grows with their product.
+  int64_t max_attention_tokens = 100;
 };
 
 struct PredictInput {
@@ -53,6 +59,14 @@ struct PredictResult {
   int64_t beams = 0;
 };
 
+struct AttentionResult {
+  ServeCode code = ServeCode::kOk;
+  std::string error;
+  int64_t version = 0;
+  std::string text;
+  AttentionWeights attention;
+};
+
 // What REST and gRPC have in common: a request's checks, its way through the
 // queue, its deadline, and the counts of all that.
 class ModelService {
@@ -63,12 +77,20 @@ class ModelService {
   ModelService(const ModelServiceOptions& options,
                const VersionOptions& versions, VersionManager::Load load);
 
-  // done is called once, on this or another thread.
+  // done is called once, on this or another thread. When *cancelled (may be
+  // null) becomes true, the work ends at the next step.
   void Predict(std::optional<int64_t> version, std::vector<PredictInput> inputs,
-               Time deadline, Done done);
-  // The same; returns at the deadline at the latest.
+               Time deadline, Done done,
+               std::shared_ptr<const std::atomic<bool>> cancelled = nullptr);
+  // The same; returns at the deadline at the latest, or soon after is_gone
+  // (may be empty) says that nobody waits.
   PredictResult PredictAndWait(std::optional<int64_t> version,
-                               std::vector<PredictInput> inputs, Time deadline);
+                               std::vector<PredictInput> inputs, Time deadline,
+                               const std::function<bool()>& is_gone = nullptr);
+  // The newest version's answer to a text, and where it looked. One at a time
+  // besides the batches.
+  AttentionResult Attend(const std::string& text, Time deadline,
+                         const std::function<bool()>& is_gone = nullptr);
 
   const std::string& name() const { return options_.name; }
   VersionManager& versions() { return *versions_; }
@@ -82,10 +104,12 @@ class ModelService {
  private:
   std::unique_ptr<ServableQueue> StartQueue(Servable* servable);
   std::vector<Prediction> RunBatch(Servable* servable,
-                                   const std::vector<Servable::Ids>& rows);
+                                   const std::vector<Servable::Ids>& rows,
+                                   const ServableQueue::IsGone& is_gone);
 
   const ModelServiceOptions options_;
   Metrics metrics_;
+  std::timed_mutex attention_mutex_;
   std::optional<VersionManager> versions_;  // last: its queues use the rest
 };
 

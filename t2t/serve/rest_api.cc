@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -46,6 +47,10 @@ int HttpStatus(ServeCode code) {
       return 404;
     case ServeCode::kResourceExhausted:
       return 429;
+    case ServeCode::kCancelled:
+      return 499;  // as nginx's; nobody reads it
+    case ServeCode::kUnimplemented:
+      return 501;
     case ServeCode::kUnavailable:
       return 503;
     case ServeCode::kDeadlineExceeded:
@@ -56,9 +61,8 @@ int HttpStatus(ServeCode code) {
   return 500;
 }
 
-HttpResponse Refusal(const PredictResult& result) {
-  HttpResponse response =
-      HttpServer::ErrorResponse(HttpStatus(result.code), result.error);
+HttpResponse Refusal(ServeCode code, const std::string& error) {
+  HttpResponse response = HttpServer::ErrorResponse(HttpStatus(code), error);
   if (response.status == 429 || response.status == 503) {
     response.headers.emplace_back("Retry-After", "1");
   }
@@ -208,6 +212,42 @@ Json ResultJson(const PredictResult& result, bool by_rows) {
   return json;
 }
 
+Json StringsJson(const std::vector<std::string>& strings) {
+  Json json = Json::Array();
+  for (const std::string& text : strings) json.Append(ReplaceInvalidUtf8(text));
+  return json;
+}
+
+// Nested lists: layers, heads, outputs, inputs. Four digits are more than
+// anybody sees.
+Json AttentionJson(const AttentionResult& result) {
+  const AttentionWeights& attention = result.attention;
+  auto weight = attention.weights.begin();
+  Json layers = Json::Array();
+  for (int64_t layer = 0; layer < attention.layers; ++layer) {
+    Json heads = Json::Array();
+    for (int64_t head = 0; head < attention.heads; ++head) {
+      Json rows = Json::Array();
+      for (size_t i = 0; i < attention.outputs.size(); ++i) {
+        Json row = Json::Array();
+        for (size_t j = 0; j < attention.inputs.size(); ++j) {
+          row.Append(std::round(double{*weight++} * 1e4) / 1e4);
+        }
+        rows.Append(std::move(row));
+      }
+      heads.Append(std::move(rows));
+    }
+    layers.Append(std::move(heads));
+  }
+  Json json = Json::Object();
+  json.Set("version", std::to_string(result.version));
+  json.Set("text", ReplaceInvalidUtf8(result.text));
+  json.Set("inputs", StringsJson(attention.inputs));
+  json.Set("outputs", StringsJson(attention.outputs));
+  json.Set("attention", std::move(layers));
+  return json;
+}
+
 Json StatusJson(const std::vector<VersionStatus>& statuses) {
   Json list = Json::Array();
   for (const VersionStatus& status : statuses) {
@@ -321,15 +361,16 @@ bool IsAuthorized(const std::string* authorization, const std::string& token) {
                     token);
 }
 
-HttpResponse RestApi::Handle(const HttpMessage& request) {
+HttpResponse RestApi::Handle(const HttpMessage& request,
+                             const IsGone& is_gone) {
   const double start = NowSeconds();
-  HttpResponse response = Route(request);
+  HttpResponse response = Route(request, is_gone);
   service_->CountAnswer("http", std::to_string(response.status),
                         NowSeconds() - start);
   return response;
 }
 
-HttpResponse RestApi::Route(const HttpMessage& request) {
+HttpResponse RestApi::Route(const HttpMessage& request, const IsGone& is_gone) {
   const std::string& path = request.path;
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   if (path == "/" || path == "/healthz" || path == "/readyz") {
@@ -362,9 +403,14 @@ HttpResponse RestApi::Route(const HttpMessage& request) {
     return response;
   }
   if (path == "/translate") {
-    return request.method == "POST" ? Translate(request) : WrongMethod("POST");
+    return request.method == "POST" ? Translate(request, is_gone)
+                                    : WrongMethod("POST");
   }
-  if (StartsWith(path, kModels)) return Model(request);
+  if (path == "/attention") {
+    return request.method == "POST" ? Attention(request, is_gone)
+                                    : WrongMethod("POST");
+  }
+  if (StartsWith(path, kModels)) return Model(request, is_gone);
   return HttpServer::ErrorResponse(404, "there is nothing at this path");
 }
 
@@ -380,7 +426,27 @@ ModelService::Time RestApi::Deadline(const HttpMessage& request) const {
   return std::chrono::steady_clock::now() + timeout;
 }
 
-HttpResponse RestApi::Translate(const HttpMessage& request) {
+HttpResponse RestApi::Attention(const HttpMessage& request,
+                                const IsGone& is_gone) {
+  ModelService::Time deadline;
+  try {
+    deadline = Deadline(request);
+  } catch (const Error& error) {
+    return HttpServer::ErrorResponse(400, error.what());
+  }
+  const std::string text(Trim(request.body));
+  if (text.find('\n') != std::string::npos) {
+    return HttpServer::ErrorResponse(400, "the body is more than a sentence");
+  }
+  const AttentionResult result = service_->Attend(text, deadline, is_gone);
+  if (result.code != ServeCode::kOk) {
+    return Refusal(result.code, result.error);
+  }
+  return JsonResponse(AttentionJson(result));
+}
+
+HttpResponse RestApi::Translate(const HttpMessage& request,
+                                const IsGone& is_gone) {
   std::vector<PredictInput> inputs;
   ModelService::Time deadline;
   try {
@@ -392,8 +458,10 @@ HttpResponse RestApi::Translate(const HttpMessage& request) {
   if (lines.back().empty()) lines.pop_back();
   for (std::string& line : lines) inputs.push_back({std::move(line), true});
   const PredictResult result =
-      service_->PredictAndWait({}, std::move(inputs), deadline);
-  if (result.code != ServeCode::kOk) return Refusal(result);
+      service_->PredictAndWait({}, std::move(inputs), deadline, is_gone);
+  if (result.code != ServeCode::kOk) {
+    return Refusal(result.code, result.error);
+  }
   std::string text;
   for (const auto& row : result.texts) {
     text += ReplaceAll(row.at(0), "\n", " ") + "\n";
@@ -401,7 +469,7 @@ HttpResponse RestApi::Translate(const HttpMessage& request) {
   return Text(text);
 }
 
-HttpResponse RestApi::Model(const HttpMessage& request) {
+HttpResponse RestApi::Model(const HttpMessage& request, const IsGone& is_gone) {
   const std::string malformed =
       "Malformed request: " + request.method + " " + request.path;
   const std::optional<ModelPath> path =
@@ -432,8 +500,10 @@ HttpResponse RestApi::Model(const HttpMessage& request) {
       return HttpServer::ErrorResponse(400, error.what());
     }
     const PredictResult result = service_->PredictAndWait(
-        path->version, std::move(call.inputs), deadline);
-    if (result.code != ServeCode::kOk) return Refusal(result);
+        path->version, std::move(call.inputs), deadline, is_gone);
+    if (result.code != ServeCode::kOk) {
+      return Refusal(result.code, result.error);
+    }
     return JsonResponse(ResultJson(result, call.by_rows));
   }
   if (path->rest == "/metadata") {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -29,20 +30,26 @@ bool IsAuthorized(const std::string* authorization, const std::string& token);
 //   POST /v1/models/NAME[/versions/N]:predict
 //   GET  /v1/models/NAME[/versions/N][/metadata]
 //   POST /translate   lines of text in, lines of text out
+//   POST /attention   a sentence in, where the model looked out
 //   GET  /, /healthz, /readyz, /metrics
 class RestApi {
  public:
   RestApi(const RestOptions& options, ModelService* service)
       : options_(options), service_(service) {}
 
-  HttpResponse Handle(const HttpMessage& request);
+  // is_gone: whether nobody waits for the answer any more; may be empty.
+  HttpResponse Handle(const HttpMessage& request,
+                      const std::function<bool()>& is_gone = nullptr);
   // From now on /readyz says no.
   void StopBeingReady() { ready_ = false; }
 
  private:
-  HttpResponse Route(const HttpMessage& request);
-  HttpResponse Translate(const HttpMessage& request);
-  HttpResponse Model(const HttpMessage& request);
+  using IsGone = std::function<bool()>;
+
+  HttpResponse Route(const HttpMessage& request, const IsGone& is_gone);
+  HttpResponse Translate(const HttpMessage& request, const IsGone& is_gone);
+  HttpResponse Attention(const HttpMessage& request, const IsGone& is_gone);
+  HttpResponse Model(const HttpMessage& request, const IsGone& is_gone);
   ModelService::Time Deadline(const HttpMessage& request) const;
 
   const RestOptions options_;

@@ -21,6 +21,7 @@
 #include "t2t/serve/http_server.h"
 #include "t2t/serve/metrics.h"
 #include "t2t/serve/model_service.h"
+#include "t2t/serve/socket.h"
 #include "t2t/serve/version_manager.h"
 
 namespace t2t {
@@ -50,9 +51,11 @@ class RestTest : public ::testing::Test {
       return std::make_unique<FakeServable>(path, &control_);
     });
     api_.emplace(rest_, &*service_);
-    server_.emplace(HttpServerOptions{}, [this](const HttpMessage& request) {
-      return api_->Handle(request);
-    });
+    server_.emplace(HttpServerOptions{},
+                    [this](const HttpMessage& request,
+                           const std::function<bool()>& is_gone) {
+                      return api_->Handle(request, is_gone);
+                    });
   }
 
   HttpMessage Ask(const std::string& method, const std::string& target,
@@ -207,7 +210,8 @@ TEST_F(RestTest, KnowsItsPaths) {
       {"/v1/models/m/other", 404},
       {"/other", 404},
       {"/v1/models/m:predict", 405},
-      {"/translate", 405}};
+      {"/translate", 405},
+      {"/attention", 405}};
   for (const auto& [path, status] : gets) {
     EXPECT_EQ(Ask("GET", path).status, status) << path;
   }
@@ -245,6 +249,26 @@ TEST_F(RestTest, TranslatesLines) {
   EXPECT_EQ(*reply.Header("content-type"), "text/plain; charset=utf-8");
   EXPECT_EQ(Ask("POST", "/translate", "a\r\nb\r\n").body, "a\r.\nb\r.\n");
   EXPECT_EQ(Ask("POST", "/translate", "").status, 400);
+}
+
+TEST_F(RestTest, ShowsAttention) {
+  const HttpMessage reply = Ask("POST", "/attention", "ab\n");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(Json::Parse(reply.body).ToString(),
+            R"({"version": "1", "text": "ab.", "inputs": ["a", "b"], )"
+            R"("outputs": ["a", "b", "."], )"
+            R"("attention": [[[[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]]]})");
+  const auto status = [&](const std::string& text) {
+    return Ask("POST", "/attention", text).status;
+  };
+  EXPECT_EQ(status(""), 400);
+  EXPECT_EQ(status("a\nb"), 400);
+  EXPECT_EQ(status(std::string(100, 'a')), 200);
+  EXPECT_EQ(status(std::string(101, 'a')), 400);
+  EXPECT_EQ(status("fail"), 500);
+  WriteFakeVersion(base_, 2, "blind");
+  WaitFor([&] { return service_->versions().swaps() == 1; });
+  EXPECT_EQ(status("a"), 501);
 }
 
 TEST_F(RestTest, ShowsAPage) {
@@ -312,6 +336,47 @@ TEST_F(RestTest, HonoursDeadlines) {
             200);
   EXPECT_EQ(Ask("POST", "/translate", "a", {{"X-Timeout-Ms", "0"}}).status,
             400);
+}
+
+TEST_F(RestTest, DropsRowsThatNobodyWaitsFor) {
+  options_.batching.max_queue_tokens = 10;
+  Start();
+  control_.closed = true;
+  // Too late while it runs.
+  EXPECT_EQ(Ask("POST", "/translate", "a", {{"X-Timeout-Ms", "50"}}).status,
+            504);
+  WaitFor([&] { return control_.dropped == 1; });
+  // The client leaves: the batch goes on with the other row.
+  std::string answer;
+  std::thread patient([&] { answer = Ask("POST", "/translate", "ab").body; });
+  WaitFor([&] { return control_.batches == 2; });
+  {
+    const auto until = std::chrono::steady_clock::now() + milliseconds(5000);
+    Socket leaves = Connect("127.0.0.1", server_->port(), until);
+    leaves.Write(
+        "POST /translate HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
+        until);
+    WaitFor([&] {
+      return service_->versions().Get({})->queue->load().tokens == 3;
+    });
+  }
+  WaitFor([&] {
+    return service_->metrics().ToText().find("code=\"499\"") !=
+           std::string::npos;
+  });
+  // One that is gone takes no place in the queue.
+  std::thread fills([&] {
+    EXPECT_EQ(Ask("POST", "/translate", "12345678").body, "12345678.\n");
+  });
+  WaitFor(
+      [&] { return service_->versions().Get({})->queue->load().tokens == 8; });
+  control_.closed = false;
+  patient.join();
+  fills.join();
+  EXPECT_EQ(answer, "ab.\n");
+  const std::string metrics = Ask("GET", "/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("code=\"499\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("t2t_dropped_rows_total 1\n"));
 }
 
 TEST_F(RestTest, IsNotReadyWhileItStops) {

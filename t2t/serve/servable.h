@@ -1,7 +1,10 @@
 #ifndef T2T_SERVE_SERVABLE_H_
 #define T2T_SERVE_SERVABLE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +20,22 @@ struct Prediction {
   std::vector<Hypothesis> hypotheses;
 };
 
-// A loaded model, as the server sees it. All but Predict() may be called by
-// several threads at once.
+// Where a model looks in its input while it says each symbol of its output.
+struct AttentionWeights {
+  std::vector<std::string> inputs;   // the input's symbols
+  std::vector<std::string> outputs;  // the output's
+  int64_t layers = 0;
+  int64_t heads = 0;
+  std::vector<float> weights;  // [layers, heads, outputs, inputs]
+};
+
+// A loaded model, as the server sees it. May be called by several threads at
+// once.
 class Servable {
  public:
   using Ids = std::vector<int64_t>;
+  // Whether nobody waits for a row any more.
+  using IsGone = std::function<bool(size_t row)>;
 
   virtual ~Servable() = default;
 
@@ -33,8 +47,15 @@ class Servable {
   // or its ids can't be the model's.
   virtual Ids EncodeExample(std::string_view bytes) const = 0;
   virtual std::string Decode(const Ids& ids) const = 0;
-  // One prediction a row.
-  virtual std::vector<Prediction> Predict(const std::vector<Ids>& rows) = 0;
+  // One prediction a row; an empty one for a row that is_gone (may be empty)
+  // names on the way, which is not computed any further.
+  virtual std::vector<Prediction> Predict(const std::vector<Ids>& rows,
+                                          const IsGone& is_gone) = 0;
+  // Given the output; nothing where the model has no such weights.
+  virtual std::optional<AttentionWeights> Attend(const Ids& input,
+                                                 const Ids& output) const {
+    return std::nullopt;
+  }
   // Hypotheses a row, where T2T's export has an axis for them; else 0 (one).
   virtual int64_t beams() const { return 0; }
   // The type of T2T's outputs: beam search gives int32, the rest int64.

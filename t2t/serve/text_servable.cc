@@ -1,5 +1,8 @@
 #include "t2t/serve/text_servable.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -7,6 +10,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/data/example.h"
 #include "t2t/data/text_encoder.h"
+#include "t2t/layers/attention_recorder.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
@@ -70,11 +74,13 @@ std::string TextServable::Decode(const Ids& ids) const {
   return decoder_.OutputText(ids);
 }
 
-std::vector<Prediction> TextServable::Predict(const std::vector<Ids>& rows) {
+std::vector<Prediction> TextServable::Predict(const std::vector<Ids>& rows,
+                                              const IsGone& is_gone) {
   std::vector<TextDecoder::Request> requests;
   for (const Ids& row : rows) requests.push_back({row, 0});
   std::vector<Prediction> predictions;
-  for (std::vector<Hypothesis>& hypotheses : decoder_.Decode(requests)) {
+  for (std::vector<Hypothesis>& hypotheses :
+       decoder_.Decode(requests, is_gone)) {
     Prediction& prediction = predictions.emplace_back();
     for (Hypothesis& hypothesis : hypotheses) {
       prediction.hypotheses.push_back(
@@ -82,6 +88,39 @@ std::vector<Prediction> TextServable::Predict(const std::vector<Ids>& rows) {
     }
   }
   return predictions;
+}
+
+std::optional<AttentionWeights> TextServable::Attend(const Ids& input,
+                                                     const Ids& output) const {
+  if (!decoder_.has_inputs() || decoder_.is_class_label() || output.empty()) {
+    return std::nullopt;
+  }
+  const at::NoGradGuard no_grad;
+  const AttentionRecorder recorder;
+  loaded_.model->Logits({{"inputs", at::tensor(input).unsqueeze(0)},
+                         {"targets", at::tensor(output).unsqueeze(0)}},
+                        Mode::kPredict);
+  const auto& features = loaded_.model->info().features;
+  AttentionWeights attention;
+  attention.inputs = features.at("inputs").encoder->DecodeList(input);
+  attention.outputs = features.at("targets").encoder->DecodeList(output);
+  for (const at::Tensor& layer : recorder.weights()) {
+    const at::Tensor weights = layer.to(at::kFloat).contiguous();
+    // Models whose memory is not their input's symbols.
+    if (weights.dim() != 4 ||
+        weights.size(2) != static_cast<int64_t>(output.size()) ||
+        weights.size(3) != static_cast<int64_t>(input.size()) ||
+        (attention.layers > 0 && weights.size(1) != attention.heads)) {
+      return std::nullopt;
+    }
+    ++attention.layers;
+    attention.heads = weights.size(1);
+    const float* data = weights.const_data_ptr<float>();
+    attention.weights.insert(attention.weights.end(), data,
+                             data + weights.numel());
+  }
+  if (attention.layers == 0) return std::nullopt;
+  return attention;
 }
 
 int64_t TextServable::beams() const {
@@ -102,7 +141,7 @@ void TextServable::WarmUp() {
   for (const int64_t count : kWarmUpRows) {
     Ids row(kWarmUpLength, id);
     if (decoder_.has_inputs()) row.back() = kEosId;
-    Predict(std::vector<Ids>(count, row));
+    Predict(std::vector<Ids>(count, row), nullptr);
   }
 }
 

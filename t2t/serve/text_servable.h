@@ -2,6 +2,7 @@
 #define T2T_SERVE_TEXT_SERVABLE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,10 @@ class TextServable : public Servable {
   Ids Encode(std::string_view text) const override;
   Ids EncodeExample(std::string_view bytes) const override;
   std::string Decode(const Ids& ids) const override;
-  std::vector<Prediction> Predict(const std::vector<Ids>& rows) override;
+  std::vector<Prediction> Predict(const std::vector<Ids>& rows,
+                                  const IsGone& is_gone) override;
+  std::optional<AttentionWeights> Attend(const Ids& input,
+                                         const Ids& output) const override;
   int64_t beams() const override;
   bool gives_int32() const override;
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -24,6 +25,7 @@
 #include "t2t/serve/model_service.h"
 #include "t2t/serve/rest_api.h"
 #include "t2t/serve/text_servable.h"
+#include "t2t/serve/tls.h"
 
 namespace t2t {
 namespace {
@@ -39,6 +41,9 @@ struct ServerFlags {
   double file_system_poll_wait_seconds = 1;
   int64_t rest_api_timeout_in_ms = 30000;
   std::string bearer_token_file;
+  std::string ssl_cert_file;
+  std::string ssl_key_file;
+  std::string ssl_client_ca_file;
   int64_t batch_timeout_micros = 5000;
   int64_t max_batch_size = 64;
   int64_t max_batch_tokens = 2048;
@@ -47,6 +52,7 @@ struct ServerFlags {
   int64_t max_connections = 512;
   double drain_seconds = 25;
   int64_t threads = 0;
+  int64_t batch_lanes = 0;
 
   void AddTo(Flags* flags);
   void Check() const;
@@ -66,6 +72,13 @@ void ServerFlags::AddTo(Flags* flags) {
   flags->Add("bearer_token_file", &bearer_token_file,
              "A file with the token that requests must carry "
              "(\"Authorization: Bearer ...\").");
+  flags->Add("ssl_cert_file", &ssl_cert_file,
+             "The server's certificate (chain) in PEM: HTTP and gRPC then "
+             "speak TLS.");
+  flags->Add("ssl_key_file", &ssl_key_file, "The certificate's key in PEM.");
+  flags->Add("ssl_client_ca_file", &ssl_client_ca_file,
+             "Only clients with a certificate that one of these (PEM) signed "
+             "are let in.");
   flags->Add("decode_hparams", &decode_hparams,
              "Changes of the decode hyperparameters, such as "
              "beam_size=4,alpha=0.6.");
@@ -88,6 +101,9 @@ void ServerFlags::AddTo(Flags* flags) {
   flags->Add("drain_seconds", &drain_seconds,
              "After SIGTERM: how long requests that have begun may take.");
   flags->Add("threads", &threads, "CPU threads of the model; 0: one a core.");
+  flags->Add("batch_lanes", &batch_lanes,
+             "Batches that run at the same time and share the threads; 0: two "
+             "where there are two threads.");
   flags->AddIgnored("enable_batching", "requests are always batched");
 }
 
@@ -125,6 +141,15 @@ void ServerFlags::Check() const {
   CheckRange("max_connections", max_connections, 1, 100000);
   CheckRange("drain_seconds", drain_seconds, 0, 86400);
   CheckRange("threads", threads, 0, 4096);
+  CheckRange("batch_lanes", batch_lanes, 0, 256);
+  if (ssl_cert_file.empty() != ssl_key_file.empty()) {
+    throw UsageError("--ssl_cert_file and --ssl_key_file go together",
+                     "both or none");
+  }
+  if (!ssl_client_ca_file.empty() && ssl_cert_file.empty()) {
+    throw UsageError("--ssl_client_ca_file without --ssl_cert_file",
+                     "a certificate of the server's too");
+  }
 }
 
 std::chrono::milliseconds Milliseconds(double seconds) {
@@ -161,7 +186,17 @@ int Main(int argc, char** argv) {
   rest_options.timeout =
       std::chrono::milliseconds(flags.rest_api_timeout_in_ms);
   rest_options.bearer_token = ReadToken(flags.bearer_token_file);
-  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
+  TlsFiles tls;
+  if (!flags.ssl_cert_file.empty()) {
+    tls.cert = ExpandUser(flags.ssl_cert_file);
+    tls.key = ExpandUser(flags.ssl_key_file);
+    tls.ca = ExpandUser(flags.ssl_client_ca_file);
+  }
+  const int64_t threads =
+      flags.threads > 0 ? flags.threads : int64_t{at::get_num_threads()};
+  const int64_t lanes =
+      flags.batch_lanes > 0 ? flags.batch_lanes : std::min<int64_t>(threads, 2);
+  at::set_num_threads(static_cast<int>(std::max<int64_t>(threads / lanes, 1)));
 
   // Blocked before any thread is made, so that only sigwait() below sees them.
   sigset_t stops;
@@ -178,6 +213,7 @@ int Main(int argc, char** argv) {
   options.batching.max_batch_rows = flags.max_batch_size;
   options.batching.max_batch_tokens = flags.max_batch_tokens;
   options.batching.max_queue_tokens = flags.max_queue_tokens;
+  options.batching.lanes = lanes;
   VersionOptions versions;
   versions.base_path = ExpandUser(flags.model_base_path);
   versions.versions_to_serve = flags.versions_to_serve;
@@ -196,16 +232,21 @@ int Main(int argc, char** argv) {
   http.host = flags.host;
   http.port = static_cast<int>(flags.rest_api_port);
   http.max_connections = static_cast<size_t>(flags.max_connections);
-  HttpServer server(
-      http, [&](const HttpMessage& request) { return api.Handle(request); });
+  if (!tls.cert.empty()) http.tls = TlsContext::ForServer(tls);
+  HttpServer server(http, [&](const HttpMessage& request,
+                              const std::function<bool()>& is_gone) {
+    return api.Handle(request, is_gone);
+  });
   GrpcOptions grpc;
   grpc.host = flags.host;
   grpc.port = static_cast<int>(flags.port);
   grpc.timeout = rest_options.timeout;
   grpc.bearer_token = rest_options.bearer_token;
+  grpc.tls = tls;
   GrpcServer grpc_server(grpc, &service);
   Log("gRPC at " + flags.host + ":" + std::to_string(grpc_server.port()));
-  Log("serving " + flags.model_name + " at http://" + flags.host + ":" +
+  Log("serving " + flags.model_name + " at " +
+      (tls.cert.empty() ? "http" : "https") + "://" + flags.host + ":" +
       std::to_string(server.port()));
   if (flags.host != "127.0.0.1" && flags.host != "localhost" &&
       flags.host != "::1" && rest_options.bearer_token.empty()) {

@@ -186,10 +186,10 @@ TEST_F(ModelServerTest, ServableGivesTheSameInABatch) {
   servable.WarmUp();
   std::vector<Servable::Ids> rows;
   for (const std::string& text : Texts()) rows.push_back(servable.Encode(text));
-  const std::vector<Prediction> together = servable.Predict(rows);
+  const std::vector<Prediction> together = servable.Predict(rows, nullptr);
   ASSERT_EQ(together.size(), rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    const Prediction alone = servable.Predict({rows[i]})[0];
+    const Prediction alone = servable.Predict({rows[i]}, nullptr)[0];
     EXPECT_EQ(together[i].hypotheses[0].ids, alone.hypotheses[0].ids);
     EXPECT_NEAR(together[i].hypotheses[0].score, alone.hypotheses[0].score,
                 1e-4);

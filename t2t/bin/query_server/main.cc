@@ -21,6 +21,7 @@
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
 #include "t2t/serve/serving_proto.h"
+#include "t2t/serve/tls.h"
 
 namespace t2t {
 namespace {
@@ -32,15 +33,19 @@ struct QueryFlags {
   std::string data_dir;
   std::string inputs_once;
   std::string bearer_token_file;
+  bool tls = false;
+  std::string tls_ca_file;
+  std::string tls_cert_file;
+  std::string tls_key_file;
   int64_t timeout_secs = 10;
 
   void AddTo(Flags* flags);
 };
 
 void QueryFlags::AddTo(Flags* flags) {
-  flags->Add(
-      "server", &server,
-      "The server's address: host:port for gRPC, http://host:port for REST.");
+  flags->Add("server", &server,
+             "The server's address: host:port for gRPC, http://host:port or "
+             "https://host:port for REST.");
   flags->Add("servable_name", &servable_name, "The model's name there.");
   flags->Add("problem", &problem,
              "Problem name: encode and decode here, as T2T does. Without it "
@@ -51,6 +56,14 @@ void QueryFlags::AddTo(Flags* flags) {
   flags->Add("timeout_secs", &timeout_secs, "How long to wait for an answer.");
   flags->Add("bearer_token_file", &bearer_token_file,
              "A file with the token that the server asks for.");
+  flags->Add("tls", &tls,
+             "gRPC with TLS; one of the files below asks for that too. For "
+             "REST say https://.");
+  flags->Add("tls_ca_file", &tls_ca_file,
+             "Who vouches for the server (PEM); empty: the system's list.");
+  flags->Add("tls_cert_file", &tls_cert_file,
+             "A certificate for a server that asks for one (PEM).");
+  flags->Add("tls_key_file", &tls_key_file, "Its key (PEM).");
   flags->AddIgnored("t2t_usr_dir", "problems are built in");
   for (const char* name :
        {"cloud_mlengine_model_name", "cloud_mlengine_model_version"}) {
@@ -62,14 +75,17 @@ struct Address {
   std::string host;
   int port = 0;
   bool is_rest = false;
+  bool is_https = false;
 };
 
 Address ParseAddress(const std::string& text) {
-  constexpr std::string_view kScheme = "http://";
+  constexpr std::string_view kHttp = "http://";
+  constexpr std::string_view kHttps = "https://";
   std::string_view rest = text;
-  const bool is_rest = StartsWith(rest, kScheme);
+  const bool is_https = StartsWith(rest, kHttps);
+  const bool is_rest = is_https || StartsWith(rest, kHttp);
   if (is_rest) {
-    rest.remove_prefix(kScheme.size());
+    rest.remove_prefix(is_https ? kHttps.size() : kHttp.size());
     if (EndsWith(rest, "/")) rest.remove_suffix(1);
   }
   const size_t colon = rest.rfind(':');
@@ -77,14 +93,15 @@ Address ParseAddress(const std::string& text) {
   if (colon == std::string_view::npos || colon == 0 ||
       !ParseInt(rest.substr(colon + 1), &port) || port < 1 || port > 65535) {
     throw UsageError("--server=" + text,
-                     "localhost:8500 (gRPC) or http://localhost:8501 (REST)",
+                     "localhost:8500 (gRPC), http://localhost:8501 or "
+                     "https://localhost:8501 (REST)",
                      "give the server's address");
   }
   std::string_view host = rest.substr(0, colon);
   if (StartsWith(host, "[") && EndsWith(host, "]")) {
     host = host.substr(1, host.size() - 2);
   }
-  return {std::string(host), static_cast<int>(port), is_rest};
+  return {std::string(host), static_cast<int>(port), is_rest, is_https};
 }
 
 // What the server says to one input: hypotheses, best first.
@@ -109,10 +126,11 @@ class Server {
 class RestServer : public Server {
  public:
   RestServer(const QueryFlags& flags, const Address& address,
-             const std::string& token)
+             const std::string& token, const TlsFiles& tls)
       : target_("/v1/models/" + flags.servable_name + ":predict"),
         client_(address.host, address.port,
-                std::chrono::seconds(flags.timeout_secs)) {
+                std::chrono::seconds(flags.timeout_secs),
+                address.is_https ? TlsContext::ForClient(tls) : nullptr) {
     headers_.emplace_back("Content-Type", "application/json");
     headers_.emplace_back("X-Timeout-Ms",
                           std::to_string(flags.timeout_secs * 1000));
@@ -183,10 +201,12 @@ class RestServer : public Server {
 
 class GrpcQueryServer : public Server {
  public:
-  GrpcQueryServer(const QueryFlags& flags, const std::string& token)
+  // tls: nullptr for none.
+  GrpcQueryServer(const QueryFlags& flags, const std::string& token,
+                  const TlsFiles* tls)
       : name_(flags.servable_name),
-        client_(flags.server, std::chrono::seconds(flags.timeout_secs), token) {
-  }
+        client_(flags.server, std::chrono::seconds(flags.timeout_secs), token,
+                tls) {}
 
   Answer Ask(const Input& input) override {
     PredictRequest request;
@@ -286,10 +306,20 @@ std::unique_ptr<Server> MakeServer(const QueryFlags& flags) {
           ? ""
           : std::string(Trim(ReadFile(ExpandUser(flags.bearer_token_file))));
   const Address address = ParseAddress(flags.server);
+  TlsFiles tls;
+  tls.ca = ExpandUser(flags.tls_ca_file);
+  tls.cert = ExpandUser(flags.tls_cert_file);
+  tls.key = ExpandUser(flags.tls_key_file);
+  const bool wants_tls = flags.tls || tls.is_set();
   if (address.is_rest) {
-    return std::make_unique<RestServer>(flags, address, token);
+    if (wants_tls && !address.is_https) {
+      throw UsageError("--server=" + flags.server + " speaks no TLS",
+                       "an address that begins with https://");
+    }
+    return std::make_unique<RestServer>(flags, address, token, tls);
   }
-  return std::make_unique<GrpcQueryServer>(flags, token);
+  return std::make_unique<GrpcQueryServer>(flags, token,
+                                           wants_tls ? &tls : nullptr);
 }
 
 void Print(const std::string& input, const Answer& answer,
