@@ -7,6 +7,7 @@
 #include "t2t/base/error.h"
 #include "t2t/ops/device.h"
 #include "t2t/layers/attention_recorder.h"
+#include "t2t/layers/linear.h"
 #include "t2t/ops/dropout.h"
 #include "t2t/ops/ragged_attention.h"
 
@@ -324,13 +325,19 @@ at::Tensor MultiheadAttention::SelfKernel() const {
 }
 
 at::Tensor MultiheadAttention::MemoryKernel() const {
-  return at::cat({k_kernel_.view({-1, options_.key_channels}),
-                  v_kernel_.view({-1, options_.value_channels})},
-                 1);
+  return at::cat({KeyKernel(), ValueKernel()}, 1);
 }
 
 at::Tensor MultiheadAttention::QueryKernel() const {
   return q_kernel_.view({-1, options_.key_channels});
+}
+
+at::Tensor MultiheadAttention::KeyKernel() const {
+  return k_kernel_.view({-1, options_.key_channels});
+}
+
+at::Tensor MultiheadAttention::ValueKernel() const {
+  return v_kernel_.view({-1, options_.value_channels});
 }
 
 double MultiheadAttention::Scale() const {
@@ -342,9 +349,8 @@ double MultiheadAttention::Scale() const {
 }
 
 at::Tensor MultiheadAttention::Output(const at::Tensor& context) const {
-  const at::Tensor y = at::linear(
-      context,
-      o_kernel_.view({options_.value_channels, options_.output_size}).t());
+  const at::Tensor y = Linear(
+      context, o_kernel_.view({options_.value_channels, options_.output_size}));
   return parallel_ == nullptr ? y : parallel_->Leave(y, split());
 }
 
@@ -356,6 +362,9 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& input,
                                              const at::Tensor& bias,
                                              bool training) const {
   const at::Tensor x = Enter(input);
+  if (Int8Weights::Current() != nullptr) {
+    return Attend(Query(x), ProjectMemory(x), bias, /*self=*/true, training);
+  }
   const int64_t keys = options_.key_channels;
   const auto parts =
       at::linear(x, SelfKernel().t())
@@ -366,6 +375,10 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& input,
 }
 
 KeysValues MultiheadAttention::ProjectMemory(const at::Tensor& memory) const {
+  if (Int8Weights::Current() != nullptr) {
+    return {SplitHeads(Linear(memory, KeyKernel())),
+            SplitHeads(Linear(memory, ValueKernel()))};
+  }
   const auto parts =
       at::linear(EnterMemory(memory), MemoryKernel().t())
           .split_with_sizes({options_.key_channels, options_.value_channels},
@@ -374,7 +387,7 @@ KeysValues MultiheadAttention::ProjectMemory(const at::Tensor& memory) const {
 }
 
 at::Tensor MultiheadAttention::Query(const at::Tensor& x) const {
-  return SplitHeads(at::linear(x, QueryKernel().t()));
+  return SplitHeads(Linear(x, QueryKernel()));
 }
 
 RaggedAttentionOptions MultiheadAttention::RaggedOptions(bool training) const {
@@ -432,10 +445,8 @@ at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor& x,
                                                  const at::Tensor& bias,
                                                  KeyValueCache* cache) const {
   // Few rows: reading the kernels is what costs, so they are not joined.
-  const at::Tensor keys =
-      at::linear(x, k_kernel_.view({-1, options_.key_channels}).t());
-  const at::Tensor values =
-      at::linear(x, v_kernel_.view({-1, options_.value_channels}).t());
+  const at::Tensor keys = Linear(x, KeyKernel());
+  const at::Tensor values = Linear(x, ValueKernel());
   cache->Append(SplitHeads(keys), SplitHeads(values));
   return Attend(Query(x), cache->View(), bias, /*self=*/true,
                 /*training=*/false);

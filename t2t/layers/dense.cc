@@ -1,5 +1,7 @@
 #include "t2t/layers/dense.h"
 
+#include "t2t/layers/linear.h"
+
 namespace t2t {
 
 Dense::Dense(const Scope& scope, int64_t in, int64_t out, bool use_bias)
@@ -8,7 +10,7 @@ Dense::Dense(const Scope& scope, int64_t in, int64_t out, bool use_bias)
 }
 
 at::Tensor Dense::operator()(const at::Tensor& x) const {
-  return at::linear(x, kernel_.t(), bias_);
+  return Linear(x, kernel_, bias_);
 }
 
 }  // namespace t2t

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/layers/linear.h"
 #include "t2t/layers/model_parallel.h"
 #include "t2t/layers/vocab_parallel.h"
 #include "t2t/modality/common.h"
@@ -48,10 +49,10 @@ class Symbol : public ModalityBase {
   }
 
   at::Tensor Top(const at::Tensor& body_output) const override {
-    const at::Tensor kernel = softmax_.to(body_output.scalar_type()).t();
     if (parallel_ == nullptr) {
-      return at::matmul(body_output, kernel).to(at::kFloat);
+      return LinearRows(body_output, softmax_).to(at::kFloat);
     }
+    const at::Tensor kernel = softmax_.to(body_output.scalar_type()).t();
     const at::Tensor part =
         at::matmul(parallel_->CopyIn(body_output), kernel).to(at::kFloat);
     return parallel_->Gather(part, part.dim() - 1, spec().vocab_size);

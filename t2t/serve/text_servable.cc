@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/example.h"
 #include "t2t/data/text_encoder.h"
@@ -30,19 +31,26 @@ const FeatureInfo& InputInfo(const TextDecoder& decoder) {
 
 }  // namespace
 
-TextServable::TextServable(LoadedModel loaded, const HParams& decode_hparams)
+TextServable::TextServable(LoadedModel loaded, const HParams& decode_hparams,
+                           bool int8)
     : loaded_(std::move(loaded)),
+      int8_(int8 ? std::make_unique<Int8Weights>() : nullptr),
       decoder_(loaded_.model.get(), decode_hparams, /*seed=*/0) {
   const FeatureInfo& info = InputInfo(decoder_);
   if (info.modality != "symbol" || info.encoder == nullptr) {
     throw UsageError("the inputs of " + loaded_.problem_name + " are no text",
                      "a problem with text inputs");
   }
+  if (int8 && !Int8Weights::IsAvailable()) {
+    throw UsageError("this machine has no FBGEMM for int8 weights",
+                     "an x86 processor with AVX2", "serve without --int8");
+  }
 }
 
 std::string TextServable::Description() const {
   return loaded_.model_name + " on " + loaded_.problem_name + ", step " +
-         std::to_string(loaded_.weights.step);
+         std::to_string(loaded_.weights.step) +
+         (int8_ != nullptr ? ", int8" : "");
 }
 
 TextServable::Ids TextServable::Encode(std::string_view text) const {
@@ -76,6 +84,7 @@ std::string TextServable::Decode(const Ids& ids) const {
 
 std::vector<Prediction> TextServable::Predict(const std::vector<Ids>& rows,
                                               const IsGone& is_gone) {
+  const Int8Weights::Use int8(int8_.get());
   std::vector<TextDecoder::Request> requests;
   for (const Ids& row : rows) requests.push_back({row, 0});
   std::vector<Prediction> predictions;
@@ -96,6 +105,7 @@ std::optional<AttentionWeights> TextServable::Attend(const Ids& input,
     return std::nullopt;
   }
   const at::NoGradGuard no_grad;
+  const Int8Weights::Use int8(int8_.get());
   const AttentionRecorder recorder;
   loaded_.model->Logits({{"inputs", at::tensor(input).unsqueeze(0)},
                          {"targets", at::tensor(output).unsqueeze(0)}},
@@ -143,6 +153,16 @@ void TextServable::WarmUp() {
     if (decoder_.has_inputs()) row.back() = kEosId;
     Predict(std::vector<Ids>(count, row), nullptr);
   }
+  if (int8_ == nullptr) return;
+  // Every weight of a matrix product was used by now. Tables of embeddings are
+  // looked up as they are, whatever they are multiplied with besides.
+  int64_t bytes = 0;
+  for (const ParamStore::Entry& entry : loaded_.model->params().entries()) {
+    if (EndsWith(entry.name, "/weights")) continue;
+    bytes += int8_->Free(entry.tensor);
+  }
+  Log("int8: " + std::to_string(int8_->count()) + " weights; " +
+      Format("%.1f MB of fp32 freed", static_cast<double>(bytes) / 1e6));
 }
 
 }  // namespace t2t

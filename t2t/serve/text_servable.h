@@ -10,6 +10,7 @@
 #include "t2t/base/hparams.h"
 #include "t2t/decode/load_model.h"
 #include "t2t/decode/text_decoder.h"
+#include "t2t/layers/linear.h"
 #include "t2t/serve/servable.h"
 
 namespace t2t {
@@ -17,8 +18,10 @@ namespace t2t {
 // A model of a folder that t2t-exporter wrote.
 class TextServable : public Servable {
  public:
-  // Throws where its inputs are not symbols.
-  TextServable(LoadedModel loaded, const HParams& decode_hparams);
+  // Throws where its inputs are not symbols. int8: the weights of matrix
+  // products are kept as int8 (see Int8Weights).
+  TextServable(LoadedModel loaded, const HParams& decode_hparams,
+               bool int8 = false);
 
   std::string Description() const override;
   Ids Encode(std::string_view text) const override;
@@ -36,6 +39,7 @@ class TextServable : public Servable {
 
  private:
   LoadedModel loaded_;
+  std::unique_ptr<Int8Weights> int8_;  // may be null
   TextDecoder decoder_;
 };
 

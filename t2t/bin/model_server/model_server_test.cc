@@ -29,7 +29,9 @@
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
 #include "t2t/serve/serving_proto.h"
+#include "t2t/serve/test_certificate.h"
 #include "t2t/serve/text_servable.h"
+#include "t2t/serve/tls.h"
 #include "t2t/train/checkpoint.h"
 #include "tests/fault/subprocess.h"
 
@@ -96,6 +98,10 @@ std::vector<std::string> Decode(const std::string& path) {
   return lines;
 }
 
+bool HasCode8(const Error& error) {
+  return std::string(error.what()).find("code 8: ") != std::string::npos;
+}
+
 // Clients drop the padding before they decode (T2T: strip_extraneous).
 std::vector<int64_t> WithoutPadding(std::vector<int64_t> ids) {
   while (!ids.empty() && ids.back() == kPadId) ids.pop_back();
@@ -136,8 +142,8 @@ class ModelServerTest : public ::testing::Test {
   void Start(const std::string& base_path,
              const std::vector<std::string>& more = {}) {
     server_ = std::make_unique<Subprocess>(Command(base_path, more));
-    for (int i = 0;
-         i < 3000 && (rest_port_ = PortAfter("http://127.0.0.1:")) == 0; ++i) {
+    for (int i = 0; i < 3000 && (rest_port_ = PortAfter("://127.0.0.1:")) == 0;
+         ++i) {
       std::this_thread::sleep_for(milliseconds(10));
     }
     grpc_port_ = PortAfter("gRPC at 127.0.0.1:");
@@ -320,6 +326,138 @@ TEST_F(ModelServerTest, RefusesWhatIsMalformed) {
   EXPECT_EQ(Ask("POST", "/translate", "one").status, 200);
 }
 
+TEST_F(ModelServerTest, RefusesExplicitlyWhatItCannotHold) {
+  // A queue of about four of these rows; far more come at once.
+  Start(
+      JoinPath(*dir_, "first"),
+      {"--max_queue_tokens=64", "--max_input_tokens=50", "--max_batch_size=2"});
+  std::atomic<int> right = 0;
+  std::atomic<int> refused = 0;
+  std::atomic<int> other = 0;
+  std::vector<std::thread> clients;
+  for (size_t i = 0; i < 24; ++i) {
+    clients.emplace_back([&, i] {
+      const size_t text = i % Texts().size();
+      const auto rest = Client();
+      GrpcClient grpc("127.0.0.1:" + std::to_string(grpc_port_),
+                      milliseconds(20000), "");
+      PredictRequest request;
+      request.model_spec.name = "numbers";
+      request.inputs["text"].shape = {1};
+      request.inputs["text"].strings = {Texts()[text]};
+      for (int j = 0; j < 15; ++j) {
+        if (i % 2 == 0) {
+          const HttpMessage reply =
+              rest->Ask("POST", "/translate", Texts()[text]);
+          if (reply.status == 429 && reply.Header("retry-after") != nullptr) {
+            ++refused;
+          } else {
+            ++(reply.body == (*first_)[text] + "\n" ? right : other);
+          }
+          continue;
+        }
+        try {
+          const PredictResponse response = grpc.Predict(request);
+          const std::string& said = response.outputs.at("text").strings.at(0);
+          ++(ReplaceAll(said, "\n", " ") == (*first_)[text] ? right : other);
+        } catch (const Error& error) {
+          // RESOURCE_EXHAUSTED
+          ++(HasCode8(error) ? refused : other);
+        }
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(other, 0);
+  EXPECT_GT(right, 0);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(right + refused, 24 * 15);
+  // It is none the worse for it.
+  EXPECT_EQ(Ask("POST", "/translate", Texts()[0]).body, (*first_)[0] + "\n");
+}
+
+TEST_F(ModelServerTest, ShowsWhereTheModelLooks) {
+  Start(JoinPath(*dir_, "first"));
+  const HttpMessage reply = Ask("POST", "/attention", Texts()[1]);
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Json json = Json::Parse(reply.body);
+  EXPECT_EQ(json.At("text").AsString(), (*first_)[1]);
+  const size_t inputs = json.At("inputs").items().size();
+  const size_t outputs = json.At("outputs").items().size();
+  EXPECT_GT(inputs, 3U);
+  EXPECT_GT(outputs, 0U);
+  const std::vector<Json>& layers = json.At("attention").items();
+  ASSERT_EQ(layers.size(), 1U);
+  ASSERT_EQ(layers[0].items().size(), 2U);  // heads
+  for (const Json& head : layers[0].items()) {
+    ASSERT_EQ(head.items().size(), outputs);
+    for (const Json& row : head.items()) {
+      ASSERT_EQ(row.items().size(), inputs);
+      double sum = 0;
+      for (const Json& weight : row.items()) sum += weight.AsDouble();
+      EXPECT_NEAR(sum, 1, 1e-3 * static_cast<double>(inputs));
+    }
+  }
+  EXPECT_EQ(Ask("POST", "/attention", " ").status, 400);
+  EXPECT_THAT(Ask("GET", "/").body, HasSubstr("fetch(\"attention\""));
+}
+
+TEST_F(ModelServerTest, ServesInt8Weights) {
+  // One server with a model that has learnt nothing can't show quality: it is
+  // the way through, and the same rows give the same answers.
+  TextServable exact(Load(JoinPath(*dir_, "first")),
+                     DecodeHParams(kDecodeHParams));
+  TextServable int8(Load(JoinPath(*dir_, "first")),
+                    DecodeHParams(kDecodeHParams), /*int8=*/true);
+  exact.WarmUp();
+  int8.WarmUp();
+  EXPECT_THAT(int8.Description(), HasSubstr("int8"));
+  std::vector<Servable::Ids> rows;
+  for (const std::string& text : Texts()) rows.push_back(int8.Encode(text));
+  const std::vector<Prediction> together = int8.Predict(rows, nullptr);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Prediction alone = int8.Predict({rows[i]}, nullptr)[0];
+    EXPECT_EQ(together[i].hypotheses[0].ids, alone.hypotheses[0].ids);
+    // It looks where the exact model looks.
+    const auto& output = alone.hypotheses[0].ids;
+    const auto by_int8 = int8.Attend(rows[i], output);
+    const auto by_floats = exact.Attend(rows[i], output);
+    ASSERT_TRUE(by_int8.has_value() && by_floats.has_value());
+    for (size_t j = 0; j < by_int8->weights.size(); ++j) {
+      EXPECT_NEAR(by_int8->weights[j], by_floats->weights[j], 0.05);
+    }
+  }
+  Start(JoinPath(*dir_, "first"), {"--int8"});
+  EXPECT_THAT(server_->Output(), HasSubstr("MB of fp32 freed"));
+  EXPECT_EQ(Ask("POST", "/translate", Texts()[0]).status, 200);
+  EXPECT_EQ(Ask("POST", "/attention", Texts()[0]).status, 200);
+}
+
+TEST_F(ModelServerTest, SpeaksTls) {
+  const TlsFiles own = MakeTestCertificate(*dir_, "own");
+  const TlsFiles other = MakeTestCertificate(*dir_, "other");
+  Start(JoinPath(*dir_, "first"),
+        {"--ssl_cert_file=" + own.cert, "--ssl_key_file=" + own.key});
+  const std::string rest =
+      "--server=https://localhost:" + std::to_string(rest_port_);
+  const std::string grpc = "--server=localhost:" + std::to_string(grpc_port_);
+  const std::string once = "--inputs_once=" + Texts()[1];
+  for (const std::string& server : {rest, grpc}) {
+    const RunResult run = Query({server, once, "--tls_ca_file=" + own.ca});
+    EXPECT_EQ(run.code, 0) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("):\n" + (*first_)[1] + "\n"));
+    EXPECT_NE(Query({server, once, "--tls_ca_file=" + other.ca}).code, 0);
+  }
+  // Without TLS: errors, soon.
+  EXPECT_EQ(Ask("GET", "/healthz").status, 400);
+  EXPECT_EQ(
+      Query({"--server=http://localhost:" + std::to_string(rest_port_), once})
+          .code,
+      static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(Query({grpc, once}).code, static_cast<int>(ExitCode::kRetry));
+  EXPECT_EQ(Query({"--server=http://localhost:1", once, "--tls"}).code, 2);
+}
+
 TEST_F(ModelServerTest, ChangesVersionsWithoutALostRequest) {
   const std::string base = JoinPath(*dir_, "versions");
   MakeDirectories(base);
@@ -375,6 +513,11 @@ TEST_F(ModelServerTest, SaysWhyItCantStart) {
   EXPECT_EQ(run(Command(*dir_, {"--model_name=a/b"})).code, 2);
   EXPECT_EQ(run(Command(*dir_, {"--decode_hparams=beam_sise=1"})).code, 2);
   EXPECT_EQ(run(Command(*dir_, {"--bearer_token_file=none"})).code, 4);
+  EXPECT_EQ(run(Command(*dir_, {"--ssl_key_file=none"})).code, 2);
+  EXPECT_EQ(run(Command(JoinPath(*dir_, "first"),
+                        {"--ssl_key_file=none", "--ssl_cert_file=none"}))
+                .code,
+            4);
 }
 
 }  // namespace
