@@ -325,19 +325,13 @@ at::Tensor MultiheadAttention::SelfKernel() const {
 }
 
 at::Tensor MultiheadAttention::MemoryKernel() const {
-  return at::cat({KeyKernel(), ValueKernel()}, 1);
+  return at::cat({k_kernel_.view({-1, options_.key_channels}),
+                  v_kernel_.view({-1, options_.value_channels})},
+                 1);
 }
 
 at::Tensor MultiheadAttention::QueryKernel() const {
   return q_kernel_.view({-1, options_.key_channels});
-}
-
-at::Tensor MultiheadAttention::KeyKernel() const {
-  return k_kernel_.view({-1, options_.key_channels});
-}
-
-at::Tensor MultiheadAttention::ValueKernel() const {
-  return v_kernel_.view({-1, options_.value_channels});
 }
 
 double MultiheadAttention::Scale() const {
@@ -376,8 +370,10 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& input,
 
 KeysValues MultiheadAttention::ProjectMemory(const at::Tensor& memory) const {
   if (Int8Weights::Current() != nullptr) {
-    return {SplitHeads(Linear(memory, KeyKernel())),
-            SplitHeads(Linear(memory, ValueKernel()))};
+    return {
+        SplitHeads(Linear(memory, k_kernel_.view({-1, options_.key_channels}))),
+        SplitHeads(
+            Linear(memory, v_kernel_.view({-1, options_.value_channels})))};
   }
   const auto parts =
       at::linear(EnterMemory(memory), MemoryKernel().t())
@@ -445,8 +441,10 @@ at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor& x,
                                                  const at::Tensor& bias,
                                                  KeyValueCache* cache) const {
   // Few rows: reading the kernels is what costs, so they are not joined.
-  const at::Tensor keys = Linear(x, KeyKernel());
-  const at::Tensor values = Linear(x, ValueKernel());
+  const at::Tensor keys =
+      Linear(x, k_kernel_.view({-1, options_.key_channels}));
+  const at::Tensor values =
+      Linear(x, v_kernel_.view({-1, options_.value_channels}));
   cache->Append(SplitHeads(keys), SplitHeads(values));
   return Attend(Query(x), cache->View(), bias, /*self=*/true,
                 /*training=*/false);

@@ -115,8 +115,6 @@ class MultiheadAttention {
   at::Tensor SelfKernel() const;    // queries, keys and values side by side
   at::Tensor MemoryKernel() const;  // keys and values
   at::Tensor QueryKernel() const;
-  at::Tensor KeyKernel() const;
-  at::Tensor ValueKernel() const;
   double Scale() const;
   RaggedAttentionOptions RaggedOptions(bool training) const;
   at::Tensor Output(const at::Tensor& context) const;
