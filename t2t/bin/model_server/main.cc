@@ -2,6 +2,7 @@
 // serves what T2T exported.
 
 #include <ATen/Parallel.h>
+#include <malloc.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -198,6 +199,9 @@ int Main(int argc, char** argv) {
   }
   const std::shared_ptr<const TlsContext> tls_context =
       tls.cert.empty() ? nullptr : TlsContext::ForServer(tls);
+  // Otherwise glibc's heaps, of which every thread may have its own, keep what
+  // many batches have freed.
+  ::mallopt(M_ARENA_MAX, 4);
   const int64_t threads =
       flags.threads > 0 ? flags.threads : int64_t{at::get_num_threads()};
   const int64_t lanes =
