@@ -205,7 +205,7 @@ TEST(BatchQueueTest, EndsRowsOfARunningBatch) {
       {{1, 1}, {2, 1}}, In(10000),
       [&](Queue::Reply reply) { second.set_value(reply.status); },
       also_cancelled);
-  Call late = Submit(&queue, {{3, 1}}, 300);
+  Call late = Submit(&queue, {{3, 1}}, 1000);
   Call patient = Submit(&queue, {{4, 1}});
   *cancelled = true;
   EXPECT_EQ(first.get_future().get(), BatchStatus::kOk);  // it had ended

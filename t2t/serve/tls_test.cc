@@ -49,7 +49,7 @@ class TlsTest : public ::testing::Test {
   HttpServerOptions Options(const TlsFiles& files) const {
     HttpServerOptions options;
     options.tls = TlsContext::ForServer(files);
-    options.header_timeout = milliseconds(500);
+    options.header_timeout = milliseconds(1500);
     return options;
   }
   static std::unique_ptr<HttpClient> Client(const HttpServer& server,
