@@ -92,7 +92,8 @@ int64_t Int8Weights::Free(const at::Tensor& parameter) {
   if (found == packed_.end() || found->second->freed) return 0;
   found->second->freed = true;
   const auto bytes = static_cast<int64_t>(storage->nbytes());
-  storage->reset();
+  // The size stays: views are still made of it.
+  storage->set_data_ptr_noswap(at::DataPtr(nullptr, storage->device()));
   return bytes;
 }
 
