@@ -1,6 +1,7 @@
 #!/bin/bash
 # Makes data and trains by the manifests of every backend, run here; each
-# training is killed once on the way, and all end with the same weights.
+# training is killed once on the way, and all end with the same weights. Then a
+# sweep and a pipeline, with the real programs.
 set -euo pipefail
 launch=$(realpath "$1")
 work=$(mktemp -d)
@@ -13,24 +14,64 @@ cd app
 "$launch" generate train --problem=translate_numbers_ende --cpu=1 \
   --hparams_set=transformer_tiny --hparams=batch_size=256 \
   --schedule=train --train_steps=40 --local_eval_frequency=10
-"$launch" run datagen --local --timeout=100 >"$work/log" 2>&1 ||
-  { cat "$work/log"; exit 1; }
 
-# weights BACKEND KILLS: trains, prints the checksum.
-weights() {
-  "$launch" run train --local --backend="$1" --chaos="$2" \
-    --chaos_seconds=0.6 --timeout=100 --output_dir="/t2t/train/$1-$2" \
-    >"$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }
-  grep -q "$2 killed on purpose" "$work/log" || { cat "$work/log" >&2; return 1; }
-  sha256sum <".local/t2t/train/$1-$2/model.ckpt-40.safetensors"
+# quietly COMMAND...: its output only where it fails.
+quietly() {
+  "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }
 }
 
-expected=$(weights job 0)
-for backend in job jobset trainjob pytorchjob tfjob mpijob; do
-  actual=$(weights "$backend" 1)
-  if [[ $actual != "$expected" ]]; then
-    echo "$backend: other weights after a kill"
-    exit 1
-  fi
-  echo "$backend: killed, went on, the same weights"
+quietly "$launch" run datagen --local --timeout=100
+
+# weights WORKERS BACKEND KILLS: trains, prints the checksum.
+weights() {
+  local out=$2-$1-$3
+  quietly "$launch" run train --local --backend="$2" --workers="$1" \
+    --trainer_args=--deterministic --chaos="$3" --chaos_seconds=0.6 \
+    --timeout=100 --output_dir="/t2t/train/$out"
+  grep -q "$3 killed on purpose" "$work/log" || { cat "$work/log" >&2; return 1; }
+  sha256sum <".local/t2t/train/$out/model.ckpt-40.safetensors"
+}
+
+# same WORKERS BACKEND...
+same() {
+  local workers=$1 expected actual backend
+  shift
+  expected=$(weights "$workers" job 0)
+  for backend; do
+    actual=$(weights "$workers" "$backend" 1)
+    if [[ $actual != "$expected" ]]; then
+      echo "$workers workers, $backend: other weights after a kill"
+      exit 1
+    fi
+    echo "$workers workers, $backend: killed, went on, the same weights"
+  done
+}
+same 1 job jobset trainjob pytorchjob tfjob mpijob
+same 2 tfjob jobset
+
+# A sweep of four trials; it says which is the best.
+"$launch" generate train small --problem=translate_numbers_ende --cpu=1 \
+  --hparams_set=transformer_tiny --hparams=batch_size=256 \
+  --train_steps=10 --local_eval_frequency=10 --trainer_args=--eval_steps=2
+quietly "$launch" sweep small --grid='learning_rate=0.1|0.3,num_heads=2|4' \
+  --local --chaos=1 --chaos_seconds=0.3 --timeout=100
+[[ $(grep -c '^\(best:\)\? *loss [0-9.]* *app-small-sweep-[0-3] ' "$work/log") \
+  == 4 ]] || { cat "$work/log"; exit 1; }
+grep '^best:' "$work/log"
+for trial in 0 1 2 3; do
+  [[ -s .local/t2t/sweep/$trial/model.ckpt-10.safetensors ]]
 done
+
+# A pipeline: data, two trainings, their scores, the better one to the servers.
+mkdir -p .local/t2t/decode
+printf 'twenty-three\nseven\n' >.local/t2t/decode/source.txt
+printf 'dreiundzwanzig\nsieben\n' >.local/t2t/decode/reference.txt
+quietly "$launch" pipeline run --local --train=train,small --cpu=1 --timeout=200
+version=.local/t2t/export/t2t/1
+[[ -s $version/model.safetensors && -s .local/t2t/export/t2t/.bleu ]] ||
+  { ls -R .local/t2t/export; cat "$work/log"; exit 1; }
+grep -o 'BLEU .* beats .*' "$work/log"
+# Again: nothing is better, so nothing is deployed.
+quietly "$launch" pipeline run --local --timeout=200
+grep -q 'the servers stay as they are' "$work/log"
+[[ ! -e .local/t2t/export/t2t/2 ]]
