@@ -42,7 +42,8 @@ TEST(EstimateTest, ParametersAreTheDryRuns) {
 }
 
 // The dry run's FLOPs are of a batch with a little less than batch_size symbols
-// on each side, padding left out and the loss counted double; its memory is what the process grew by.
+// on each side, padding left out and the loss counted double; its memory is
+// what the process grew by.
 TEST(EstimateTest, FlopsAndMemoryAreNearTheDryRuns) {
   const auto near = [](double value, double measured, double low, double high) {
     EXPECT_GT(value, low * measured);

@@ -691,6 +691,72 @@ TEST(RenderTest, WhatIsWrongIsFoundBeforeItIsSent) {
   finds("pipeline", {{"train", ""}}, "trains nothing");
 }
 
+// Rules that schemas lack, each on a rendered manifest with one thing changed.
+TEST(RenderTest, RulesBeyondSchemas) {
+  const auto finds = [](const std::string& prototype, const Settings& settings,
+                        const std::string& kind, const std::string& path,
+                        const std::string& value, const std::string& expected) {
+    Component component = Make("manifests");
+    component.manifests = Render(Make(prototype, settings));
+    std::string changed;
+    for (const Json& object : component.manifests) {
+      if (object.At("kind").AsString() == kind) {
+        changed = kind + "/" + object.At("metadata").At("name").AsString();
+      }
+    }
+    component.params.Set("set", Object({{changed + ":" + path, value}}),
+                         "test");
+    std::vector<Json> objects = RenderManifests(component);
+    // As if they were our own, for which all rules count.
+    for (Json& object : objects) {
+      Json metadata = object.At("metadata");
+      metadata.Set("labels", Labels(Make(prototype)));
+      object.Set("metadata", metadata);
+    }
+    const std::string found = Join(CheckObjects(objects), "\n");
+    EXPECT_NE(found.find(expected), std::string::npos)
+        << kind << " " << path << ": " << found;
+  };
+  finds("serve", {}, "HorizontalPodAutoscaler", "spec.maxReplicas", "1",
+        "below minReplicas");
+  finds("serve", {}, "HorizontalPodAutoscaler", "spec.scaleTargetRef.name",
+        "other", "not there");
+  finds("serve", {}, "PodDisruptionBudget",
+        "spec.selector.matchLabels.app\\.kubernetes\\.io/instance", "other",
+        "selects no Pod");
+  finds("serve", {{"backend", "kserve"}}, "InferenceService",
+        "spec.predictor.maxReplicas", "1", "below minReplicas");
+  finds("serve", {{"backend", "kserve"}}, "InferenceService",
+        "spec.predictor.containers.0.name", "server", "kserve-container");
+  finds("serve", {{"backend", "seldon"}}, "SeldonDeployment",
+        "spec.predictors.0.traffic", "90", "90%");
+  finds("serve", {{"backend", "seldon"}}, "SeldonDeployment",
+        "spec.predictors.0.graph.name", "other", "no container is named other");
+  finds("serve", {{"backend", "seldon"}}, "SeldonDeployment",
+        "spec.predictors.0.componentSpecs.0.hpaSpec.maxReplicas", "1",
+        "below minReplicas");
+  finds("serve",
+        {{"backend", "seldon"},
+         {"canary_percent", "5"},
+         {"canary_base_path", "/t2t/new"}},
+        "SeldonDeployment", "spec.predictors.1.name", "main", "one name");
+  finds("train", {{"backend", "trainjob"}, {"workers", "2"}}, "TrainJob",
+        "spec.runtimeRef.name", "other", "not there");
+  finds("train", {{"backend", "jobset"}, {"workers", "2"}}, "JobSet",
+        "spec.replicatedJobs.0.name", std::string(60, 'x'), "host names");
+  finds("pipeline", {}, "Workflow", "spec.entrypoint", "other", "no template");
+  finds("pipeline", {}, "Workflow", "spec.templates.0.dag.tasks.0.template",
+        "other", "has no template");
+  finds("pipeline", {}, "Workflow", "spec.templates.0.dag.tasks.1.name",
+        "train", "which is not there");
+  finds("pipeline", {}, "RoleBinding", "roleRef.name", "other", "not there");
+  finds("train", {}, "Job", "spec.template.spec.restartPolicy", "OnFailure",
+        "restartPolicy Never");
+  finds("train", {}, "Job",
+        "spec.template.spec.containers.0.resources.limits.cpu", "1m",
+        "below the request");
+}
+
 // Flags of each program, out of its source.
 TEST(RenderTest, ProgramsHaveTheFlagsTheyAreGiven) {
   const std::map<std::string, std::string> sources = {

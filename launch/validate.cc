@@ -131,6 +131,9 @@ class Checker {
       ForEachTemplate(object, [&](const Json& pod) { CheckPod(pod); });
       CheckJob(object);
       CheckSelectors(object);
+      CheckReferences(object);
+      CheckServer(object);
+      CheckWorkflow(object);
     }
     return std::move(found_);
   }
@@ -240,6 +243,143 @@ class Checker {
       });
     }
     if (!any) Add("its selector selects no Pod");
+  }
+
+  bool IsThere(const std::string& kind, const std::string& name) const {
+    return std::any_of(
+        objects_.begin(), objects_.end(), [&](const Json& object) {
+          return object.At("kind").AsString() == kind &&
+                 object.At("metadata").At("name").AsString() == name;
+        });
+  }
+
+  void CheckLeastAndMost(const Json& value) {
+    const Json* const least = value.Find("minReplicas");
+    const Json* const most = value.Find("maxReplicas");
+    if (least != nullptr && most != nullptr && least->is_int() &&
+        most->is_int() && most->AsInt() < least->AsInt()) {
+      Add("maxReplicas is below minReplicas");
+    }
+  }
+
+  // Objects that name others of the app.
+  void CheckReferences(const Json& object) {
+    const std::string& kind = object.At("kind").AsString();
+    const bool scaler = kind == "HorizontalPodAutoscaler";
+    if (scaler) CheckLeastAndMost(object.At("spec"));
+    if (imported_) return;
+    const Json* const reference =
+        scaler                  ? FindPath(object, {"spec", "scaleTargetRef"})
+        : kind == "TrainJob"    ? FindPath(object, {"spec", "runtimeRef"})
+        : kind == "RoleBinding" ? FindPath(object, {"roleRef"})
+                                : nullptr;
+    if (reference != nullptr && !IsThere(reference->At("kind").AsString(),
+                                         reference->At("name").AsString())) {
+      Add("it refers to the " + reference->At("kind").AsString() + " " +
+          reference->At("name").AsString() + ", which is not there");
+    }
+    const Json* const jobs = FindPath(object, {"spec", "replicatedJobs"});
+    if (kind != "JobSet" || jobs == nullptr) return;
+    for (const Json& job : jobs->items()) {
+      const Json* const count =
+          FindPath(job, {"template", "spec", "completions"});
+      // A Pod's host name: JobSet, job, its number, the Pod's.
+      const size_t longest =
+          object.At("metadata").At("name").AsString().size() +
+          job.At("name").AsString().size() + 4 +
+          (count == nullptr ? 1 : std::to_string(count->AsInt()).size());
+      if (longest > 63) Add("its Pods' host names are longer than 63");
+    }
+  }
+
+  // What the webhooks of KServe and Seldon refuse.
+  void CheckServer(const Json& object) {
+    const std::string& kind = object.At("kind").AsString();
+    if (kind == "InferenceService") {
+      const Json* const predictor = FindPath(object, {"spec", "predictor"});
+      if (predictor == nullptr) return;
+      CheckLeastAndMost(*predictor);
+      const std::vector<Json>& containers = Items(*predictor, "containers");
+      if (!containers.empty() &&
+          std::none_of(
+              containers.begin(), containers.end(), [](const Json& container) {
+                return container.At("name").AsString() == "kserve-container";
+              })) {
+        Add("none of its containers is named kserve-container");
+      }
+    }
+    if (kind != "SeldonDeployment") return;
+    int64_t traffic = 0;
+    std::set<std::string> names;
+    const std::vector<Json>& predictors =
+        Items(object.At("spec"), "predictors");
+    for (const Json& predictor : predictors) {
+      if (!names.insert(predictor.At("name").AsString()).second) {
+        Add("two predictors have one name");
+      }
+      if (const Json* const share = predictor.Find("traffic")) {
+        traffic += share->AsInt();
+      }
+      const std::string& model = predictor.At("graph").At("name").AsString();
+      bool found = predictor.At("graph").Find("implementation") != nullptr;
+      for (const Json& spec : Items(predictor, "componentSpecs")) {
+        for (const Json& container : Items(spec.At("spec"), "containers")) {
+          found = found || container.At("name").AsString() == model;
+        }
+        if (const Json* const scaler = spec.Find("hpaSpec")) {
+          CheckLeastAndMost(*scaler);
+        }
+      }
+      if (!found) Add("no container is named " + model + ", as its graph is");
+    }
+    if (traffic != 100 && (predictors.size() > 1 || traffic > 0)) {
+      Add("its predictors get " + std::to_string(traffic) +
+          "% of the requests together, not 100");
+    }
+  }
+
+  void CheckWorkflow(const Json& object) {
+    const std::string& kind = object.At("kind").AsString();
+    const Json* const spec =
+        FindPath(object, kind == "CronWorkflow"
+                             ? std::vector<std::string>{"spec", "workflowSpec"}
+                             : std::vector<std::string>{"spec"});
+    if ((kind != "Workflow" && kind != "CronWorkflow") || spec == nullptr) {
+      return;
+    }
+    std::set<std::string> templates;
+    for (const Json& item : Items(*spec, "templates")) {
+      if (!templates.insert(item.At("name").AsString()).second) {
+        Add("the template " + item.At("name").AsString() + " is there twice");
+      }
+    }
+    const Json* const entry = spec->Find("entrypoint");
+    if (entry != nullptr && !templates.empty() &&
+        templates.count(entry->AsString()) == 0) {
+      Add("its entrypoint " + entry->AsString() + " is no template");
+    }
+    for (const Json& item : Items(*spec, "templates")) {
+      const Json* const dag = item.Find("dag");
+      if (dag == nullptr) continue;
+      std::set<std::string> tasks;
+      for (const Json& task : Items(*dag, "tasks")) {
+        if (!tasks.insert(task.At("name").AsString()).second) {
+          Add("the task " + task.At("name").AsString() + " is there twice");
+        }
+      }
+      for (const Json& task : Items(*dag, "tasks")) {
+        const Json* const name = task.Find("template");
+        if (name != nullptr && templates.count(name->AsString()) == 0) {
+          Add("the task " + task.At("name").AsString() + " has no template");
+        }
+        for (const Json& needed : Items(task, "dependencies")) {
+          if (tasks.count(needed.AsString()) == 0) {
+            Add("the task " + task.At("name").AsString() + " waits for " +
+                needed.AsString() + ", which is not there");
+          }
+        }
+      }
+    }
   }
 
   const std::vector<Json>& objects_;

@@ -14,8 +14,10 @@ namespace t2t {
 std::vector<std::string> CheckComponent(const Component& component);
 
 // What schemas do not see in rendered objects: names and their lengths,
-// selectors that select nothing, limits below requests, policies that need
-// another restartPolicy, texts that no program can be started with.
+// selectors that select nothing, references to what is not there, limits below
+// requests, policies that need another restartPolicy, texts that no program can
+// be started with, what the webhooks of KServe and Seldon refuse, steps of
+// workflows that wait for none.
 std::vector<std::string> CheckObjects(const std::vector<Json>& objects);
 
 }  // namespace t2t

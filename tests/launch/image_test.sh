@@ -1,0 +1,46 @@
+#!/bin/bash
+# What the image's Dockerfile says, without Docker: every program that it copies
+# is built by a target of that name, and every library that a program links to
+# is LibTorch's, of a package that is installed, or of Debian's own base.
+# Arguments: Dockerfile, BUILD.bazel of the root, LibTorch's folder, programs.
+set -euo pipefail
+dockerfile=$1 root=$2 torch=$(dirname "$(realpath "$3")")
+shift 3
+if ! command -v dpkg-query >/dev/null || ! command -v readelf >/dev/null; then
+  echo "no dpkg or no readelf here: nothing is checked"
+  exit 0
+fi
+fail() { echo "$1"; exit 1; }
+
+grep -o '//:t2t-[a-z-]*' "$dockerfile" | cut -d: -f2 | while read -r target; do
+  grep -q "\"$target\"" "$root" || fail "BUILD.bazel has no $target"
+done
+
+runtime=$(sed -n '/^FROM debian:12-slim/,$p' "$dockerfile")
+# The image's user and paths are those of the manifests.
+grep -q '^USER 1000:1000$' <<<"$runtime" || fail "not of the user 1000"
+words=" $(tr '\\\n' '  ' <<<"$runtime") "
+libraries=$(ldconfig -p)
+checked=0
+for program; do
+  name=$(basename "$program")
+  grep -q "//:$name\b" "$dockerfile" || fail "the image lacks $name"
+  for library in $(readelf -d "$program" |
+    sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+    checked=$((checked + 1))
+    if [[ -e $torch/$library ]]; then continue; fi
+    file=$(awk -v l="$library" '$1 == l && !n++ { print $NF }' <<<"$libraries")
+    [[ -n $file ]] || fail "$name: $library is nowhere"
+    # Merged /usr: dpkg knows a file by one of its two names.
+    package=$(dpkg-query -S "$file" 2>/dev/null) ||
+      package=$(dpkg-query -S "/usr$file" 2>/dev/null) ||
+      package=$(dpkg-query -S "${file#/usr}" 2>/dev/null) ||
+      fail "$name: $library ($file) is of no package"
+    package=${package%%:*}
+    case $package in libc6 | libgcc-s1 | libstdc++6) continue ;; esac
+    [[ $words == *" $package "* ]] ||
+      fail "$name: $library is of $package, which the image lacks"
+  done
+done
+((checked > 20)) || fail "only $checked libraries were seen"
+echo "$checked libraries of $# programs are in the image"
