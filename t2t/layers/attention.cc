@@ -90,6 +90,18 @@ at::Tensor KeyToDistance(const at::Tensor& x, bool both_sides) {
 
 }  // namespace
 
+const KeysValues& KeyValueCache::AppendRecent(const KeysValues& latest,
+                                              int64_t most) {
+  const auto join = [&](at::Tensor* old, const at::Tensor& last) {
+    *old = old->defined() ? at::cat({*old, last}, 2) : last;
+    const int64_t surplus = old->size(2) - most;
+    if (surplus > 0) *old = old->narrow(2, surplus, most);
+  };
+  join(&recent_.keys, latest.keys);
+  join(&recent_.values, latest.values);
+  return recent_;
+}
+
 void KeyValueCache::Append(const at::Tensor& keys, const at::Tensor& values) {
   const int64_t count = keys.size(2);
   if (!keys_.defined() || length_ + count > keys_.size(2)) {
@@ -115,6 +127,16 @@ KeysValues KeyValueCache::View() const {
   return {keys_.narrow(2, 0, length_), values_.narrow(2, 0, length_)};
 }
 
+void KeyValueCache::KeepLast(int64_t most) {
+  if (length_ <= most) return;
+  const auto keep = [&](const at::Tensor& old) {
+    return old.narrow(2, length_ - most, most).clone();
+  };
+  keys_ = keep(keys_);
+  values_ = keep(values_);
+  length_ = most;
+}
+
 void KeyValueCache::Select(const at::Tensor& rows) {
   if (!keys_.defined()) return;
   const auto select = [&](const at::Tensor& old) {
@@ -127,6 +149,9 @@ void KeyValueCache::Select(const at::Tensor& rows) {
   };
   keys_ = select(keys_);
   values_ = select(values_);
+  if (!recent_.keys.defined()) return;
+  recent_.keys = recent_.keys.index_select(0, rows);
+  recent_.values = recent_.values.index_select(0, rows);
 }
 
 MultiheadAttention::MultiheadAttention(const Scope& scope,
@@ -175,7 +200,10 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
                            {whole.value_channels, o.output_size}, 0,
                            value_depth, own.init());
   }
-  if (o.type == "dot_product") return;
+  if (o.type == "dot_product") {
+    MakeAreas(own);
+    return;
+  }
   if (const auto pattern = LocalPatternOf(o.type)) {
     MakeLocal(own, *pattern);
     return;
@@ -228,6 +256,23 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
   if (o.add_relative_to_values) {
     relative_values_ = table("value_relative_embeddings", value_depth);
   }
+}
+
+void MultiheadAttention::MakeAreas(const Scope& own) {
+  const AttentionOptions& o = options_;
+  if (!o.area.enabled()) return;
+  if (o.key_channels != o.value_channels) {
+    throw UsageError(
+        "area attention with " + std::to_string(o.key_channels) + " key and " +
+            std::to_string(o.value_channels) + " value channels",
+        "as many of the one as of the other",
+        "change attention_key_channels or attention_value_channels in "
+        "--hparams");
+  }
+  area_.emplace(
+      own.Sub("dot_product_area_attention").Sub("combine_area_features"),
+      o.key_channels / o.heads, o.area);
+  options_.hard_attention_k = 0;  // as in T2T
 }
 
 void MultiheadAttention::MakeLocal(const Scope& own,
@@ -364,11 +409,32 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& input,
       at::linear(x, SelfKernel().t())
           .split_with_sizes({keys, keys, options_.value_channels}, -1);
   return Attend(SplitHeads(parts[0]),
-                {SplitHeads(parts[1]), SplitHeads(parts[2])}, bias,
+                Areas({SplitHeads(parts[1]), SplitHeads(parts[2])}, training),
+                MemoryBias(bias), /*self=*/true, training);
+}
+
+at::Tensor MultiheadAttention::SelfAttentionOver(const at::Tensor& x,
+                                                 const at::Tensor& all,
+                                                 const at::Tensor& bias,
+                                                 bool training) const {
+  return Attend(Query(x), Areas(Project(all), training), MemoryBias(bias),
                 /*self=*/true, training);
 }
 
+KeysValues MultiheadAttention::Areas(KeysValues memory, bool training) const {
+  if (!area_) return memory;
+  return {area_->Keys(memory.keys, training), area_->Values(memory.values)};
+}
+
+at::Tensor MultiheadAttention::MemoryBias(const at::Tensor& bias) const {
+  return area_ && bias.defined() ? area_->Bias(bias) : bias;
+}
+
 KeysValues MultiheadAttention::ProjectMemory(const at::Tensor& memory) const {
+  return Areas(Project(memory), /*training=*/false);
+}
+
+KeysValues MultiheadAttention::Project(const at::Tensor& memory) const {
   if (Int8Weights::Current() != nullptr) {
     return {
         SplitHeads(Linear(memory, k_kernel_.view({-1, options_.key_channels}))),
@@ -427,14 +493,16 @@ at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor& x,
                                                const at::Tensor& bias,
                                                bool training) const {
   const at::Tensor query = Query(Enter(x));
-  const KeysValues seen = ProjectMemory(memory);
-  if (AttentionRecorder* recorder = AttentionRecorder::Current()) {
+  const KeysValues seen = Areas(Project(memory), training);
+  const at::Tensor area_bias = MemoryBias(bias);
+  AttentionRecorder* const recorder = AttentionRecorder::Current();
+  if (recorder != nullptr && !area_) {
     at::Tensor logits =
         at::matmul(query * Scale(), seen.keys.transpose(-1, -2));
     if (bias.defined()) logits = logits + bias;
     recorder->Add(at::softmax(logits, -1));
   }
-  return Attend(query, seen, bias, /*self=*/false, training);
+  return Attend(query, seen, area_bias, /*self=*/false, training);
 }
 
 at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor& x,
@@ -445,7 +513,21 @@ at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor& x,
       Linear(x, k_kernel_.view({-1, options_.key_channels}));
   const at::Tensor values =
       Linear(x, v_kernel_.view({-1, options_.value_channels}));
-  cache->Append(SplitHeads(keys), SplitHeads(values));
+  const KeysValues latest = {SplitHeads(keys), SplitHeads(values)};
+  if (area_) {
+    const KeysValues& recent =
+        cache->AppendRecent(latest, area_->options().max_width);
+    cache->Append(area_->LastKeys(recent.keys),
+                  area_->LastValues(recent.values));
+    at::Tensor area_bias;
+    if (bias.defined()) {
+      area_bias =
+          area_->Bias(bias).index_select(-1, area_->OrderOfEnds(bias.size(-1)));
+    }
+    return Attend(Query(x), cache->View(), area_bias, /*self=*/true,
+                  /*training=*/false);
+  }
+  cache->Append(latest.keys, latest.values);
   return Attend(Query(x), cache->View(), bias, /*self=*/true,
                 /*training=*/false);
 }

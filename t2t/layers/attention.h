@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "t2t/layers/area_attention.h"
 #include "t2t/layers/dense.h"
 #include "t2t/layers/local_attention.h"
 #include "t2t/layers/model_parallel.h"
@@ -34,22 +35,28 @@ struct AttentionOptions {
   bool variables_3d = false;
   int64_t hard_attention_k = 0;
   double gumbel_noise_weight = 0.0;
+  AreaOptions area;  // of plain dot_product, as in T2T
 };
 
-// Keys and values split into heads: [batch, heads, length, depth].
+// Keys and values split into heads: [batch, heads, length, depth]. In area
+// attention they are those of areas.
 struct KeysValues {
   at::Tensor keys;
   at::Tensor values;
 };
 
-// The keys and values of the positions decoded so far, in buffers that grow by
-// chunks.
+// The keys and values of the positions decoded so far (of their areas, in area
+// attention), in buffers that grow by chunks.
 class KeyValueCache {
  public:
   int64_t length() const { return length_; }
+  // Joins the last positions' own keys and values, of which it keeps `most`.
+  const KeysValues& AppendRecent(const KeysValues& latest, int64_t most);
   // keys and values: [rows, heads, new positions, depth].
   void Append(const at::Tensor& keys, const at::Tensor& values);
   KeysValues View() const;
+  // Forgets all but the last `most` positions.
+  void KeepLast(int64_t most);
   // Row i becomes the old rows[i].
   void Select(const at::Tensor& rows);
 
@@ -57,6 +64,7 @@ class KeyValueCache {
   int64_t length_ = 0;
   at::Tensor keys_;  // [rows, heads, capacity, depth]
   at::Tensor values_;
+  KeysValues recent_;
 };
 
 // T2T's multihead_attention: parameters under "<scope>/multihead_attention".
@@ -68,6 +76,10 @@ class MultiheadAttention {
   // and counts for nothing where attention is local, as in T2T.
   at::Tensor SelfAttention(const at::Tensor& input, const at::Tensor& bias,
                            bool training) const;
+  // The same where keys and values are of `all` [batch, length + n, input], of
+  // which x is the end.
+  at::Tensor SelfAttentionOver(const at::Tensor& x, const at::Tensor& all,
+                               const at::Tensor& bias, bool training) const;
   // x looks at memory [batch, memory length, memory size].
   at::Tensor MemoryAttention(const at::Tensor& x, const at::Tensor& memory,
                              const at::Tensor& bias, bool training) const;
@@ -86,18 +98,25 @@ class MultiheadAttention {
                           bool training) const;
 
   // Whether a position is computed out of those before it alone, whatever the
-  // bias says to those after it.
-  bool CanDecode() const { return !local_ || local_->pattern.causal; }
+  // bias says to those after it, and whatever comes after.
+  bool CanDecode() const {
+    return (!local_ || local_->pattern.causal) &&
+           (!area_ || area_->options().max_height == 1);
+  }
 
   // Decoding. One new position x [rows, 1, input], after those in the cache,
   // which it joins; bias [.., 1, positions] may be undefined.
   at::Tensor SelfAttentionStep(const at::Tensor& x, const at::Tensor& bias,
                                KeyValueCache* cache) const;
   KeysValues ProjectMemory(const at::Tensor& memory) const;
+  // The bias for what ProjectMemory() gives, of one for the memory.
+  at::Tensor MemoryBias(const at::Tensor& bias) const;
+  bool sees_areas() const { return area_.has_value(); }
   at::Tensor MemoryAttentionStep(const at::Tensor& x, const KeysValues& memory,
                                  const at::Tensor& bias) const;
 
  private:
+  void MakeAreas(const Scope& own);
   void MakeLocal(const Scope& own, const LocalPattern& pattern);
   // Takes this rank's part of the heads, where they are split.
   void TakeHeads();
@@ -120,6 +139,9 @@ class MultiheadAttention {
   at::Tensor Output(const at::Tensor& context) const;
   at::Tensor SplitHeads(const at::Tensor& x) const;
   at::Tensor Query(const at::Tensor& x) const;
+  // Where there is area attention, what it sees in place of these.
+  KeysValues Areas(KeysValues memory, bool training) const;
+  KeysValues Project(const at::Tensor& memory) const;
   // From split heads to the layer's output. self: relative terms apply.
   at::Tensor Attend(const at::Tensor& q, const KeysValues& memory,
                     const at::Tensor& bias, bool self, bool training) const;
@@ -134,6 +156,7 @@ class MultiheadAttention {
   int64_t all_heads_ = 0;     // where they are split over the ranks
   int64_t first_head_ = 0;
   std::optional<LocalAttentionOptions> local_;
+  std::optional<AreaFeatures> area_;
   // [input, channels] each, whatever their stored shape.
   at::Tensor q_kernel_, k_kernel_, v_kernel_, o_kernel_;
   at::Tensor relative_keys_;

@@ -38,13 +38,6 @@ LstmAttentionOptions AttentionOptionsOf(const HParams& hparams,
                      "use --hparams_set=lstm_attention or "
                      "lstm_luong_attention");
   }
-  if (hparams.GetInt("max_area_width") > 1) {
-    throw UsageError("area attention (max_area_width=" +
-                         std::to_string(hparams.GetInt("max_area_width")) +
-                         ") is not supported",
-                     "max_area_width=1",
-                     "add --hparams=max_area_width=1 or take another set");
-  }
   LstmAttentionOptions options;
   options.mechanism = hparams.GetString("attention_mechanism");
   options.heads = hparams.GetInt("num_heads");
@@ -52,6 +45,15 @@ LstmAttentionOptions AttentionOptionsOf(const HParams& hparams,
   options.output_attention = hparams.GetBool("output_attention");
   options.masks_padding = hparams.Has("attention_masks_padding") &&
                           hparams.GetBool("attention_masks_padding");
+  // T2T knows no height here.
+  options.area.max_width = hparams.GetInt("max_area_width");
+  options.area.key_mode = hparams.GetString("area_key_mode");
+  options.area.value_mode = hparams.GetString("area_value_mode");
+  if (options.area.enabled() && options.area.value_mode == "max") {
+    throw UsageError("area_value_mode=max with the model " + model,
+                     "mean or sum, as in T2T",
+                     "change --hparams=area_value_mode=...");
+  }
   return options;
 }
 
@@ -217,7 +219,8 @@ class LstmSeq2seq : public Model {
     state->Begin(rows);
     Encoded encoded = Encode(features, rows, Mode::kPredict);
     if (attention_ != nullptr) {
-      state->memory = attention_->Remember(encoded.outputs, encoded.lengths);
+      state->memory = attention_->Remember(encoded.outputs, encoded.lengths,
+                                           /*training=*/false);
       state->attention = attention_->Start(std::move(encoded.state));
     } else {
       state->cells = std::move(encoded.state);
@@ -284,7 +287,7 @@ class LstmSeq2seq : public Model {
       return (*decoder_)(x, lengths, training, &encoded.state).transpose(0, 1);
     }
     const LstmMemory memory =
-        attention_->Remember(encoded.outputs, encoded.lengths);
+        attention_->Remember(encoded.outputs, encoded.lengths, training);
     LstmAttentionDecoder::State state =
         attention_->Start(std::move(encoded.state));
     return (*attention_)(x, memory, lengths, training, &state).transpose(0, 1);

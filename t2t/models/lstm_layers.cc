@@ -122,6 +122,9 @@ LstmAttentionDecoder::LstmAttentionDecoder(const Scope& outer,
                                  hidden_size + memory_size, options_.layer_size,
                                  /*use_bias=*/false));
   }
+  if (options_.area.enabled()) {
+    area_.emplace(outer.Sub("decoder_encoder"), hidden_size, options_.area);
+  }
   if (options_.output_attention && options_.heads > 1) {
     output_layer_ = Dense(outer.Sub("decoder/dense"),
                           options_.heads * options_.layer_size, hidden_size);
@@ -135,16 +138,19 @@ int64_t LstmAttentionDecoder::output_size() const {
 }
 
 LstmMemory LstmAttentionDecoder::Remember(const at::Tensor& outputs,
-                                          const at::Tensor& lengths) const {
+                                          const at::Tensor& lengths,
+                                          bool training) const {
   LstmMemory memory;
   memory.values = outputs;
   memory.keys = memory_layer_(outputs);
-  if (options_.masks_padding) {
-    memory.bias = Live(lengths, outputs.size(1))
-                      .t()
-                      .logical_not()
-                      .to(outputs.scalar_type()) *
-                  -1e9;
+  if (area_ || options_.masks_padding) {
+    at::Tensor hidden = Live(lengths, outputs.size(1)).t().logical_not();
+    if (area_) hidden = area_->Masked(hidden);
+    memory.bias = hidden.to(outputs.scalar_type()) * -1e9;
+  }
+  if (area_) {
+    memory.keys = area_->Keys(memory.keys, training);
+    memory.values = area_->Values(memory.values);
   }
   return memory;
 }

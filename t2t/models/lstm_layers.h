@@ -4,9 +4,11 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "t2t/layers/area_attention.h"
 #include "t2t/layers/dense.h"
 #include "t2t/model/params.h"
 
@@ -50,7 +52,7 @@ class LstmStack {
 // Turns each row's first lengths[row] steps around: [batch, time, depth].
 at::Tensor ReverseSequence(const at::Tensor& x, const at::Tensor& lengths);
 
-// What one looks at while decoding: the encoder's outputs.
+// What one looks at while decoding: the encoder's outputs, or areas of them.
 struct LstmMemory {
   at::Tensor keys;    // [batch, time, depth]
   at::Tensor values;  // [batch, time, depth]
@@ -64,8 +66,9 @@ struct LstmAttentionOptions {
   int64_t heads = 1;
   int64_t layer_size = 0;        // attention_layer_size, of each head
   bool output_attention = true;  // the output is the attention, not the cell's
-  // T2T lets attention see the padding after an input.
+  // T2T lets attention see the padding after an input, but for areas.
   bool masks_padding = false;
+  AreaOptions area;
 };
 
 // TensorFlow's AttentionWrapper around an LstmStack.
@@ -85,8 +88,8 @@ class LstmAttentionDecoder {
                        double dropout, const LstmAttentionOptions& options);
 
   // outputs: [batch, time, depth] of the encoder.
-  LstmMemory Remember(const at::Tensor& outputs,
-                      const at::Tensor& lengths) const;
+  LstmMemory Remember(const at::Tensor& outputs, const at::Tensor& lengths,
+                      bool training) const;
   State Start(LstmState cells) const;
   // As LstmStack's, but the state is of no use past a row's length.
   at::Tensor operator()(const at::Tensor& x, const LstmMemory& memory,
@@ -101,6 +104,7 @@ class LstmAttentionDecoder {
   LstmAttentionOptions options_;
   LstmStack cells_;
   Dense memory_layer_;
+  std::optional<AreaFeatures> area_;
   Dense query_layer_;          // bahdanau's
   std::vector<at::Tensor> v_;  // bahdanau's, by head
   std::vector<Dense> head_layers_;

@@ -27,6 +27,9 @@ std::string SetOf(const std::string& name) {
   if (name.find("multi") != std::string::npos) {
     return "lstm_bahdanau_attention_multi";
   }
+  if (name.find(".area") != std::string::npos) {
+    return "lstm_area_attention_base";
+  }
   if (EndsWith(name, ".luong") || EndsWith(name, ".cell_output")) {
     return "lstm_luong_attention";
   }
@@ -43,7 +46,7 @@ void NoDropout(HParams* hparams) {
 TEST(SmallModels, AsT2T) {
   const Json golden =
       Json::Parse(ReadFile("tests/golden/modality/models.json"));
-  EXPECT_EQ(golden.At("cases").items().size(), 12U);
+  EXPECT_EQ(golden.At("cases").items().size(), 15U);
   for (const Json& c : golden.At("cases").items()) {
     SCOPED_TRACE(c.At("name").AsString());
     HParams hparams = MakeHParams(SetOf(c.At("name").AsString()), "");
@@ -239,6 +242,9 @@ INSTANTIATE_TEST_SUITE_P(
                     "attention_layer_size=16,num_heads=2"},
         Seq2seqCase{"lstm_seq2seq_attention", "lstm_luong_attention",
                     "output_attention=false,attention_masks_padding=true"},
+        Seq2seqCase{"lstm_seq2seq_attention", "lstm_area_attention_base",
+                    "attention_layer_size=16,num_heads=2,max_area_width=3,"
+                    "area_key_mode=concat"},
         Seq2seqCase{"lstm_seq2seq_bidirectional_encoder", "lstm_seq2seq", ""},
         Seq2seqCase{"lstm_seq2seq_attention_bidirectional_encoder",
                     "lstm_attention", "attention_layer_size=32"}));
@@ -368,9 +374,13 @@ std::string MessageOf(const F& body) {
 
 TEST(SmallModels, RefuseBadInput) {
   EXPECT_NE(MessageOf([] {
-              Make("lstm_seq2seq_attention", "lstm_area_attention_base", "");
-            }).find("area attention"),
+              Make("lstm_seq2seq_attention", "lstm_area_attention_base",
+                   "area_value_mode=max");
+            }).find("mean or sum"),
             std::string::npos);
+  MessageOf([] {
+    Make("lstm_seq2seq_attention", "lstm_attention", "max_area_width=2");
+  });
   EXPECT_NE(MessageOf([] {
               Make("lstm_seq2seq_attention", "lstm_seq2seq", "");
             }).find("lstm_attention"),

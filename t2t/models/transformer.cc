@@ -67,10 +67,16 @@ at::Tensor Row(const std::vector<int64_t>& ids) {
 }  // namespace
 
 Transformer::Transformer(HParams hparams, ProblemInfo info, uint64_t seed)
+    : Transformer("transformer", TransformerConfig::FromHParams(hparams),
+                  hparams, std::move(info), seed) {}
+
+Transformer::Transformer(const std::string& name,
+                         const TransformerConfig& config, HParams hparams,
+                         ProblemInfo info, uint64_t seed)
     : Model(std::move(hparams), std::move(info), seed),
-      config_(TransformerConfig::FromHParams(hparams_)),
+      config_(config),
       sampling_(ScheduledSampling::FromHParams(hparams_, info_)) {
-  const Scope root(&params_, "transformer", DefaultInitializer(hparams_));
+  const Scope root(&params_, name, DefaultInitializer(hparams_));
   const Scope body = root.Sub("body");
   modalities_ = MakeModalities(root, info_, hparams_);
   if (info_.has_inputs()) {
@@ -79,6 +85,7 @@ Transformer::Transformer(HParams hparams, ProblemInfo info, uint64_t seed)
   decoder_ = std::make_unique<TransformerDecoderStack>(
       body, config_, /*has_memory=*/info_.has_inputs());
   ragged_ = config_.CanBeRagged() && ComputeDevice().is_cpu() &&
+            !config_.memory.enabled() &&
             hparams_.GetDouble("symbol_dropout") == 0.0 &&
             hparams_.GetString("prepend_mode") == "none";
   for (const auto& [name, feature] : info_.features) {
@@ -94,7 +101,12 @@ Encoded Transformer::Encode(const Features& features, Mode mode) const {
                      mode == Mode::kTrain);
 }
 
-at::Tensor Transformer::Body(const Features& features, Mode mode) const {
+at::Tensor Transformer::EmbedTargets(const at::Tensor& targets,
+                                     Mode mode) const {
+  return Flatten(modalities_.targets->TargetsBottom(targets, mode));
+}
+
+at::Tensor Transformer::Body(const Features& features, Mode mode) {
   const Autocast autocast(config_.activation_type);
   const Encoded encoded = Encode(features, mode);
   const at::Tensor targets =

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "t2t/modality/modality.h"
 #include "t2t/model/model.h"
@@ -25,11 +26,21 @@ class Transformer : public Model {
   std::unique_ptr<DecodeState> StartDecoding(const Features& features) override;
   at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override;
 
- private:
-  Encoded Encode(const Features& features, Mode mode) const;
-  // The decoder's output, shaped as the embedded targets.
-  at::Tensor Body(const Features& features, Mode mode) const;
+ protected:
+  // A variant with this name before its variables.
+  Transformer(const std::string& name, const TransformerConfig& config,
+              HParams hparams, ProblemInfo info, uint64_t seed);
 
+  // The decoder's output, shaped as the embedded targets.
+  virtual at::Tensor Body(const Features& features, Mode mode);
+
+  Encoded Encode(const Features& features, Mode mode) const;
+  // [batch, length, hidden].
+  at::Tensor EmbedTargets(const at::Tensor& targets, Mode mode) const;
+  const TransformerConfig& config() const { return config_; }
+  const TransformerDecoderStack& decoder() const { return *decoder_; }
+
+ private:
   // Loss() without those of the layers themselves.
   LossParts TargetLoss(const Features& features, Mode mode);
 

@@ -87,17 +87,6 @@ void NoteWithoutEffect(const HParams& hparams) {
   }
 }
 
-void RefuseUnsupported(const HParams& hparams) {
-  if (IntOr(hparams, "num_area_layers", 0) > 0 &&
-      (IntOr(hparams, "max_area_width", 1) > 1 ||
-       IntOr(hparams, "max_area_height", 1) > 1)) {
-    throw UsageError(
-        "area attention (num_area_layers above 0) is not "
-        "supported",
-        "num_area_layers=0", "set --hparams=num_area_layers=0");
-  }
-}
-
 at::Tensor Nonpadding(const Features& features, const std::string& name) {
   const auto found = features.find(name + "_segmentation");
   if (found == features.end()) return at::Tensor();
@@ -166,6 +155,17 @@ at::Tensor AddRaggedPosition(const at::Tensor& x,
   return x;
 }
 
+std::string LayerName(int64_t index) {
+  return "layer_" + std::to_string(index);
+}
+
+// Area attention is the first layers' alone.
+AttentionOptions WithAreas(AttentionOptions options, const AreaOptions& area,
+                           int64_t layer, const TransformerConfig& config) {
+  if (layer < config.area_layers) options.area = area;
+  return options;
+}
+
 at::Tensor MakePositionTable(const Scope& body, const TransformerConfig& config,
                              const std::string& name) {
   if (config.position != "emb") return at::Tensor();
@@ -181,7 +181,6 @@ at::Tensor MakePositionTable(const Scope& body, const TransformerConfig& config,
 }  // namespace
 
 TransformerConfig TransformerConfig::FromHParams(const HParams& hparams) {
-  RefuseUnsupported(hparams);
   NoteWithoutEffect(hparams);
   TransformerConfig config;
   config.hidden_size = hparams.GetInt("hidden_size");
@@ -229,6 +228,17 @@ TransformerConfig TransformerConfig::FromHParams(const HParams& hparams) {
   attention.gumbel_noise_weight = DoubleOr(hparams, "gumbel_noise_weight", 0.0);
   config.memory_attention = attention;
   attention.type = StringOr(hparams, "self_attention_type", "dot_product");
+
+  config.area_layers = IntOr(hparams, "num_area_layers", 0);
+  AreaOptions& area = config.encoder_area;
+  area.max_width = IntOr(hparams, "max_area_width", 1);
+  area.max_height = IntOr(hparams, "max_area_height", 1);
+  area.height = IntOr(hparams, "memory_height", 1);
+  area.key_mode = StringOr(hparams, "area_key_mode", "none");
+  area.value_mode = StringOr(hparams, "area_value_mode", "none");
+  config.decoder_area = area;
+  // T2T's decoder does not know memory_height.
+  config.decoder_area.height = area.max_height;
 
   FfnOptions& ffn = config.ffn;
   const int64_t ffn_keys =
@@ -301,6 +311,7 @@ bool TransformerConfig::CanBeRagged() const {
          !prepend_full_attention && !unidirectional_encoder &&
          preprocess.dropout_broadcast_dims.empty() &&
          self_attention.type == "dot_product" &&
+         (area_layers == 0 || !encoder_area.enabled()) &&
          self_attention.hard_attention_k == 0 &&
          self_attention.dropout_broadcast_dims.empty() &&
          ffn.dropout_broadcast_dims.empty() && kPointwise.count(ffn.type) > 0;
@@ -325,10 +336,12 @@ Autocast::~Autocast() {
 }
 
 struct TransformerEncoderStack::Layer {
-  Layer(const Scope& scope, const TransformerConfig& config)
+  Layer(const Scope& scope, int64_t index, const TransformerConfig& config)
       : before_attention(scope.Sub("self_attention"), "layer_prepostprocess",
                          config.preprocess),
-        attention(scope.Sub("self_attention"), config.self_attention),
+        attention(scope.Sub("self_attention"),
+                  WithAreas(config.self_attention, config.encoder_area, index,
+                            config)),
         after_attention(scope.Sub("self_attention"), "layer_postprocess",
                         config.postprocess),
         before_ffn(scope.Sub("ffn"), "layer_prepostprocess", config.preprocess),
@@ -354,7 +367,7 @@ TransformerEncoderStack::TransformerEncoderStack(
   const Scope own = body.Sub("encoder");
   for (int64_t i = 0; i < config.encoder_layers; ++i) {
     layers_.push_back(
-        std::make_unique<Layer>(own.Sub("layer_" + std::to_string(i)), config));
+        std::make_unique<Layer>(own.Sub(LayerName(i)), i, config));
   }
   final_ =
       std::make_unique<PrePost>(own, "layer_prepostprocess", config.preprocess);
@@ -438,26 +451,37 @@ Encoded TransformerEncoderStack::operator()(const at::Tensor& inputs,
 }
 
 struct TransformerDecoderStack::Layer {
-  Layer(const Scope& scope, const TransformerConfig& config, bool has_memory)
+  Layer(const Scope& scope, int64_t index, const TransformerConfig& config,
+        bool has_memory)
       : before_attention(scope.Sub("self_attention"), "layer_prepostprocess",
                          config.preprocess),
-        attention(scope.Sub("self_attention"), config.self_attention),
+        attention(scope.Sub("self_attention"),
+                  WithAreas(config.self_attention, config.decoder_area, index,
+                            config)),
         after_attention(scope.Sub("self_attention"), "layer_postprocess",
                         config.postprocess),
         before_ffn(scope.Sub("ffn"), "layer_prepostprocess", config.preprocess),
         ffn(MakeFfn(scope.Sub("ffn"), config.ffn)),
         after_ffn(scope.Sub("ffn"), "layer_postprocess", config.postprocess) {
+    if (config.memory.enabled()) {
+      recurrent = std::make_unique<RecurrentMemory>(
+          scope.Sub("self_attention").Sub("multihead_attention"),
+          LayerName(index), config.memory);
+    }
     if (!has_memory) return;
     const Scope own = scope.Sub("encdec_attention");
     before_memory = std::make_unique<PrePost>(own, "layer_prepostprocess",
                                               config.preprocess);
-    memory = std::make_unique<MultiheadAttention>(own, config.memory_attention);
+    memory = std::make_unique<MultiheadAttention>(
+        own,
+        WithAreas(config.memory_attention, config.decoder_area, index, config));
     after_memory =
         std::make_unique<PrePost>(own, "layer_postprocess", config.postprocess);
   }
 
   PrePost before_attention;
   MultiheadAttention attention;
+  std::unique_ptr<RecurrentMemory> recurrent;  // often none
   PrePost after_attention;
   std::unique_ptr<PrePost> before_memory;
   std::unique_ptr<MultiheadAttention> memory;
@@ -480,8 +504,8 @@ TransformerDecoderStack::TransformerDecoderStack(
   positions_ = MakePositionTable(body, config, "targets_positional_embedding");
   const Scope own = body.Sub("decoder");
   for (int64_t i = 0; i < config.decoder_layers; ++i) {
-    layers_.push_back(std::make_unique<Layer>(
-        own.Sub("layer_" + std::to_string(i)), config, has_memory));
+    layers_.push_back(
+        std::make_unique<Layer>(own.Sub(LayerName(i)), i, config, has_memory));
   }
   final_ =
       std::make_unique<PrePost>(own, "layer_prepostprocess", config.preprocess);
@@ -489,10 +513,36 @@ TransformerDecoderStack::TransformerDecoderStack(
 
 TransformerDecoderStack::~TransformerDecoderStack() = default;
 
-at::Tensor TransformerDecoderStack::operator()(const at::Tensor& targets,
-                                               const Encoded& encoded,
-                                               const Features& features,
-                                               bool training) const {
+TransformerDecoderStack::Memories TransformerDecoderStack::StartMemories(
+    int64_t rows) const {
+  Memories memories;
+  for (const auto& layer : layers_) {
+    memories.push_back(layer->recurrent->Start(rows));
+  }
+  return memories;
+}
+
+TransformerDecoderStack::Memories TransformerDecoderStack::MakeMemories(
+    int64_t rows, ParamStore* params) const {
+  Memories memories;
+  for (const auto& layer : layers_) {
+    memories.push_back(layer->recurrent->MakeBuffers(
+        LayerName(static_cast<int64_t>(memories.size())), rows, params));
+  }
+  return memories;
+}
+
+at::Tensor TransformerDecoderStack::Chunk(
+    const at::Tensor& targets, const at::Tensor& chunk, const Encoded& encoded,
+    const Features& features, bool training, Memories* memories) const {
+  const AtChunk at_chunk{chunk, memories};
+  return Run(targets, encoded, features, training, &at_chunk);
+}
+
+at::Tensor TransformerDecoderStack::Run(const at::Tensor& targets,
+                                        const Encoded& encoded,
+                                        const Features& features, bool training,
+                                        const AtChunk* at_chunk) const {
   const int64_t length = targets.size(1);
   at::Tensor bias;
   if (!config_.causal_decoder_self_attention) {
@@ -516,9 +566,13 @@ at::Tensor TransformerDecoderStack::operator()(const at::Tensor& targets,
 
   const ModelParallel::SplitLength split(parallel_, length);
   x = split.Split(x);
-  for (const auto& layer : layers_) {
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const auto& layer = layers_[i];
     at::Tensor y = layer->before_attention({}, x, training);
-    y = layer->attention.SelfAttention(y, bias, training);
+    y = at_chunk == nullptr ? layer->attention.SelfAttention(y, bias, training)
+                            : layer->recurrent->Attend(
+                                  layer->attention, y, bias, at_chunk->chunk,
+                                  training, &(*at_chunk->memories)[i]);
     x = layer->after_attention(x, y, training);
     if (layer->memory != nullptr) {
       y = (*layer->before_memory)({}, x, training);
@@ -576,6 +630,7 @@ void TransformerDecodeState::Select(const at::Tensor& rows) {
 
   for (Layer& layer : layers_) {
     layer.self.Select(chosen);
+    layer.recurrent.Select(chosen);
     if (layer.ffn_inputs.defined()) {
       layer.ffn_inputs = layer.ffn_inputs.index_select(
           0, chosen.to(layer.ffn_inputs.device()));
@@ -613,6 +668,9 @@ void TransformerDecodeState::Select(const at::Tensor& rows) {
   const at::Tensor kept =
       at::tensor(sources, at::kLong).to(memory_bias_.device());
   memory_bias_ = memory_bias_.index_select(0, kept);
+  if (area_memory_bias_.defined()) {
+    area_memory_bias_ = area_memory_bias_.index_select(0, kept);
+  }
   for (Layer& layer : layers_) {
     layer.memory.keys = layer.memory.keys.index_select(0, kept);
     layer.memory.values = layer.memory.values.index_select(0, kept);
@@ -634,10 +692,11 @@ std::unique_ptr<TransformerDecodeState> TransformerDecoderStack::Start(
     }
   }
   if (!layers_.empty() && !layers_.front()->attention.CanDecode()) {
-    throw UsageError(
-        "decoding with self_attention_type=" + config_.self_attention.type,
-        "attention that sees only what was decoded already",
-        "such a model can only be trained and evaluated");
+    throw UsageError("decoding with self_attention_type=" +
+                         config_.self_attention.type + ", max_area_height=" +
+                         std::to_string(config_.decoder_area.max_height),
+                     "attention that sees only what was decoded already",
+                     "such a model can only be trained and evaluated");
   }
   auto state = std::make_unique<TransformerDecodeState>();
   state->rows_ = rows;
@@ -647,6 +706,10 @@ std::unique_ptr<TransformerDecodeState> TransformerDecoderStack::Start(
     if (layer->memory != nullptr) {
       KeysValues memory = layer->memory->ProjectMemory(encoded.output);
       cache.memory = {memory.keys.contiguous(), memory.values.contiguous()};
+      if (layer->memory->sees_areas() && !state->area_memory_bias_.defined()) {
+        state->area_memory_bias_ =
+            layer->memory->MemoryBias(encoded.memory_bias);
+      }
     }
     state->layers_.push_back(std::move(cache));
   }
@@ -655,9 +718,13 @@ std::unique_ptr<TransformerDecodeState> TransformerDecoderStack::Start(
 
 at::Tensor TransformerDecoderStack::Step(const at::Tensor& embedding,
                                          TransformerDecodeState* state) const {
-  const int64_t position = state->position_;
-  at::Tensor x =
-      AddPositionTo(embedding, config_, positions_, {}, "targets", position);
+  // Each chunk begins anew: not with the symbol before it, as in T2T.
+  const int64_t position = config_.memory.enabled()
+                               ? state->position_ % config_.memory.chunk_length
+                               : state->position_;
+  const bool first = position == 0 && config_.memory.enabled();
+  at::Tensor x = AddPositionTo(first ? at::zeros_like(embedding) : embedding,
+                               config_, positions_, {}, "targets", position);
   at::Tensor bias;
   if (config_.proximity_bias) {
     bias = BiasProximal(position + 1).narrow(2, position, 1);
@@ -666,14 +733,18 @@ at::Tensor TransformerDecoderStack::Step(const at::Tensor& embedding,
     const Layer& layer = *layers_[i];
     TransformerDecodeState::Layer& cache = state->layers_[i];
     at::Tensor y = layer.before_attention({}, x, false);
-    y = layer.attention.SelfAttentionStep(y, bias, &cache.self);
+    y = layer.recurrent == nullptr
+            ? layer.attention.SelfAttentionStep(y, bias, &cache.self)
+            : layer.recurrent->Step(layer.attention, y, bias, position,
+                                    &cache.self, &cache.recurrent);
     x = layer.after_attention(x, y, false);
     if (layer.memory != nullptr) {
       y = (*layer.before_memory)({}, x, false);
       // The rows of one source are its queries.
       y = layer.memory->MemoryAttentionStep(
           y.reshape({-1, state->group_, y.size(-1)}), cache.memory,
-          state->memory_bias_);
+          layer.memory->sees_areas() ? state->area_memory_bias_
+                                     : state->memory_bias_);
       x = (*layer.after_memory)(x, y.reshape(x.sizes()), false);
     }
     y = layer.before_ffn({}, x, false);

@@ -13,6 +13,7 @@
 #include "t2t/layers/ffn.h"
 #include "t2t/layers/model_parallel.h"
 #include "t2t/layers/norm.h"
+#include "t2t/layers/recurrent_memory.h"
 #include "t2t/model/model.h"
 #include "t2t/model/params.h"
 
@@ -36,6 +37,9 @@ struct TransformerConfig {
   PrePostOptions postprocess;
   AttentionOptions self_attention;
   AttentionOptions memory_attention;
+  int64_t area_layers = 0;  // the first so many have area attention
+  AreaOptions encoder_area;
+  AreaOptions decoder_area;
   FfnOptions ffn;
   std::string position;  // timing, timing_from_features, emb, none
   std::vector<std::string> position_features;
@@ -45,6 +49,7 @@ struct TransformerConfig {
   bool use_target_space_embedding = true;
   bool unidirectional_encoder = false;
   bool prepend_full_attention = false;
+  RecurrentMemoryOptions memory;  // the decoder's; transformer_memory sets it
   // The encoder's feed-forward layers give 0 on padding, as with T2T's pad
   // remover: it shows where an output is averaged over all positions.
   bool remove_padding = false;
@@ -124,6 +129,7 @@ class TransformerDecodeState : public DecodeState {
     KeyValueCache self;
     KeysValues memory;      // one row per source
     at::Tensor ffn_inputs;  // where the feed-forward layer looks back
+    MemorySteps recurrent;
   };
 
   int64_t position_ = 0;
@@ -131,6 +137,7 @@ class TransformerDecodeState : public DecodeState {
   // Row i looks at memory i / group_.
   int64_t group_ = 1;
   at::Tensor memory_bias_;
+  at::Tensor area_memory_bias_;  // of the layers with area attention
   std::vector<Layer> layers_;
 };
 
@@ -145,7 +152,20 @@ class TransformerDecoderStack {
   // targets: [batch, length, hidden], not yet shifted. Returns the last
   // layer's output, [batch, length, hidden].
   at::Tensor operator()(const at::Tensor& targets, const Encoded& encoded,
-                        const Features& features, bool training) const;
+                        const Features& features, bool training) const {
+    return Run(targets, encoded, features, training, nullptr);
+  }
+
+  // With config.memory: what the layers keep from chunk to chunk.
+  using Memories = std::vector<MemoryState>;
+  Memories StartMemories(int64_t rows) const;
+  // The memories that are saved with the model.
+  Memories MakeMemories(int64_t rows, ParamStore* params) const;
+  // targets are chunks, chunk [batch] their numbers; features as in
+  // operator().
+  at::Tensor Chunk(const at::Tensor& targets, const at::Tensor& chunk,
+                   const Encoded& encoded, const Features& features,
+                   bool training, Memories* memories) const;
 
   // Without padding, where config.CanBeRagged(): shifted [1, tokens, hidden]
   // is the embedding of what stands before each target; memory is the
@@ -164,6 +184,14 @@ class TransformerDecoderStack {
 
  private:
   struct Layer;
+  struct AtChunk {
+    const at::Tensor& chunk;
+    Memories* memories;
+  };
+
+  at::Tensor Run(const at::Tensor& targets, const Encoded& encoded,
+                 const Features& features, bool training,
+                 const AtChunk* at_chunk) const;
 
   TransformerConfig config_;
   ModelParallel* parallel_;  // null: the model is whole

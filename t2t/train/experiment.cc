@@ -23,6 +23,7 @@
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/best_checkpoint.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/chunks.h"
 #include "t2t/train/cost.h"
 #include "t2t/train/early_stopping.h"
 #include "t2t/train/eval_metrics.h"
@@ -350,9 +351,10 @@ class Experiment {
 
   std::unique_ptr<InputPipeline> Input(DataSplit split, Mode mode,
                                        uint64_t seed) const {
-    return MakeInputPipeline(MakeInputOptions(*problem_, info_, hparams_,
-                                              flags_.data_dir, split, mode,
-                                              seed, flags_.t2t_batching));
+    return InChunks(MakeInputPipeline(MakeInputOptions(
+                        *problem_, info_, hparams_, flags_.data_dir, split,
+                        mode, seed, flags_.t2t_batching)),
+                    hparams_);
   }
 
   void SaveMetadata() const {
@@ -393,6 +395,8 @@ class Experiment {
       options.warm_start_from =
           ExpandUser(hparams_.GetString("pretrained_model_dir"));
     }
+    RefuseMemoryOfSeveral(flags_.model, flags_.virtual_ranks,
+                          group_ == nullptr ? 1 : group_->size());
     if (evaluate) problem_->DataFiles(flags_.data_dir, DevSplit());
     std::string metric;
     if (flags_.eval_early_stopping_steps > 0) {

@@ -18,6 +18,7 @@
 #include "t2t/data/input.h"
 #include "t2t/decode/load_model.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/chunks.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/events.h"
 #include "t2t/train/experiment.h"
@@ -121,12 +122,13 @@ int64_t EvaluateOnce(const EvalFlags& flags,
   const double start = NowSeconds();
   const LoadedModel loaded = LoadModel(flags.load);
   const std::unique_ptr<InputPipeline> input =
-      MakeInputPipeline(MakeInputOptions(
-          *loaded.problem, loaded.model->info(), loaded.model->hparams(),
-          loaded.data_dir,
-          flags.eval_use_test_set ? DataSplit::kTest : DataSplit::kDev,
-          Mode::kEval, static_cast<uint64_t>(flags.random_seed),
-          /*t2t_batching=*/false));
+      InChunks(MakeInputPipeline(MakeInputOptions(
+                   *loaded.problem, loaded.model->info(),
+                   loaded.model->hparams(), loaded.data_dir,
+                   flags.eval_use_test_set ? DataSplit::kTest : DataSplit::kDev,
+                   Mode::kEval, static_cast<uint64_t>(flags.random_seed),
+                   /*t2t_batching=*/false)),
+               loaded.model->hparams());
   const std::map<std::string, double> results =
       EvaluateModel(loaded.model.get(), input.get(),
                     EvaluatedMetrics(*loaded.problem), flags.eval_steps);

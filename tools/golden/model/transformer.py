@@ -82,6 +82,32 @@ CONFIGS = {
         "self_attention_type=masked_dilated_1d", {"long": True}),
     "unmasked_dilated": (
         "self_attention_type=unmasked_dilated_1d", {"long": True}),
+    "area": (
+        "num_hidden_layers=2,num_area_layers=1,max_area_width=3,"
+        "area_key_mode=mean,area_value_mode=sum", {}),
+    "area_concat": (
+        "num_area_layers=1,max_area_width=2,area_key_mode=concat,"
+        "area_value_mode=mean", {}),
+    "area_max_concat": (
+        "num_area_layers=2,max_area_width=4,area_key_mode=max_concat,"
+        "area_value_mode=max", {"has_inputs": False}),
+    "area_sum": (
+        "num_area_layers=1,max_area_width=20,area_key_mode=sum,"
+        "area_value_mode=sum,attention_variables_3d=True", {"packed": True}),
+    # Areas of two rows are in the decoder alone.
+    "area_height": (
+        "num_area_layers=1,max_area_width=2,max_area_height=2,"
+        "area_key_mode=max,area_value_mode=mean", {"even": True}),
+    "area_proximity": (
+        "num_area_layers=1,max_area_width=3,area_key_mode=sample_sum,"
+        "area_value_mode=sum,proximity_bias=True",
+        {"has_inputs": False, "mode": "eval"}),
+    # Areas are in what the decoder sees of the inputs alone.
+    "area_relative": (
+        "num_area_layers=1,max_area_width=3,area_key_mode=sample_concat,"
+        "area_value_mode=sum,pos=none,max_relative_position=3,"
+        "self_attention_type=dot_product_relative,hard_attention_k=2",
+        {"mode": "eval"}),
 }
 
 VOCAB = 11
@@ -128,6 +154,8 @@ def features_of(options):
   features["targets"] = random.randint(2, VOCAB, (3, 8))
   features["targets"][0, 5:] = 0
   features["targets"][2, 7:] = 0
+  if options.get("even"):
+    features["inputs"] = features["inputs"][:, :6]
   if options.get("prepended"):
     features["targets"][:, 3] = 0
   return features
@@ -155,7 +183,7 @@ def run(overrides, options):
     fed[name] = tensor
   fed["target_space_id"] = tf.constant(1, dtype=tf.int32)
   model = t2t_import.transformer.Transformer(
-      hparams, tf.estimator.ModeKeys.TRAIN, problem)
+      hparams, options.get("mode", tf.estimator.ModeKeys.TRAIN), problem)
   logits, losses = model(fed)
   variables = tf.trainable_variables()
   gradients = tf.gradients(losses["training"], variables)
@@ -207,6 +235,7 @@ def run(overrides, options):
 
 
 def main():
+  t2t_import.area_sums_in_float64()
   for name, (overrides, options) in CONFIGS.items():
     if len(sys.argv) > 2 and name not in sys.argv[2:]:
       continue
@@ -219,6 +248,7 @@ def main():
         "input_vocab": options.get("input_vocab", VOCAB),
         "target_vocab": VOCAB,
         "target_space_id": 1,
+        "mode": options.get("mode", "train"),
     }
     save_file({k: np.array(v, order="C") for k, v in out.items()},
               "%s/transformer_%s.safetensors" % (sys.argv[1], name),

@@ -1,0 +1,25 @@
+#ifndef T2T_TRAIN_CHUNKS_H_
+#define T2T_TRAIN_CHUNKS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "t2t/base/hparams.h"
+#include "t2t/data/input.h"
+
+namespace t2t {
+
+// The input as the hparams have it: in chunks where split_targets_chunk_length
+// says so, with no more rows than a recurrent memory keeps.
+std::unique_ptr<InputPipeline> InChunks(std::unique_ptr<InputPipeline> input,
+                                        const HParams& hparams);
+
+// A model that remembers the batch before can't have several batches a step:
+// each would need a memory of its own.
+void RefuseMemoryOfSeveral(const std::string& model, int64_t virtual_ranks,
+                           int64_t ranks);
+
+}  // namespace t2t
+
+#endif  // T2T_TRAIN_CHUNKS_H_
