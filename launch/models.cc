@@ -12,6 +12,7 @@ const std::vector<std::string>& ModelNames() {
       "lstm_seq2seq_bidirectional_encoder",
       "transformer",
       "transformer_encoder",
+      "transformer_memory",
       "transformer_scorer",
   };
   return *names;

@@ -138,6 +138,17 @@ std::vector<std::string> NotesOnDecodeHParams(const HParams& decode_hparams) {
   return notes;
 }
 
+std::string NoteOnSampling(const HParams& model_hparams,
+                           const HParams& decode_hparams) {
+  const int64_t beam_size = decode_hparams.GetInt("beam_size");
+  if (beam_size <= 1 || !model_hparams.Has("sampling_method")) return "";
+  const std::string& method = model_hparams.GetString("sampling_method");
+  if (method == "argmax") return "";
+  return "sampling_method=" + method +
+         " has no effect with beam_size=" + std::to_string(beam_size) +
+         ", as in T2T: --decode_hparams=beam_size=1 samples";
+}
+
 std::string AddShardToFilename(const std::string& filename,
                                const HParams& decode_hparams) {
   const int64_t shards = decode_hparams.GetInt("shards");

@@ -16,6 +16,11 @@ HParams DecodeHParams(const std::string& overrides);
 // a mechanism that doesn't exist here (or not with the others as they are).
 std::vector<std::string> NotesOnDecodeHParams(const HParams& decode_hparams);
 
+// The same about the model's hparams: beam search does not sample. Empty where
+// there is nothing to say.
+std::string NoteOnSampling(const HParams& model_hparams,
+                           const HParams& decode_hparams);
+
 // "file" -> "file003", or "file-00003-of-00008" with shard_google_format,
 // where there is more than one shard.
 std::string AddShardToFilename(const std::string& filename,

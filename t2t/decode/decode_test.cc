@@ -127,6 +127,14 @@ TEST(DecodeHParamsTest, RefusesAndNotes) {
               ElementsAre(HasSubstr("block_size")));
   EXPECT_THAT(NotesOnDecodeHParams(DecodeHParams("write_beam_scores=True")),
               ElementsAre(HasSubstr("return_beams")));
+  HParams model;
+  EXPECT_EQ(NoteOnSampling(model, DecodeHParams("beam_size=4")), "");
+  model.Add("sampling_method", "argmax");
+  EXPECT_EQ(NoteOnSampling(model, DecodeHParams("beam_size=4")), "");
+  model.Set("sampling_method", "random");
+  EXPECT_EQ(NoteOnSampling(model, DecodeHParams("beam_size=1")), "");
+  EXPECT_THAT(NoteOnSampling(model, DecodeHParams("beam_size=4")),
+              HasSubstr("beam_size=1 samples"));
 }
 
 TEST(TextTest, StripsAsPython) {

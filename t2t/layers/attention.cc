@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "t2t/base/error.h"
-#include "t2t/ops/device.h"
 #include "t2t/layers/attention_recorder.h"
 #include "t2t/layers/linear.h"
+#include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 #include "t2t/ops/ragged_attention.h"
 
@@ -261,6 +261,10 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
 void MultiheadAttention::MakeAreas(const Scope& own) {
   const AttentionOptions& o = options_;
   if (!o.area.enabled()) return;
+  if (parallel_ != nullptr) {
+    throw UsageError("area attention in a model that --mesh_shape splits",
+                     "--layout without heads:model");
+  }
   if (o.key_channels != o.value_channels) {
     throw UsageError(
         "area attention with " + std::to_string(o.key_channels) + " key and " +
@@ -402,7 +406,8 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& input,
                                              bool training) const {
   const at::Tensor x = Enter(input);
   if (Int8Weights::Current() != nullptr) {
-    return Attend(Query(x), ProjectMemory(x), bias, /*self=*/true, training);
+    return Attend(Query(x), Areas(Project(x), training), MemoryBias(bias),
+                  /*self=*/true, training);
   }
   const int64_t keys = options_.key_channels;
   const auto parts =

@@ -134,6 +134,21 @@ TEST_F(DecoderCliTest, OneAtATime) {
   EXPECT_EQ(first.Wait(), 0) << first.Output();
 }
 
+TEST_F(DecoderCliTest, SaysThatABeamDoesNotSample) {
+  const std::string in = Put("sample.in", "one\n");
+  const auto decode = [&](const std::string& beam_size) {
+    return Decode({"--decode_from_file=" + in,
+                   "--decode_to_file=" + Path("sample." + beam_size),
+                   "--hparams=sampling_method=random",
+                   "--decode_hparams=extra_length=2,beam_size=" + beam_size});
+  };
+  Expect(decode("2"), 0, {"has no effect with beam_size=2"});
+  const RunResult sampled = decode("1");
+  Expect(sampled, 0, {});
+  EXPECT_EQ(sampled.output.find("sampling_method"), std::string::npos)
+      << sampled.output;
+}
+
 TEST_F(DecoderCliTest, EmptyLinesAndBytesThatAreNoText) {
   // Nine lines: empty ones, white space, invalid UTF-8, NUL, and no newline
   // behind the last.

@@ -245,6 +245,9 @@ int Main(int argc, char** argv) {
     Score(flags, &decoder);
     return 0;
   }
+  const std::string note =
+      NoteOnSampling(loaded.model->hparams(), decode_hparams);
+  if (!note.empty()) Warn(note);
   if (flags.decode_interactive) {
     DecodeInteractively(std::cin, std::cout, &decoder);
     return 0;
