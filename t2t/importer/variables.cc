@@ -151,6 +151,11 @@ MappedVariables MapVariables(BundleReader* reader, const ParamStore& params,
   std::vector<std::string> problems;
   std::map<std::string, std::vector<int64_t>> shapes;
   for (const ParamStore::Entry& entry : params.entries()) {
+    if (!entry.trainable) {
+      // What a run remembers from step to step begins anew.
+      result.tensors[entry.name] = entry.tensor.detach().clone();
+      continue;
+    }
     const std::vector<int64_t> wanted = entry.tensor.sizes().vec();
     const std::vector<std::string> sources =
         Sources(*reader, "", entry.name, "");

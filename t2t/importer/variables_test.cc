@@ -75,7 +75,11 @@ TEST(MapVariablesTest, ConvertsAndReshapes) {
   params.Create("b/double", {2, 3}, ZerosInit());  // stored as [2, 1, 3]
   params.Create("b/half", {9}, ZerosInit());
   params.Create("wide", {7, 5}, ZerosInit());
-  const MappedVariables mapped = MapVariables(&reader, params, "");
+  // A model's memory is not in the checkpoint.
+  params.CreateBuffer("memory", {2}, OnesInit());
+  MappedVariables mapped = MapVariables(&reader, params, "");
+  EXPECT_TRUE(mapped.tensors.at("memory").equal(at::ones({2})));
+  mapped.tensors.erase("memory");
   for (const auto& [name, tensor] : mapped.tensors) {
     EXPECT_EQ(tensor.scalar_type(), at::kFloat) << name;
     EXPECT_TRUE(tensor.equal(
