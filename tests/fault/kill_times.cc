@@ -56,8 +56,9 @@ bool KillTimes::Await(Subprocess* run, const std::string& output_dir) {
     runs =
         !run->EndsWithin(up_to(times_.to_first_checkpoint + times_.from_there));
   } else {
+    // (What is left of a run that goes on is shorter than a whole one.)
     runs = AwaitIndex(run, output_dir, before) &&
-           !run->EndsWithin(up_to(times_.from_there));
+           !run->EndsWithin(up_to(times_.from_there / 2));
   }
   after_own_ = Index(output_dir) != before;
   where_ = Format("at %.2f s, %s a checkpoint of its own", NowSeconds() - start,
