@@ -494,6 +494,10 @@ struct TransformerDecoderStack::Layer {
 TransformerDecoderStack::TransformerDecoderStack(
     const Scope& body, const TransformerConfig& config, bool has_memory)
     : config_(config), parallel_(ModelParallel::Current()) {
+  if (parallel_ != nullptr && config_.memory.enabled()) {
+    throw UsageError("transformer_memory in a model that --mesh_shape splits",
+                     "a mesh without model, or the model transformer");
+  }
   if (parallel_ != nullptr && parallel_->layout().length &&
       !config.preprocess.dropout_broadcast_dims.empty()) {
     throw UsageError(

@@ -167,6 +167,10 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
       throw UsageError("--zero_stage with a model that --mesh_shape splits",
                        "one of them");
     }
+    if (!ComputeDevice().is_cpu()) {
+      throw UsageError("--zero_stage on a GPU", "--zero_stage=0",
+                       "ZeRO is for processors so far");
+    }
     owners_ = ShardedOptimizer::Share(
         hparams, parameters, options_.group->size(), options_.bucket_bytes);
     shared_ = std::make_unique<ShardedOptimizer>(
