@@ -17,6 +17,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
+#include "t2t/ops/device.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/eval_metrics.h"
 #include "t2t/train/flops.h"
