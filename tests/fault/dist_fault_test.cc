@@ -205,6 +205,7 @@ class LongRun {
     std::vector<std::string> command =
         TrainCommand(TheWorld().dir, name, 2, 100'000);
     command.push_back("--rank_silence_seconds=3");
+    command.push_back("--writer_silence_seconds=3");
     return command;
   }
 
@@ -339,7 +340,7 @@ TEST(DistFaultTest, AStoppedRankThatGoesOnWritesNothing) {
 
 TEST(DistFaultTest, AStoppedRankIsReplaced) {
   const World& world = TheWorld();
-  std::vector<std::string> command = TrainCommand(world.dir, "replaced", 2, 80);
+  std::vector<std::string> command = TrainCommand(world.dir, "replaced", 2, 40);
   command.push_back("--rank_silence_seconds=2");
   command.push_back("--max_restarts=1");
   Subprocess run(command);
@@ -352,10 +353,10 @@ TEST(DistFaultTest, AStoppedRankIsReplaced) {
   ASSERT_EQ(run.Wait(), 0) << run.Output();
   EXPECT_NE(run.Output().find("restart 1 of 1"), std::string::npos)
       << run.Output();
-  ASSERT_EQ(RunProgram(TrainCommand(world.dir, "not_stopped", 1, 80)).code, 0);
+  ASSERT_EQ(RunProgram(TrainCommand(world.dir, "not_stopped", 1, 40)).code, 0);
   ExpectSameTensors(
-      LoadCheckpoint(CheckpointPath(dir, 80)),
-      LoadCheckpoint(CheckpointPath(JoinPath(world.dir, "not_stopped"), 80)));
+      LoadCheckpoint(CheckpointPath(dir, 40)),
+      LoadCheckpoint(CheckpointPath(JoinPath(world.dir, "not_stopped"), 40)));
 }
 
 // Two trainers with one output_dir.
@@ -363,7 +364,7 @@ TEST(DistFaultTest, ASecondTrainerIsRefused) {
   LongRun run("refused");
   std::vector<std::string> command =
       TrainCommand(TheWorld().dir, "refused", 1, 100'000);
-  command.push_back("--writer_silence_seconds=1");
+  command.push_back("--writer_silence_seconds=3");
   const RunResult second = RunProgram(command);
   EXPECT_EQ(second.code, 138) << second.output;
   EXPECT_NE(
