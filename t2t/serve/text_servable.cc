@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <utility>
@@ -161,6 +162,7 @@ void TextServable::WarmUp() {
     if (EndsWith(entry.name, "/weights")) continue;
     bytes += int8_->Free(entry.tensor);
   }
+  ::malloc_trim(0);  // gives them back
   Log("int8: " + std::to_string(int8_->count()) + " weights; " +
       Format("%.1f MB of fp32 freed", static_cast<double>(bytes) / 1e6));
 }
