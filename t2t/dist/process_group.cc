@@ -208,7 +208,6 @@ class GlooSubGroup : public GlooCollectives {
  public:
   GlooSubGroup(GlooGroup* world, std::vector<int64_t> ranks,
                const std::string& name);
-  ~GlooSubGroup() override;
 
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return static_cast<int64_t>(ranks_.size()); }
@@ -251,6 +250,7 @@ class GlooGroup : public GlooCollectives {
 
   ~GlooGroup() override {
     if (!failed_) return;
+    for (auto& backend : some_) backend.release();
     ForgetBackends();
     store_.release();
   }
@@ -322,12 +322,12 @@ class GlooGroup : public GlooCollectives {
       MakeBackends(
           c10::make_intrusive<c10d::PrefixStore>("t2t/group/" + name, store_),
           rank, ranks, name, cpu, device);
+      some_.push_back(*cpu);
+      some_.push_back(*device);
     } catch (const std::exception& error) {
       Lost("connecting the group " + name, FirstLine(error.what()));
     }
   }
-
-  bool failed() const { return failed_; }
 
   void LeaveIfLost(const std::string& what) {
     if (lifeline_->loss()) Lost(what, "");
@@ -534,6 +534,9 @@ class GlooGroup : public GlooCollectives {
   std::vector<std::string> names_;
   c10::intrusive_ptr<c10d::Store> store_;
   std::unique_ptr<Lifeline> lifeline_;
+  // Of the groups made from this one, which may end before it is known that
+  // something failed.
+  std::vector<c10::intrusive_ptr<c10d::Backend>> some_;
   bool failed_ = false;
   double waited_seconds_ = 0;
 };
@@ -552,10 +555,6 @@ GlooSubGroup::GlooSubGroup(GlooGroup* world, std::vector<int64_t> ranks,
                                          ", in which it is not");
   }
   world->ConnectSome(rank_, ranks_, full_name, &backend_, &device_backend_);
-}
-
-GlooSubGroup::~GlooSubGroup() {
-  if (world_->failed()) ForgetBackends();
 }
 
 std::unique_ptr<ProcessGroup> GlooSubGroup::Sub(

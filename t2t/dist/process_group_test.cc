@@ -199,6 +199,27 @@ TEST(ProcessGroupTest, AKilledRankOfAnotherGroupIsNamed) {
   EXPECT_EQ(job.Wait(3).code, -SIGKILL);
 }
 
+// An error that is only told when the group with its work under way is gone.
+TEST(ProcessGroupTest, AFailureWithAGroupsWorkUnderWay) {
+  Job job(2);
+  job.StartAll([](ProcessGroup* group) {
+    const at::Tensor numbers = at::ones(1000);
+    try {
+      const auto both = group->Sub({0, 1}, "both");
+      if (group->rank() == 1) {
+        both->StartAllReduce(numbers);
+        throw Error(ExitCode::kBadData, "a batch is damaged");
+      }
+      group->Barrier("the next step");
+    } catch (const Error& error) {
+      if (group->rank() == 1) group->Fail(error.what());
+      throw;
+    }
+  });
+  ExpectRetry(job.Wait(0), {"rank 1 (", "a batch is damaged"});
+  EXPECT_EQ(job.Wait(1).code, 3);
+}
+
 TEST(ProcessGroupTest, SubGroupsHaveALimit) {
   Job job(2);
   job.options()->collective_seconds = 0.5;
