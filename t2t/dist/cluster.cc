@@ -444,6 +444,12 @@ Cluster ResolveCluster(const ClusterFlags& flags,
     AddSlurm(variables, &facts);
     AddIndexedJob(variables, &facts);
   }
+  if (!launched && flags.worker_gpu > 0 && flags.worker_cpu > 0) {
+    throw UsageError("--worker_gpu=" + std::to_string(flags.worker_gpu) +
+                         " and --worker_cpu=" +
+                         std::to_string(flags.worker_cpu),
+                     "one of them");
+  }
   if (!launched && flags.worker_gpu > 0) {
     facts.start_here.Add(flags.worker_gpu,
                          "--worker_gpu=" + std::to_string(flags.worker_gpu));

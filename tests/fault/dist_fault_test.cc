@@ -446,7 +446,7 @@ TEST(DistFaultTest, WhatIsAskedForWrongly) {
   expect(command, 2, {"2 ranks, but 1 batches", "--virtual_ranks=2"});
   command = TrainCommand(dir, "wrong", 2);
   command.push_back("--worker_gpu=2");
-  expect(command, 2, {"--worker_gpu=2", "processors alone"});
+  expect(command, 2, {"--worker_gpu=2 and --worker_cpu=2"});
   // Set by the environment.
   const auto with = [&](const std::string& variable) {
     return std::vector<std::string>{"/usr/bin/env",
