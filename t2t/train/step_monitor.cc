@@ -63,7 +63,7 @@ std::string StepMonitor::LineText(double seconds) const {
                    tokens_ / seconds / static_cast<double>(options_.ranks),
                    100 * Efficiency(seconds));
   }
-  if (counted_tokens_ > 0) {
+  if (options_.peak_flops > 0 && counted_tokens_ > 0) {
     text += Format("  MFU %.1f%%", 100 * Utilisation(seconds));
   }
   const auto share = [&](double part) { return 100 * part / seconds; };
@@ -80,7 +80,7 @@ std::map<std::string, double> StepMonitor::Values(double seconds) const {
       {"step_seconds/forward", times_.forward / steps},
       {"step_seconds/backward", times_.backward / steps},
       {"step_seconds/optimizer", times_.optimizer / steps}};
-  if (counted_tokens_ > 0) {
+  if (options_.peak_flops > 0 && counted_tokens_ > 0) {
     values["model_flops_utilisation"] = Utilisation(seconds);
     values["flops_per_token"] = counted_flops_ / counted_tokens_;
   }
