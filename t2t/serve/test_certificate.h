@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "t2t/base/fs.h"
 #include "t2t/serve/tls.h"
