@@ -87,7 +87,8 @@ struct Sizes {
   at::Tensor widths;
 };
 
-Sizes SizesOf(const AreaOptions& options, int64_t length, bool last_only) {
+Sizes SizesOf(const AreaOptions& options, int64_t length, bool last_only,
+              at::Device device) {
   std::vector<int64_t> heights;
   std::vector<int64_t> widths;
   ForEachSize(options, length, last_only,
@@ -95,7 +96,8 @@ Sizes SizesOf(const AreaOptions& options, int64_t length, bool last_only) {
                 heights.insert(heights.end(), count, height);
                 widths.insert(widths.end(), count, width);
               });
-  return {at::tensor(heights, at::kLong), at::tensor(widths, at::kLong)};
+  return {at::tensor(heights, at::kLong).to(device),
+          at::tensor(widths, at::kLong).to(device)};
 }
 
 at::Tensor CountsOf(const Sizes& sizes, const at::Tensor& like) {
@@ -156,7 +158,8 @@ at::Tensor AreaFeatures::MakeKeys(const at::Tensor& given, bool last_only,
   // Variances want more digits than autocast leaves.
   const at::Tensor keys = given.to(at::kFloat);
   const std::string& mode = options_.key_mode;
-  const Sizes sizes = SizesOf(options_, keys.size(-2), last_only);
+  const Sizes sizes =
+      SizesOf(options_, keys.size(-2), last_only, keys.device());
   at::Tensor features;
   at::Tensor deviation;
   if (mode == "max" || mode == "max_concat") {
@@ -202,7 +205,9 @@ at::Tensor AreaFeatures::MakeValues(const at::Tensor& given,
   }
   const at::Tensor sums = JoinAreas(values, options_, last_only, Sum);
   if (options_.value_mode == "sum") return sums;
-  return sums / CountsOf(SizesOf(options_, values.size(-2), last_only), values);
+  return sums / CountsOf(SizesOf(options_, values.size(-2), last_only,
+                                 values.device()),
+                         values);
 }
 
 at::Tensor AreaFeatures::Keys(const at::Tensor& keys, bool training) const {

@@ -150,8 +150,9 @@ void KeyValueCache::Select(const at::Tensor& rows) {
   keys_ = select(keys_);
   values_ = select(values_);
   if (!recent_.keys.defined()) return;
-  recent_.keys = recent_.keys.index_select(0, rows);
-  recent_.values = recent_.values.index_select(0, rows);
+  const at::Tensor here = rows.to(recent_.keys.device());
+  recent_.keys = recent_.keys.index_select(0, here);
+  recent_.values = recent_.values.index_select(0, here);
 }
 
 MultiheadAttention::MultiheadAttention(const Scope& scope,
@@ -526,8 +527,8 @@ at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor& x,
                   area_->LastValues(recent.values));
     at::Tensor area_bias;
     if (bias.defined()) {
-      area_bias =
-          area_->Bias(bias).index_select(-1, area_->OrderOfEnds(bias.size(-1)));
+      area_bias = area_->Bias(bias).index_select(
+          -1, area_->OrderOfEnds(bias.size(-1)).to(bias.device()));
     }
     return Attend(Query(x), cache->View(), area_bias, /*self=*/true,
                   /*training=*/false);

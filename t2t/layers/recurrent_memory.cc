@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "t2t/base/error.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 namespace {
@@ -80,8 +81,9 @@ MemoryState MemoryState::First(int64_t rows) const {
   return first;
 }
 
-void MemoryState::Select(const at::Tensor& rows) {
+void MemoryState::Select(const at::Tensor& chosen) {
   if (!values.defined()) return;
+  const at::Tensor rows = chosen.to(values.device());
   values = values.index_select(0, rows);
   weights = weights.index_select(0, rows);
   if (chunk.defined()) chunk = chunk.index_select(0, rows);
@@ -89,7 +91,9 @@ void MemoryState::Select(const at::Tensor& rows) {
 
 void MemorySteps::Select(const at::Tensor& rows) {
   state.Select(rows);
-  if (inputs.defined()) inputs = inputs.index_select(0, rows);
+  if (inputs.defined()) {
+    inputs = inputs.index_select(0, rows.to(inputs.device()));
+  }
 }
 
 RecurrentMemory::RecurrentMemory(const Scope& attention,
@@ -112,10 +116,11 @@ RecurrentMemory::RecurrentMemory(const Scope& attention,
 
 MemoryState RecurrentMemory::Start(int64_t rows) const {
   MemoryState state;
-  state.values = at::zeros({rows, options_.items, options_.depth}, at::kFloat);
-  state.weights = at::full({rows, options_.items},
-                           options_.neural ? 0.0 : kHidden, at::kFloat);
-  if (options_.neural) state.chunk = at::zeros({rows}, at::kFloat);
+  const at::TensorOptions type = OnDevice(at::kFloat);
+  state.values = at::zeros({rows, options_.items, options_.depth}, type);
+  state.weights =
+      at::full({rows, options_.items}, options_.neural ? 0.0 : kHidden, type);
+  if (options_.neural) state.chunk = at::zeros({rows}, type);
   return state;
 }
 

@@ -5,6 +5,7 @@
 #include "t2t/base/error.h"
 #include "t2t/models/scheduled_sampling.h"
 #include "t2t/models/transformer.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 namespace {
@@ -110,8 +111,8 @@ class TransformerMemory : public Transformer {
       const int64_t number = start / step;
       outputs.push_back(Chunk(
           targets.narrow(1, start, std::min(step, targets.size(1) - start)),
-          at::full({targets.size(0)}, number, at::kLong), encoded, features,
-          mode, &memories));
+          at::full({targets.size(0)}, number, OnDevice(at::kLong)), encoded,
+          features, mode, &memories));
     }
     return at::cat(outputs, 1);
   }
