@@ -20,7 +20,7 @@ runtime=$(sed -n '/^FROM debian:12-slim/,$p' "$dockerfile")
 # The image's user and paths are those of the manifests.
 grep -q '^USER 1000:1000$' <<<"$runtime" || fail "not of the user 1000"
 words=" $(tr '\\\n' '  ' <<<"$runtime") "
-libraries=$(ldconfig -p)
+libraries=$(/sbin/ldconfig -p)  # not in every PATH
 checked=0
 for program; do
   name=$(basename "$program")
