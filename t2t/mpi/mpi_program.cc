@@ -107,8 +107,7 @@ std::vector<at::Tensor> Gradients(ProcessGroup* group) {
   options.bucket_bytes = 1024;
   options.deterministic = true;
   GradientSum sum(parameters, 5, group, options);
-  const ShardRange own = sum.own_shards();
-  for (int64_t shard = own.begin; shard < own.end; ++shard) {
+  for (const int64_t shard : sum.own_shards()) {
     at::Tensor loss = at::zeros({});
     for (const at::Tensor& parameter : parameters) {
       loss = loss + parameter.mul(static_cast<double>(shard) + 0.3).sin().sum();
