@@ -5,6 +5,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 namespace {
@@ -46,6 +47,11 @@ std::unique_ptr<ModelAxis> ModelAxis::Make(const std::string& mesh_shape,
                      "at least one dimension of the model",
                      "as --layout=\"vocab:model;d_ff:model;heads:model\", or "
                      "use the axis data alone");
+  }
+  if (!ComputeDevice().is_cpu()) {
+    throw UsageError("the axis model in --mesh_shape on a GPU",
+                     "the axis data alone",
+                     "models over several ranks are for processors so far");
   }
   auto data = world->Sub(mesh.Group(Mesh::kData, world->rank()), Mesh::kData);
   auto model =
