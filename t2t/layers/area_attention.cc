@@ -155,7 +155,6 @@ AreaFeatures::AreaFeatures(const Scope& scope, int64_t key_depth,
 
 at::Tensor AreaFeatures::MakeKeys(const at::Tensor& given, bool last_only,
                                   bool training) const {
-  // Variances want more digits than autocast leaves.
   const at::Tensor keys = given.to(at::kFloat);
   const std::string& mode = options_.key_mode;
   const Sizes sizes =
@@ -170,9 +169,15 @@ at::Tensor AreaFeatures::MakeKeys(const at::Tensor& given, bool last_only,
     const bool samples =
         mode == "sample" || mode == "sample_concat" || mode == "sample_sum";
     if (mode == "concat" || mode == "sum" || (samples && training)) {
+      // A difference of like numbers: fp32 leaves too few digits of it.
+      const at::Tensor wide = keys.to(at::kDouble);
+      const at::Tensor wide_counts = counts.to(at::kDouble);
+      const at::Tensor mean =
+          JoinAreas(wide, options_, last_only, Sum) / wide_counts;
       const at::Tensor squares =
-          JoinAreas(keys * keys, options_, last_only, Sum) / counts;
-      deviation = ((squares - features * features).abs() + kEpsilon).sqrt();
+          JoinAreas(wide * wide, options_, last_only, Sum) / wide_counts;
+      deviation =
+          ((squares - mean * mean).abs() + kEpsilon).sqrt().to(at::kFloat);
     }
     if (samples && training) {
       features = features + deviation * at::randn_like(deviation);

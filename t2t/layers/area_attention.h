@@ -27,9 +27,9 @@ struct AreaOptions {
 };
 
 // T2T's area_attention module. What comes in has a [length, depth] at its end,
-// what goes out [areas, depth]: by height, width, then place. Sums are over
-// the areas themselves; T2T subtracts running totals, so that its deviations
-// are off in the fourth digit where they are small.
+// what goes out [areas, depth]: by height, width, then place. Deviations are
+// computed in fp64: T2T's, differences of running totals in fp32, are off in
+// the fourth digit where they are small.
 class AreaFeatures {
  public:
   AreaFeatures() = default;

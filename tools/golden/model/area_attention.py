@@ -28,7 +28,7 @@ def weight(name, shape):
 
 
 def main():
-  t2t_import.area_sums_in_float64()
+  t2t_import.area_features_in_float64()
   shape = [BATCH, HEIGHT * WIDTH, DEPTH]
   memory = np.sin(np.arange(np.prod(shape)) / 3.0).reshape(shape)
   memory = memory.astype(np.float32)

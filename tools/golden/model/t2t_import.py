@@ -69,16 +69,22 @@ sys.modules["tensor2tensor.models"] = _models
 from tensor2tensor.models import transformer  # pylint: disable=g-import-not-at-top,unused-import
 
 
-def area_sums_in_float64():
-  """T2T sums areas as differences of running totals. In float32 these are off
-  by enough to show in the deviation of areas of one memory, which is the root
-  of a difference of equals; here the totals are in float64."""
+def area_features_in_float64():
+  """T2T's deviation of an area is the root of a difference of two running
+  totals' differences. In float32 that is off in the fourth digit where the
+  deviation is small; here it is in float64."""
   from tensor2tensor.layers import area_attention  # pylint: disable=g-import-not-at-top
-  original = area_attention._compute_sum_image  # pylint: disable=protected-access
+  original = area_attention.compute_area_features
 
   def in_float64(features, *args, **kwargs):
-    sums, heights, widths = original(
-        tf.cast(features, tf.float64), *args, **kwargs)
-    return tf.cast(sums, tf.float32), heights, widths
+    to_float = tf.to_float
+    tf.to_float = lambda x: tf.cast(x, tf.float64)
+    try:
+      mean, deviation, total, heights, widths = original(
+          tf.cast(features, tf.float64), *args, **kwargs)
+    finally:
+      tf.to_float = to_float
+    narrow = [tf.cast(x, tf.float32) for x in (mean, deviation, total)]
+    return (*narrow, heights, widths)
 
-  area_attention._compute_sum_image = in_float64  # pylint: disable=protected-access
+  area_attention.compute_area_features = in_float64

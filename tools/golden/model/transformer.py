@@ -235,7 +235,7 @@ def run(overrides, options):
 
 
 def main():
-  t2t_import.area_sums_in_float64()
+  t2t_import.area_features_in_float64()
   for name, (overrides, options) in CONFIGS.items():
     if len(sys.argv) > 2 and name not in sys.argv[2:]:
       continue
