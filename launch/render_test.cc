@@ -494,6 +494,25 @@ TEST(RenderTest, OlderPrototypesRenderAsThen) {
   EXPECT_EQ(Argument(Render(component), "--preemption_grace_seconds="), "");
 }
 
+TEST(RenderTest, ProbesOfAServerWithTls) {
+  const auto https = [](const std::string& arguments) {
+    std::string text;
+    for (const Json& object :
+         Render(Make("serve", {{"server_args", arguments}}))) {
+      text += object.ToString();
+    }
+    size_t count = 0;
+    for (size_t at = 0; (at = text.find("HTTPS", at)) != std::string::npos;
+         ++at) {
+      ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(https("--max_batch_size=8"), 0);
+  EXPECT_EQ(https("--ssl_cert_file=/tls/tls.crt,--ssl_key_file=/tls/tls.key"),
+            3);
+}
+
 TEST(RenderTest, ServersOfEveryBackendAreTheSame) {
   const auto server = [](const std::string& backend) {
     std::vector<std::string> arguments;

@@ -74,11 +74,23 @@ PodOptions ServerPod(const Component& component, const std::string& container,
     options.ports.emplace_back("grpc", 8500);
   }
   options.grace = 60;
+  bool tls = false;
+  for (const std::string& argument : options.arguments) {
+    tls = tls || argument.rfind("--ssl_cert_file=", 0) == 0;
+  }
+  const auto probe = [tls](const char* path, int64_t period, int64_t failures) {
+    Json probe = HttpProbe(path, "http", period, failures);
+    if (!tls) return probe;
+    Json get = probe.At("httpGet");
+    get.Set("scheme", "HTTPS");
+    probe.Set("httpGet", get);
+    return probe;
+  };
   options.probes = Object(
       {// Loading and warming a model may take long; only then is it alive.
-       {"startupProbe", HttpProbe("/healthz", "http", 5, 120)},
-       {"readinessProbe", HttpProbe("/readyz", "http", 5, 2)},
-       {"livenessProbe", HttpProbe("/healthz", "http", 10, 6)},
+       {"startupProbe", probe("/healthz", 5, 120)},
+       {"readinessProbe", probe("/readyz", 5, 2)},
+       {"livenessProbe", probe("/healthz", 10, 6)},
        // Clients are sent elsewhere before the server stops to listen.
        {"lifecycle",
         Object({{"preStop",
