@@ -552,6 +552,13 @@ Registry<OptimizerFactory>* MakeRegistry() {
   return optimizers;
 }
 
+// T2T's older names, which some of its sets still have: Adafactor, RMSProp.
+std::string RegisteredName(const std::string& name) {
+  if (name == "SGD") return "sgd";
+  if (name == "RMSProp") return "rms_prop";
+  return CamelToSnake(name);
+}
+
 }  // namespace
 
 const Registry<OptimizerFactory>& Optimizers() {
@@ -561,7 +568,7 @@ const Registry<OptimizerFactory>& Optimizers() {
 
 std::unique_ptr<Optimizer> MakeOptimizer(const HParams& hparams,
                                          std::vector<NamedTensor> parameters) {
-  const std::string& name = hparams.GetString("optimizer");
+  const std::string name = RegisteredName(hparams.GetString("optimizer"));
   const auto& make = Optimizers().Get(name);
   static const std::set<std::string> kOfDevices = {
       "adam",     "true_adam", "multistep_adam", "adam_w", "adamw",

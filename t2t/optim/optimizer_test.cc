@@ -254,6 +254,14 @@ TEST_F(OptimizerTest, Noise) {
   EXPECT_NEAR(x.std().item<double>(), 0.5 * 0.8796, 0.01);
 }
 
+TEST_F(OptimizerTest, OlderNames) {
+  for (const char* name : {"Adafactor", "SGD", "RMSProp", "Momentum"}) {
+    HParams hparams = BaseHParams("sgd");
+    hparams.Set("optimizer", name);
+    EXPECT_NE(MakeOptimizer(hparams, Start()), nullptr) << name;
+  }
+}
+
 TEST_F(OptimizerTest, BadInput) {
   EXPECT_THROW(MakeOptimizer(BaseHParams("adamm"), Start()), Error);
   HParams hparams = BaseHParams("adafactor");

@@ -139,7 +139,7 @@ class Experiment {
     MakeHParams();
     // A wrong schedule or optimizer is to be known before anything is read.
     LearningRate(hparams_, 0, flags_.train_steps);
-    Optimizers().Get(hparams_.GetString("optimizer"));
+    MakeOptimizer(hparams_, {});
     info_ = problem_->Info(flags_.data_dir);
     int64_t threads = flags_.threads;
     if (threads == 0) threads = flags_.intra_op_parallelism_threads;
