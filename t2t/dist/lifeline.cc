@@ -54,6 +54,7 @@ std::unique_ptr<Lifeline> Lifeline::Listen(const std::string& address,
 
 std::unique_ptr<Lifeline> Lifeline::Connect(const std::string& address,
                                             int64_t port, int64_t rank,
+                                            const std::string& who,
                                             double silence_seconds) {
   auto line = std::unique_ptr<Lifeline>(new Lifeline(rank, silence_seconds));
   const int fd = ConnectTcp(address, port);
@@ -62,7 +63,6 @@ std::unique_ptr<Lifeline> Lifeline::Connect(const std::string& address,
                                           address + ":" + std::to_string(port))
                                       .what());
   }
-  SendLine(fd, "hello " + std::to_string(rank) + "\n");
   Peer peer;
   peer.fd = fd;
   peer.rank = 0;
@@ -70,6 +70,32 @@ std::unique_ptr<Lifeline> Lifeline::Connect(const std::string& address,
   line->peers_[fd] = peer;
   line->port_ = port;
   line->Start();
+  // Where the rank's last process went without a word, its place is free once
+  // it was silent for long enough.
+  const std::string hello =
+      "hello " + std::to_string(rank) + " " + OneLine(who) + "\n";
+  const double end = NowSeconds() + silence_seconds + 2;
+  std::unique_lock<std::mutex> lock(line->mutex_);
+  while (!line->welcome_ && !line->loss_.has_value()) {
+    if (line->peers_.empty()) {
+      throw Error(ExitCode::kRetry, "rank 0 has left", "",
+                  "see its own messages, then start the job again");
+    }
+    if (NowSeconds() > end) {
+      throw Error(ExitCode::kRetry,
+                  "two processes say that they are rank " +
+                      std::to_string(rank) + ": this one and " +
+                      (line->holder_.empty() ? "another" : line->holder_),
+                  "a rank each",
+                  "where the other is left over from an earlier start, end it "
+                  "and start the job again");
+    }
+    line->SendToAll(hello);
+    line->changed_.wait_for(lock, std::chrono::milliseconds(250), [&] {
+      return line->welcome_ || line->loss_.has_value();
+    });
+  }
+  lock.unlock();
   return line;
 }
 
@@ -105,6 +131,27 @@ std::optional<Lifeline::Loss> Lifeline::WaitForLoss(double seconds) const {
   return loss_;
 }
 
+std::map<int64_t, std::string> Lifeline::here() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::map<int64_t, std::string> here;
+  for (const auto& [fd, peer] : peers_) {
+    if (peer.rank >= 0) here[peer.rank] = peer.who;
+  }
+  return here;
+}
+
+bool Lifeline::Complete(int64_t ranks) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<bool> here(static_cast<size_t>(ranks));
+  for (const auto& [fd, peer] : peers_) {
+    if (peer.rank > 0 && peer.rank < ranks) {
+      here[static_cast<size_t>(peer.rank)] = true;
+    }
+  }
+  complete_ = std::count(here.begin(), here.end(), true) == ranks - 1;
+  return complete_;
+}
+
 void Lifeline::Fail(const std::string& why) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (failed_ || loss_.has_value()) return;
@@ -133,10 +180,38 @@ void Lifeline::Drop(Peer* peer) {
   peers_.erase(peer->fd);
 }
 
+void Lifeline::Welcome(Peer* peer, int64_t rank, const std::string& who) {
+  if (peer->rank == rank || rank <= 0) return;
+  for (const auto& [fd, other] : peers_) {
+    if (other.rank == rank) {
+      SendLine(peer->fd,
+               "taken " + other.who.substr(0, other.who.find('\n')) + "\n");
+      return;
+    }
+  }
+  if (complete_) return;
+  peer->rank = rank;
+  peer->who = who;
+  SendLine(peer->fd, "welcome\n");
+}
+
+void Lifeline::Gone(Peer* peer, const std::string& why) {
+  if (peer->rank >= 0 && (rank_ > 0 || complete_)) Lose(peer->rank, why);
+  Drop(peer);
+}
+
 void Lifeline::TakeLine(Peer* peer, const std::string& line) {
   if (StartsWith(line, "hello ")) {
+    const size_t space = std::min(line.find(' ', 6), line.size() - 1);
     int64_t rank = 0;
-    if (ParseInt(line.substr(6), &rank)) peer->rank = rank;
+    if (ParseInt(line.substr(6, space - 6), &rank)) {
+      Welcome(peer, rank, ReplaceAll(line.substr(space + 1), "\x1f", "\n"));
+    }
+  } else if (line == "welcome") {
+    welcome_ = true;
+    changed_.notify_all();
+  } else if (StartsWith(line, "taken ")) {
+    holder_ = line.substr(6);
   } else if (StartsWith(line, "lost ")) {
     const size_t space = line.find(' ', 5);
     int64_t rank = 0;
@@ -156,11 +231,7 @@ void Lifeline::Read(Peer* peer) {
       ::recv(peer->fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0) {
-    if (peer->rank >= 0) {
-      Lose(peer->rank,
-           "its connection broke: it was killed, or its machine went down");
-    }
-    Drop(peer);
+    Gone(peer, "its connection broke: it was killed, or its machine went down");
     return;
   }
   peer->heard = NowSeconds();
@@ -215,11 +286,8 @@ void Lifeline::Run() {
       if (now - peer.heard > silence_seconds_) silent.push_back(&peer);
     }
     for (Peer* const peer : silent) {
-      if (peer->rank >= 0) {
-        Lose(peer->rank, "nothing was heard of it for " +
-                             DoubleToString(silence_seconds_) + " s");
-      }
-      Drop(peer);
+      Gone(peer, "nothing was heard of it for " +
+                     DoubleToString(silence_seconds_) + " s");
     }
     if (now >= next_beat) {
       SendToAll("beat\n");

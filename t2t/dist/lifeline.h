@@ -17,6 +17,9 @@ namespace t2t {
 // breaks it at once) or is silent for `silence_seconds` (a stopped process, a
 // cut network, a machine without power) is a lost rank, and rank 0 tells the
 // others. A rank that ends with an error says so first.
+//
+// A rank has its place by its connection to rank 0, and so from the first on:
+// one that goes before the ranks are complete leaves its place to another.
 class Lifeline {
  public:
   struct Loss {
@@ -27,9 +30,11 @@ class Lifeline {
   // Rank 0's end. address: this machine's, which the others reach.
   static std::unique_ptr<Lifeline> Listen(const std::string& address,
                                           double silence_seconds);
-  // Another rank's end. Throws an Error (kRetry) where nothing answers.
+  // Another rank's end; who: this process. Throws an Error (kRetry) where
+  // nothing answers, or another process has the rank and does not go.
   static std::unique_ptr<Lifeline> Connect(const std::string& address,
                                            int64_t port, int64_t rank,
+                                           const std::string& who,
                                            double silence_seconds);
   // Says goodbye, unless Fail() has said why.
   ~Lifeline();
@@ -37,6 +42,11 @@ class Lifeline {
   Lifeline& operator=(const Lifeline&) = delete;
 
   int64_t port() const { return port_; }
+  // Rank 0: the others that are here, and who they are.
+  std::map<int64_t, std::string> here() const;
+  // Rank 0: whether all of `ranks` are here. From when they are, one that goes
+  // is lost.
+  bool Complete(int64_t ranks);
   // The first rank lost, if any.
   std::optional<Loss> loss() const;
   // The same, once there is one or after so many seconds.
@@ -47,7 +57,8 @@ class Lifeline {
  private:
   struct Peer {
     int fd = -1;
-    int64_t rank = -1;  // not known before its first line
+    int64_t rank = -1;  // not known before it has its place
+    std::string who;
     double heard = 0;
     std::string input;
   };
@@ -59,6 +70,9 @@ class Lifeline {
   void Read(Peer* peer);
   void TakeLine(Peer* peer, const std::string& line);
   void Drop(Peer* peer);
+  void Welcome(Peer* peer, int64_t rank, const std::string& who);
+  // Rank 0: its rank's place is free again, or it is lost.
+  void Gone(Peer* peer, const std::string& why);
   void Lose(int64_t rank, const std::string& why);
   // Both threads: under mutex_.
   void SendToAll(const std::string& line);
@@ -76,6 +90,9 @@ class Lifeline {
   std::string news_;  // the line about a loss that was sent, if any
   bool ending_ = false;
   bool failed_ = false;
+  bool complete_ = false;  // rank 0: the ranks are
+  bool welcome_ = false;   // another: has its place
+  std::string holder_;     // who has it instead
   std::thread thread_;
 };
 

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ class OtherRank {
     if (::pipe(ready) != 0) ::abort();
     pid_ = ::fork();
     if (pid_ == 0) {
-      const auto line = Lifeline::Connect(kHere, port, rank, silence_seconds);
+      const auto line =
+          Lifeline::Connect(kHere, port, rank, "", silence_seconds);
       if (::write(ready[1], "x", 1) != 1) ::_exit(1);
       const auto loss = line->WaitForLoss(60);
       ::_exit(loss ? static_cast<int>(10 + loss->rank) : 1);
@@ -52,6 +54,7 @@ TEST(LifelineTest, AKilledRankIsNamedAtOnce) {
   const auto zero = Lifeline::Listen(kHere, 5);
   const OtherRank one(zero->port(), 1, 5);
   const OtherRank two(zero->port(), 2, 5);
+  EXPECT_TRUE(zero->Complete(3));
   EXPECT_FALSE(zero->WaitForLoss(0.2));
   const double start = NowSeconds();
   one.Signal(SIGKILL);
@@ -71,7 +74,7 @@ TEST(LifelineTest, RankZeroIsMissedToo) {
   EXPECT_EQ(one.Wait(), 10);
   zero.reset();
   zero = Lifeline::Listen(kHere, 5);
-  const auto other = Lifeline::Connect(kHere, zero->port(), 1, 5);
+  const auto other = Lifeline::Connect(kHere, zero->port(), 1, "", 5);
   zero->Fail("a full disk\non rank 0");
   const auto loss = other->WaitForLoss(20);
   ASSERT_TRUE(loss);
@@ -83,6 +86,7 @@ TEST(LifelineTest, ASilentRankIsLost) {
   const auto zero = Lifeline::Listen(kHere, 2);
   const OtherRank one(zero->port(), 1, 2);
   const OtherRank two(zero->port(), 2, 2);
+  EXPECT_TRUE(zero->Complete(3));
   EXPECT_FALSE(zero->WaitForLoss(3));
   two.Signal(SIGSTOP);
   const auto loss = zero->WaitForLoss(20);
@@ -97,11 +101,47 @@ TEST(LifelineTest, ASilentRankIsLost) {
 
 TEST(LifelineTest, GoodbyesAreNoLosses) {
   const auto zero = Lifeline::Listen(kHere, 2);
-  auto one = Lifeline::Connect(kHere, zero->port(), 1, 2);
-  const auto two = Lifeline::Connect(kHere, zero->port(), 2, 2);
+  auto one = Lifeline::Connect(kHere, zero->port(), 1, "", 2);
+  const auto two = Lifeline::Connect(kHere, zero->port(), 2, "", 2);
+  EXPECT_TRUE(zero->Complete(3));
   one.reset();
   EXPECT_FALSE(zero->WaitForLoss(2.5));
   EXPECT_FALSE(two->loss());
+}
+
+TEST(LifelineTest, APlaceIsFreeUntilAllAreHere) {
+  const auto zero = Lifeline::Listen(kHere, 1);
+  auto one = Lifeline::Connect(kHere, zero->port(), 1, "one\n2 lines", 1);
+  EXPECT_FALSE(zero->Complete(3));
+  EXPECT_EQ(zero->here(),
+            (std::map<int64_t, std::string>{{1, "one\n2 lines"}}));
+  try {
+    Lifeline::Connect(kHere, zero->port(), 1, "another", 1);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kRetry);
+    EXPECT_NE(std::string(error.what()).find("rank 1: this one and one"),
+              std::string::npos)
+        << error.what();
+  }
+  const OtherRank two(zero->port(), 2, 1);
+  two.Signal(SIGKILL);
+  two.Wait();
+  const OtherRank second(zero->port(), 2, 1);
+  // Its place is taken over once nothing was heard of it for a second.
+  second.Signal(SIGSTOP);
+  const OtherRank third(zero->port(), 2, 1);
+  EXPECT_FALSE(zero->loss());
+  EXPECT_TRUE(zero->Complete(3));
+  third.Signal(SIGKILL);
+  const auto loss = zero->WaitForLoss(20);
+  ASSERT_TRUE(loss);
+  EXPECT_EQ(loss->rank, 2);
+  second.Signal(SIGCONT);
+  EXPECT_GE(second.Wait(), 10);
+  // Too late: it is told of the loss.
+  const OtherRank fourth(zero->port(), 2, 1);
+  EXPECT_EQ(fourth.Wait(), 12);
 }
 
 TEST(LifelineTest, NothingAnswers) {
@@ -109,7 +149,7 @@ TEST(LifelineTest, NothingAnswers) {
   const int fd = ListenTcp(kHere, &port);
   ::close(fd);
   try {
-    Lifeline::Connect(kHere, port, 1, 1);
+    Lifeline::Connect(kHere, port, 1, "", 1);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kRetry);

@@ -7,7 +7,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
+#include <map>
 #include <numeric>
+#include <stdexcept>
+#include <thread>
+#include <type_traits>
 #include <utility>
 
 #ifndef USE_C10D_GLOO
@@ -48,6 +53,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kNoLimit = std::chrono::hours(24 * 365);
 // How often a wait looks whether a rank is lost.
 constexpr milliseconds kSlice{250};
+constexpr char kLifeline[] = "t2t/lifeline";
 constexpr char kVerdict[] = "t2t/verdict";
 
 milliseconds Milliseconds(double seconds) {
@@ -66,10 +72,6 @@ std::string RanksText(const std::vector<int64_t>& ranks) {
     text += std::to_string(ranks[i]);
   }
   return text;
-}
-
-std::string RankKey(const std::string& what, int64_t rank) {
-  return "t2t/" + what + "/" + std::to_string(rank);
 }
 
 // When the program exits, it is to do so at once: static destructors would wait
@@ -402,67 +404,84 @@ class GlooGroup : public GlooCollectives {
       throw Error(ExitCode::kRetry,
                   "the host '" + cluster_.address + "' is not known");
     }
-    if (store_->add(RankKey("taken", cluster_.rank), 1) != 1) {
-      throw Error(ExitCode::kRetry,
-                  "two processes say that they are rank " +
-                      std::to_string(cluster_.rank) + " at " + Place(),
-                  "a rank each",
-                  "where the first is left over from an earlier start, start "
-                  "the job again");
-    }
-    char host[256] = "?";
-    ::gethostname(host, sizeof(host) - 1);
-    const std::string name = std::string(host) + ", pid " +
-                             std::to_string(::getpid()) + "\n" +
-                             std::to_string(cluster_.world_size);
-    store_->set(RankKey("here", cluster_.rank), Bytes(name));
     if (first) {
       lifeline_ = Lifeline::Listen(address_, options_.silence_seconds);
+      store_->set(kLifeline,
+                  Bytes(std::to_string(lifeline_->port()) + " " + address_));
       const std::string verdict = WaitForRanks();
       store_->set(kVerdict, Bytes(verdict));
       TakeVerdict(verdict);
-    } else {
-      // A little longer than rank 0, whose message says more.
-      store_->wait({kVerdict}, Milliseconds(Left() + 10));
-      const std::vector<uint8_t> verdict = store_->get(kVerdict);
-      TakeVerdict(std::string(verdict.begin(), verdict.end()));
+      return;
     }
+    const std::vector<std::string> place =
+        Split(Await(store_, kLifeline, Left()), ' ');
+    int64_t port = 0;
+    if (place.size() != 2 || !ParseInt(place[0], &port)) {
+      throw Error(ExitCode::kRetry, Place() + " is not this job's rank 0");
+    }
+    lifeline_ = Lifeline::Connect(place[1], port, cluster_.rank, Name(),
+                                  options_.silence_seconds);
+    // A little longer than rank 0, whose message says more.
+    TakeVerdict(Watched([store = store_, seconds = Left() + 10] {
+      return Await(store, kVerdict, seconds);
+    }));
+  }
+
+  // This process, and in a second line the number of ranks it knows of.
+  std::string Name() const {
+    char host[256] = "?";
+    ::gethostname(host, sizeof(host) - 1);
+    return std::string(host) + ", pid " + std::to_string(::getpid()) + "\n" +
+           std::to_string(cluster_.world_size);
+  }
+
+  static std::string Await(const c10::intrusive_ptr<c10d::Store>& store,
+                           const std::string& key, double seconds) {
+    store->wait({key}, Milliseconds(seconds));
+    const std::vector<uint8_t> bytes = store->get(key);
+    return std::string(bytes.begin(), bytes.end());
+  }
+
+  // make(), which may wait for a rank for long, in a thread of its own: it is
+  // left behind where one is lost.
+  template <typename F>
+  std::invoke_result_t<F> Watched(F make) {
+    std::packaged_task<std::invoke_result_t<F>()> task(std::move(make));
+    auto result = task.get_future();
+    std::thread(std::move(task)).detach();
+    while (result.wait_for(kSlice) != std::future_status::ready) {
+      if (lifeline_->loss()) throw std::runtime_error("a rank is lost");
+    }
+    return result.get();
   }
 
   static std::vector<uint8_t> Bytes(const std::string& text) {
     return {text.begin(), text.end()};
   }
 
-  // Rank 0: "ok <lifeline's port> <its address>" and every rank's name, or what
-  // is wrong.
+  // Rank 0: "ok" and every rank's name, or what is wrong.
   std::string WaitForRanks() {
-    std::vector<int64_t> missing;
     double pause = 0.005;
     double next_line = NowSeconds() + 10;
-    do {
-      missing.clear();
-      for (int64_t rank = 0; rank < cluster_.world_size; ++rank) {
-        if (!store_->check({RankKey("here", rank)})) missing.push_back(rank);
+    while (!lifeline_->Complete(cluster_.world_size)) {
+      const double now = NowSeconds();
+      if (now > deadline_) {
+        return Missing() + " of " + std::to_string(cluster_.world_size) +
+               " did not come to " + Place() + " within " +
+               DoubleToString(options_.rendezvous_seconds) + " s";
       }
-      if (missing.empty()) break;
-      if (NowSeconds() > next_line) {
-        Log("waiting for " + RanksText(missing) + " at " + Place());
-        next_line = NowSeconds() + 10;
+      if (now > next_line) {
+        Log("waiting for " + Missing() + " at " + Place());
+        next_line = now + 10;
       }
       ::usleep(static_cast<useconds_t>(pause * 1e6));
       pause = std::min(0.2, pause * 1.5);
-    } while (NowSeconds() < deadline_);
-    if (!missing.empty()) {
-      return RanksText(missing) + " of " + std::to_string(cluster_.world_size) +
-             " did not come to " + Place() + " within " +
-             DoubleToString(options_.rendezvous_seconds) + " s";
     }
-    std::string verdict =
-        "ok " + std::to_string(lifeline_->port()) + " " + address_;
+    std::map<int64_t, std::string> names = lifeline_->here();
+    names[0] = Name();
+    std::string verdict = "ok";
     for (int64_t rank = 0; rank < cluster_.world_size; ++rank) {
-      const std::vector<uint8_t> bytes = store_->get(RankKey("here", rank));
-      const std::vector<std::string> lines =
-          Split(std::string(bytes.begin(), bytes.end()), '\n');
+      const std::vector<std::string> lines = Split(names[rank], '\n');
       if (lines.size() != 2 ||
           lines[1] != std::to_string(cluster_.world_size)) {
         return "rank " + std::to_string(rank) + " (" + lines[0] +
@@ -474,11 +493,18 @@ class GlooGroup : public GlooCollectives {
     return verdict;
   }
 
+  std::string Missing() const {
+    const std::map<int64_t, std::string> here = lifeline_->here();
+    std::vector<int64_t> missing;
+    for (int64_t rank = 1; rank < cluster_.world_size; ++rank) {
+      if (here.count(rank) == 0) missing.push_back(rank);
+    }
+    return RanksText(missing);
+  }
+
   void TakeVerdict(const std::string& verdict) {
     std::vector<std::string> lines = Split(verdict, '\n');
-    const std::vector<std::string> words = Split(lines[0], ' ');
-    int64_t port = 0;
-    if (words.size() != 3 || words[0] != "ok" || !ParseInt(words[1], &port)) {
+    if (lines[0] != "ok") {
       // The others are to have read it before the store goes.
       if (cluster_.rank == 0) ::usleep(1'000'000);
       throw Error(ExitCode::kRetry, verdict, "every rank",
@@ -486,9 +512,12 @@ class GlooGroup : public GlooCollectives {
     }
     lines.erase(lines.begin());
     names_ = lines;
-    if (cluster_.rank > 0) {
-      lifeline_ = Lifeline::Connect(words[2], port, cluster_.rank,
-                                    options_.silence_seconds);
+    if (static_cast<int64_t>(names_.size()) != cluster_.world_size) {
+      throw Error(ExitCode::kRetry,
+                  "rank " + std::to_string(cluster_.rank) + " was told of " +
+                      std::to_string(cluster_.world_size) +
+                      " ranks, rank 0 of " + std::to_string(names_.size()),
+                  "one number of ranks", "start all with the same");
     }
   }
 
@@ -520,11 +549,12 @@ class GlooGroup : public GlooCollectives {
         interface != nullptr && *interface != '\0'
             ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
             : c10d::ProcessGroupGloo::createDeviceForHostname(address_)};
-    auto backend = c10::make_intrusive<c10d::ProcessGroupGloo>(
-        store, static_cast<int>(rank), static_cast<int>(size),
-        std::move(options));
-    backend->setTimeout(kNoLimit);
-    return backend;
+    return Watched([=]() -> c10::intrusive_ptr<c10d::Backend> {
+      auto backend = c10::make_intrusive<c10d::ProcessGroupGloo>(
+          store, static_cast<int>(rank), static_cast<int>(size), options);
+      backend->setTimeout(kNoLimit);
+      return backend;
+    });
   }
 
   const Cluster cluster_;

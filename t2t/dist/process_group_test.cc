@@ -2,13 +2,17 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <vector>
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
+#include "t2t/base/strings.h"
+#include "t2t/dist/lifeline.h"
 #include "t2t/dist/testing_job.h"
 
 namespace t2t {
@@ -137,7 +141,8 @@ TEST(ProcessGroupTest, RankZeroIsMissing) {
 
 TEST(ProcessGroupTest, TwoOfOneRankAndOtherSizes) {
   Job job(3);
-  job.options()->rendezvous_seconds = 3;
+  job.options()->rendezvous_seconds = 6;
+  job.options()->silence_seconds = 1;
   job.Start(0, [](ProcessGroup*) {});
   job.Start(1, [](ProcessGroup*) {});
   job.Start(1, [](ProcessGroup*) {});
@@ -155,6 +160,53 @@ TEST(ProcessGroupTest, TwoOfOneRankAndOtherSizes) {
   sizes.Start(1, [](ProcessGroup*) {});
   ExpectRetry(sizes.Wait(0), {"rank 1", "told of 3 ranks, rank 0 of 2"});
   ExpectRetry(sizes.Wait(1), {"told of 3 ranks"});
+}
+
+// Another process takes the place of one that was killed before all were here.
+TEST(ProcessGroupTest, ARankKilledWhileOthersAreAwaited) {
+  Job job(3);
+  const auto body = [](ProcessGroup* group) { group->Barrier("the end"); };
+  job.Start(0, body);
+  job.Start(1, body);
+  ::usleep(1'000'000);
+  job.Signal(1, SIGKILL);
+  EXPECT_EQ(job.Wait(1).code, -SIGKILL);
+  job.Start(1, body);
+  ::usleep(300'000);
+  job.Start(2, body);
+  for (const size_t i : {size_t{0}, size_t{2}, size_t{3}}) {
+    const Job::End end = job.Wait(i);
+    EXPECT_EQ(end.code, 0) << end.message;
+  }
+}
+
+// Rank 1 dies when all are told that the ranks are complete: Gloo alone would
+// wait for it for as long as it may, and refuse its successor.
+TEST(ProcessGroupTest, ARankKilledWhileConnecting) {
+  Job job(3);
+  const auto body = [](ProcessGroup* group) { group->Barrier("the end"); };
+  job.Start(0, body);
+  job.Start(2, body);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    c10d::TCPStoreOptions options;
+    options.port = static_cast<uint16_t>(job.cluster()->port);
+    options.waitWorkers = false;
+    c10d::TCPStore store("127.0.0.1", options);
+    const std::vector<uint8_t> place = store.get("t2t/lifeline");
+    int64_t port = 0;
+    ParseInt(Split(std::string(place.begin(), place.end()), ' ')[0], &port);
+    const auto line = Lifeline::Connect("127.0.0.1", port, 1, "a test\n3", 5);
+    store.get("t2t/verdict");
+    ::_exit(9);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 9);
+  const double start = NowSeconds();
+  ExpectRetry(job.Wait(0), {"rank 1 (a test) is lost"});
+  ExpectRetry(job.Wait(1), {"rank 1 (a test) is lost"});
+  EXPECT_LT(NowSeconds() - start, 5);
 }
 
 // Sums until something happens, from when all ranks are there.
