@@ -29,6 +29,7 @@
 #include "t2t/train/eval_metrics.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/events.h"
+#include "t2t/train/finished.h"
 #include "t2t/train/flops.h"
 #include "t2t/train/model_axis.h"
 #include "t2t/train/output_lock.h"
@@ -116,15 +117,27 @@ bool Trains(const std::string& schedule) {
          schedule == "continuous_train_and_eval" || schedule == "test";
 }
 
+// What decides when a run is over.
+std::string FinishSettings(const ExperimentFlags& flags) {
+  return "train_steps=" + std::to_string(flags.train_steps) +
+         " schedule=" + flags.schedule +
+         " early_stopping=" + std::to_string(flags.eval_early_stopping_steps) +
+         "," + flags.eval_early_stopping_metric + "," +
+         DoubleToString(flags.eval_early_stopping_metric_delta) + "," +
+         std::to_string(flags.eval_early_stopping_metric_minimize ? 1 : 0);
+}
+
 // A run's parts, made from the flags.
 class Experiment {
  public:
-  // group: null where the job has one rank.
+  // group: null where the job has one rank. over: the run has ended, and this
+  // is its rank 0 alone, which evaluates at most.
   Experiment(const ExperimentFlags& flags, const Cluster& cluster,
-             ProcessGroup* group, std::string flags_text)
+             ProcessGroup* group, bool over, std::string flags_text)
       : flags_(flags),
         cluster_(cluster),
         group_(group),
+        over_(over),
         flags_text_(std::move(flags_text)) {
     CheckFlags();
     problem_ = MakeProblem(flags_.problem);
@@ -465,9 +478,11 @@ class Experiment {
           return evaluate && !metric.empty() && start > 0 &&
                  !stopping.HasValueSince(start) && stops_early(start);
         })) {
+      MarkEnd(trainer.step());
       return;
     }
-    trainer.Train([&](int64_t step) {
+    if (group_ != nullptr && IsFirst()) UnmarkFinished(flags_.output_dir);
+    const auto after_save = [&](int64_t step) {
       const bool last = step >= flags_.train_steps;
       if (!evaluate ||
           (!last && NowSeconds() - last_eval <
@@ -475,11 +490,18 @@ class Experiment {
         return true;
       }
       return !stops_early(step);
-    });
+    };
+    if (!over_) trainer.Train(after_save);
     const std::string memory = DeviceMemoryText();
     if (!memory.empty()) Log("at most " + memory + " was used");
     // A run that was complete already is evaluated all the same, as in T2T.
     if (evaluate && evaluated < 0 && IsFirst()) evaluate_now(trainer.step());
+    MarkEnd(trainer.step());
+  }
+
+  void MarkEnd(int64_t step) const {
+    if (group_ == nullptr || !IsFirst()) return;
+    MarkFinished(flags_.output_dir, FinishSettings(flags_), step);
   }
 
   StepMonitor::Options MonitorOptions() const {
@@ -685,6 +707,7 @@ class Experiment {
   ExperimentFlags flags_;
   const Cluster cluster_;
   ProcessGroup* const group_;
+  const bool over_;
   const std::string flags_text_;
   std::unique_ptr<Problem> problem_;
   HParams hparams_;
@@ -958,6 +981,7 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
       UseDevice(wants_gpu ? "cuda" : expanded.device, cluster.local_rank);
   if (!device.empty()) Log("computing on " + device);
   std::unique_ptr<ProcessGroup> group;
+  bool over = false;
   if (cluster.distributed() && !flags.dry_run) {
     if (!Trains(expanded.schedule)) {
       if (cluster.rank > 0) {
@@ -966,6 +990,15 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
             expanded.schedule);
         return;
       }
+    } else if (IsFinished(expanded.output_dir, FinishSettings(expanded))) {
+      const std::string text = "the run in " + expanded.output_dir +
+                               " is over: rank " + std::to_string(cluster.rank);
+      if (cluster.rank > 0) {
+        Log(text + " is not needed");
+        return;
+      }
+      Log(text + " goes on without the others");
+      over = true;
     } else {
       ProcessGroup::Options options;
       options.rendezvous_seconds = flags.rendezvous_timeout_seconds;
@@ -976,7 +1009,7 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
     }
   }
   try {
-    Experiment(expanded, cluster, group.get(), flags_text).Run();
+    Experiment(expanded, cluster, group.get(), over, flags_text).Run();
   } catch (const Error& error) {
     // These come to all ranks after the same step.
     const bool together = error.code() == ExitCode::kDiverged ||

@@ -285,6 +285,36 @@ std::vector<std::string> RankCommand(const std::string& output_dir, int rank,
   return command;
 }
 
+// A rank that is killed when all are done, and started again by whoever looks
+// after it, does not wait for those that have ended well.
+TEST(DistFaultTest, ARankStartedAgainAfterTheEnd) {
+  const World& world = TheWorld();
+  const RunResult both = RunProgram(TrainCommand(world.dir, "over", 2));
+  ASSERT_EQ(both.code, 0) << both.output;
+  const std::string dir = JoinPath(world.dir, "over");
+  int64_t port = 0;
+  ::close(ListenTcp("127.0.0.1", &port));
+  const auto run = [&](int rank, int64_t steps) {
+    std::vector<std::string> command = RankCommand("over", rank, port, steps);
+    command.push_back("--rendezvous_timeout_seconds=1");
+    return RunProgram(command);
+  };
+  const RunResult zero = run(0, kSteps);
+  EXPECT_EQ(zero.code, 0) << zero.output;
+  EXPECT_NE(zero.output.find("without the others"), std::string::npos);
+  const RunResult one = run(1, kSteps);
+  EXPECT_EQ(one.code, 0) << one.output;
+  EXPECT_NE(one.output.find("rank 1 is not needed"), std::string::npos);
+  ExpectSameEnd("over");
+  // Where there is more to do, all are needed.
+  EXPECT_EQ(run(1, kSteps + 1).code, 138);
+  const std::string newest = CheckpointPath(dir, kSteps);
+  const std::string bytes = ReadFile(newest);
+  WriteFileAtomically(newest, bytes.substr(0, bytes.size() - 1));
+  EXPECT_EQ(run(1, kSteps).code, 138);
+  EXPECT_EQ(run(0, kSteps).code, 138);
+}
+
 // Every file's checksum.
 std::map<std::string, uint32_t> Snapshot(const std::string& dir) {
   std::map<std::string, uint32_t> files;

@@ -1,0 +1,45 @@
+#include "t2t/train/finished.h"
+
+#include <optional>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/json.h"
+#include "t2t/train/checkpoint.h"
+
+namespace t2t {
+namespace {
+
+std::string MarkPath(const std::string& output_dir) {
+  return JoinPath(output_dir, "finished.json");
+}
+
+}  // namespace
+
+void MarkFinished(const std::string& output_dir, const std::string& settings,
+                  int64_t step) {
+  Json mark = Json::Object();
+  mark.Set("settings", settings);
+  mark.Set("step", step);
+  WriteFileAtomically(MarkPath(output_dir), mark.ToString() + "\n");
+}
+
+void UnmarkFinished(const std::string& output_dir) {
+  RemoveFile(MarkPath(output_dir));
+}
+
+bool IsFinished(const std::string& output_dir, const std::string& settings) {
+  const std::string path = MarkPath(output_dir);
+  if (output_dir.empty() || !Exists(path)) return false;
+  try {
+    const Json mark = Json::Parse(ReadFile(path));
+    if (mark.At("settings").AsString() != settings) return false;
+    const std::optional<Checkpoint> newest = LoadLatestCheckpoint(output_dir);
+    return newest.has_value() && newest->step == mark.At("step").AsInt();
+  } catch (const Error&) {
+    // Removed meanwhile, or damaged: not known to be.
+    return false;
+  }
+}
+
+}  // namespace t2t
