@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "launch/facts.h"
 #include "launch/manifests.h"
 #include "launch/prototypes.h"
 #include "launch/train.h"
@@ -350,9 +351,9 @@ void App::DeleteParam(const std::string& component, const std::string& param,
   SaveEnvironment(environment);
 }
 
-Component App::Resolve(const std::string& name,
-                       const std::string& environment_name,
-                       const Overrides& overrides) const {
+Component App::ResolveFiles(const std::string& name,
+                            const std::string& environment_name,
+                            const Overrides& overrides) const {
   const Json& file = ComponentFile(name);
   const AppEnvironment& environment = Environment(environment_name);
   Component component;
@@ -393,8 +394,19 @@ Component App::Resolve(const std::string& name,
   // (A copy: a component may outlive what it was made from.)
   const auto app = std::make_shared<App>(*this);
   component.find = [app, environment_name](const std::string& other) {
-    return app->Resolve(other, environment_name);
+    Component found = app->ResolveFiles(other, environment_name, {});
+    // A pipeline's facts are found by this very function, and no component is
+    // made of a pipeline.
+    if (found.prototype != "pipeline") AddFacts(&found);
+    return found;
   };
+  return component;
+}
+
+Component App::Resolve(const std::string& name, const std::string& environment,
+                       const Overrides& overrides) const {
+  Component component = ResolveFiles(name, environment, overrides);
+  AddFacts(&component);
   return component;
 }
 

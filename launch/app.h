@@ -68,8 +68,8 @@ class App {
   void DeleteParam(const std::string& component, const std::string& param,
                    const std::string& environment);
 
-  // The component with all layers: the prototype's defaults, the component's
-  // file, the environment's, the command line.
+  // The component with all layers: the prototype's defaults, facts from the
+  // registries, the component's file, the environment's, the command line.
   Component Resolve(const std::string& component,
                     const std::string& environment,
                     const Overrides& overrides = {}) const;
@@ -84,6 +84,10 @@ class App {
   void SaveEnvironment(const std::string& name) const;
 
   std::string ImportedPath(const std::string& name) const;
+  // Without the facts.
+  Component ResolveFiles(const std::string& component,
+                         const std::string& environment,
+                         const Overrides& overrides) const;
 
   std::string folder_;
   std::string name_;

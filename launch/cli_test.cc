@@ -164,6 +164,44 @@ TEST_F(CliTest, LayersAndWhereTheyComeFrom) {
   EXPECT_TRUE(Says("components/train.yaml"));
 }
 
+TEST_F(CliTest, FactsAreALayer) {
+  MakeApp();
+  const std::string fact =
+      "transformer_tiny on translate_ende_multi30k needs about";
+  EXPECT_EQ(Run("param explain train memory"), 0);
+  EXPECT_TRUE(Says("  default: \"4Gi\" (hidden)\n  registries: \"3Gi\"\n"))
+      << output_;
+  EXPECT_TRUE(Says(fact));
+  EXPECT_EQ(Run("explain train memory"), 0);
+  EXPECT_TRUE(Says(fact));
+  EXPECT_EQ(Run("param list train"), 0);
+  EXPECT_TRUE(Says("registries: " + fact)) << output_;
+  EXPECT_EQ(Run("explain train"), 0);
+  EXPECT_TRUE(Says("memory: \"3Gi\" (registries: " + fact)) << output_;
+  // Out of the layers above it, and below each of them.
+  Run("param set train hparams_set transformer_big --env=lab");
+  EXPECT_EQ(Run("param explain train memory --env=lab"), 0);
+  EXPECT_TRUE(Says("transformer_big on"));
+  EXPECT_EQ(Run("show train --env=lab --memory=20Gi"), 0);
+  EXPECT_TRUE(Says("memory: \"20Gi\"") && !Says("memory: \"3Gi\""));
+  Run("param set train memory 9Gi");
+  EXPECT_EQ(Run("param explain train memory"), 0);
+  EXPECT_TRUE(Says("registries: \"3Gi\" (hidden)"));
+  EXPECT_TRUE(Says("components/train.yaml: \"9Gi\"\n"));
+  // Nothing of it is written down.
+  EXPECT_EQ(ReadFile("components/train.yaml").find("registries"),
+            std::string::npos);
+  // A pipeline's facts come out of its trainings'; one that names itself is
+  // refused, not looked at for ever.
+  Run("generate datagen");
+  Run("generate pipeline");
+  EXPECT_EQ(Run("param list pipeline"), 0);
+  EXPECT_TRUE(Says("translate_ende_multi30k.val.de"));
+  Run("param set pipeline train pipeline");
+  EXPECT_EQ(Run("show pipeline"), 2);
+  EXPECT_TRUE(Says("one of the prototype train")) << output_;
+}
+
 TEST_F(CliTest, FilesEditedByHand) {
   MakeApp();
   WriteFileAtomically("components/train.yaml",
@@ -350,10 +388,10 @@ TEST_F(CliTest, Upgrades) {
   EXPECT_FALSE(Says("--preemption_grace_seconds="));
   EXPECT_EQ(Run("upgrade --dry_run"), 0);
   EXPECT_TRUE(Says("+") && Says("--preemption_grace_seconds=120")) << output_;
-  EXPECT_TRUE(Says("lab, version 2"));
+  EXPECT_TRUE(Says("lab, version 3"));
   EXPECT_EQ(App::Load(".").version(), 1);
   EXPECT_EQ(Run("upgrade"), 0);
-  EXPECT_EQ(App::Load(".").version(), 2);
+  EXPECT_EQ(App::Load(".").version(), 3);
   EXPECT_EQ(Run("show train --env=lab"), 0);
   EXPECT_TRUE(Says("--preemption_grace_seconds=120"));
   const std::string file = ReadFile("app.yaml");

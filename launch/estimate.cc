@@ -17,8 +17,7 @@ namespace {
 constexpr double kUtilisation = 0.35;
 // Sentences of translations, in subwords.
 constexpr double kSentence = 32;
-// Of a process: programs and libraries, and CUDA's context.
-constexpr double kProgramBytes = 0.4e9;
+// Of a process on a GPU: CUDA's context.
 constexpr double kGpuBytes = 1e9;
 
 int64_t IntOr(const HParams& hparams, const char* name, int64_t otherwise) {
@@ -182,18 +181,40 @@ std::string Grouped(int64_t value) {
   return digits;
 }
 
-std::string Bytes(double bytes) {
-  return bytes >= 1e9 ? Format("%.1f GB", bytes / 1e9)
-                      : Format("%.0f MB", bytes / 1e6);
-}
-
 std::string Duration(double hours) {
   if (hours < 1) return Format("%.0f minutes", std::max(1.0, hours * 60));
   return hours < 48 ? Format("%.1f hours", hours)
                     : Format("%.1f days", hours / 24);
 }
 
+// The model's cost; what it was computed with goes into the estimate.
+ModelCost FindCost(const Component& component,
+                   const std::vector<std::string>& data_dirs,
+                   TrainingEstimate* estimate) {
+  const Params& params = component.params;
+  const std::string model = params.String("model");
+  if (model != "transformer" && model != "transformer_scorer") {
+    NoEstimate("the model " + model);
+  }
+  const std::string name = params.String("problem");
+  HParams hparams = HParamsSets().Get(params.String("hparams_set"))();
+  MakeProblem(name)->AdjustHParams(&hparams);
+  hparams.Parse(params.String("hparams"));
+  FindVocabularies(name, data_dirs, estimate);
+  return TransformerCost(hparams, estimate->vocabularies);
+}
+
 }  // namespace
+
+std::string BytesText(double bytes) {
+  return bytes >= 1e9 ? Format("%.1f GB", bytes / 1e9)
+                      : Format("%.0f MB", bytes / 1e6);
+}
+
+ModelCost CostOfModel(const Component& component) {
+  TrainingEstimate unused;
+  return FindCost(component, {}, &unused);
+}
 
 ModelCost TransformerCost(const HParams& hparams,
                           const Vocabularies& vocabularies) {
@@ -272,6 +293,7 @@ ModelCost TransformerCost(const HParams& hparams,
   const double weights = static_cast<double>(cost.parameters);
   cost.gradient_bytes = 4 * weights;
   cost.state_bytes = (8 + OptimizerBytes(hparams)) * weights;
+  cost.checkpoint_bytes = cost.state_bytes - cost.gradient_bytes;
   // What a position keeps for the way back: its attention's inputs, queries,
   // keys, values, outputs, and the feed-forward layer's.
   const double encoder_layer = 8 * static_cast<double>(d) +
@@ -295,16 +317,7 @@ TrainingEstimate EstimateTraining(const Component& component,
   const Params& params = component.params;
   TrainingEstimate estimate;
   try {
-    const std::string model = params.String("model");
-    if (model != "transformer" && model != "transformer_scorer") {
-      NoEstimate("the model " + model);
-    }
-    const std::string name = params.String("problem");
-    HParams hparams = HParamsSets().Get(params.String("hparams_set"))();
-    MakeProblem(name)->AdjustHParams(&hparams);
-    hparams.Parse(params.String("hparams"));
-    FindVocabularies(name, data_dirs, &estimate);
-    estimate.cost = TransformerCost(hparams, estimate.vocabularies);
+    estimate.cost = FindCost(component, data_dirs, &estimate);
   } catch (const Error& error) {
     estimate = {};
     estimate.none = error.what();
@@ -314,6 +327,7 @@ TrainingEstimate EstimateTraining(const Component& component,
   const int64_t gpus = params.Int("gpus");
   estimate.processes = workers * std::max<int64_t>(gpus, 1);
   estimate.gpus = workers * gpus;
+  estimate.checkpoints = params.Int("keep_checkpoint_max");
   const Gpu* const gpu = FindGpu(params.String("gpu_type"));
   const double of_program = gpus > 0 ? kGpuBytes : kProgramBytes;
   estimate.memory_certain = estimate.cost.state_bytes + of_program;
@@ -350,17 +364,23 @@ std::string EstimateText(const TrainingEstimate& estimate) {
                      (estimate.vocabulary_known ? " (vocabulary of "
                                                 : " (if the vocabulary has ") +
                      Grouped(estimate.vocabularies.targets) + ")\n";
-  text += "  memory:      about " + Bytes(estimate.memory_needed) + " a " +
+  text += "  memory:      about " + BytesText(estimate.memory_needed) + " a " +
           estimate.memory_of + " (weights, gradients, optimizer " +
-          Bytes(cost.state_bytes) + ", a full batch " +
-          Bytes(cost.activation_bytes) + ")";
+          BytesText(cost.state_bytes) + ", a full batch " +
+          BytesText(cost.activation_bytes) + ")";
   if (estimate.memory_there > 0) {
-    text += ", of " + Bytes(estimate.memory_there);
+    text += ", of " + BytesText(estimate.memory_there);
+  }
+  text += "\n  checkpoints: " + BytesText(cost.checkpoint_bytes) + " each";
+  if (estimate.checkpoints > 0) {
+    text += ", " + std::to_string(estimate.checkpoints) + " are kept: " +
+            BytesText(static_cast<double>(estimate.checkpoints) *
+                      cost.checkpoint_bytes);
   }
   text += Format("\n  a step:      %.3g FLOPs a process", cost.flops);
   if (estimate.processes > 1) {
     text += ", " + std::to_string(estimate.processes) +
-            " processes that exchange " + Bytes(cost.gradient_bytes);
+            " processes that exchange " + BytesText(cost.gradient_bytes);
   }
   if (estimate.step_seconds > 0) {
     text += Format(", %.3g s at %.0f%% of the GPU's peak",
@@ -384,8 +404,8 @@ std::vector<std::string> EstimateErrors(const TrainingEstimate& estimate) {
     return {};
   }
   return {"weights, gradients and the optimizer's state need " +
-          Bytes(estimate.memory_certain) + ", a " + estimate.memory_of +
-          " has " + Bytes(estimate.memory_there) +
+          BytesText(estimate.memory_certain) + ", a " + estimate.memory_of +
+          " has " + BytesText(estimate.memory_there) +
           "\n  expected: a smaller model, or " +
           (estimate.gpus > 0 ? "a larger GPU" : "more memory")};
 }
@@ -396,8 +416,9 @@ std::vector<std::string> EstimateWarnings(const TrainingEstimate& estimate) {
       !EstimateErrors(estimate).empty()) {
     return {};
   }
-  return {"a full batch may not fit: about " + Bytes(estimate.memory_needed) +
-          " of " + Bytes(estimate.memory_there) + " a " + estimate.memory_of};
+  return {"a full batch may not fit: about " +
+          BytesText(estimate.memory_needed) + " of " +
+          BytesText(estimate.memory_there) + " a " + estimate.memory_of};
 }
 
 }  // namespace t2t

@@ -22,6 +22,7 @@ struct ModelCost {
   int64_t parameters = 0;
   double flops = 0;             // matrix products, forwards and backwards
   double state_bytes = 0;       // weights, gradients, the optimizer's state
+  double checkpoint_bytes = 0;  // of them what is written down
   double activation_bytes = 0;  // about
   double gradient_bytes = 0;    // that ranks exchange
   bool half = false;            // computes in 16 bits
@@ -44,11 +45,24 @@ struct TrainingEstimate {
   double memory_needed = 0;   // of one process, or of a Pod without a GPU
   double memory_certain = 0;  // of it what no other batch size makes less
   double memory_there = 0;    // 0: not known
+  int64_t checkpoints = 0;    // that are kept
   // 0 where the kind of GPU, or the price, is not known.
   double step_seconds = 0;
   double hours = 0;
   double price = 0;
 };
+
+// What a process has besides the model.
+inline constexpr double kProgramBytes = 0.4e9;
+
+// "2.4 GB", "17 MB".
+std::string BytesText(double bytes);
+
+// Of the model of a component that trains or evaluates one; throws as
+// TransformerCost() does, and for names that are not there. Files of this
+// machine are not looked at: the size of a vocabulary may be the problem's
+// approximate one.
+ModelCost CostOfModel(const Component& component);
 
 // Of a train component. data_dirs: where its vocabulary may be on this machine.
 TrainingEstimate EstimateTraining(const Component& component,

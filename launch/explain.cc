@@ -8,6 +8,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/strings.h"
+#include "t2t/problem/data_facts.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
@@ -81,6 +82,13 @@ std::string DescribeProblem(const std::string& name) {
   if (problem->TakesTextFiles()) {
     text += "  t2t-datagen takes --train_src and --train_tgt\n";
   }
+  const DataFacts data = DataFactsOf(name);
+  if (data.train_shards > 0) {
+    text += "  shards: " + std::to_string(data.train_shards) +
+            " of training, " + std::to_string(data.other_shards) +
+            " of dev and test\n";
+  }
+  if (data.downloads) text += "  t2t-datagen downloads its text\n";
   return text + "  data: t2t-launch generate datagen --problem=" + name + "\n";
 }
 

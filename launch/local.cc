@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 
+#include "launch/backoff.h"
 #include "launch/pod.h"
 #include "launch/process.h"
 #include "launch/restart_rules.h"
@@ -57,6 +58,9 @@ struct Pod {
   std::unique_ptr<Process> process;
   bool done = false;
   double start_at = 0;
+  // Null until it has ended once; of a workload that starts together, its
+  // first Pod's counts.
+  std::unique_ptr<Backoff> backoff;
 };
 
 // A workload's Pods, and what of them ends it.
@@ -553,6 +557,7 @@ class Runner {
       for (Pod& pod : workload->pods) {
         if (pod.process == nullptr || !pod.process->Poll()) continue;
         const int code = pod.process->exit_code();
+        const double ran = NowSeconds() - pod.process->started();
         if (!pod.process->evaluation().empty()) {
           result_.evaluations.emplace_back(pod.name, pod.process->evaluation());
         }
@@ -575,24 +580,35 @@ class Runner {
                         std::to_string(workload->limit) + " restarts");
         }
         ++result_.restarts;
-        std::printf("%s: it is started again (%lld of %lld)\n", what.c_str(),
-                    static_cast<long long>(restarts),
+        const double pause =
+            Pause(workload->together ? &workload->pods.front() : &pod, ran);
+        std::printf("%s: it is started again in %.1f s (%lld of %lld)\n",
+                    what.c_str(), pause, static_cast<long long>(restarts),
                     static_cast<long long>(workload->limit));
         if (workload->together) {
           EndAll(workload);
           for (Pod& other : workload->pods) {
             other.done = false;
-            other.start_at = NowSeconds() + options_.restart_seconds;
+            other.start_at = NowSeconds() + pause;
           }
           break;
         }
-        pod.start_at = NowSeconds() + options_.restart_seconds;
+        pod.start_at = NowSeconds() + pause;
       }
       if (Over(*workload)) break;
     }
     EndAll(workload);
     std::printf("%s: done\n", name.c_str());
     return true;
+  }
+
+  double Pause(Pod* pod, double ran) const {
+    if (pod->backoff == nullptr) {
+      pod->backoff = std::make_unique<Backoff>(options_.restart_seconds,
+                                               options_.restart_most_seconds,
+                                               options_.restart_reset_seconds);
+    }
+    return pod->backoff->Next(ran);
   }
 
   static bool Over(const Workload& workload) {

@@ -21,7 +21,11 @@ struct LocalOptions {
   uint64_t seed = 1;
   // 0: none. Everything is ended then.
   double timeout_seconds = 0;
+  // The pause before a Pod is started again: the first one, what it doubles up
+  // to, and how long the Pod must have run for the first one to come again.
   double restart_seconds = 0.1;
+  double restart_most_seconds = 5;
+  double restart_reset_seconds = 10;
   // After a workload that has failed, the others still run (a sweep's trials).
   bool keep_going = false;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "launch/backoff.h"
 #include "launch/prototypes.h"
 #include "launch/train.h"
 #include "t2t/base/error.h"
@@ -142,6 +143,47 @@ TEST_F(LocalTest, ExitCodesDecide) {
         lines += ReadFile(path).size() / 2;
       }
       EXPECT_EQ(lines, tries) << backend << " " << code;
+    }
+  }
+}
+
+TEST(BackoffTest, DoublesUntilARunHasLasted) {
+  Backoff backoff(0.1, 0.5, 10);
+  for (const double pause : {0.1, 0.2, 0.4, 0.5, 0.5}) {
+    EXPECT_DOUBLE_EQ(backoff.Next(1), pause);
+  }
+  EXPECT_DOUBLE_EQ(backoff.Next(10), 0.1);
+  EXPECT_DOUBLE_EQ(backoff.Next(9.9), 0.2);
+}
+
+// A burst of failures does not use up all restarts at once.
+TEST_F(LocalTest, PausesGrow) {
+  Program("t2t-trainer", R"sh(#!/bin/bash
+for a in "$@"; do case $a in --output_dir=*) o=${a#*=} ;; esac; done
+mkdir -p "$o"
+date +%s%N >> "$o/started"
+exit 138
+)sh");
+  options_.restart_seconds = 0.1;
+  options_.restart_most_seconds = 0.4;
+  for (const char* const backend : {"job", "jobset"}) {
+    RemoveTree(options_.work_dir);
+    EXPECT_FALSE(RunLocally(Render(Make("train", "train",
+                                        {{"backend", backend},
+                                         {"workers", "1"},
+                                         {"retries", "4"}})),
+                            options_)
+                     .done);
+    std::vector<int64_t> times;
+    for (const std::string& line : Split(ReadFile(Out("started")), '\n')) {
+      int64_t time = 0;
+      if (ParseInt(line, &time)) times.push_back(time);
+    }
+    ASSERT_EQ(times.size(), 5) << backend;
+    const double least[] = {0.1, 0.2, 0.4, 0.4};
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_GE(static_cast<double>(times[i + 1] - times[i]) / 1e9, least[i])
+          << backend;
     }
   }
 }

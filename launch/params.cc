@@ -177,7 +177,7 @@ std::string ParamText(const Json& value) {
 Params::Params(std::vector<ParamSpec> specs) : specs_(std::move(specs)) {
   for (const ParamSpec& spec : specs_) {
     values_.emplace(spec.name,
-                    Value{ConvertParam(spec, spec.initial), "default"});
+                    Value{{kDefaultSource, ConvertParam(spec, spec.initial)}});
   }
 }
 
@@ -199,9 +199,25 @@ const Params::Value& Params::At(const std::string& name) const {
 
 void Params::Put(const ParamSpec& spec, Json value, const std::string& source) {
   Value& place = values_.at(spec.name);
-  place.hidden.emplace_back(place.source, std::move(place.value));
-  place.value = std::move(value);
-  place.source = source;
+  place.hidden.push_back(std::move(place));
+  static_cast<Layer&>(place) = {source, std::move(value)};
+}
+
+void Params::SetFact(const std::string& name, const Json& raw,
+                     const std::string& fact) {
+  const ParamSpec& spec = Spec(name);
+  Value& place = values_.at(name);
+  Layer layer{kFactSource, ConvertParam(spec, raw), fact};
+  if (place.source == kFactSource) {
+    static_cast<Layer&>(place) = std::move(layer);
+  } else if (place.source == kDefaultSource) {
+    place.hidden.push_back(std::move(place));
+    static_cast<Layer&>(place) = std::move(layer);
+  } else if (place.hidden.size() > 1 && place.hidden[1].source == kFactSource) {
+    place.hidden[1] = std::move(layer);
+  } else {
+    place.hidden.insert(place.hidden.begin() + 1, std::move(layer));
+  }
 }
 
 void Params::Set(const std::string& name, const Json& raw,
@@ -243,6 +259,18 @@ std::vector<std::pair<std::string, std::string>> Params::Map(
     map.emplace_back(key, value.AsString());
   }
   return map;
+}
+
+std::string LayersText(const Params::Value& value) {
+  std::string text;
+  const auto add = [&](const Params::Layer& layer, const char* note) {
+    text += "  " + layer.source + ": " + YamlScalar(ParamText(layer.value)) +
+            note + "\n";
+    if (!layer.fact.empty()) text += "      (" + layer.fact + ")\n";
+  };
+  for (const Params::Layer& layer : value.hidden) add(layer, " (hidden)");
+  add(value, "");
+  return text;
 }
 
 bool IsDnsLabel(std::string_view text, size_t most) {

@@ -40,14 +40,26 @@ Json ConvertParamText(const ParamSpec& spec, const std::string& text);
 // As the command line takes it.
 std::string ParamText(const Json& value);
 
+// The source of values that nobody has set: the prototype's, and above it what
+// the registries of problems, models and hyperparameter sets know.
+inline constexpr char kDefaultSource[] = "default";
+inline constexpr char kFactSource[] = "registries";
+
 // Values by name, each with where it comes from.
 class Params {
  public:
-  struct Value {
-    Json value;
+  struct Layer {
     std::string source;
+    Json value;
+    std::string fact = "";  // why, of the registries' layer
+  };
+  struct Value : Layer {
     // What was there before, from the first layer on.
-    std::vector<std::pair<std::string, Json>> hidden = {};
+    std::vector<Layer> hidden = {};
+
+    bool is_set() const {
+      return source != kDefaultSource && source != kFactSource;
+    }
   };
 
   // Every parameter at its default.
@@ -57,6 +69,11 @@ class Params {
   void Set(const std::string& name, const Json& raw, const std::string& source);
   void SetText(const std::string& name, const std::string& text,
                const std::string& source);
+
+  // A value that follows from other parameters, and why: above the default,
+  // below whatever is set, in place of an earlier fact.
+  void SetFact(const std::string& name, const Json& raw,
+               const std::string& fact);
 
   const ParamSpec& Spec(const std::string& name) const;
   bool Has(const std::string& name) const { return values_.count(name) > 0; }
@@ -76,6 +93,9 @@ class Params {
   std::vector<ParamSpec> specs_;
   std::map<std::string, Value> values_;
 };
+
+// A line for each layer of a value, the one that counts last.
+std::string LayersText(const Params::Value& value);
 
 // RFC 1123: lower case letters, digits and '-', at most `most` characters.
 bool IsDnsLabel(std::string_view text, size_t most = 63);

@@ -19,7 +19,8 @@ Json List(std::initializer_list<Json> items);
 Json Strings(const std::vector<std::string>& items);
 
 // 2: t2t-trainer is told preemption_grace_seconds.
-inline constexpr int64_t kPrototypesVersion = 2;
+// 3: the layer of facts (launch/facts.h).
+inline constexpr int64_t kPrototypesVersion = 3;
 
 // What a component is rendered from.
 struct Component {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "launch/explain.h"
+#include "launch/facts.h"
 #include "launch/manifests.h"
 #include "launch/models.h"
 #include "launch/prototypes.h"
@@ -76,6 +77,7 @@ Component Make(const std::string& prototype, const Settings& settings = {}) {
     component.params.SetText(name, text, "test");
   }
   component.find = [](const std::string& name) { return Make(name); };
+  AddFacts(&component);
   return component;
 }
 
@@ -100,6 +102,12 @@ std::map<std::string, Component> Cases() {
   }
   cases.emplace("datagen-shards",
                 Make("datagen", {{"shards", "100"}, {"eval_shards", "2"}}));
+  // What the registries know and the defaults do not.
+  cases.emplace("datagen-facts", Make("datagen", {{"shards", "10"}}));
+  cases.emplace("train-facts",
+                Make("train", {{"hparams_set", "transformer_tpu_1b"},
+                               {"backend", "job"},
+                               {"workers", "2"}}));
   cases.emplace("decode-shards", Make("decode", {{"shards", "8"}}));
   cases.emplace("serve-grpc", Make("serve", {{"grpc", "true"},
                                              {"min_replicas", "1"},
@@ -255,6 +263,7 @@ Component RandomComponent(const std::string& name, Rng* rng) {
       return other == "datagen" ? datagen : train;
     };
   }
+  AddFacts(&component);
   return component;
 }
 
@@ -492,6 +501,13 @@ TEST(RenderTest, OlderPrototypesRenderAsThen) {
   Component component = Make("train");
   component.version = 1;
   EXPECT_EQ(Argument(Render(component), "--preemption_grace_seconds="), "");
+  // Version 3 brought the facts.
+  Component datagen = Make("datagen");
+  EXPECT_TRUE(datagen.params.At("eval_shards").source == kFactSource);
+  datagen.params = Params(FindPrototype("datagen").params);
+  datagen.version = 2;
+  AddFacts(&datagen);
+  EXPECT_TRUE(datagen.params.At("eval_shards").source == kDefaultSource);
 }
 
 TEST(RenderTest, ProbesOfAServerWithTls) {
@@ -689,6 +705,9 @@ TEST(RenderTest, WhatIsWrongIsFoundBeforeItIsSent) {
   finds("train", {{"ps", "1"}, {"backend", "jobset"}}, "needs no servers");
   finds("train", {{"trainer_args", "x"}}, "flags");
   finds("train", {{"claim", "No"}}, "DNS");
+  finds("datagen", {{"shards", "10"}, {"eval_shards", "1"}},
+        "2 shards of dev and test");
+  finds("sweep", {{"metric", "acuracy"}}, "'accuracy'");
   finds("serve", {{"min_replicas", "5"}}, "min_replicas");
   finds("serve", {{"canary_percent", "5"}}, "canary_base_path");
   finds("serve", {{"canary_percent", "5"}, {"canary_base_path", "/t2t/x"}},

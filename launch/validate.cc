@@ -12,6 +12,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/strings.h"
+#include "t2t/problem/data_facts.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
@@ -388,6 +389,36 @@ class Checker {
   std::vector<std::string> found_;
 };
 
+// A Pod for each of the problem's shards: no fewer, no more.
+void CheckShards(const Params& params) {
+  const std::string problem = params.String("problem");
+  if (problem.find_first_of(",*?[") != std::string::npos) return;  // several
+  const int64_t given = params.Int("eval_shards");
+  const DataFacts data = DataFactsOf(problem);
+  if (data.train_shards == 0 || given == data.other_shards) return;
+  throw UsageError("the parameter eval_shards is " + std::to_string(given) +
+                       ", and " + problem + " has " +
+                       std::to_string(data.other_shards) +
+                       " shards of dev and test",
+                   std::to_string(data.other_shards), "leave it out");
+}
+
+// What t2t-trainer's evaluations print.
+void CheckMetric(const Component& sweep) {
+  const std::string trained = sweep.params.String("component");
+  if (!sweep.find) return;
+  const std::string problem = sweep.find(trained).params.String("problem");
+  std::vector<std::string> metrics = MakeProblem(problem)->EvalMetrics();
+  metrics.push_back("loss");
+  const std::string metric = sweep.params.String("metric");
+  if (std::find(metrics.begin(), metrics.end(), metric) != metrics.end()) {
+    return;
+  }
+  const std::string near = DidYouMean(metric, metrics);
+  throw UsageError("the sweep's metric is " + metric,
+                   near.empty() ? "one of " + Join(metrics, ", ") : near);
+}
+
 }  // namespace
 
 std::vector<std::string> CheckComponent(const Component& component) {
@@ -431,6 +462,12 @@ std::vector<std::string> CheckComponent(const Component& component) {
                     trial.params.String("hparams"));
       }
     });
+  }
+  if (component.prototype == "datagen" && params.Int("shards") > 0) {
+    attempt([&] { CheckShards(params); });
+  }
+  if (component.prototype == "sweep") {
+    attempt([&] { CheckMetric(component); });
   }
   double price = 0;
   if (!text("gpu_hour_price").empty() &&

@@ -140,9 +140,10 @@ int Param(const LaunchArgs& args) {
     const Component component = app.Resolve(name, environment);
     for (const ParamSpec& spec : component.params.specs()) {
       const Params::Value& value = component.params.At(spec.name);
-      Print(Format("%-26s %-36s %s\n", spec.name.c_str(),
+      Print(Format("%-26s %-36s %s%s\n", spec.name.c_str(),
                    YamlScalar(ParamText(value.value)).c_str(),
-                   value.source.c_str()));
+                   value.source.c_str(),
+                   value.fact.empty() ? "" : (": " + value.fact).c_str()));
     }
     return 0;
   }
@@ -162,10 +163,7 @@ int Param(const LaunchArgs& args) {
   const ParamSpec& spec = component.params.Spec(param);
   const Params::Value& value = component.params.At(param);
   Print(param + ": " + spec.help + " (" + ParamTypeName(spec.type) + ")\n");
-  for (const auto& [source, hidden] : value.hidden) {
-    Print("  " + source + ": " + YamlScalar(ParamText(hidden)) + " (hidden)\n");
-  }
-  Print("  " + value.source + ": " + YamlScalar(ParamText(value.value)) + "\n");
+  Print(LayersText(value));
   return 0;
 }
 

@@ -118,7 +118,8 @@ std::string ExplainComponent(const App& app, const Component& component) {
     const Params::Value& value = component.params.At(spec.name);
     if (value.hidden.empty()) continue;
     text += "  " + spec.name + ": " + YamlScalar(ParamText(value.value)) +
-            " (" + value.source + ")\n";
+            " (" + value.source +
+            (value.fact.empty() ? "" : ": " + value.fact) + ")\n";
   }
   return text + EstimatesText(app, {component});
 }
@@ -140,12 +141,7 @@ int ExplainVerb(const LaunchArgs& args) {
       const std::string param = what.substr(name.size() + 1);
       Print(DescribeParam(component.params.Spec(param)));
       const Params::Value& value = component.params.At(param);
-      for (const auto& [source, hidden] : value.hidden) {
-        Print("  " + source + ": " + YamlScalar(ParamText(hidden)) +
-              " (hidden)\n");
-      }
-      Print("  " + value.source + ": " + YamlScalar(ParamText(value.value)) +
-            "\n");
+      Print(LayersText(value));
       return 0;
     }
   }

@@ -235,6 +235,16 @@ std::vector<TextShards> TextProblem::Shards() const {
   return {{DataSplit::kTrain, 100, true}, {DataSplit::kDev, 1, false}};
 }
 
+DataFacts TextProblem::data_facts() const {
+  DataFacts facts;
+  for (const TextShards& shards : Shards()) {
+    (shards.split == DataSplit::kTrain ? facts.train_shards
+                                       : facts.other_shards) +=
+        shards.num_shards;
+  }
+  return facts;
+}
+
 bool TextProblem::VocabularyIsThere(const GenerateOptions& options) const {
   return AllExist(VocabularyPaths(options.data_dir));
 }

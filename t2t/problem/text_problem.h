@@ -11,6 +11,7 @@
 #include "t2t/base/json.h"
 #include "t2t/data/example.h"
 #include "t2t/data/text_encoder.h"
+#include "t2t/problem/data_facts.h"
 #include "t2t/problem/generate.h"
 #include "t2t/problem/problem.h"
 
@@ -92,13 +93,15 @@ struct TextEncoders {
 
 // What problems out of text have in common: the vocabulary, the shards, what
 // was made from what.
-class TextProblem : public Problem {
+class TextProblem : public Problem, public HasDataFacts {
  public:
   void Generate(const GenerateOptions& options) const override;
   std::vector<std::string> DataFiles(const std::string& data_dir,
                                      DataSplit split) const override;
   bool Preprocess(Example* example, Mode mode,
                   const HParams& hparams) const override;
+  // The shards; problems that know more add it.
+  DataFacts data_facts() const override;
 
  protected:
   // T2T's: 100 of training, 1 of dev. Training examples are shuffled; the

@@ -21,6 +21,7 @@
 #include "t2t/base/rng.h"
 #include "t2t/data/encoders.h"
 #include "t2t/data/shards.h"
+#include "t2t/problem/data_facts.h"
 #include "t2t/problem/generate.h"
 #include "t2t/problem/problem.h"
 
@@ -242,7 +243,7 @@ class CaseSource : public ExampleSource {
   size_t end_ = 0;
 };
 
-class AlgorithmicProblem : public Problem {
+class AlgorithmicProblem : public Problem, public HasDataFacts {
  public:
   // vocabulary: of all symbols, the reserved ones not counted.
   AlgorithmicProblem(int64_t vocabulary, Sizes sizes,
@@ -283,6 +284,13 @@ class AlgorithmicProblem : public Problem {
 
   std::vector<std::string> EvalMetrics() const override {
     return DefaultEvalMetrics();
+  }
+
+  DataFacts data_facts() const override {
+    DataFacts facts;
+    facts.train_shards = sizes_.num_shards;
+    facts.other_shards = 1;
+    return facts;
   }
 
  private:

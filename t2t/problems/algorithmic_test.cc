@@ -121,10 +121,12 @@ TEST(AlgorithmicTest, SizesAreT2Ts) {
   EXPECT_EQ(ReadExamples(*test, options.data_dir, DataSplit::kDev).size(),
             100u);
   EXPECT_EQ(test->DataFiles(options.data_dir, DataSplit::kTrain).size(), 1u);
+  EXPECT_EQ(WrongDataFacts(test->name(), options.data_dir), "");
   EXPECT_EQ(Generate("tiny_algo", DataSplit::kTrain, 0).size(), 100u);
 
   const auto decimal = MakeProblem("algorithmic_identity_decimal40");
   decimal->Generate(options);
+  EXPECT_EQ(WrongDataFacts(decimal->name(), options.data_dir), "");
   EXPECT_EQ(ReadExamples(*decimal, options.data_dir, DataSplit::kTrain).size(),
             100000u);
   EXPECT_EQ(decimal->DataFiles(options.data_dir, DataSplit::kTrain).size(),

@@ -18,6 +18,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/data/encoders.h"
 #include "t2t/data/shards.h"
+#include "t2t/problem/data_facts.h"
 #include "t2t/problem/generate.h"
 #include "t2t/problem/line_reader.h"
 #include "t2t/problem/problem.h"
@@ -28,6 +29,7 @@ namespace {
 constexpr int64_t kSide = 28;
 constexpr int64_t kPixels = kSide * kSide;
 constexpr int64_t kClasses = 10;
+constexpr int kShards = 10;
 
 uint32_t BigEndian(std::string_view bytes, size_t at) {
   uint32_t value = 0;
@@ -139,14 +141,14 @@ struct MnistKind {
   bool tune = false;        // dev is the last twelfth of the training images
 };
 
-class ImageMnist : public Problem {
+class ImageMnist : public Problem, public HasDataFacts {
  public:
   explicit ImageMnist(MnistKind kind) : kind_(kind) {}
 
   void Generate(const GenerateOptions& options) const override {
     std::vector<SplitPlan> plans(2);
     plans[0].split = DataSplit::kTrain;
-    plans[0].num_shards = NumShards(DataSplit::kTrain, 10, options);
+    plans[0].num_shards = NumShards(DataSplit::kTrain, kShards, options);
     plans[0].shuffle = true;
     plans[1].split = DataSplit::kDev;
     if (!FilesAreThere(options.tmp_dir) &&
@@ -217,6 +219,13 @@ class ImageMnist : public Problem {
 
   std::vector<std::string> EvalMetrics() const override {
     return DefaultEvalMetrics();
+  }
+
+  DataFacts data_facts() const override {
+    DataFacts facts;
+    facts.train_shards = kShards;
+    facts.other_shards = 1;
+    return facts;
   }
 
  private:

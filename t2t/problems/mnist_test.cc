@@ -26,6 +26,7 @@ TEST_F(MnistTest, PixelsAndLabels) {
   WriteSyntheticMnist(options_.tmp_dir, 120, 30, 1);
   const auto problem = MakeProblem("image_mnist");
   problem->Generate(options_);
+  EXPECT_EQ(WrongDataFacts("image_mnist", options_.data_dir), "");
   EXPECT_EQ(ReadExamples(*problem, options_.data_dir, DataSplit::kTrain).size(),
             120u);
   std::vector<Example> dev =

@@ -20,6 +20,7 @@ namespace {
 
 constexpr char kUrl[] =
     "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw";
+constexpr char kDevSet[] = "val";
 constexpr char kTestSet[] = "test_2016_flickr";
 // Not in every language.
 const char* const kMoreTestSets[] = {"test_2017_flickr", "test_2017_mscoco",
@@ -53,6 +54,14 @@ class TranslateMulti30k : public Text2TextProblem {
     set_name(std::move(name));
   }
 
+  DataFacts data_facts() const override {
+    DataFacts facts = Text2TextProblem::data_facts();
+    facts.downloads = true;
+    facts.dev_inputs = ExtraFile(kDevSet, "en");
+    facts.dev_targets = ExtraFile(kDevSet, target_);
+    return facts;
+  }
+
  protected:
   int64_t approx_vocab_size() const override { return 1 << 13; }
 
@@ -65,7 +74,7 @@ class TranslateMulti30k : public Text2TextProblem {
   std::unique_ptr<TextCorpus> FindCorpus(const GenerateOptions& options,
                                          bool fetch) const override {
     std::vector<std::string> missing;
-    for (const char* const set : {"train", "val", kTestSet}) {
+    for (const char* const set : {"train", kDevSet, kTestSet}) {
       for (const std::string& language : Languages()) {
         const std::string file = std::string(set) + "." + language;
         if (FindFile(options.tmp_dir, file).empty()) missing.push_back(file);
@@ -77,7 +86,7 @@ class TranslateMulti30k : public Text2TextProblem {
     }
     FileCorpus::Files files;
     files[DataSplit::kTrain] = {Pair("train", options.tmp_dir)};
-    files[DataSplit::kDev] = {Pair("val", options.tmp_dir)};
+    files[DataSplit::kDev] = {Pair(kDevSet, options.tmp_dir)};
     files[DataSplit::kTest] = {Pair(kTestSet, options.tmp_dir)};
     return std::make_unique<FileCorpus>(std::move(files), options.threads);
   }
@@ -85,16 +94,16 @@ class TranslateMulti30k : public Text2TextProblem {
   // The text to decode and to compare with: <problem>.<set>.<language>.
   void WriteExtras(const TextCorpus& corpus,
                    const GenerateOptions& options) const override {
-    std::vector<std::string> sets = {"val", kTestSet};
+    std::vector<std::string> sets = {kDevSet, kTestSet};
     sets.insert(sets.end(), std::begin(kMoreTestSets), std::end(kMoreTestSets));
     for (const std::string& set : sets) {
       const TextFiles pair = Pair(set, options.tmp_dir);
       if (pair.inputs.empty() || pair.targets.empty()) continue;
-      const std::string stem = JoinPath(options.data_dir, name() + "." + set);
       for (const auto& [from, language] :
            {std::pair(pair.inputs, std::string("en")),
             std::pair(pair.targets, target_)}) {
-        const std::string to = stem + "." + language;
+        const std::string to =
+            JoinPath(options.data_dir, ExtraFile(set, language));
         if (options.overwrite || !Exists(to)) {
           WriteFileAtomically(to, ReadUnzipped(from));
         }
@@ -103,6 +112,11 @@ class TranslateMulti30k : public Text2TextProblem {
   }
 
  private:
+  std::string ExtraFile(const std::string& set,
+                        const std::string& language) const {
+    return name() + "." + set + "." + language;
+  }
+
   std::vector<std::string> Languages() const { return {"en", target_}; }
 
   TextFiles Pair(const std::string& set, const std::string& tmp_dir) const {

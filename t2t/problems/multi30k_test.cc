@@ -45,6 +45,11 @@ TEST_F(Multi30kTest, GeneratesFromTmpDir) {
       problem->Generate(options_);
       EXPECT_TRUE(
           Exists(options_.data_dir + "/vocab." + name + ".8192.subwords"));
+      EXPECT_EQ(WrongDataFacts(name + "_rev", options_.data_dir), "");
+      EXPECT_EQ(DataFactsOf(name + "_rev").dev_inputs, name + ".val." + target);
+      EXPECT_EQ(DataFactsOf(name + "_rev").dev_targets, name + ".val.en");
+      EXPECT_EQ(DataFactsOf(name + "_rev_copy").dev_targets,
+                name + ".val." + target);
       EXPECT_EQ(
           ReadExamples(*problem, options_.data_dir, DataSplit::kTrain).size(),
           20u);

@@ -11,6 +11,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/data/example.h"
 #include "t2t/data/tfrecord.h"
+#include "t2t/problem/data_facts.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
@@ -55,6 +56,34 @@ inline std::map<std::string, std::string> Contents(const std::string& dir) {
     contents[name] = ReadFile(JoinPath(dir, name));
   }
   return contents;
+}
+
+// What is not so of a problem's DataFacts in the data that it made; "" where
+// all is.
+inline std::string WrongDataFacts(const std::string& name,
+                                  const std::string& data_dir) {
+  const DataFacts facts = DataFactsOf(name);
+  const auto problem = MakeProblem(name);
+  const auto count = [&](DataSplit split) {
+    try {
+      return static_cast<int>(problem->DataFiles(data_dir, split).size());
+    } catch (const Error&) {
+      return 0;
+    }
+  };
+  const int train = count(DataSplit::kTrain);
+  const int other = count(DataSplit::kDev) + count(DataSplit::kTest);
+  std::string wrong;
+  if (facts.train_shards != train || facts.other_shards != other) {
+    wrong += "the shards are " + std::to_string(train) + " and " +
+             std::to_string(other) + ". ";
+  }
+  for (const std::string& file : {facts.dev_inputs, facts.dev_targets}) {
+    if (!file.empty() && !Exists(JoinPath(data_dir, file))) {
+      wrong += "there is no " + file + ". ";
+    }
+  }
+  return wrong;
 }
 
 }  // namespace t2t

@@ -39,6 +39,8 @@ TEST_F(TextTmpdirTest, TextToText) {
   const auto problem = MakeProblem("text2text_tmpdir");
   options_.num_shards = 0;
   problem->Generate(options_);
+  EXPECT_EQ(WrongDataFacts("text2text_tmpdir", options_.data_dir), "");
+  EXPECT_FALSE(DataFactsOf("text2text_tmpdir").downloads);
   EXPECT_TRUE(
       Exists(options_.data_dir + "/vocab.text2text_tmpdir.32768.subwords"));
   EXPECT_EQ(problem->DataFiles(options_.data_dir, DataSplit::kTrain).size(),

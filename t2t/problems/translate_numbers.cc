@@ -149,6 +149,17 @@ std::vector<TextShards> TranslateNumbersEnde::Shards() const {
           {DataSplit::kTest, 1, false}};
 }
 
+std::string TranslateNumbersEnde::ExtraStem(DataSplit split) const {
+  return name() + "." + SplitName(split);
+}
+
+DataFacts TranslateNumbersEnde::data_facts() const {
+  DataFacts facts = Text2TextProblem::data_facts();
+  facts.dev_inputs = ExtraStem(DataSplit::kDev) + ".en";
+  facts.dev_targets = ExtraStem(DataSplit::kDev) + ".de";
+  return facts;
+}
+
 std::unique_ptr<TextCorpus> TranslateNumbersEnde::FindCorpus(
     const GenerateOptions& options, bool fetch) const {
   return std::make_unique<NumbersCorpus>(static_cast<uint64_t>(options.seed));
@@ -187,8 +198,7 @@ void TranslateNumbersEnde::WriteExtras(const TextCorpus& corpus,
       english += sample.inputs + "\n";
       german += sample.targets + "\n";
     }
-    const std::string stem =
-        JoinPath(options.data_dir, name() + "." + SplitName(split));
+    const std::string stem = JoinPath(options.data_dir, ExtraStem(split));
     WriteFileAtomically(stem + ".en", english);
     WriteFileAtomically(stem + ".de", german);
   }

@@ -27,6 +27,8 @@ class TranslateNumbersEnde : public Text2TextProblem {
   static std::vector<int64_t> LineNumbers(uint64_t seed, DataSplit split,
                                           int64_t index);
 
+  DataFacts data_facts() const override;
+
  protected:
   int64_t approx_vocab_size() const override { return 1 << 8; }
   std::vector<TextShards> Shards() const override;
@@ -36,6 +38,10 @@ class TranslateNumbersEnde : public Text2TextProblem {
                        const GenerateOptions& options) const override;
   void WriteExtras(const TextCorpus& corpus,
                    const GenerateOptions& options) const override;
+
+ private:
+  // Of the files that WriteExtras() writes.
+  std::string ExtraStem(DataSplit split) const;
 };
 
 }  // namespace t2t

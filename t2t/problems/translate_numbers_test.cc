@@ -44,6 +44,9 @@ TEST(TranslateNumbersTest, GeneratesWithoutAnyFile) {
   options.max_cases = 300;
   const auto problem = MakeProblem("translate_numbers_ende");
   problem->Generate(options);
+  EXPECT_EQ(WrongDataFacts("translate_numbers_ende", dir), "");
+  EXPECT_EQ(DataFactsOf("translate_numbers_ende").dev_inputs,
+            "translate_numbers_ende.dev.en");
   const ProblemInfo info = problem->Info(dir);
   const TextEncoder& encoder = *info.features.at("inputs").encoder;
   EXPECT_EQ(info.features.at("targets").vocab_size, encoder.vocab_size());

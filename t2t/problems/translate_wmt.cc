@@ -88,6 +88,12 @@ class TranslateEndeWmt : public Text2TextProblem {
   explicit TranslateEndeWmt(int64_t approx_vocab_size)
       : approx_vocab_size_(approx_vocab_size) {}
 
+  DataFacts data_facts() const override {
+    DataFacts facts = Text2TextProblem::data_facts();
+    facts.downloads = true;
+    return facts;
+  }
+
  protected:
   int64_t approx_vocab_size() const override { return approx_vocab_size_; }
 

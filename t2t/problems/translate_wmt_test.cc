@@ -67,6 +67,9 @@ TEST_F(TranslateWmtTest, GeneratesFromTmpDir) {
        {"translate_ende_wmt8k", "translate_ende_wmt32k"}) {
     const auto problem = MakeProblem(name);
     problem->Generate(options_);
+    EXPECT_EQ(WrongDataFacts(name, options_.data_dir), "");
+    EXPECT_TRUE(DataFactsOf(name).downloads);
+    EXPECT_EQ(DataFactsOf(name).dev_inputs, "");
     EXPECT_TRUE(Exists(options_.data_dir + "/vocab." + name +
                        (EndsWith(name, "8k") ? ".8192" : ".32768") +
                        ".subwords"));
