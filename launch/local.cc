@@ -227,7 +227,7 @@ class Runner {
     workload->object = object;
     workload->rules = object;
     workload->port = FreePort();
-    if (kind == "Job") {
+    if (kind == "Job" || kind == "Step") {
       AddJob(name, workload->object.At("spec"), workload);
     } else if (kind == "JobSet") {
       workload->together = true;
@@ -664,19 +664,20 @@ class Runner {
       return RunObject(ParseYaml(resource->At("manifest").AsString()));
     }
     std::printf("step %s\n", name.c_str());
-    // As a Job of one Pod that is not tried again.
     Json container = step.At("container");
     container.Set("name", "main");
     Json pod = Object({{"containers", List({container})}});
     if (const Json* const volumes = step.Find("volumes")) {
       pod.Set("volumes", *volumes);
     }
-    return RunObject(
-        Object({{"apiVersion", "batch/v1"},
-                {"kind", "Job"},
-                {"metadata", Object({{"name", name}})},
-                {"spec", Object({{"backoffLimit", 0},
-                                 {"template", Object({{"spec", pod}})}})}}));
+    Json spec = Object({{"template", Object({{"spec", pod}})}});
+    if (const Json* const retry = step.Find("retryStrategy")) {
+      spec.Set("retryStrategy", *retry);
+    }
+    return RunObject(Object({{"apiVersion", "argoproj.io/v1alpha1"},
+                             {"kind", "Step"},
+                             {"metadata", Object({{"name", name}})},
+                             {"spec", spec}}));
   }
 
   const std::vector<Json>& objects_;

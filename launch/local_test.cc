@@ -256,6 +256,23 @@ mkdir -p "$e" && basename "$o" > "$e/model"
   EXPECT_FALSE(Exists(JoinPath(target, "2")));
 }
 
+TEST_F(LocalTest, APipelinesOwnStepsGoByExitCodes) {
+  Program("t2t-datagen", "#!/bin/sh\nexit 0\n");
+  Program("t2t-bleu", "#!/bin/sh\necho 'BLEU_cased = 1.5'\n");
+  Program("t2t-exporter", "#!/bin/sh\nexit 4\n");
+  // The first time another process was lost.
+  const std::string tried = JoinPath(folder_, "tried");
+  Program("t2t-decoder", "#!/bin/sh\n[ -e " + tried + " ] && exit 0\ntouch " +
+                             tried + "\nexit 138\n");
+  Component pipeline = Make("all", "pipeline", {});
+  pipeline.find = [](const std::string& name) { return Make(name, name, {}); };
+  const LocalResult result = RunLocally(Render(pipeline), options_);
+  EXPECT_EQ(result.restarts, 1);
+  EXPECT_NE(result.failure.find("deploy ended with 4, which is not tried"),
+            std::string::npos)
+      << result.failure;
+}
+
 TEST_F(LocalTest, ASweepsTrialsRunAfterEachOther) {
   Component sweep = Make("sweep", "sweep", {{"grid", "a=1|2,b=3|4"}});
   sweep.find = [](const std::string& name) { return Make(name, "train", {}); };

@@ -23,9 +23,9 @@ cat "$5/bleu.txt"
 )";
 
 // Exports the variant of the highest BLEU as the next version where it beats
-// the one before. Arguments: the servers' folder, data, then pairs of a
-// training's folder and its results.
-constexpr char kDeployScript[] = R"(set -eu
+// the one before. First the choice. Arguments: the servers' folder, data, then
+// pairs of a training's folder and its results.
+constexpr char kChooseScript[] = R"(set -eu
 target=$1 data=$2
 shift 2
 mkdir -p "$target"
@@ -37,7 +37,30 @@ while [ $# -ge 2 ]; do
   fi
   shift 2
 done
-before=$(cat "$target/.bleu" 2>/dev/null || echo -1)
+)";
+
+// A version's BLEU comes with it, so that being killed on the way leaves both
+// or none.
+constexpr char kDeployScript[] =
+    R"(last=$(ls "$target" | grep -E '^[0-9]+$' | sort -n | tail -n 1)
+before=$(cat "$target/${last:-none}/bleu.txt" 2>/dev/null ||
+  cat "$target/.bleu" 2>/dev/null || echo -1)
+if ! awk -v a="$best" -v b="$before" 'BEGIN { exit !(a > b) }'; then
+  echo "BLEU $best does not beat $before: the servers stay as they are"
+  exit 0
+fi
+next=$((${last:-0} + 1))
+rm -rf "$target/.next"
+t2t-exporter --output_dir="$from" --data_dir="$data" \
+  --export_dir="$target/.next"
+echo "$best" > "$target/.next/bleu.txt"
+mv "$target/.next" "$target/$next"
+echo "BLEU $best beats $before: version $next"
+)";
+
+// Of version 2.
+constexpr char kOldDeployScript[] =
+    R"(before=$(cat "$target/.bleu" 2>/dev/null || echo -1)
 if ! awk -v a="$best" -v b="$before" 'BEGIN { exit !(a > b) }'; then
   echo "BLEU $best does not beat $before: the servers stay as they are"
   exit 0
@@ -150,7 +173,11 @@ class Pipeline {
     }
     std::vector<std::string> arguments = {params.String("deploy_to"), data_dir};
     arguments.insert(arguments.end(), pairs.begin(), pairs.end());
-    AddScript("deploy", kDeployScript, arguments, scores);
+    AddScript(
+        "deploy",
+        kChooseScript + std::string(component_.version >= 3 ? kDeployScript
+                                                            : kOldDeployScript),
+        arguments, scores);
 
     Json templates = List(
         {Object({{"name", "main"}, {"dag", Object({{"tasks", tasks_}})}})});
@@ -283,11 +310,18 @@ class Pipeline {
     }
     step_template.Set("automountServiceAccountToken", true);
     step_template.Set("container", clean);
-    // A node that goes away is no reason to give up.
-    step_template.Set(
-        "retryStrategy",
+    // A node that goes away is no reason to give up; of exit codes, those from
+    // 128 on are none.
+    Json retry =
         Object({{"limit", std::to_string(component_.params.Int("retries"))},
-                {"retryPolicy", "OnError"}}));
+                {"retryPolicy", "OnError"}});
+    if (component_.version >= 3) {
+      retry.Set("retryPolicy", "Always");
+      retry.Set("expression",
+                "lastRetry.status == 'Error' or "
+                "asInt(lastRetry.exitCode) >= 128");
+    }
+    step_template.Set("retryStrategy", retry);
     templates_.Append(step_template);
     AddTask(step, after);
   }

@@ -470,6 +470,20 @@ TEST(RenderTest, ExitCodesAreTriedAgainFrom128On) {
     }
     EXPECT_GT(seen, 0) << backend;
   }
+  // A pipeline's own steps.
+  int steps = 0;
+  const Json workflow = Render(Make("pipeline")).back();
+  for (const Json& step : workflow.At("spec").At("templates").items()) {
+    if (step.Find("container") == nullptr) continue;
+    const Json spec = Object({{"retryStrategy", step.At("retryStrategy")}});
+    const Json as_workload = Object({{"kind", "Step"}, {"spec", spec}});
+    for (const Expected& expected : table) {
+      EXPECT_EQ(DecidePodEnd(as_workload, "", expected.code), expected.end);
+    }
+    EXPECT_EQ(RestartLimit(as_workload), 3);
+    ++steps;
+  }
+  EXPECT_EQ(steps, 2);
   for (const char* const prototype : {"datagen", "evaluate", "decode"}) {
     const Json job = Render(Make(prototype)).back();
     for (const Expected& expected : table) {

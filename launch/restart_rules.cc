@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "t2t/base/error.h"
+#include "t2t/base/strings.h"
 
 namespace t2t {
 namespace {
@@ -39,6 +40,27 @@ PodEnd ByFailurePolicy(const Json& policy, int exit_code) {
   return PodEnd::kRestart;
 }
 
+// Argo's retryStrategy. Of expressions the one that t2t-launch writes is known.
+PodEnd ByRetryStrategy(const Json* strategy, int exit_code) {
+  if (strategy == nullptr) return PodEnd::kFail;
+  // A container that ends with a code has failed; OnError is for the rest.
+  if (strategy->At("retryPolicy").AsString() == "OnError") {
+    return PodEnd::kFail;
+  }
+  const Json* const expression = strategy->Find("expression");
+  if (expression == nullptr) return PodEnd::kRestart;
+  static constexpr char kFrom[] = "asInt(lastRetry.exitCode) >= ";
+  const std::string& text = expression->AsString();
+  const size_t at = text.find(kFrom);
+  int64_t from = 0;
+  if (at == std::string::npos ||
+      !ParseInt(text.substr(at + sizeof(kFrom) - 1), &from)) {
+    throw DataError("the expression '" + text + "' is not known",
+                    std::string(kFrom) + "128");
+  }
+  return exit_code >= from ? PodEnd::kRestart : PodEnd::kFail;
+}
+
 }  // namespace
 
 PodEnd DecidePodEnd(const Json& workload, const std::string& role,
@@ -50,6 +72,9 @@ PodEnd DecidePodEnd(const Json& workload, const std::string& role,
     const Json* const policy = FindBelow(spec, "podFailurePolicy");
     return policy == nullptr ? PodEnd::kRestart
                              : ByFailurePolicy(*policy, exit_code);
+  }
+  if (kind == "Step") {
+    return ByRetryStrategy(spec.Find("retryStrategy"), exit_code);
   }
   if (workload.At("apiVersion").AsString() == "kubeflow.org/v1alpha1") {
     return exit_code >= 128 ? PodEnd::kRestart : PodEnd::kFail;
@@ -69,6 +94,12 @@ PodEnd DecidePodEnd(const Json& workload, const std::string& role,
 }
 
 int64_t RestartLimit(const Json& workload) {
+  if (workload.At("kind").AsString() == "Step") {
+    const Json* const strategy = workload.At("spec").Find("retryStrategy");
+    int64_t times = 0;
+    if (strategy != nullptr) ParseInt(strategy->At("limit").AsString(), &times);
+    return times;
+  }
   const Json* limit = FindBelow(workload.At("spec"), "maxRestarts");
   if (limit == nullptr) limit = FindBelow(workload.At("spec"), "backoffLimit");
   return limit == nullptr ? 6 : limit->AsInt();  // Kubernetes' own default

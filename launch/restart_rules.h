@@ -17,7 +17,8 @@ enum class PodEnd {
 // The operator's own rule, read out of the manifest: podFailurePolicy of Jobs
 // (in JobSets and TrainingRuntimes too), Kubeflow's ExitCode policy, a
 // container's restartPolicy. `role` is the replica type ("Worker").
-// Limits on the number of restarts are not looked at.
+// Limits on the number of restarts are not looked at. For a step of an Argo
+// workflow, `workload` is {kind: Step, spec: {retryStrategy}}.
 PodEnd DecidePodEnd(const Json& workload, const std::string& role,
                     int exit_code);
 

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Makes data and trains by the manifests of every backend, run here; each
-# training is killed once on the way, and all end with the same weights. Then a
-# sweep and a pipeline, with the real programs.
+# Makes data and trains by the manifests of every backend, run here, with one
+# Pod and with two; each training is killed once on the way, and all end with
+# the same weights. Then a sweep and a pipeline, with the real programs; the
+# pipeline again with kills on the way, to the same model.
 set -euo pipefail
 launch=$(realpath "$1")
 work=$(mktemp -d)
@@ -47,7 +48,7 @@ same() {
   done
 }
 same 1 job jobset trainjob pytorchjob tfjob mpijob
-same 2 tfjob jobset
+same 2 job jobset trainjob pytorchjob tfjob mpijob
 
 # A sweep of four trials; it says which is the best.
 "$launch" generate train small --problem=translate_numbers_ende --cpu=1 \
@@ -63,15 +64,35 @@ for trial in 0 1 2 3; do
 done
 
 # A pipeline: data, two trainings, their scores, the better one to the servers.
-mkdir -p .local/t2t/decode
-printf 'twenty-three\nseven\n' >.local/t2t/decode/source.txt
-printf 'dreiundzwanzig\nsieben\n' >.local/t2t/decode/reference.txt
-quietly "$launch" pipeline run --local --train=train,small --cpu=1 --timeout=200
-version=.local/t2t/export/t2t/1
-[[ -s $version/model.safetensors && -s .local/t2t/export/t2t/.bleu ]] ||
+# (The dev text that is its default takes longer to decode.)
+texts() {
+  mkdir -p "$1/t2t/decode"
+  printf 'twenty-three\nseven\n' >"$1/t2t/decode/source.txt"
+  printf 'dreiundzwanzig\nsieben\n' >"$1/t2t/decode/reference.txt"
+}
+texts .local
+"$launch" generate pipeline --train=train,small --cpu=1 \
+  --source=/t2t/decode/source.txt --reference=/t2t/decode/reference.txt
+for name in train small; do
+  "$launch" param set $name trainer_args --deterministic,--eval_steps=2
+done
+quietly "$launch" pipeline run --local --timeout=200
+deployed=.local/t2t/export/t2t
+[[ -s $deployed/1/model.safetensors && -s $deployed/1/bleu.txt ]] ||
   { ls -R .local/t2t/export; cat "$work/log"; exit 1; }
 grep -o 'BLEU .* beats .*' "$work/log"
 # Again: nothing is better, so nothing is deployed.
 quietly "$launch" pipeline run --local --timeout=200
 grep -q 'the servers stay as they are' "$work/log"
-[[ ! -e .local/t2t/export/t2t/2 ]]
+[[ ! -e $deployed/2 ]]
+# From nothing, with kills on the way.
+texts killed
+quietly "$launch" pipeline run --local --local_dir=killed --chaos=3 \
+  --chaos_seconds=0.2 --timeout=200
+grep -q '3 killed on purpose' "$work/log" || { cat "$work/log"; exit 1; }
+grep 'chaos: ' "$work/log"
+for file in bleu.txt model.safetensors; do
+  cmp "$deployed/1/$file" "killed/t2t/export/t2t/1/$file" ||
+    { cat "$work/log"; exit 1; }
+done
+[[ ! -e killed/t2t/export/t2t/2 ]]
