@@ -296,7 +296,9 @@ std::vector<Verb> AppVerbs() {
        ComponentVerb},
       {"param",
        "list|set|delete|explain COMPONENT [PARAMETER] [VALUE]",
-       "a component's parameters; with --env, those of an environment",
+       "a component's parameters; with --env, those of an environment\n"
+       "A VALUE that starts with -- stands behind a lone --:\n"
+       "t2t-launch param set -- train trainer_args --deterministic",
        "t2t-launch param set train workers 4 --env=lab",
        {"env="},
        false,

@@ -74,7 +74,7 @@ texts .local
 "$launch" generate pipeline --train=train,small --cpu=1 \
   --source=/t2t/decode/source.txt --reference=/t2t/decode/reference.txt
 for name in train small; do
-  "$launch" param set $name trainer_args --deterministic,--eval_steps=2
+  "$launch" param set -- $name trainer_args --deterministic,--eval_steps=2
 done
 quietly "$launch" pipeline run --local --timeout=200
 deployed=.local/t2t/export/t2t
