@@ -86,6 +86,7 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
                                               Partition::Parts::kEven, 0})),
       owners_(options.owners != nullptr),
       release_(owners_ && options.release && ranks_ > 1),
+      in_step_(release_ && options.in_step),
       all_to_all_(ranks_ > 1 && (deterministic_ || owners_ || bf16_)) {
   if (shards < ranks_) {
     throw UsageError(
@@ -171,12 +172,7 @@ void GradientSum::Begin(int64_t shard, bool last) {
     if (deterministic_ || release_ || shard == own_.front()) {
       filled_.assign(filled_.size(), false);
     }
-    if (release_ || shard_ == -1) {
-      next_bucket_ = 0;
-      for (size_t i = 0; i < buckets_.size(); ++i) {
-        buckets_[i].missing = partition_->buckets()[i].parameters.size();
-      }
-    }
+    if (release_ || shard_ == -1) BeginRound();
     if (!release_ && slots_.size() <= top_) {
       slots_.push_back(
           at::zeros(partition_->total(), parameters_[0].detach().options()));
@@ -187,6 +183,28 @@ void GradientSum::Begin(int64_t shard, bool last) {
   last_of_shard_ = last;
   launching_ = last && (release_ || shard == own_.back());
   running_ = true;
+}
+
+void GradientSum::BeginAccompanying(bool last) {
+  accompanies_ = true;
+  BeginRound();
+  last_of_shard_ = last;
+  launching_ = last;
+  running_ = true;
+}
+
+void GradientSum::BeginRound() {
+  next_bucket_ = 0;
+  for (size_t i = 0; i < buckets_.size(); ++i) {
+    buckets_[i].missing = partition_->buckets()[i].parameters.size();
+  }
+}
+
+void GradientSum::Complete(const std::vector<size_t>& buckets) {
+  if (!launching_) return;
+  const at::NoGradGuard no_grad;
+  for (const size_t i : buckets) buckets_[i].missing = 0;
+  LaunchReady(/*all=*/false);
 }
 
 at::Tensor GradientSum::Place(size_t parameter) {
@@ -211,7 +229,7 @@ at::Tensor GradientSum::Place(size_t parameter) {
 }
 
 void GradientSum::TakeGradient(size_t parameter, const at::Tensor& gradient) {
-  if (!running_ || !gradient.defined()) return;
+  if (!running_ || accompanies_ || !gradient.defined()) return;
   const at::NoGradGuard no_grad;
   const at::Tensor place = Place(parameter);
   if (filled_[parameter]) {
@@ -221,7 +239,7 @@ void GradientSum::TakeGradient(size_t parameter, const at::Tensor& gradient) {
     filled_[parameter] = true;
   }
   used_[parameter] = true;
-  if (!launching_) return;
+  if (!launching_ || in_step_) return;
   --buckets_[partition_->bucket_of(parameter)].missing;
   LaunchReady(/*all=*/false);
 }
@@ -248,7 +266,7 @@ void GradientSum::LaunchReady(bool all) {
          (all || buckets_[next_bucket_].missing == 0)) {
     const size_t i = next_bucket_++;
     const Partition::Bucket& place = partition_->buckets()[i];
-    FillUnused(place.parameters);
+    if (!accompanies_) FillUnused(place.parameters);
     Merge(place.begin, place.size, top_);
     if (release_) {
       LaunchShard(i);
@@ -265,8 +283,7 @@ void GradientSum::End() {
   if (launching_) {
     LaunchReady(/*all=*/true);
     launching_ = false;
-    if (release_ && shard_ == own_.back() &&
-        shard_ - group_->rank() + ranks_ < shards_) {
+    if (lacks_shard() && shard_ == own_.back() && !in_step_) {
       // The others have one more.
       for (size_t i = 0; i < buckets_.size(); ++i) LaunchShard(i);
     }

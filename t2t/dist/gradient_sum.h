@@ -49,6 +49,11 @@ class GradientSum {
     // Of the ranks, kOwners, for ZeRO; null: every rank has the whole sum.
     std::shared_ptr<const Partition> owners;
     bool release = false;
+    // With release: a bucket goes on its way with Complete(), not when it is
+    // full, so that every rank does it at the same point between what else the
+    // ranks do together. A rank without a shard in the last round calls
+    // Accompany().
+    bool in_step = false;
   };
   using Run = Partition::Run;
 
@@ -70,6 +75,24 @@ class GradientSum {
     Begin(shard, last);
     run();
     End();
+  }
+
+  // With in_step. Out of a backward pass: no further gradient of these buckets'
+  // parameters comes in it.
+  void Complete(const std::vector<size_t>& buckets);
+  // Whether the other ranks have a shard more.
+  bool lacks_shard() const {
+    return release_ &&
+           own_.back() - static_cast<int64_t>(rank()) + ranks_ < shards_;
+  }
+  // After all of this rank's shards: runs a backward pass whose gradients count
+  // for nothing beside the others' last ones.
+  template <typename F>
+  void Accompany(bool last, const F& run) {
+    BeginAccompanying(last);
+    run();
+    End();
+    accompanies_ = false;
   }
 
   // Which parameters had a gradient in this step, here.
@@ -105,6 +128,8 @@ class GradientSum {
     return group_ == nullptr ? 0 : static_cast<size_t>(group_->rank());
   }
   void Begin(int64_t shard, bool last);
+  void BeginAccompanying(bool last);
+  void BeginRound();
   void End();
   void TakeGradient(size_t parameter, const at::Tensor& gradient);
   // Where a parameter's gradient of the shard under way goes.
@@ -146,6 +171,7 @@ class GradientSum {
   const std::shared_ptr<const Partition> partition_;
   const bool owners_;   // of each number, who alone has the sum
   const bool release_;  // and of each shard at once
+  const bool in_step_;
   // With all_to_all_: nodes of a tree over so many leaves, by rank.
   const bool all_to_all_;
   int64_t leaves_ = 0;
@@ -164,6 +190,7 @@ class GradientSum {
   bool running_ = false;
   bool last_of_shard_ = false;
   bool launching_ = false;
+  bool accompanies_ = false;
   size_t next_bucket_ = 0;
   std::deque<size_t> under_way_;  // with owners
   std::vector<bool> filled_;

@@ -54,8 +54,10 @@ Partition::Partition(std::vector<int64_t> sizes, const Options& options)
   };
   Bucket bucket;
   int64_t bytes = 0;
-  for (size_t i = sizes_.size(); i-- > 0;) {
-    if (!bucket.parameters.empty() && bytes >= options.bucket_bytes) {
+  for (const size_t i : Order()) {
+    if (!bucket.parameters.empty() &&
+        (bytes >= options.bucket_bytes ||
+         GroupOf(i) != GroupOf(bucket.parameters.back()))) {
       close(&bucket);
       bucket = Bucket();
       bytes = 0;
@@ -64,6 +66,15 @@ Partition::Partition(std::vector<int64_t> sizes, const Options& options)
     bytes += Padded(i) * static_cast<int64_t>(sizeof(float));
   }
   if (!bucket.parameters.empty()) close(&bucket);
+}
+
+std::vector<size_t> Partition::Order() const {
+  std::vector<size_t> order(sizes_.size());
+  std::iota(order.rbegin(), order.rend(), 0);
+  std::stable_sort(order.begin(), order.end(), [this](size_t a, size_t b) {
+    return GroupOf(a) > GroupOf(b);
+  });
+  return order;
 }
 
 int64_t Partition::Padded(size_t parameter) const {

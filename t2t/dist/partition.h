@@ -22,6 +22,9 @@ class Partition {
     Parts parts = Parts::kEven;
     // With kOwners a parameter may be cut at multiples of this; 0: nowhere.
     int64_t cut = 0;
+    // By parameter: a bucket holds those of one group. The greatest group comes
+    // first. Empty: there is one.
+    std::vector<int64_t> groups;
   };
   struct Bucket {
     int64_t begin = 0;  // in the flat buffer
@@ -53,6 +56,11 @@ class Partition {
   std::vector<Run> RunsOf(int64_t rank) const;
 
  private:
+  // The parameters as they lie in the buffer, but for those of one bucket.
+  std::vector<size_t> Order() const;
+  int64_t GroupOf(size_t parameter) const {
+    return options_.groups.empty() ? 0 : options_.groups[parameter];
+  }
   int64_t Padded(size_t parameter) const;
   void SetEvenBounds(Bucket* bucket) const;
   // before: the numbers that each rank has in the buckets before; counted on.

@@ -22,7 +22,27 @@ ShardedStep::ShardedStep(Model* model, ProcessGroup* group,
       trainable_(model->params().Trainable()),
       sum_(trainable_, options.virtual_ranks,
            options.data_group != nullptr ? options.data_group : group,
-           options.sum) {}
+           options.sum) {
+  if (options_.parameters == nullptr) return;
+  options_.parameters->set_after_backward(
+      [this](const std::vector<size_t>& buckets) { sum_.Complete(buckets); });
+}
+
+ShardedStep::WeightedLoss ShardedStep::Forward(const Features& features,
+                                               uint64_t seed) {
+  at::manual_seed(seed);
+  const LossParts parts = model_->Loss(features, Mode::kTrain);
+  const at::Tensor weight = parts.denominator.detach();
+  at::Tensor loss = parts.numerator;
+  for (const auto& [name, extra] : parts.extra) loss = loss + extra * weight;
+  return {loss, weight};
+}
+
+void ShardedStep::Backward(const at::Tensor& loss) {
+  torch::autograd::grad({loss}, trainable_, {}, std::nullopt,
+                        /*create_graph=*/false, /*allow_unused=*/true);
+  if (options_.parameters != nullptr) options_.parameters->EndPass();
+}
 
 double ShardedStep::Waited() const {
   return group_ == nullptr ? 0 : group_->waited_seconds();
@@ -54,37 +74,43 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
   }
   std::vector<double> losses(shards);
   std::vector<double> tokens(shards);
+  const ParameterUnits::Use use(options_.parameters);
+  if (options_.parameters != nullptr) options_.parameters->BeginStep();
+  Features features;
+  uint64_t seed = 0;
   for (const int64_t shard : own) {
     for (int64_t part = 0; part < options_.accumulate; ++part) {
       const int64_t place = part * options_.virtual_ranks + shard;
-      at::manual_seed(
-          Rng::Combine(step_seed, static_cast<uint64_t>(place) + 1));
+      seed = Rng::Combine(step_seed, static_cast<uint64_t>(place) + 1);
       const double before = Waited();
-      at::Tensor loss;
+      WeightedLoss batch;
       {
         const Phase phase("forward", &times.forward);
-        const LossParts parts =
-            model_->Loss(ToFeatures(batches.at(place)), Mode::kTrain);
+        features = ToFeatures(batches.at(place));
         batches.erase(place);
-        const at::Tensor weight = parts.denominator.detach();
-        loss = parts.numerator;
-        for (const auto& [name, extra] : parts.extra) {
-          loss = loss + extra * weight;
-        }
-        losses[static_cast<size_t>(shard)] += loss.item<double>();
-        tokens[static_cast<size_t>(shard)] += weight.item<double>();
+        batch = Forward(features, seed);
+        losses[static_cast<size_t>(shard)] += batch.loss.item<double>();
+        tokens[static_cast<size_t>(shard)] += batch.weight.item<double>();
       }
       const double between = Waited();
       times.forward -= between - before;
       {
         const Phase phase("backward", &times.backward);
-        sum_.Backward(shard, part + 1 == options_.accumulate, [&] {
-          torch::autograd::grad({loss}, trainable_, {}, std::nullopt,
-                                /*create_graph=*/false, /*allow_unused=*/true);
-        });
+        sum_.Backward(shard, part + 1 == options_.accumulate,
+                      [&] { Backward(batch.loss); });
       }
       times.backward -= Waited() - between;
     }
+  }
+  if (options_.parameters != nullptr) {
+    // Where the others have a batch more, they need this rank's parameters: it
+    // goes through the model with them, with a batch it has had already.
+    for (int64_t part = 0; part < options_.accumulate && sum_.lacks_shard();
+         ++part) {
+      sum_.Accompany(part + 1 == options_.accumulate,
+                     [&] { Backward(Forward(features, seed).loss); });
+    }
+    options_.parameters->EndStep();
   }
   result.signals = signals;
   result.used = sum_.used();

@@ -10,6 +10,7 @@
 #include "t2t/dist/gradient_sum.h"
 #include "t2t/dist/phase.h"
 #include "t2t/dist/process_group.h"
+#include "t2t/dist/sharded_parameters.h"
 #include "t2t/model/model.h"
 
 namespace t2t {
@@ -29,6 +30,8 @@ class ShardedStep {
     // others' losses are those of these; `counts` on one of each.
     ProcessGroup* data_group = nullptr;
     bool counts = true;
+    // ZeRO stage 3: the model's, where `sum` says in_step; or null.
+    ShardedParameters* parameters = nullptr;
   };
 
   // group: null where there is one process.
@@ -61,6 +64,13 @@ class ShardedStep {
   const GradientSum& gradient_sum() const { return sum_; }
 
  private:
+  // The loss of a batch, times its weight.
+  struct WeightedLoss {
+    at::Tensor loss;
+    at::Tensor weight;
+  };
+  WeightedLoss Forward(const Features& features, uint64_t seed);
+  void Backward(const at::Tensor& loss);
   // Seconds, for other ranks.
   double Waited() const;
   void Exchange(const std::vector<double>& losses,

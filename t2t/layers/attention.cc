@@ -7,6 +7,7 @@
 #include "t2t/base/error.h"
 #include "t2t/layers/attention_recorder.h"
 #include "t2t/layers/linear.h"
+#include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 #include "t2t/ops/ragged_attention.h"
@@ -371,13 +372,16 @@ at::Tensor MultiheadAttention::DropWeights(
 }
 
 at::Tensor MultiheadAttention::SelfKernel() const {
-  return at::cat({QueryKernel(), MemoryKernel()}, 1);
+  return JoinParameters(
+      {QueryKernel(), k_kernel_.view({-1, options_.key_channels}),
+       v_kernel_.view({-1, options_.value_channels})},
+      1);
 }
 
 at::Tensor MultiheadAttention::MemoryKernel() const {
-  return at::cat({k_kernel_.view({-1, options_.key_channels}),
-                  v_kernel_.view({-1, options_.value_channels})},
-                 1);
+  return JoinParameters({k_kernel_.view({-1, options_.key_channels}),
+                         v_kernel_.view({-1, options_.value_channels})},
+                        1);
 }
 
 at::Tensor MultiheadAttention::QueryKernel() const {

@@ -8,6 +8,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
+#include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
 
 namespace t2t {
@@ -142,8 +143,13 @@ at::Tensor ParamStore::Add(const std::string& name, at::IntArrayRef shape,
     }
     return entry.tensor;
   }
-  at::Tensor tensor =
-      init(Rng::Combine(seed_, name), shape).to(ComputeDevice());
+  at::Tensor tensor;
+  if (trainable && AbsentParameters::Wanted()) {
+    tensor = at::empty(shape, OnDevice(at::kFloat));
+    DropMemory(tensor);
+  } else {
+    tensor = init(Rng::Combine(seed_, name), shape).to(ComputeDevice());
+  }
   tensor.set_requires_grad(trainable);
   index_[name] = entries_.size();
   entries_.push_back({name, tensor, trainable});

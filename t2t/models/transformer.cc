@@ -93,6 +93,15 @@ Transformer::Transformer(const std::string& name,
   }
 }
 
+std::vector<std::string> Transformer::UnitNames() const {
+  std::vector<std::string> names;
+  if (encoder_ != nullptr) names = encoder_->UnitNames();
+  for (std::string& name : decoder_->UnitNames()) {
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 Encoded Transformer::Encode(const Features& features, Mode mode) const {
   if (encoder_ == nullptr) return {};
   const at::Tensor inputs =

@@ -7,9 +7,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "t2t/modality/modality.h"
 #include "t2t/model/model.h"
+#include "t2t/model/parameter_units.h"
 #include "t2t/models/scheduled_sampling.h"
 #include "t2t/models/transformer_body.h"
 
@@ -17,7 +19,7 @@ namespace t2t {
 
 // T2T's model "transformer": encoder and decoder, or a decoder alone for a
 // problem without inputs.
-class Transformer : public Model {
+class Transformer : public Model, public ModelWithUnits {
  public:
   Transformer(HParams hparams, ProblemInfo info, uint64_t seed);
 
@@ -25,6 +27,7 @@ class Transformer : public Model {
   LossParts Loss(const Features& features, Mode mode) override;
   std::unique_ptr<DecodeState> StartDecoding(const Features& features) override;
   at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override;
+  std::vector<std::string> UnitNames() const override;
 
  protected:
   // A variant with this name before its variables.

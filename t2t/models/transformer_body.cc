@@ -12,6 +12,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/layers/attention_bias.h"
 #include "t2t/layers/positional.h"
+#include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 
@@ -337,7 +338,8 @@ Autocast::~Autocast() {
 
 struct TransformerEncoderStack::Layer {
   Layer(const Scope& scope, int64_t index, const TransformerConfig& config)
-      : before_attention(scope.Sub("self_attention"), "layer_prepostprocess",
+      : unit(scope.prefix()),
+        before_attention(scope.Sub("self_attention"), "layer_prepostprocess",
                          config.preprocess),
         attention(scope.Sub("self_attention"),
                   WithAreas(config.self_attention, config.encoder_area, index,
@@ -348,6 +350,7 @@ struct TransformerEncoderStack::Layer {
         ffn(MakeFfn(scope.Sub("ffn"), config.ffn)),
         after_ffn(scope.Sub("ffn"), "layer_postprocess", config.postprocess) {}
 
+  std::string unit;
   PrePost before_attention;
   MultiheadAttention attention;
   PrePost after_attention;
@@ -375,6 +378,12 @@ TransformerEncoderStack::TransformerEncoderStack(
 
 TransformerEncoderStack::~TransformerEncoderStack() = default;
 
+std::vector<std::string> TransformerEncoderStack::UnitNames() const {
+  std::vector<std::string> names;
+  for (const auto& layer : layers_) names.push_back(layer->unit);
+  return names;
+}
+
 at::Tensor TransformerEncoderStack::AddTargetSpace(const at::Tensor& x,
                                                    int64_t id) const {
   if (!config_.use_target_space_embedding) return x;
@@ -396,13 +405,14 @@ at::Tensor TransformerEncoderStack::Ragged(const at::Tensor& inputs,
   const ModelParallel::SplitLength split(parallel_, x.size(1));
   x = split.Split(x);
   for (const auto& layer : layers_) {
+    x = EnterUnit(layer->unit, x);
     at::Tensor y = layer->before_attention({}, x, training);
     y = layer->attention.RaggedSelf(y, rows.offsets, /*causal=*/false,
                                     training);
     x = layer->after_attention(x, y, training);
     y = layer->before_ffn({}, x, training);
     y = layer->ffn->Apply(y, {}, /*left=*/false, training);
-    x = layer->after_ffn(x, y, training);
+    x = LeaveUnit(layer->unit, layer->after_ffn(x, y, training));
   }
   return split.Join((*final_)({}, x, training));
 }
@@ -438,13 +448,14 @@ Encoded TransformerEncoderStack::operator()(const at::Tensor& inputs,
   const ModelParallel::SplitLength split(parallel_, length);
   x = split.Split(x);
   for (const auto& layer : layers_) {
+    x = EnterUnit(layer->unit, x);
     at::Tensor y = layer->before_attention({}, x, training);
     y = layer->attention.SelfAttention(y, bias, training);
     x = layer->after_attention(x, y, training);
     y = layer->before_ffn({}, x, training);
     y = layer->ffn->Apply(y, nonpadding, /*left=*/false, training);
     if (config_.remove_padding) y = y * split.Own(nonpadding).unsqueeze(2);
-    x = layer->after_ffn(x, y, training);
+    x = LeaveUnit(layer->unit, layer->after_ffn(x, y, training));
   }
   encoded.output = split.Join((*final_)({}, x, training));
   return encoded;
@@ -453,7 +464,8 @@ Encoded TransformerEncoderStack::operator()(const at::Tensor& inputs,
 struct TransformerDecoderStack::Layer {
   Layer(const Scope& scope, int64_t index, const TransformerConfig& config,
         bool has_memory)
-      : before_attention(scope.Sub("self_attention"), "layer_prepostprocess",
+      : unit(scope.prefix()),
+        before_attention(scope.Sub("self_attention"), "layer_prepostprocess",
                          config.preprocess),
         attention(scope.Sub("self_attention"),
                   WithAreas(config.self_attention, config.decoder_area, index,
@@ -479,6 +491,7 @@ struct TransformerDecoderStack::Layer {
         std::make_unique<PrePost>(own, "layer_postprocess", config.postprocess);
   }
 
+  std::string unit;
   PrePost before_attention;
   MultiheadAttention attention;
   std::unique_ptr<RecurrentMemory> recurrent;  // often none
@@ -516,6 +529,12 @@ TransformerDecoderStack::TransformerDecoderStack(
 }
 
 TransformerDecoderStack::~TransformerDecoderStack() = default;
+
+std::vector<std::string> TransformerDecoderStack::UnitNames() const {
+  std::vector<std::string> names;
+  for (const auto& layer : layers_) names.push_back(layer->unit);
+  return names;
+}
 
 TransformerDecoderStack::Memories TransformerDecoderStack::StartMemories(
     int64_t rows) const {
@@ -572,6 +591,7 @@ at::Tensor TransformerDecoderStack::Run(const at::Tensor& targets,
   x = split.Split(x);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const auto& layer = layers_[i];
+    x = EnterUnit(layer->unit, x);
     at::Tensor y = layer->before_attention({}, x, training);
     y = at_chunk == nullptr ? layer->attention.SelfAttention(y, bias, training)
                             : layer->recurrent->Attend(
@@ -586,7 +606,7 @@ at::Tensor TransformerDecoderStack::Run(const at::Tensor& targets,
     }
     y = layer->before_ffn({}, x, training);
     y = layer->ffn->Apply(y, nonpadding, /*left=*/true, training);
-    x = layer->after_ffn(x, y, training);
+    x = LeaveUnit(layer->unit, layer->after_ffn(x, y, training));
   }
   return split.Join((*final_)({}, x, training));
 }
@@ -601,6 +621,7 @@ at::Tensor TransformerDecoderStack::Ragged(const at::Tensor& shifted,
   const ModelParallel::SplitLength split(parallel_, x.size(1));
   x = split.Split(x);
   for (const auto& layer : layers_) {
+    x = EnterUnit(layer->unit, x);
     at::Tensor y = layer->before_attention({}, x, training);
     y = layer->attention.RaggedSelf(y, rows.offsets, /*causal=*/true, training);
     x = layer->after_attention(x, y, training);
@@ -612,7 +633,7 @@ at::Tensor TransformerDecoderStack::Ragged(const at::Tensor& shifted,
     }
     y = layer->before_ffn({}, x, training);
     y = layer->ffn->Apply(y, {}, /*left=*/true, training);
-    x = layer->after_ffn(x, y, training);
+    x = LeaveUnit(layer->unit, layer->after_ffn(x, y, training));
   }
   return split.Join((*final_)({}, x, training));
 }

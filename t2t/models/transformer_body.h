@@ -102,6 +102,9 @@ class TransformerEncoderStack {
   at::Tensor Ragged(const at::Tensor& inputs, const RaggedRows& rows,
                     int64_t target_space_id, bool training) const;
 
+  // The layers', as in ParameterUnits.
+  std::vector<std::string> UnitNames() const;
+
  private:
   struct Layer;
 
@@ -181,6 +184,8 @@ class TransformerDecoderStack {
   // the start) to the stack's output.
   at::Tensor Step(const at::Tensor& embedding,
                   TransformerDecodeState* state) const;
+
+  std::vector<std::string> UnitNames() const;
 
  private:
   struct Layer;

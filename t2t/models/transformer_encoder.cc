@@ -1,6 +1,9 @@
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "t2t/model/parameter_units.h"
 #include "t2t/models/encoder_only.h"
 #include "t2t/models/transformer_body.h"
 
@@ -16,7 +19,7 @@ TransformerConfig ConfigOf(const HParams& hparams) {
 }
 
 // The Transformer's encoder alone.
-class TransformerEncoder : public EncoderOnlyModel {
+class TransformerEncoder : public EncoderOnlyModel, public ModelWithUnits {
  public:
   TransformerEncoder(HParams hparams, ProblemInfo info, uint64_t seed)
       : EncoderOnlyModel("transformer_encoder", std::move(hparams),
@@ -24,6 +27,10 @@ class TransformerEncoder : public EncoderOnlyModel {
         config_(ConfigOf(hparams_)),
         encoder_(root().Sub("body"), config_) {
     MakeEnds();
+  }
+
+  std::vector<std::string> UnitNames() const override {
+    return encoder_.UnitNames();
   }
 
  protected:

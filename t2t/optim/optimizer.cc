@@ -50,17 +50,27 @@ at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation) {
       .mul_(std::sqrt(2.0) * deviation);
 }
 
-void AddWeightNoise(const HParams& hparams,
+void ForWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
-                    double learning_rate) {
+                    double learning_rate,
+                    const std::function<void(size_t, const at::Tensor&)>& add) {
   const double scale = NumberOr(hparams, "weight_noise", 0);
   if (scale == 0) return;
   const at::NoGradGuard no_grad;
-  for (const NamedTensor& parameter : parameters) {
-    if (parameter.name.find("/body/") == std::string::npos) continue;
-    at::Tensor tensor = parameter.tensor.detach();
-    tensor.add_(TruncatedNoise(tensor.sizes(), scale * learning_rate * 0.001));
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (parameters[i].name.find("/body/") == std::string::npos) continue;
+    add(i, TruncatedNoise(parameters[i].tensor.sizes(),
+                          scale * learning_rate * 0.001));
   }
+}
+
+void AddWeightNoise(const HParams& hparams,
+                    const std::vector<NamedTensor>& parameters,
+                    double learning_rate) {
+  ForWeightNoise(hparams, parameters, learning_rate,
+                 [&](size_t i, const at::Tensor& noise) {
+                   parameters[i].tensor.detach().add_(noise);
+                 });
 }
 
 Optimizer::Optimizer(const HParams& hparams,

@@ -38,6 +38,11 @@ at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation);
 void AddWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
                     double learning_rate);
+// The same, but that `add` is given each parameter's index and noise.
+void ForWeightNoise(const HParams& hparams,
+                    const std::vector<NamedTensor>& parameters,
+                    double learning_rate,
+                    const std::function<void(size_t, const at::Tensor&)>& add);
 
 // T2T's optimizers over a whole list of parameters at once. What is common to
 // them is done here: L2 weight decay (hparam weight_decay, biases left out),

@@ -19,6 +19,7 @@
 #include "t2t/cuda/device.h"
 #include "t2t/dist/process_group.h"
 #include "t2t/model/model.h"
+#include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/best_checkpoint.h"
@@ -168,6 +169,10 @@ class Experiment {
     if (axis_ != nullptr) {
       const ModelParallel::Use use(axis_->parallel());
       model_ = MakeModel();
+    } else if (flags_.zero_stage > 2 && !IsFirst()) {
+      // They are shared out, from rank 0.
+      const AbsentParameters absent;
+      model_ = MakeModel();
     } else {
       model_ = MakeModel();
     }
@@ -286,11 +291,11 @@ class Experiment {
   }
 
   void CheckZeroFlags() const {
-    if (flags_.zero_stage < 0 || flags_.zero_stage > 2) {
+    if (flags_.zero_stage < 0 || flags_.zero_stage > 3) {
       throw UsageError(
           "--zero_stage=" + std::to_string(flags_.zero_stage),
-          "0 (every rank has all), 1 (a share of the optimizer's state) or 2 "
-          "(and of the gradients)");
+          "0 (every rank has all), 1 (a share of the optimizer's state), 2 "
+          "(and of the gradients) or 3 (and of the parameters)");
     }
     const std::string& compression = flags_.gradient_compression;
     if (compression != "none" && compression != "bf16") {
@@ -541,6 +546,10 @@ class Experiment {
         text += Format(", ZeRO stage %d with %.1f MB of the optimizer's state",
                        static_cast<int>(flags_.zero_stage),
                        static_cast<double>(trainer.optimizer_bytes()) / 1e6);
+      }
+      if (flags_.zero_stage > 2) {
+        text += Format(" and %.1f MB of the parameters",
+                       static_cast<double>(trainer.parameter_bytes()) / 1e6);
       }
     }
     if (axis_ != nullptr) {
@@ -848,9 +857,11 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "for so long is taken over.");
   flags->Add("bucket_mb", &bucket_mb,
              "Gradients go to other ranks in parts of so many MiB.");
-  flags->Add("zero_stage", &zero_stage,
-             "With several ranks, to save memory: 1: each has a share of the "
-             "optimizer's state; 2: and of the gradients; 0: each has all.");
+  flags->Add(
+      "zero_stage", &zero_stage,
+      "With several ranks, to save memory: 1: each has a share of the "
+      "optimizer's state; 2: and of the gradients; 3: and of the parameters; "
+      "0: each has all.");
   flags->Add("gradient_compression", &gradient_compression,
              "bf16: gradients go to other ranks in half the bytes; none.");
   t2t_names.AddTo(flags);

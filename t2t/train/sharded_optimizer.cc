@@ -84,8 +84,9 @@ std::vector<int64_t> ShapeOf(const Json& json) {
 
 std::shared_ptr<const Partition> ShardedOptimizer::Share(
     const HParams& hparams, const std::vector<NamedTensor>& parameters,
-    int64_t ranks, int64_t bucket_bytes) {
+    int64_t ranks, int64_t bucket_bytes, std::vector<int64_t> groups) {
   Partition::Options options;
+  options.groups = std::move(groups);
   options.ranks = ranks;
   options.bucket_bytes = bucket_bytes;
   options.parts = Partition::Parts::kOwners;
@@ -114,11 +115,13 @@ std::shared_ptr<const Partition> ShardedOptimizer::Share(
 ShardedOptimizer::ShardedOptimizer(const HParams& hparams,
                                    std::vector<NamedTensor> parameters,
                                    std::shared_ptr<const Partition> partition,
-                                   ProcessGroup* group, double ema_decay)
+                                   ProcessGroup* group, double ema_decay,
+                                   const std::vector<at::Tensor>& own)
     : hparams_(hparams),
       parameters_(std::move(parameters)),
       partition_(std::move(partition)),
-      group_(group) {
+      group_(group),
+      whole_(own.empty()) {
   if (hparams.Has("grad_noise_scale")) {
     gradient_noise_ = hparams.GetDouble("grad_noise_scale");
   }
@@ -130,12 +133,14 @@ ShardedOptimizer::ShardedOptimizer(const HParams& hparams,
   }
   for (const Partition::Run& run : runs_[static_cast<size_t>(group->rank())]) {
     const NamedTensor& parameter = parameters_[run.parameter];
-    at::Tensor tensor = parameter.tensor.detach();
-    if (!IsWhole(run)) {
+    at::Tensor tensor = whole_ ? parameter.tensor.detach().view(-1).narrow(
+                                     0, run.begin, run.size)
+                               : own[own_.size()];
+    if (IsWhole(run)) {
+      tensor = tensor.view(parameter.tensor.sizes());
+    } else if (parameter.tensor.dim() > 1) {
       // A matrix stays one: a bias alone has one dimension.
-      const bool matrix = tensor.dim() > 1;
-      tensor = tensor.view(-1).narrow(0, run.begin, run.size);
-      if (matrix) tensor = tensor.view({1, -1});
+      tensor = tensor.view({1, -1});
     }
     own_.push_back({parameter.name, tensor});
   }
@@ -143,6 +148,23 @@ ShardedOptimizer::ShardedOptimizer(const HParams& hparams,
   if (ema_decay > 0) {
     average_ = std::make_unique<MovingAverage>(ema_decay, own_);
   }
+}
+
+void ShardedOptimizer::AddWeightNoise(double learning_rate) {
+  if (whole_) {
+    t2t::AddWeightNoise(hparams_, parameters_, learning_rate);
+    return;
+  }
+  const auto& runs = runs_[static_cast<size_t>(group_->rank())];
+  size_t own = 0;
+  // All of it on all ranks, so that each draws the same.
+  ForWeightNoise(hparams_, parameters_, learning_rate,
+                 [&](size_t i, const at::Tensor& noise) {
+                   while (own < runs.size() && runs[own].parameter < i) ++own;
+                   if (own == runs.size() || runs[own].parameter != i) return;
+                   own_[own].tensor.view(-1).add_(noise.view(-1).narrow(
+                       0, runs[own].begin, runs[own].size));
+                 });
 }
 
 void ShardedOptimizer::AddGradientNoise(
@@ -203,7 +225,7 @@ double ShardedOptimizer::Step(const std::vector<at::Tensor>& gradients,
       gradient_noise_ != 0 ? noisy : gradients, learning_rate, step,
       [this](const std::vector<double>& own) { return TotalSquares(own); });
   if (!std::isfinite(norm)) return norm;
-  GatherParameters();
+  if (whole_) GatherParameters();
   if (average_ != nullptr) average_->Update(step);
   return norm;
 }

@@ -25,20 +25,21 @@ class ShardedOptimizer {
  public:
   using State = std::map<std::string, at::Tensor>;
 
-  // Who owns what; for the gradients' sum, too. Throws a usage error for an
-  // optimizer whose state can't be shared out.
+  // Who owns what; for the gradients' sum, too. groups: Partition::Options's.
+  // Throws a usage error for an optimizer whose state can't be shared out.
   static std::shared_ptr<const Partition> Share(
       const HParams& hparams, const std::vector<NamedTensor>& parameters,
-      int64_t ranks, int64_t bucket_bytes);
+      int64_t ranks, int64_t bucket_bytes, std::vector<int64_t> groups = {});
 
-  // ema_decay: of the moving averages; 0: none.
+  // ema_decay: of the moving averages; 0: none. own: where this rank's runs
+  // are kept, where it has nothing else of the parameters between steps; empty:
+  // every rank has all.
   ShardedOptimizer(const HParams& hparams, std::vector<NamedTensor> parameters,
                    std::shared_ptr<const Partition> partition,
-                   ProcessGroup* group, double ema_decay);
+                   ProcessGroup* group, double ema_decay,
+                   const std::vector<at::Tensor>& own = {});
 
-  void AddWeightNoise(double learning_rate) {
-    t2t::AddWeightNoise(hparams_, parameters_, learning_rate);
-  }
+  void AddWeightNoise(double learning_rate);
   // As Optimizer::Step() and MovingAverage::Update(). gradients: of this rank's
   // runs; used: which parameters have one, by any rank.
   double Step(const std::vector<at::Tensor>& gradients,
@@ -87,7 +88,8 @@ class ShardedOptimizer {
   double gradient_noise_ = 0;
   std::map<std::string, size_t> index_;            // by the parameter's name
   std::vector<std::vector<Partition::Run>> runs_;  // by rank
-  std::vector<NamedTensor> own_;                   // views of the parameters
+  const bool whole_;              // every rank has all parameters
+  std::vector<NamedTensor> own_;  // if so, views of them
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
 };

@@ -17,6 +17,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
+#include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/eval_metrics.h"
@@ -164,18 +165,7 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
       TrainableParameters(model->params());
   const bool several = options_.group != nullptr && options_.group->size() > 1;
   if (options_.zero_stage > 0 && several) {
-    if (options_.model_axis != nullptr) {
-      throw UsageError("--zero_stage with a model that --mesh_shape splits",
-                       "one of them");
-    }
-    if (!ComputeDevice().is_cpu()) {
-      throw UsageError("--zero_stage on a GPU", "--zero_stage=0",
-                       "ZeRO is for processors so far");
-    }
-    owners_ = ShardedOptimizer::Share(
-        hparams, parameters, options_.group->size(), options_.bucket_bytes);
-    shared_ = std::make_unique<ShardedOptimizer>(
-        hparams, parameters, owners_, options_.group, options_.ema_decay);
+    MakeShared(parameters);
   } else {
     optimizer_ = MakeOptimizer(hparams, parameters);
   }
@@ -193,6 +183,58 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
 }
 
 Trainer::~Trainer() = default;
+
+void Trainer::MakeShared(const std::vector<NamedTensor>& parameters) {
+  if (options_.model_axis != nullptr) {
+    throw UsageError("--zero_stage with a model that --mesh_shape splits",
+                     "one of them");
+  }
+  if (!ComputeDevice().is_cpu()) {
+    throw UsageError("--zero_stage on a GPU", "--zero_stage=0",
+                     "ZeRO is for processors so far");
+  }
+  const HParams& hparams = model_->hparams();
+  ProcessGroup* const group = options_.group;
+  std::vector<std::string> units;
+  std::vector<int64_t> groups;
+  if (options_.zero_stage > 2) {
+    const auto* const with_units = dynamic_cast<ModelWithUnits*>(model_);
+    if (with_units != nullptr) units = with_units->UnitNames();
+    if (units.empty()) {
+      throw UsageError(
+          "--zero_stage=3 with a model that needs all its parameters at once",
+          "transformer or transformer_encoder", "use --zero_stage=2");
+    }
+    std::vector<std::string> names;
+    for (const NamedTensor& parameter : parameters) {
+      names.push_back(parameter.name);
+    }
+    groups = ShardedParameters::Groups(names, units);
+  }
+  owners_ = ShardedOptimizer::Share(hparams, parameters, group->size(),
+                                    options_.bucket_bytes, groups);
+  std::vector<at::Tensor> own;
+  if (!units.empty()) {
+    parameters_ = std::make_unique<ShardedParameters>(trainable_, groups, units,
+                                                      owners_, group);
+    own = parameters_->own();
+  }
+  shared_ = std::make_unique<ShardedOptimizer>(hparams, parameters, owners_,
+                                               group, options_.ema_decay, own);
+}
+
+int64_t Trainer::parameter_bytes() const {
+  if (parameters_ != nullptr) return parameters_->own_bytes();
+  int64_t bytes = 0;
+  for (const at::Tensor& parameter : trainable_) {
+    bytes += static_cast<int64_t>(parameter.nbytes());
+  }
+  return bytes;
+}
+
+int64_t Trainer::peak_parameter_bytes() const {
+  return parameters_ != nullptr ? parameters_->peak_bytes() : parameter_bytes();
+}
 
 int64_t Trainer::Restore() {
   if (IsFirst()) RestoreFromFolder();
@@ -277,6 +319,7 @@ void Trainer::RestoreFromFolder() {
 std::vector<std::pair<std::string, at::Tensor>> Trainer::AllState() const {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   for (const ParamStore::Entry& entry : model_->params().entries()) {
+    if (parameters_ != nullptr && entry.trainable) continue;
     tensors.emplace_back(entry.name, entry.tensor.detach());
   }
   if (optimizer_ != nullptr) {
@@ -316,6 +359,7 @@ void Trainer::RestoreFromFirst() {
       options_.group->Broadcast(tensor, kWhat);
     }
   }
+  if (parameters_ != nullptr) parameters_->Share();
   if (shared_ != nullptr) {
     shared_->ShareState(whole_state_ ? &*whole_state_ : nullptr);
     whole_state_.reset();
@@ -363,6 +407,8 @@ void Trainer::MakeShardedStep() {
   sharded.sum.bf16 = options_.bf16_gradients;
   sharded.sum.owners = owners_;
   sharded.sum.release = options_.zero_stage > 1;
+  sharded.sum.in_step = parameters_ != nullptr;
+  sharded.parameters = parameters_.get();
   sharded_ = std::make_unique<ShardedStep>(model_, options_.group, sharded);
 }
 
@@ -565,6 +611,7 @@ void Trainer::KeepForGood() {
 
 void Trainer::GatherShared() {
   if (shared_ == nullptr) return;
+  if (parameters_ != nullptr) parameters_->GatherToFirst();
   whole_state_ = shared_->GatherState();
   whole_averages_ = shared_->GatherAverages();
 }
@@ -574,6 +621,11 @@ void Trainer::Save() {
   checkpoint.step = step_;
   for (const auto& [name, tensor] : AllState()) {
     checkpoint.tensors[name] = tensor;
+  }
+  if (parameters_ != nullptr) {
+    for (const NamedTensor& parameter : TrainableParameters(model_->params())) {
+      checkpoint.tensors[parameter.name] = parameter.tensor.detach();
+    }
   }
   if (shared_ != nullptr && whole_state_) {
     for (const auto& [name, tensor] : *whole_state_) {

@@ -12,6 +12,7 @@
 
 #include "t2t/data/input.h"
 #include "t2t/dist/process_group.h"
+#include "t2t/dist/sharded_parameters.h"
 #include "t2t/dist/sharded_step.h"
 #include "t2t/model/model.h"
 #include "t2t/optim/optimizer.h"
@@ -48,7 +49,8 @@ struct TrainerOptions {
   bool deterministic = false;
   int64_t bucket_bytes = 4 << 20;
   // ZeRO: 1: each rank has a share of the optimizer's state; 2: and of the
-  // gradients. Without several ranks nothing changes.
+  // gradients; 3: and of the parameters, which then are those of rank 0 (the
+  // others' may be absent). Without several ranks nothing changes.
   int zero_stage = 0;
   bool bf16_gradients = false;  // on their way
   // What the progress line holds the speed against.
@@ -122,6 +124,10 @@ class Trainer {
     return shared_ != nullptr ? shared_->StateBytes()
                               : optimizer_->StateBytes();
   }
+  // Bytes of parameters that this rank keeps between steps, and of those that
+  // it has had at most during one.
+  int64_t parameter_bytes() const;
+  int64_t peak_parameter_bytes() const;
   // Anything that is to be kept with the checkpoints.
   Json& extra() { return extra_; }
 
@@ -135,6 +141,8 @@ class Trainer {
     StepMonitor::Step measured{};
   };
 
+  // ZeRO's parts.
+  void MakeShared(const std::vector<NamedTensor>& parameters);
   bool IsFirst() const {
     return options_.group == nullptr || options_.group->rank() == 0;
   }
@@ -145,7 +153,8 @@ class Trainer {
   StepResult TrainStep(bool save_due);
   StepResult TrainShardedStep(bool save_due);
   // Everything that is the same on all ranks (that have the same parts of the
-  // model), in one order, by a checkpoint's names.
+  // model), in one order, by a checkpoint's names. Not parameters that are
+  // shared out.
   std::vector<std::pair<std::string, at::Tensor>> AllState() const;
   // Keeps a checkpoint's whole tensors and leaves this rank's parts in it.
   void TakeParts(Checkpoint* checkpoint);
@@ -174,6 +183,7 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<MovingAverage> average_;
   std::shared_ptr<const Partition> owners_;
+  std::unique_ptr<ShardedParameters> parameters_;  // stage 3
   std::unique_ptr<ShardedOptimizer> shared_;
   // Rank 0's: what a checkpoint had, until it is shared; the averages of a
   // checkpoint, until the next step.

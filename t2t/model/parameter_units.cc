@@ -1,0 +1,58 @@
+#include "t2t/model/parameter_units.h"
+
+#include <utility>
+
+namespace t2t {
+namespace {
+
+thread_local ParameterUnits* current = nullptr;
+thread_local bool absent = false;
+
+c10::StorageImpl* StorageOf(const at::Tensor& tensor) {
+  return tensor.storage().unsafeGetStorageImpl();
+}
+
+}  // namespace
+
+ParameterUnits::Use::Use(ParameterUnits* units) : outer_(current) {
+  current = units;
+}
+ParameterUnits::Use::~Use() { current = outer_; }
+
+ParameterUnits* ParameterUnits::Current() { return current; }
+
+at::Tensor EnterUnit(const std::string& unit, const at::Tensor& x) {
+  return current == nullptr ? x : current->Enter(unit, x);
+}
+
+at::Tensor LeaveUnit(const std::string& unit, const at::Tensor& x) {
+  return current == nullptr ? x : current->Leave(unit, x);
+}
+
+at::Tensor JoinParameters(const std::vector<at::Tensor>& parameters,
+                          int64_t dim) {
+  return current == nullptr ? at::cat(parameters, dim)
+                            : current->Join(parameters, dim);
+}
+
+AbsentParameters::AbsentParameters() : outer_(absent) { absent = true; }
+AbsentParameters::~AbsentParameters() { absent = outer_; }
+
+bool AbsentParameters::Wanted() { return absent; }
+
+void DropMemory(const at::Tensor& tensor) {
+  c10::StorageImpl* const storage = StorageOf(tensor);
+  storage->set_data_ptr_noswap(at::DataPtr(nullptr, storage->device()));
+}
+
+void RestoreMemory(const at::Tensor& tensor) {
+  c10::StorageImpl* const storage = StorageOf(tensor);
+  storage->set_data_ptr_noswap(
+      storage->allocator()->allocate(storage->nbytes()));
+}
+
+bool HasMemory(const at::Tensor& tensor) {
+  return tensor.storage().data() != nullptr;
+}
+
+}  // namespace t2t
