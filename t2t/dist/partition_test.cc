@@ -50,6 +50,31 @@ TEST(PartitionTest, BucketsHoldEveryParameterOnceFromLastToFirst) {
   }
 }
 
+TEST(PartitionTest, ABucketHoldsOneGroupTheGreatestFirst) {
+  const std::vector<int64_t> groups = {0, 1, 1, 2, 2, 0, 1, 2, 0};
+  Partition::Options options{1 << 20, 3, Parts::kOwners, 64, groups};
+  const Partition partition(kSizes, options);
+  std::vector<std::vector<size_t>> parameters;
+  for (const Partition::Bucket& bucket : partition.buckets()) {
+    parameters.push_back(bucket.parameters);
+  }
+  EXPECT_EQ(parameters, (std::vector<std::vector<size_t>>{
+                            {7, 4, 3}, {6, 2, 1}, {8, 5, 0}}));
+  int64_t owned = 0;
+  for (int64_t rank = 0; rank < 3; ++rank) {
+    for (const Partition::Run& run : partition.RunsOf(rank)) owned += run.size;
+  }
+  EXPECT_EQ(owned, Sum(kSizes));
+  options.bucket_bytes = 1024;
+  const Partition many(kSizes, options);
+  EXPECT_GT(many.buckets().size(), 3u);
+  for (const Partition::Bucket& bucket : many.buckets()) {
+    for (const size_t i : bucket.parameters) {
+      EXPECT_EQ(groups[i], groups[bucket.parameters.front()]);
+    }
+  }
+}
+
 // Every number has one owner, cuts are where they may be, the ranks' shares
 // are as even as that allows.
 TEST(PartitionTest, OwnersOfRuns) {

@@ -58,7 +58,7 @@ class SomeInput : public InputPipeline {
     Rng rng(Rng::Combine(7, static_cast<uint64_t>(count_++)));
     const auto rows = static_cast<int64_t>(1 + rng.Below(3));
     const auto length = static_cast<int64_t>(4 + rng.Below(4));
-    const bool long_ones = !one_length_ && count_ % 4 == 2;
+    const bool long_ones = !one_length_ && count_ == 3;
     Batch batch;
     for (const char* const name : {"inputs", "targets"}) {
       HostTensor& feature = batch[name];
@@ -153,7 +153,7 @@ void ExpectAsOneProcess(const Case& given, int64_t ranks, int64_t virtual_ranks,
     SomeInput alone_input(one_length);
     SomeInput input(one_length);
     const at::NoGradGuard no_grad;
-    for (uint64_t seed = 1; seed < 4; ++seed) {
+    for (uint64_t seed = 1; seed < 3; ++seed) {
       ShardedStep::Result expected, got;
       {
         const at::AutoGradMode grad(true);
@@ -219,7 +219,7 @@ TEST(TransformerShardedTest, TheBitsOfOneProcess) {
       {"ffn_layer=local_moe,moe_num_experts=5,moe_k=2"},
       {"ffn_layer=parameter_attention,norm_type=l2"},
       {"ffn_layer=conv_hidden_relu_with_sepconv", "transformer", false},
-      {"scheduled_sampling_prob=0.5,scheduled_sampling_warmup_steps=0,"
+      {"scheduled_sampling_prob=1.0,scheduled_sampling_warmup_steps=1,"
        "scheduled_sampling_method=parallel,scheduled_sampling_num_passes=2"}};
   for (size_t i = 0; i < cases.size(); ++i) {
     ExpectAsOneProcess(cases[i], i % 2 == 0 ? 2 : 4, 4, 1,
@@ -236,7 +236,8 @@ TEST(TransformerShardedTest, AnyNumberOfRanksAndBatches) {
 
 TEST(TransformerShardedTest, WithoutDeterministicTheLossIsNear) {
   ExpectAsOneProcess({""}, 2, 3, 2, false);
-  ExpectAsOneProcess({""}, 4, 4, 1, false);
+  ExpectAsOneProcess({"ffn_layer=local_moe,moe_num_experts=5,moe_k=2"}, 4, 4, 1,
+                     false);
 }
 
 // Told by each rank.

@@ -17,12 +17,14 @@
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/dist/testing_job.h"
+#include "t2t/model/parameter_units.h"
 #include "t2t/train/trainer.h"
 
 namespace t2t {
 namespace {
 
 constexpr int64_t kVocabulary = 900;
+constexpr char kUnit[] = "toy/body";
 
 HParams ToyHParams(const std::string& optimizer) {
   HParams h;
@@ -50,7 +52,7 @@ HParams ToyHParams(const std::string& optimizer) {
 }
 
 // Several pieces a parameter, with dropout; one parameter is never used.
-class ToyModel : public Model {
+class ToyModel : public Model, public ModelWithUnits {
  public:
   explicit ToyModel(const HParams& hparams) : Model(hparams, {}, 1) {
     embedding_ =
@@ -65,8 +67,11 @@ class ToyModel : public Model {
   at::Tensor Logits(const Features& features, Mode mode) override {
     at::Tensor x = at::embedding(embedding_, features.at("inputs"));
     x = at::dropout(x, 0.2, mode == Mode::kTrain);
-    return at::matmul(x, kernel_) + bias_;
+    x = EnterUnit(kUnit, x);
+    return LeaveUnit(kUnit, at::matmul(x, kernel_) + bias_);
   }
+
+  std::vector<std::string> UnitNames() const override { return {kUnit}; }
 
   LossParts Loss(const Features& features, Mode mode) override {
     const at::Tensor targets = features.at("targets").flatten();
@@ -133,19 +138,28 @@ TrainerOptions Options(const std::string& dir, int64_t steps) {
 }
 
 // A run with these ranks, to its last checkpoint.
-void Train(const HParams& hparams, const TrainerOptions& options,
-           int64_t ranks) {
+using AfterSave = bool (*)(Trainer*, const Model&, int64_t step);
+void Train(const HParams& hparams, const TrainerOptions& options, int64_t ranks,
+           AfterSave after_save = nullptr) {
   Job job(ranks);
   job.StartAll([&](ProcessGroup* group) {
     at::set_num_threads(1);
     TrainerOptions own = options;
     own.group = group;
-    ToyModel model(hparams);
-    Trainer trainer(&model, own, [](uint64_t seed) {
+    std::unique_ptr<ToyModel> model;
+    if (own.zero_stage == 3 && group != nullptr && group->rank() > 0) {
+      const AbsentParameters absent;
+      model = std::make_unique<ToyModel>(hparams);
+    } else {
+      model = std::make_unique<ToyModel>(hparams);
+    }
+    Trainer trainer(model.get(), own, [](uint64_t seed) {
       return std::make_unique<ToyInput>(seed);
     });
     trainer.Restore();
-    trainer.Train();
+    trainer.Train([&](int64_t step) {
+      return after_save == nullptr || after_save(&trainer, *model, step);
+    });
     if (group != nullptr) group->Barrier("the end");
   });
   job.ExpectAllWell();
@@ -175,7 +189,7 @@ TEST_F(ZeroTest, EachStageEndsWithTheBytesOfOneProcess) {
     const std::string one = std::string(optimizer) + "_one";
     const HParams hparams = ToyHParams(optimizer);
     Train(hparams, Options(Dir(one), 4), 1);
-    for (const int stage : {1, 2}) {
+    for (const int stage : {1, 2, 3}) {
       for (const int64_t ranks : {2, 4}) {
         const std::string name = std::string(optimizer) +
                                  std::to_string(stage) + std::to_string(ranks);
@@ -197,21 +211,23 @@ TEST_F(ZeroTest, EveryOptimizer) {
     hparams.Set("grad_noise_scale", 0.1);
     hparams.Set("weight_noise", 1.0);
     Train(hparams, Options(Dir(std::string(optimizer) + "1"), 2), 1);
-    TrainerOptions options = Options(Dir(std::string(optimizer) + "3"), 2);
-    options.zero_stage = 2;
-    Train(hparams, options, 3);
-    ExpectSameFile(std::string(optimizer) + "3", std::string(optimizer) + "1",
-                   2);
+    for (const int stage : {2, 3}) {
+      const std::string name = optimizer + std::to_string(10 * stage);
+      TrainerOptions options = Options(Dir(name), 2);
+      options.zero_stage = stage;
+      Train(hparams, options, 3);
+      ExpectSameFile(name, std::string(optimizer) + "1", 2);
+    }
   }
 }
 
 TEST_F(ZeroTest, AnyStageAndNumberOfRanksGoesOnFromAnyCheckpoint) {
   const HParams hparams = ToyHParams("adam");
-  Train(hparams, Options(Dir("one"), 10), 1);
+  Train(hparams, Options(Dir("one"), 14), 1);
   int64_t steps = 0;
-  const int stages[] = {0, 2, 1, 2, 0};
-  const int64_t ranks[] = {1, 2, 4, 3, 1};
-  for (int i = 0; i < 5; ++i) {
+  const int stages[] = {0, 2, 3, 1, 3, 2, 0};
+  const int64_t ranks[] = {1, 2, 4, 4, 3, 3, 1};
+  for (int i = 0; i < 7; ++i) {
     steps += 2;
     TrainerOptions options = Options(Dir("changing"), steps);
     options.zero_stage = stages[i];
@@ -225,7 +241,7 @@ TEST_F(ZeroTest, WithoutDeterministicTheLossIsNear) {
   hparams.Set("optimizer_multistep_accumulate_steps", 2);
   Train(hparams, Options(Dir("one"), 4), 1);
   const auto expected = LoadCheckpoint(CheckpointPath(Dir("one"), 4)).tensors;
-  for (const int stage : {0, 1, 2}) {
+  for (const int stage : {0, 1, 2, 3}) {
     for (const bool bf16 : {false, true}) {
       const std::string name = std::to_string(stage) + (bf16 ? "bf16" : "fp32");
       TrainerOptions options = Options(Dir(name), 4);
@@ -294,6 +310,72 @@ TEST_F(ZeroTest, AShareOfTheStateAndOfTheGradients) {
     });
     job.ExpectAllWell();
   }
+}
+
+// Rank 0 evaluates with all parameters, and with the averages, and all go on.
+TEST_F(ZeroTest, EvaluationBetweenSteps) {
+  const HParams hparams = ToyHParams("adam");
+  const AfterSave evaluate = [](Trainer* trainer, const Model& model,
+                                int64_t step) {
+    const auto norm = [&] {
+      double sum = 0;
+      for (const at::Tensor& parameter : model.params().Trainable()) {
+        sum += parameter.detach().square().sum().item<double>();
+      }
+      return sum;
+    };
+    const double before = norm();
+    double averages = 0;
+    trainer->WithAverages([&] { averages = norm(); });
+    EXPECT_NE(averages, before);
+    EXPECT_GT(averages, 0);
+    EXPECT_EQ(norm(), before);
+    return step < 4;
+  };
+  Train(hparams, Options(Dir("one"), 6), 1);
+  TrainerOptions options = Options(Dir("shared"), 6);
+  options.zero_stage = 3;
+  Train(hparams, options, 2, evaluate);
+  ExpectSameFile("shared", "one", 4);
+  Train(hparams, options, 3);
+  ExpectSameFile("shared", "one", 6);
+}
+
+TEST_F(ZeroTest, AWarmStartOfSharedParameters) {
+  const HParams hparams = ToyHParams("adam");
+  Train(hparams, Options(Dir("before"), 2), 1);
+  for (const int64_t ranks : {1, 2}) {
+    TrainerOptions options = Options(Dir("warm" + std::to_string(ranks)), 2);
+    options.warm_start_from = Dir("before");
+    options.zero_stage = 3;
+    Train(hparams, options, ranks);
+  }
+  ExpectSameFile("warm1", "warm2", 2);
+}
+
+TEST_F(ZeroTest, AModelWithoutUnitsIsRefused) {
+  Job job(2);
+  job.StartAll([&](ProcessGroup* group) {
+    class Whole : public ToyModel {
+     public:
+      using ToyModel::ToyModel;
+      std::vector<std::string> UnitNames() const override { return {}; }
+    };
+    Whole model(ToyHParams("adam"));
+    TrainerOptions options = Options(Dir("refused"), 2);
+    options.group = group;
+    options.zero_stage = 3;
+    try {
+      Trainer trainer(&model, options, nullptr);
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage);
+      EXPECT_NE(std::string(error.what()).find("--zero_stage=2"),
+                std::string::npos);
+    }
+    group->Barrier("the end");
+  });
+  job.ExpectAllWell();
 }
 
 TEST_F(ZeroTest, WhatCannotBeShared) {
