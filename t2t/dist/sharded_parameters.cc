@@ -90,7 +90,7 @@ ShardedParameters::ShardedParameters(std::vector<at::Tensor> parameters,
   for (size_t i = 0; i < buckets_.size(); ++i) {
     const Partition::Bucket& place = partition_->buckets()[i];
     Bucket& bucket = buckets_[i];
-    bucket.all = at::empty(place.size);
+    bucket.all = MappedFloats(place.size);
     if (!whole_) DropMemory(bucket.all);
     for (const size_t p : place.parameters) {
       const at::Tensor& parameter = parameters_[p];
@@ -195,7 +195,9 @@ void ShardedParameters::Start(Unit* unit) {
     std::vector<int64_t> received;
     for (int64_t r = 0; r < group_->size(); ++r) received.push_back(part(i, r));
     Restore(bucket.all);
-    bucket.sent = bucket.own.repeat(group_->size());
+    bucket.sent = MappedFloats(bucket.own.numel() * group_->size());
+    bucket.sent.view({group_->size(), bucket.own.numel()})
+        .copy_(bucket.own.unsqueeze(0));
     Count(static_cast<int64_t>(bucket.sent.nbytes()));
     bucket.work = group_->StartAllToAll(
         bucket.sent, std::vector<int64_t>(received.size(), bucket.own.numel()),

@@ -1,6 +1,11 @@
 #include "t2t/model/parameter_units.h"
 
+#include <c10/core/CPUAllocator.h>
+#include <sys/mman.h>
+
 #include <utility>
+
+#include "t2t/base/error.h"
 
 namespace t2t {
 namespace {
@@ -10,6 +15,34 @@ thread_local bool absent = false;
 
 c10::StorageImpl* StorageOf(const at::Tensor& tensor) {
   return tensor.storage().unsafeGetStorageImpl();
+}
+
+struct Mapping {
+  void* begin;
+  size_t bytes;
+};
+
+void Unmap(void* mapping) {
+  auto* const own = static_cast<Mapping*>(mapping);
+  ::munmap(own->begin, own->bytes);
+  delete own;
+}
+
+at::DataPtr Allocate(at::Allocator* allocator, size_t bytes) {
+  // What malloc() is given back it keeps where it is not large.
+  constexpr size_t kLarge = 64 << 10;
+  if (bytes < kLarge || allocator != c10::GetCPUAllocator()) {
+    return allocator->allocate(bytes);
+  }
+  void* const begin = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) {
+    throw Error(
+        ExitCode::kInternal,
+        "no memory for " + std::to_string(bytes) + " bytes of parameters",
+        "as much", "use more ranks, or a smaller model or batch_size");
+  }
+  return {begin, new Mapping{begin, bytes}, Unmap, at::kCPU};
 }
 
 }  // namespace
@@ -48,7 +81,17 @@ void DropMemory(const at::Tensor& tensor) {
 void RestoreMemory(const at::Tensor& tensor) {
   c10::StorageImpl* const storage = StorageOf(tensor);
   storage->set_data_ptr_noswap(
-      storage->allocator()->allocate(storage->nbytes()));
+      Allocate(storage->allocator(), storage->nbytes()));
+}
+
+at::Tensor MappedFloats(int64_t size) {
+  const at::Tensor tensor = at::empty(0, at::TensorOptions());
+  c10::StorageImpl* const storage = StorageOf(tensor);
+  const size_t bytes = static_cast<size_t>(size) * sizeof(float);
+  storage->set_data_ptr_noswap(Allocate(storage->allocator(), bytes));
+  storage->set_nbytes(bytes);
+  tensor.unsafeGetTensorImpl()->set_sizes_contiguous({size});
+  return tensor;
 }
 
 bool HasMemory(const at::Tensor& tensor) {

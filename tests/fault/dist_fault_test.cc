@@ -119,7 +119,7 @@ TEST(DistFaultTest, TheSameBitsWithAnyNumberOfRanks) {
   for (const int64_t ranks : {3, 4}) {
     const std::string name = "ranks" + std::to_string(ranks);
     std::vector<std::string> command = TrainCommand(world.dir, name, ranks);
-    if (ranks == 4) command.push_back("--zero_stage=2");
+    command.push_back(ranks == 4 ? "--zero_stage=2" : "--zero_stage=3");
     const RunResult run = RunProgram(command);
     ASSERT_EQ(run.code, 0) << run.output;
     EXPECT_NE(run.output.find("[rank 0] "), std::string::npos) << run.output;
