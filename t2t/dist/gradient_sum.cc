@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/ops/tensor_memory.h"
 
 namespace t2t {
 namespace {
@@ -215,8 +216,7 @@ at::Tensor GradientSum::Place(size_t parameter) {
   if (release_) {
     if (!buckets_[bucket].gradient.defined()) {
       // Zeros, since the padding travels, too.
-      buckets_[bucket].gradient =
-          at::zeros(place.size, parameters_[0].detach().options());
+      buckets_[bucket].gradient = MappedFloats(place.size).zero_();
       NotePeak();
     }
     flat = buckets_[bucket].gradient;
@@ -305,7 +305,9 @@ void GradientSum::Exchange(size_t index, const std::vector<int64_t>& sent,
       std::accumulate(received.begin(), received.end(), int64_t{0});
   if (bf16_) bucket.sent = bucket.sent.to(at::kBFloat16);
   if (!bucket.received.defined() || bucket.received.numel() != count) {
-    bucket.received = at::empty(count, bucket.sent.options());
+    bucket.received = release_ && !bf16_
+                          ? MappedFloats(count)
+                          : at::empty(count, bucket.sent.options());
   }
   NotePeak();
   bucket.work = bf16_ ? group_->StartAllToAll(AsHalf(bucket.sent), sent,

@@ -10,6 +10,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/ops/tensor_memory.h"
 
 namespace t2t {
 namespace {

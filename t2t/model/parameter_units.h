@@ -73,17 +73,6 @@ class AbsentParameters {
   const bool outer_;
 };
 
-// Frees a tensor's memory, whose size stays, and gives it some again, without
-// values. All tensors that share it are the same afterwards: also those that a
-// backward pass has kept.
-void DropMemory(const at::Tensor& tensor);
-void RestoreMemory(const at::Tensor& tensor);
-bool HasMemory(const at::Tensor& tensor);
-
-// 1-D, without values. Its memory, like that of RestoreMemory(), goes back to
-// the system when it is freed, and does not stay with the process.
-at::Tensor MappedFloats(int64_t size);
-
 }  // namespace t2t
 
 #endif  // T2T_MODEL_PARAMETER_UNITS_H_

@@ -22,6 +22,7 @@
 #include "t2t/dist/testing_job.h"
 #include "t2t/model/model.h"
 #include "t2t/model/parameter_units.h"
+#include "t2t/ops/tensor_memory.h"
 
 namespace t2t {
 namespace {
@@ -56,9 +57,9 @@ class SomeInput : public InputPipeline {
 
   std::optional<Batch> Next() override {
     Rng rng(Rng::Combine(7, static_cast<uint64_t>(count_++)));
-    const auto rows = static_cast<int64_t>(1 + rng.Below(3));
-    const auto length = static_cast<int64_t>(4 + rng.Below(4));
     const bool long_ones = !one_length_ && count_ == 3;
+    const auto rows = long_ones ? 1 : static_cast<int64_t>(1 + rng.Below(3));
+    const auto length = static_cast<int64_t>(4 + rng.Below(4));
     Batch batch;
     for (const char* const name : {"inputs", "targets"}) {
       HostTensor& feature = batch[name];

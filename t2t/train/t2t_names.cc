@@ -56,8 +56,8 @@ void T2TNames::Check(const Cluster& cluster, bool tf_config) const {
           given + ", but there are no parameter servers here",
           "ranks that all compute and hold the parameters together",
           "start ranks instead, --worker_cpu=N on one machine or "
-          "--worker_replicas=N on several; --zero_stage=1 or 2 spreads the "
-          "optimizer's state over them");
+          "--worker_replicas=N on several; --zero_stage=1, 2 or 3 "
+          "spreads what each would have over them");
     }
     Log("note: " + given +
         ": the ps tasks of TF_CONFIG are not needed and end at once");

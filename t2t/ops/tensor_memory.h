@@ -1,0 +1,24 @@
+#ifndef T2T_OPS_TENSOR_MEMORY_H_
+#define T2T_OPS_TENSOR_MEMORY_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+
+namespace t2t {
+
+// Frees a tensor's memory, whose size stays, and gives it some again, without
+// values. All tensors that share it are the same afterwards: also those that a
+// backward pass has kept.
+void DropMemory(const at::Tensor& tensor);
+void RestoreMemory(const at::Tensor& tensor);
+bool HasMemory(const at::Tensor& tensor);
+
+// 1-D, fp32, on the CPU, without values. Its memory, like that of
+// RestoreMemory(), goes back to the system when it is freed: malloc() would
+// keep it for the process.
+at::Tensor MappedFloats(int64_t size);
+
+}  // namespace t2t
+
+#endif  // T2T_OPS_TENSOR_MEMORY_H_
