@@ -219,6 +219,7 @@ TEST(TransformerShardedTest, TheBitsOfOneProcess) {
        "attention_variables_3d=True"},
       {"ffn_layer=local_moe,moe_num_experts=5,moe_k=2"},
       {"ffn_layer=parameter_attention,norm_type=l2"},
+      {"activation_dtype=bfloat16"},
       {"ffn_layer=conv_hidden_relu_with_sepconv", "transformer", false},
       {"scheduled_sampling_prob=1.0,scheduled_sampling_warmup_steps=1,"
        "scheduled_sampling_method=parallel,scheduled_sampling_num_passes=2"}};
