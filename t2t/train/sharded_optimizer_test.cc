@@ -204,6 +204,7 @@ TEST_F(ZeroTest, EachStageEndsWithTheBytesOfOneProcess) {
 
 // A step's numbers of every optimizer, and of everything that is drawn.
 TEST_F(ZeroTest, EveryOptimizer) {
+  int stage = 2;
   for (const char* const optimizer :
        {"adam_w", "adamw", "momentum", "sgd", "adagrad", "rms_prop", "adadelta",
         "ftrl"}) {
@@ -211,13 +212,12 @@ TEST_F(ZeroTest, EveryOptimizer) {
     hparams.Set("grad_noise_scale", 0.1);
     hparams.Set("weight_noise", 1.0);
     Train(hparams, Options(Dir(std::string(optimizer) + "1"), 2), 1);
-    for (const int stage : {2, 3}) {
-      const std::string name = optimizer + std::to_string(10 * stage);
-      TrainerOptions options = Options(Dir(name), 2);
-      options.zero_stage = stage;
-      Train(hparams, options, 3);
-      ExpectSameFile(name, std::string(optimizer) + "1", 2);
-    }
+    TrainerOptions options = Options(Dir(std::string(optimizer) + "3"), 2);
+    options.zero_stage = stage;
+    Train(hparams, options, 3);
+    ExpectSameFile(std::string(optimizer) + "3", std::string(optimizer) + "1",
+                   2);
+    stage = 5 - stage;
   }
 }
 
