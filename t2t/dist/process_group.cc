@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -567,7 +568,7 @@ class GlooGroup : public GlooCollectives {
   // Of the groups made from this one, which may end before it is known that
   // something failed.
   std::vector<c10::intrusive_ptr<c10d::Backend>> some_;
-  bool failed_ = false;
+  std::atomic<bool> failed_{false};
   double waited_seconds_ = 0;
 };
 

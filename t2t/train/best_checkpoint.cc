@@ -1,9 +1,11 @@
 #include "t2t/train/best_checkpoint.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
@@ -92,7 +94,13 @@ bool BestCheckpoint::Complete() const {
   const std::string original = CheckpointPath(model_dir_, step_);
   if (!Exists(kept)) {
     if (!Exists(original)) return false;
-    LinkOrCopy(original, kept);
+    std::vector<std::string> files = CheckpointFiles(model_dir_, step_);
+    // Last what makes it one.
+    std::reverse(files.begin(), files.end());
+    for (const std::string& file : files) {
+      const std::string to = JoinPath(dir_, file);
+      if (!Exists(to)) LinkOrCopy(JoinPath(model_dir_, file), to);
+    }
   }
   for (const char* const name : {"hparams.json", "flags.txt"}) {
     const std::string from = JoinPath(model_dir_, name);
@@ -105,7 +113,7 @@ bool BestCheckpoint::Complete() const {
                           "\"\nall_model_checkpoint_paths: \"" + prefix +
                           "\"\n");
   for (const int64_t step : ListCheckpoints(dir_)) {
-    if (step != step_) RemoveFile(CheckpointPath(dir_, step));
+    if (step != step_) RemoveCheckpoint(dir_, step);
   }
   SyncDirectory(dir_);
   return true;

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,7 +31,40 @@ struct Checkpoint {
   int64_t step = 0;
   std::map<std::string, at::Tensor> tensors;
   Json meta = Json::Object();
+  // Files beside it that hold other tensors in pieces, one a rank: they are
+  // part of it, and written before it.
+  std::vector<std::string> shards;
 };
+
+// Neighbouring numbers of a tensor.
+struct CheckpointPiece {
+  at::Tensor tensor;  // 1-D
+  int64_t begin = 0;
+  std::vector<int64_t> shape;  // of the whole tensor
+};
+
+// model.ckpt-<step>.<token>-<rank>-of-<ranks>.safetensors. token: of the job's
+// present start, so that no two starts write the same file.
+std::string ShardName(int64_t step, const std::string& token, int64_t rank,
+                      int64_t ranks);
+// Complete or invisible, and read back from the disk.
+void WriteShard(const std::string& model_dir, const std::string& name,
+                const std::map<std::string, CheckpointPiece>& pieces);
+// The numbers asked for, out of whichever shards of this checkpoint have some
+// of them. What none has at all is left out. 1-D.
+struct PieceRange {
+  int64_t begin;
+  int64_t size;
+};
+std::map<std::string, at::Tensor> ReadPieces(
+    const std::string& path, const std::vector<std::string>& shards,
+    const std::map<std::string, PieceRange>& wanted);
+// A checkpoint's files' names: its own, those of its shards.
+std::vector<std::string> CheckpointFiles(const std::string& model_dir,
+                                         int64_t step);
+void RemoveCheckpoint(const std::string& model_dir, int64_t step);
+// Shards that no checkpoint names: of one that was never completed.
+void RemoveLoneShards(const std::string& model_dir);
 
 // Complete or invisible, and read back from the disk; then updates
 // model_dir/checkpoint (T2T's text form) and removes all but the newest
@@ -46,13 +80,17 @@ void IndexCheckpoints(const std::string& model_dir, int64_t newest,
 // Every checkpoint's step, ascending, by looking at the files.
 std::vector<int64_t> ListCheckpoints(const std::string& model_dir);
 std::string CheckpointPath(const std::string& model_dir, int64_t step);
-// Throws a DataError where the file is damaged. (Files of others, without
-// checksums, are read with a warning.)
-Checkpoint LoadCheckpoint(const std::string& path);
+// Throws a DataError where the file is damaged, or one of its shards. (Files of
+// others, without checksums, are read with a warning.) Tensors out of shards
+// are put together, those that are wanted; null: all.
+using WantedTensors = std::function<bool(const std::string& name)>;
+Checkpoint LoadCheckpoint(const std::string& path,
+                          const WantedTensors& wanted = nullptr);
 // The newest that is whole; damaged ones are passed over with a warning that
 // names them, why, and what is used instead. nullopt where there is none at
 // all.
-std::optional<Checkpoint> LoadLatestCheckpoint(const std::string& model_dir);
+std::optional<Checkpoint> LoadLatestCheckpoint(
+    const std::string& model_dir, const WantedTensors& wanted = nullptr);
 
 }  // namespace t2t
 

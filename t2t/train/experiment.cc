@@ -297,6 +297,11 @@ class Experiment {
           "0 (every rank has all), 1 (a share of the optimizer's state), 2 "
           "(and of the gradients) or 3 (and of the parameters)");
     }
+    if (flags_.sharded_checkpoints && flags_.zero_stage == 0) {
+      throw UsageError("--sharded_checkpoints without --zero_stage",
+                       "ranks that have something of their own to write",
+                       "add --zero_stage=1, 2 or 3, or leave it out");
+    }
     const std::string& compression = flags_.gradient_compression;
     if (compression != "none" && compression != "bf16") {
       throw UsageError("--gradient_compression=" + compression, "none or bf16");
@@ -426,6 +431,8 @@ class Experiment {
     options.virtual_ranks = flags_.virtual_ranks;
     options.bucket_bytes = flags_.bucket_mb << 20;
     options.zero_stage = static_cast<int>(flags_.zero_stage);
+    options.sharded_checkpoints = flags_.sharded_checkpoints;
+    options.whole_after_save = evaluate;
     options.bf16_gradients = flags_.gradient_compression == "bf16";
     options.monitor = MonitorOptions();
     // true and false are T2T's.
@@ -862,6 +869,9 @@ void ExperimentFlags::AddTo(Flags* flags) {
       "With several ranks, to save memory: 1: each has a share of the "
       "optimizer's state; 2: and of the gradients; 3: and of the parameters; "
       "0: each has all.");
+  flags->Add("sharded_checkpoints", &sharded_checkpoints,
+             "With --zero_stage: each rank writes its own share of a "
+             "checkpoint; output_dir must be one for all of them.");
   flags->Add("gradient_compression", &gradient_compression,
              "bf16: gradients go to other ranks in half the bytes; none.");
   t2t_names.AddTo(flags);

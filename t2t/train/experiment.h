@@ -63,6 +63,7 @@ struct ExperimentFlags {
   double writer_silence_seconds = 15;
   int64_t bucket_mb = 4;
   int64_t zero_stage = 0;
+  bool sharded_checkpoints = false;
   std::string gradient_compression = "none";
   std::string device = "auto";
   std::string backend = "gloo";

@@ -5,9 +5,11 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -254,8 +256,15 @@ void Trainer::LoadWhole(Model* whole) const {
 }
 
 void Trainer::RestoreFromFolder() {
+  WantedTensors wanted;
+  if (WritesShards()) {
+    // Each rank reads its own part.
+    wanted = [](const std::string& name) {
+      return !StartsWith(name, kOptimizerPrefix);
+    };
+  }
   std::optional<Checkpoint> checkpoint =
-      LoadLatestCheckpoint(options_.output_dir);
+      LoadLatestCheckpoint(options_.output_dir, wanted);
   if (!checkpoint) {
     if (!options_.warm_start_from.empty()) {
       WarmStart(options_.warm_start_from, &model_->params(),
@@ -275,6 +284,8 @@ void Trainer::RestoreFromFolder() {
     Warn(
         "the checkpoint holds weights alone: the optimizer and the input "
         "start anew");
+  } else if (WritesShards() && !checkpoint->shards.empty()) {
+    saved_shards_ = checkpoint->shards;
   } else if (shared_ != nullptr) {
     whole_state_ = state;
   } else {
@@ -344,6 +355,9 @@ void Trainer::RestoreFromFirst() {
     state.Set("seed", static_cast<int64_t>(options_.seed));
     state.Set("virtual_ranks", saved_virtual_ranks_);
     state.Set("input", input_->State());
+    Json shards = Json::Array();
+    for (const std::string& name : saved_shards_) shards.Append(name);
+    state.Set("shards", std::move(shards));
   }
   state = Json::Parse(options_.group->BroadcastText(state.ToString(), kWhat));
   const at::NoGradGuard no_grad;
@@ -360,9 +374,25 @@ void Trainer::RestoreFromFirst() {
     }
   }
   if (parameters_ != nullptr) parameters_->Share();
-  if (shared_ != nullptr) {
+  saved_shards_.clear();
+  for (const Json& name : state.At("shards").items()) {
+    saved_shards_.push_back(name.AsString());
+  }
+  if (shared_ != nullptr && !saved_shards_.empty()) {
+    const std::string path =
+        CheckpointPath(options_.output_dir, state.At("step").AsInt());
+    shared_->ReadState([&](const std::map<std::string, PieceRange>& wanted) {
+      std::map<std::string, PieceRange> named;
+      for (const auto& [name, range] : wanted) {
+        named[kOptimizerPrefix + name] = range;
+      }
+      return Under(kOptimizerPrefix, ReadPieces(path, saved_shards_, named));
+    });
+  } else if (shared_ != nullptr) {
     shared_->ShareState(whole_state_ ? &*whole_state_ : nullptr);
     whole_state_.reset();
+  }
+  if (shared_ != nullptr) {
     shared_->ShareAverages(whole_averages_.empty() ? nullptr
                                                    : &whole_averages_);
   }
@@ -611,9 +641,56 @@ void Trainer::KeepForGood() {
 
 void Trainer::GatherShared() {
   if (shared_ == nullptr) return;
+  if (WritesShards() && !options_.whole_after_save) return;
   if (parameters_ != nullptr) parameters_->GatherToFirst();
-  whole_state_ = shared_->GatherState();
+  if (!WritesShards()) whole_state_ = shared_->GatherState();
   whole_averages_ = shared_->GatherAverages();
+}
+
+void Trainer::PrepareShards() {
+  constexpr char kWhat[] = "looking for output_dir";
+  ProcessGroup* const group = options_.group;
+  std::string token;
+  if (IsFirst()) {
+    token = Format("%08x", static_cast<unsigned>(std::random_device{}()));
+  }
+  shard_token_ = group->BroadcastText(token, kWhat);
+  const std::string mark =
+      JoinPath(options_.output_dir, ".ranks-" + shard_token_);
+  if (IsFirst()) WriteFileAtomically(mark, "");
+  group->Barrier(kWhat);
+  // A network's file system may take a moment.
+  bool seen = Exists(mark);
+  const double end = NowSeconds() + 10;
+  while (!seen && NowSeconds() < end) {
+    ::usleep(50'000);
+    seen = Exists(mark);
+  }
+  const at::Tensor blind =
+      at::full(1, seen ? 0 : 1, at::TensorOptions().dtype(at::kFloat));
+  group->AllReduce(blind, kWhat);
+  if (IsFirst()) RemoveFile(mark);
+  if (blind.item<double>() == 0) return;
+  throw UsageError(
+      "--sharded_checkpoints, but " +
+          std::to_string(std::llround(blind.item<double>())) +
+          " ranks do not see rank 0's " + options_.output_dir,
+      "one folder for all ranks",
+      "give them all the same --output_dir, or leave the flag out");
+}
+
+CheckpointWriter::Shard Trainer::OwnShard() const {
+  CheckpointWriter::Shard shard;
+  shard.name = ShardName(step_, shard_token_, options_.group->rank(),
+                         options_.group->size());
+  for (const auto& [name, piece] : shared_->StatePieces()) {
+    shard.pieces[kOptimizerPrefix + name] = piece;
+  }
+  for (const auto& [name, piece] : shared_->AveragePieces()) {
+    shard.pieces[kAveragePrefix + name] = piece;
+  }
+  if (parameters_ != nullptr) shard.pieces.merge(shared_->ParameterPieces());
+  return shard;
 }
 
 void Trainer::Save() {
@@ -622,7 +699,7 @@ void Trainer::Save() {
   for (const auto& [name, tensor] : AllState()) {
     checkpoint.tensors[name] = tensor;
   }
-  if (parameters_ != nullptr) {
+  if (parameters_ != nullptr && !WritesShards()) {
     for (const NamedTensor& parameter : TrainableParameters(model_->params())) {
       checkpoint.tensors[parameter.name] = parameter.tensor.detach();
     }
@@ -638,7 +715,10 @@ void Trainer::Save() {
   if (options_.model_axis != nullptr) {
     options_.model_axis->GatherForFirst(&checkpoint.tensors);
   }
-  if (!IsFirst()) return;
+  if (!IsFirst()) {
+    if (WritesShards()) writer_->SaveShard(OwnShard());
+    return;
+  }
   KeepForGood();
   checkpoint.meta.Set("seed", static_cast<int64_t>(options_.seed));
   checkpoint.meta.Set("threads", static_cast<int64_t>(at::get_num_threads()));
@@ -647,7 +727,17 @@ void Trainer::Save() {
   if (sharded_ != nullptr) {
     checkpoint.meta.Set("virtual_ranks", sharded_->virtual_ranks());
   }
-  writer_->Save(checkpoint, kept_steps_);
+  if (WritesShards()) {
+    const int64_t ranks = options_.group->size();
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      checkpoint.shards.push_back(ShardName(step_, shard_token_, rank, ranks));
+    }
+    const CheckpointWriter::Shard own = OwnShard();
+    writer_->Save(checkpoint, kept_steps_, &own,
+                  [this] { options_.group->CheckAlive(); });
+  } else {
+    writer_->Save(checkpoint, kept_steps_);
+  }
   whole_state_.reset();
   if (options_.model_axis != nullptr) whole_ = std::move(checkpoint);
   saved_step_ = step_;
@@ -677,7 +767,10 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     writer_ = std::make_unique<CheckpointWriter>(options_.output_dir,
                                                  options_.keep_checkpoint_max);
     events = std::make_unique<EventWriter>(options_.output_dir, step_);
+  } else if (WritesShards()) {
+    writer_ = std::make_unique<CheckpointWriter>(options_.output_dir);
   }
+  if (WritesShards()) PrepareShards();
   NoteSavedStep(saved_step_);
   Progress progress(step_, options_.train_steps);
   StepMonitor monitor(options_.monitor);
@@ -745,12 +838,12 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
                          ? step_ % options_.save_steps == 0
                      : sharded_ == nullptr ? save_due()
                                            : result.signals.save;
-    if (first) writer_->ThrowIfFailed();
+    if (writer_ != nullptr) writer_->ThrowIfFailed();
     if (!due && !last && stop == 0) continue;
     const double before = NowSeconds();
     if (options_.group != nullptr) CompareRanks();
     GatherShared();
-    if (first || options_.model_axis != nullptr) Save();
+    if (first || options_.model_axis != nullptr || WritesShards()) Save();
     saved_step_ = step_;
     bool go_on = true;
     if (first && stop == 0) stop = StopSignal();

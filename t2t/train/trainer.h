@@ -52,6 +52,12 @@ struct TrainerOptions {
   // gradients; 3: and of the parameters, which then are those of rank 0 (the
   // others' may be absent). Without several ranks nothing changes.
   int zero_stage = 0;
+  // With ZeRO: each rank writes its own share of a checkpoint, and reads it
+  // where it can. All see the same output_dir.
+  bool sharded_checkpoints = false;
+  // Rank 0 has the whole model, with its averages, after each checkpoint. (It
+  // does without sharded checkpoints, too.)
+  bool whole_after_save = true;
   bool bf16_gradients = false;  // on their way
   // What the progress line holds the speed against.
   StepMonitor::Options monitor;
@@ -141,6 +147,12 @@ class Trainer {
     StepMonitor::Step measured{};
   };
 
+  bool WritesShards() const {
+    return options_.sharded_checkpoints && shared_ != nullptr;
+  }
+  // Agrees on the shards' names; throws where a rank sees another folder.
+  void PrepareShards();
+  CheckpointWriter::Shard OwnShard() const;
   // ZeRO's parts.
   void MakeShared(const std::vector<NamedTensor>& parameters);
   bool IsFirst() const {
@@ -167,7 +179,8 @@ class Trainer {
   bool GoOn(bool go_on, int* stop);
   // The whole state on rank 0; to be called on all ranks.
   void GatherShared();
-  // Rank 0 writes; the other ranks of a split model give it their parts.
+  // Rank 0 writes; the other ranks of a split model give it their parts, or
+  // write their own.
   void Save();
   // Remembers the checkpoint about to be written as one to keep where it is
   // time for one.
@@ -189,6 +202,9 @@ class Trainer {
   // checkpoint, until the next step.
   std::optional<std::map<std::string, at::Tensor>> whole_state_;
   std::map<std::string, at::Tensor> whole_averages_;
+  // Where the state is to be read from instead.
+  std::vector<std::string> saved_shards_;
+  std::string shard_token_;
   Optimizer::TotalSquares total_squares_;  // empty: the model is whole here
   std::unique_ptr<ShardedStep> sharded_;   // null: one batch a step
   int64_t saved_virtual_ranks_ = 0;
