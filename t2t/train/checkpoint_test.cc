@@ -131,6 +131,61 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitIsFound) {
   EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 3);
 }
 
+// A tensor in pieces of two ranks.
+TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
+  SaveCheckpoint(dir_, Make(2), 0);
+  const at::Tensor whole =
+      at::arange(6, at::TensorOptions().dtype(at::kFloat)).view({2, 3});
+  Checkpoint checkpoint = Make(3);
+  checkpoint.shards = {ShardName(3, "0a", 0, 2), ShardName(3, "0a", 1, 2)};
+  const at::Tensor flat = whole.view(-1);
+  WriteShard(dir_, checkpoint.shards[0],
+             {{"x", {flat.narrow(0, 0, 4), 0, {2, 3}}}});
+  WriteShard(dir_, checkpoint.shards[1],
+             {{"x", {flat.narrow(0, 4, 2), 4, {2, 3}}}});
+  EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 2);
+  SaveCheckpoint(dir_, checkpoint, 0);
+  const std::string main = CheckpointPath(dir_, 3);
+  EXPECT_TRUE(at::equal(LoadCheckpoint(main).tensors.at("x"), whole));
+  EXPECT_EQ(LoadCheckpoint(main, [](const std::string&) { return false; })
+                .tensors.count("x"),
+            0u);
+  const auto pieces =
+      ReadPieces(main, checkpoint.shards, {{"x", {1, 4}}, {"y", {0, 1}}});
+  EXPECT_EQ(pieces.size(), 1u);
+  EXPECT_TRUE(at::equal(pieces.at("x"), flat.narrow(0, 1, 4)));
+
+  const std::string path = JoinPath(dir_, checkpoint.shards[1]);
+  const std::string bytes = ReadFile(path);
+  int64_t tried = 0;
+  int64_t found = 0;
+  const auto load = [&](const std::string& damaged) {
+    std::ofstream(path, std::ios::binary) << damaged;
+    ++tried;
+    if (LoadLatestCheckpoint(dir_)->step == 2) ++found;
+  };
+  ::testing::internal::CaptureStderr();
+  for (size_t size = bytes.size(); size-- > 0;) load(bytes.substr(0, size));
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = bytes;
+      damaged[i] = static_cast<char>(damaged[i] ^ (1 << bit));
+      load(damaged);
+    }
+  }
+  ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(found, tried);
+  std::ofstream(path, std::ios::binary) << bytes;
+  EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 3);
+  // The other one alone has not all of the tensor.
+  checkpoint.shards.pop_back();
+  SaveCheckpoint(dir_, checkpoint, 0);
+  EXPECT_FALSE(Exists(path));
+  EXPECT_THROW(LoadCheckpoint(main), Error);
+  RemoveCheckpoint(dir_, 3);
+  EXPECT_EQ(ListDirectory(dir_).size(), 2u);
+}
+
 TEST_F(CheckpointTest, PassesOverDamagedOnes) {
   EXPECT_FALSE(LoadLatestCheckpoint(dir_).has_value());
   EXPECT_FALSE(LoadLatestCheckpoint(JoinPath(dir_, "none")).has_value());

@@ -181,6 +181,19 @@ class ZeroTest : public ::testing::Test {
         << a << " and " << b;
   }
 
+  // Put together out of shards or not.
+  void ExpectSameTensors(const std::string& a, const std::string& b,
+                         int64_t step) const {
+    const Checkpoint one = LoadCheckpoint(CheckpointPath(Dir(a), step));
+    const Checkpoint other = LoadCheckpoint(CheckpointPath(Dir(b), step));
+    EXPECT_EQ(one.meta.ToString(), other.meta.ToString());
+    ASSERT_EQ(one.tensors.size(), other.tensors.size()) << a << " and " << b;
+    for (const auto& [name, tensor] : one.tensors) {
+      EXPECT_TRUE(at::equal(tensor, other.tensors.at(name)))
+          << name << " of " << a << " and " << b;
+    }
+  }
+
   const std::string dir_;
 };
 
@@ -372,6 +385,103 @@ TEST_F(ZeroTest, AModelWithoutUnitsIsRefused) {
       EXPECT_EQ(error.code(), ExitCode::kUsage);
       EXPECT_NE(std::string(error.what()).find("--zero_stage=2"),
                 std::string::npos);
+    }
+    group->Barrier("the end");
+  });
+  job.ExpectAllWell();
+}
+
+// Each rank writes its own share; any stage and number of ranks, with shards or
+// without, goes on from it.
+TEST_F(ZeroTest, ShardedCheckpoints) {
+  for (const char* const optimizer : {"adam", "adafactor"}) {
+    const HParams hparams = ToyHParams(optimizer);
+    const std::string one = std::string(optimizer) + "_one";
+    const std::string changing = std::string(optimizer) + "_changing";
+    Train(hparams, Options(Dir(one), 16), 1);
+    int64_t steps = 0;
+    struct Part {
+      int stage;
+      int64_t ranks;
+      bool shards;
+      bool whole;
+    };
+    for (const Part& part : {Part{2, 4, true, true}, Part{3, 3, true, false},
+                             Part{3, 2, true, true}, Part{1, 2, false, true},
+                             Part{1, 2, true, false}, Part{0, 2, false, true},
+                             Part{3, 4, true, true}, Part{0, 1, false, true}}) {
+      steps += 2;
+      TrainerOptions options = Options(Dir(changing), steps);
+      options.keep_checkpoint_max = 2;
+      options.zero_stage = part.stage;
+      options.sharded_checkpoints = part.shards;
+      options.whole_after_save = part.whole;
+      Train(hparams, options, part.ranks);
+      ExpectSameTensors(changing, one, steps);
+      EXPECT_EQ(CheckpointFiles(Dir(changing), steps).size(),
+                part.shards ? 1 + part.ranks : 1);
+    }
+    // The older ones went with their shards.
+    size_t files = 0;
+    for (const std::string& name : ListDirectory(Dir(changing))) {
+      if (EndsWith(name, ".safetensors")) ++files;
+    }
+    EXPECT_EQ(files, 1 + 4 + 1);
+  }
+}
+
+TEST_F(ZeroTest, ADamagedShardIsADamagedCheckpoint) {
+  const HParams hparams = ToyHParams("adam");
+  Train(hparams, Options(Dir("one"), 6), 1);
+  for (const bool missing : {false, true}) {
+    const std::string name = missing ? "missing" : "damaged";
+    TrainerOptions options = Options(Dir(name), 4);
+    options.zero_stage = 2;
+    options.sharded_checkpoints = true;
+    Train(hparams, options, 2);
+    const std::string shard =
+        JoinPath(Dir(name), CheckpointFiles(Dir(name), 4)[2]);
+    std::string bytes = ReadFile(shard);
+    bytes[bytes.size() / 2] ^= 1;
+    if (missing) {
+      RemoveFile(shard);
+    } else {
+      WriteFileAtomically(shard, bytes);
+    }
+    // A shard without a checkpoint, as a killed job leaves it.
+    const std::string lone =
+        JoinPath(Dir(name), ShardName(5, "0123abcd", 1, 2));
+    WriteFileAtomically(lone, bytes);
+    EXPECT_EQ(LoadLatestCheckpoint(Dir(name))->step, 2);
+    options.train_steps = 6;
+    Train(hparams, options, 3);
+    ExpectSameTensors(name, "one", 4);
+    ExpectSameTensors(name, "one", 6);
+    EXPECT_FALSE(Exists(lone));
+  }
+}
+
+TEST_F(ZeroTest, ShardsNeedOneFolder) {
+  Job job(2);
+  job.StartAll([&](ProcessGroup* group) {
+    ToyModel model(ToyHParams("adam"));
+    TrainerOptions options =
+        Options(Dir("of" + std::to_string(group->rank())), 2);
+    options.group = group;
+    options.zero_stage = 1;
+    options.sharded_checkpoints = true;
+    Trainer trainer(&model, options, [](uint64_t seed) {
+      return std::make_unique<ToyInput>(seed);
+    });
+    trainer.Restore();
+    try {
+      trainer.Train();
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage);
+      EXPECT_NE(std::string(error.what()).find("1 ranks do not see"),
+                std::string::npos)
+          << error.what();
     }
     group->Barrier("the end");
   });
