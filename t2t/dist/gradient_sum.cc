@@ -129,8 +129,10 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
   filled_.assign(parameters_.size(), false);
   used_.assign(parameters_.size(), false);
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    hooks_.push_back(parameters_[i].register_hook(
-        [this, i](const at::Tensor& gradient) { TakeGradient(i, gradient); }));
+    hooks_.push_back(
+        parameters_[i].register_hook([this, i](const at::Tensor& gradient) {
+          return TakeGradient(i, gradient);
+        }));
   }
 }
 
@@ -210,8 +212,9 @@ at::Tensor GradientSum::Place(size_t parameter) {
   return flat.narrow(0, offset, like.numel()).view(like.sizes());
 }
 
-void GradientSum::TakeGradient(size_t parameter, const at::Tensor& gradient) {
-  if (!running_ || !gradient.defined()) return;
+at::Tensor GradientSum::TakeGradient(size_t parameter,
+                                     const at::Tensor& gradient) {
+  if (!running_ || !gradient.defined()) return {};
   const at::NoGradGuard no_grad;
   const at::Tensor place = Place(parameter);
   if (filled_[parameter]) {
@@ -221,9 +224,12 @@ void GradientSum::TakeGradient(size_t parameter, const at::Tensor& gradient) {
     filled_[parameter] = true;
   }
   used_[parameter] = true;
-  if (!launching_) return;
-  --buckets_[partition_->bucket_of(parameter)].missing;
-  LaunchReady(/*all=*/false);
+  if (launching_) {
+    --buckets_[partition_->bucket_of(parameter)].missing;
+    LaunchReady(/*all=*/false);
+  }
+  if (!stand_in_.defined()) stand_in_ = at::zeros({}, gradient.options());
+  return stand_in_.expand(gradient.sizes());
 }
 
 void GradientSum::Merge(int64_t begin, int64_t size, size_t top) {

@@ -63,8 +63,9 @@ class GradientSum {
   const std::vector<int64_t>& own_shards() const { return own_; }
 
   // Runs a backward pass of a shard, whose gradients torch::autograd::grad()
-  // makes. Shards come in order, from the first to the last; those of one
-  // shard are added up. last: no other of this shard comes.
+  // makes: what it returns are zeros that take no memory. Shards come in order,
+  // from the first to the last; those of one shard are added up. last: no other
+  // of this shard comes.
   template <typename F>
   void Backward(int64_t shard, bool last, const F& run) {
     Begin(shard, last);
@@ -106,7 +107,9 @@ class GradientSum {
   }
   void Begin(int64_t shard, bool last);
   void End();
-  void TakeGradient(size_t parameter, const at::Tensor& gradient);
+  // What goes on through the graph in its place: a gradient's memory is to be
+  // free at once, for the next one, which then has it in the cache.
+  at::Tensor TakeGradient(size_t parameter, const at::Tensor& gradient);
   // Where a parameter's gradient of the shard under way goes.
   at::Tensor Place(size_t parameter);
   void FillUnused(const std::vector<size_t>& parameters);
@@ -156,6 +159,7 @@ class GradientSum {
   // Flat buffers: shards and nodes that are not added up yet.
   std::vector<at::Tensor> slots_;
   std::vector<unsigned> hooks_;
+  at::Tensor stand_in_;  // one zero
   int64_t peak_bytes_ = 0;
 
   // Of the step.
