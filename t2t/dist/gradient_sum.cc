@@ -15,6 +15,9 @@ namespace t2t {
 namespace {
 
 constexpr char kWhat[] = "the sum of gradients";
+// Buckets of which a rank has what it is to add up on the way, or the sums:
+// more would take more memory.
+constexpr size_t kUnderWay = 3;
 
 // Where a node's second half begins.
 int64_t Middle(int64_t begin, int64_t end) {
@@ -333,7 +336,9 @@ void GradientSum::Launch(size_t index) {
   }
   if (!slices.empty()) bucket.sent = at::cat(slices);
   Exchange(index, sent, received);
-  if (owners_) under_way_.push_back(index);
+  under_way_.push_back(index);
+  // Every rank starts its collectives in this same order.
+  while (!owners_ && under_way_.size() > kUnderWay) Gather();
 }
 
 void GradientSum::LaunchShard(size_t index) {
@@ -357,7 +362,6 @@ void GradientSum::LaunchShard(size_t index) {
 }
 
 void GradientSum::LimitUnderWay() {
-  constexpr size_t kUnderWay = 3;
   while (under_way_.size() >= kUnderWay) Absorb(under_way_.front());
 }
 
@@ -422,29 +426,34 @@ at::Tensor GradientSum::SumOfNodes(const Bucket& bucket, int64_t part) const {
   return sum(0, leaves_);
 }
 
-void GradientSum::GatherSums(double scale) {
-  for (size_t i = 0; i < buckets_.size(); ++i) {
-    Bucket& bucket = buckets_[i];
-    group_->Wait(bucket.work, kWhat);
-    bucket.sent = at::Tensor();
-    const int64_t part = partition_->buckets()[i].part(rank());
-    const at::Tensor own = SumOfNodes(bucket, part).mul_(scale);
-    if (!bf16_) {
-      bucket.work = group_->StartAllGather(own, Slice(0, i));
-      continue;
-    }
+void GradientSum::Gather() {
+  const size_t index = under_way_.front();
+  under_way_.pop_front();
+  Bucket& bucket = buckets_[index];
+  const Partition::Bucket& place = partition_->buckets()[index];
+  group_->Wait(bucket.work, kWhat);
+  bucket.sent = at::Tensor();
+  const at::Tensor own = SumOfNodes(bucket, place.part(rank()));
+  if (bf16_) {
     const at::Tensor rounded = own.to(at::kBFloat16);
-    bucket.received =
-        at::empty(partition_->buckets()[i].size, rounded.options());
+    bucket.received = at::empty(place.size, rounded.options());
     bucket.work =
         group_->StartAllGather(AsHalf(rounded), AsHalf(bucket.received));
+  } else {
+    bucket.work = group_->StartAllGather(own, Slice(0, index));
   }
-  for (size_t i = 0; i < buckets_.size(); ++i) {
-    group_->Wait(buckets_[i].work, kWhat);
-    if (!bf16_) continue;
-    Slice(0, i).copy_(buckets_[i].received);
-    buckets_[i].received = at::Tensor();
-  }
+  gathering_.push_back(index);
+  while (gathering_.size() > kUnderWay) TakeGathered();
+}
+
+void GradientSum::TakeGathered() {
+  const size_t index = gathering_.front();
+  gathering_.pop_front();
+  Bucket& bucket = buckets_[index];
+  group_->Wait(bucket.work, kWhat);
+  bucket.work = nullptr;
+  if (bf16_) Slice(0, index).copy_(bucket.received);
+  bucket.received = at::Tensor();
 }
 
 std::vector<at::Tensor> GradientSum::Finish(double scale) {
@@ -453,13 +462,15 @@ std::vector<at::Tensor> GradientSum::Finish(double scale) {
   if (owners_ && distributed()) {
     while (!under_way_.empty()) Absorb(under_way_.front());
     for (size_t i = 0; i < buckets_.size(); ++i) OwnPart(i).mul_(scale);
-  } else if (all_to_all_) {
-    GatherSums(scale);
   } else {
-    for (const Bucket& bucket : buckets_) {
-      if (distributed()) group_->Wait(bucket.work, kWhat);
+    while (all_to_all_ && !under_way_.empty()) Gather();
+    // The first ones while the others are still on their way.
+    for (size_t i = 0; i < buckets_.size(); ++i) {
+      if (!gathering_.empty() && gathering_.front() == i) TakeGathered();
+      if (buckets_[i].work != nullptr) group_->Wait(buckets_[i].work, kWhat);
+      buckets_[i].work = nullptr;
+      Slice(0, i).mul_(scale);
     }
-    slots_[0].mul_(scale);
   }
   std::vector<at::Tensor> gradients;
   for (const Run& run : runs_) {

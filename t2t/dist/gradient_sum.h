@@ -128,8 +128,11 @@ class GradientSum {
   at::Tensor SumOfNodes(const Bucket& bucket, int64_t part) const;
   // The sum's part that this rank owns.
   at::Tensor OwnPart(size_t bucket) const;
-  // Without owners: each rank's sums, to all.
-  void GatherSums(double scale);
+  // Without owners, of the bucket that was sent first: each rank's sums, to
+  // all.
+  void Gather();
+  // Of the bucket whose sums were: they are here.
+  void TakeGathered();
   at::Tensor Received(const Bucket& bucket, int64_t begin, int64_t size) const;
   // A bucket in a flat buffer.
   at::Tensor Slice(size_t slot, size_t bucket) const {
@@ -169,7 +172,9 @@ class GradientSum {
   bool last_of_shard_ = false;
   bool launching_ = false;
   size_t next_bucket_ = 0;
-  std::deque<size_t> under_way_;  // with owners
+  // With all_to_all_, buckets whose parts or whose sums are on their way.
+  std::deque<size_t> under_way_;
+  std::deque<size_t> gathering_;
   std::vector<bool> filled_;
   std::vector<bool> used_;
 };
