@@ -2,8 +2,9 @@
 // Reducer, on this machine: a stack of linear layers on each of two ranks.
 //
 // usage: reducer_comparison [ranks [layers [width [rows [steps [ways]]]]]]
-// ways: of those that are listed, by their numbers from 0 ("0,2"); all if left
-// out.
+// ways: of those that are listed, by their numbers from 0 ("0,3"); all if left
+// out. What is hidden of the communication: what a step takes less than one
+// without and the sums alone, one after the other.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -115,7 +116,14 @@ struct Way {
   std::function<void()> step;
   std::function<int64_t()> bytes;  // of gradients, at most
   std::vector<double> seconds;
+  bool as_all_reduce = false;  // as many bytes are sent as by it
+
+  double median() const { return seconds[(seconds.size() - 1) / 2]; }
 };
+
+// By number.
+constexpr size_t kNothingSent = 0;
+constexpr size_t kAllReduceAlone = 2;
 
 void Measure(const Settings& settings, ProcessGroup* group) {
   at::set_num_threads(1);
@@ -134,7 +142,26 @@ void Measure(const Settings& settings, ProcessGroup* group) {
     torch::autograd::grad({layers.Loss()}, parameters);
   };
   std::vector<Way> ways;
-  ways.push_back({"nothing is sent", gradients, whole, {}});
+  // Where nothing is sent a gradient's memory is free at once, too.
+  bool dropping = false;
+  const at::Tensor zero = at::zeros({});
+  for (const at::Tensor& parameter : parameters) {
+    parameter.register_hook([&](const at::Tensor& gradient) {
+      return dropping ? zero.expand(gradient.sizes()) : at::Tensor();
+    });
+  }
+  ways.push_back({"nothing is sent",
+                  [&] {
+                    dropping = true;
+                    gradients();
+                    dropping = false;
+                  },
+                  [] { return int64_t{0}; },
+                  {}});
+  ways.push_back({"the forward pass of it",
+                  [&] { layers.Loss(); },
+                  [] { return int64_t{0}; },
+                  {}});
   // The buckets alone, no backward pass to hide them behind.
   const at::Tensor flat = at::zeros(numbers);
   ways.push_back({"all-reduce alone, no computing",
@@ -164,7 +191,8 @@ void Measure(const Settings& settings, ProcessGroup* group) {
                       sum->Finish(0.5);
                     },
                     [&] { return sum->peak_bytes(); },
-                    {}});
+                    {},
+                    options.owners == nullptr && !options.bf16});
   };
   GradientSum::Options options;
   options.bucket_bytes = kBucketBytes;
@@ -218,7 +246,8 @@ void Measure(const Settings& settings, ProcessGroup* group) {
          torch::autograd::backward({loss}, {});
        },
        whole,
-       {}});
+       {},
+       /*as_all_reduce=*/true});
 
   for (size_t number = 0; number < ways.size(); ++number) {
     const std::vector<size_t>& asked = settings.ways;
@@ -245,13 +274,22 @@ void Measure(const Settings& settings, ProcessGroup* group) {
       const size_t last = way.seconds.size() - 1;
       std::printf(
           "%2zu %-42s %6.1f ms (%.1f to %.1f)  %6.1f MB  core: %.0f ms, of the "
-          "kernel %.0f ms, %.0f page faults\n",
-          number, way.name.c_str(), 1e3 * way.seconds[last / 2],
-          1e3 * way.seconds[0], 1e3 * way.seconds[last],
-          static_cast<double>(way.bytes()) / 1e6,
+          "kernel %.0f ms, %.0f page faults",
+          number, way.name.c_str(), 1e3 * way.median(), 1e3 * way.seconds[0],
+          1e3 * way.seconds[last], static_cast<double>(way.bytes()) / 1e6,
           1e3 * (after.cpu - before.cpu) / steps,
           1e3 * (after.kernel - before.kernel) / steps,
           (after.faults - before.faults) / steps);
+      const Way& nothing = ways[kNothingSent];
+      const Way& alone = ways[kAllReduceAlone];
+      if (way.as_all_reduce && !nothing.seconds.empty() &&
+          !alone.seconds.empty()) {
+        const double exposed = way.median() - nothing.median();
+        std::printf("; hidden %.0f ms, %.0f%%",
+                    1e3 * (alone.median() - exposed),
+                    100 * (1 - exposed / alone.median()));
+      }
+      std::printf("\n");
       std::fflush(stdout);
     }
     sum.reset();
