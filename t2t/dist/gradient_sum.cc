@@ -58,6 +58,17 @@ std::vector<int64_t> Sizes(const std::vector<at::Tensor>& tensors) {
   return sizes;
 }
 
+// The last bucket is full when the pass is over, and nothing hides how it is
+// sent: of a small model's gradients it is not to be a large part.
+int64_t BucketBytes(const std::vector<int64_t>& sizes, int64_t asked) {
+  constexpr int64_t kBuckets = 16;
+  constexpr int64_t kLeast = 128 << 10;
+  const int64_t bytes =
+      std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) *
+      static_cast<int64_t>(sizeof(float));
+  return std::min(asked, std::max(kLeast, bytes / kBuckets));
+}
+
 // Gloo carries any two bytes.
 at::Tensor AsHalf(const at::Tensor& bf16) { return bf16.view(at::kHalf); }
 
@@ -81,12 +92,14 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
       ranks_(group == nullptr ? 1 : group->size()),
       deterministic_(options.deterministic),
       bf16_(options.bf16 && ranks_ > 1),
-      partition_(options.owners != nullptr
-                     ? options.owners
-                     : std::make_shared<Partition>(
-                           Sizes(parameters_),
-                           Partition::Options{options.bucket_bytes, ranks_,
-                                              Partition::Parts::kEven, 0})),
+      partition_(
+          options.owners != nullptr
+              ? options.owners
+              : std::make_shared<Partition>(
+                    Sizes(parameters_),
+                    Partition::Options{
+                        BucketBytes(Sizes(parameters_), options.bucket_bytes),
+                        ranks_, Partition::Parts::kEven, 0})),
       owners_(options.owners != nullptr),
       release_(owners_ && options.release && ranks_ > 1),
       all_to_all_(ranks_ > 1 && (deterministic_ || owners_ || bf16_)) {

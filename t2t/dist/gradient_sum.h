@@ -42,6 +42,7 @@ std::vector<ShardRange> TreeNodes(int64_t shards, ShardRange range);
 class GradientSum {
  public:
   struct Options {
+    // At most; and a sixteenth of all gradients (or 128 KiB).
     int64_t bucket_bytes = 4 << 20;
     bool deterministic = false;
     // Gradients travel as bf16 and are added up in fp32; not deterministic.
