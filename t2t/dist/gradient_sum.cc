@@ -16,6 +16,9 @@ namespace t2t {
 namespace {
 
 constexpr char kWhat[] = "the sum of gradients";
+// Buckets of which a rank has what it is to add up on the way, or the sums:
+// more would take more memory.
+constexpr size_t kUnderWay = 3;
 
 // Where a node's second half begins.
 int64_t Middle(int64_t begin, int64_t end) {
@@ -56,6 +59,17 @@ std::vector<int64_t> Sizes(const std::vector<at::Tensor>& tensors) {
   return sizes;
 }
 
+// The last bucket is full when the pass is over, and nothing hides how it is
+// sent: of a small model's gradients it is not to be a large part.
+int64_t BucketBytes(const std::vector<int64_t>& sizes, int64_t asked) {
+  constexpr int64_t kBuckets = 16;
+  constexpr int64_t kLeast = 128 << 10;
+  const int64_t bytes =
+      std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) *
+      static_cast<int64_t>(sizeof(float));
+  return std::min(asked, std::max(kLeast, bytes / kBuckets));
+}
+
 // Gloo carries any two bytes.
 at::Tensor AsHalf(const at::Tensor& bf16) { return bf16.view(at::kHalf); }
 
@@ -79,12 +93,14 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
       ranks_(group == nullptr ? 1 : group->size()),
       deterministic_(options.deterministic),
       bf16_(options.bf16 && ranks_ > 1),
-      partition_(options.owners != nullptr
-                     ? options.owners
-                     : std::make_shared<Partition>(
-                           Sizes(parameters_),
-                           Partition::Options{options.bucket_bytes, ranks_,
-                                              Partition::Parts::kEven, 0})),
+      partition_(
+          options.owners != nullptr
+              ? options.owners
+              : std::make_shared<Partition>(
+                    Sizes(parameters_),
+                    Partition::Options{
+                        BucketBytes(Sizes(parameters_), options.bucket_bytes),
+                        ranks_, Partition::Parts::kEven, 0})),
       owners_(options.owners != nullptr),
       release_(owners_ && options.release && ranks_ > 1),
       in_step_(release_ && options.in_step),
@@ -131,8 +147,10 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
   filled_.assign(parameters_.size(), false);
   used_.assign(parameters_.size(), false);
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    hooks_.push_back(parameters_[i].register_hook(
-        [this, i](const at::Tensor& gradient) { TakeGradient(i, gradient); }));
+    hooks_.push_back(
+        parameters_[i].register_hook([this, i](const at::Tensor& gradient) {
+          return TakeGradient(i, gradient);
+        }));
   }
 }
 
@@ -228,8 +246,9 @@ at::Tensor GradientSum::Place(size_t parameter) {
   return flat.narrow(0, offset, like.numel()).view(like.sizes());
 }
 
-void GradientSum::TakeGradient(size_t parameter, const at::Tensor& gradient) {
-  if (!running_ || accompanies_ || !gradient.defined()) return;
+at::Tensor GradientSum::TakeGradient(size_t parameter,
+                                     const at::Tensor& gradient) {
+  if (!running_ || accompanies_ || !gradient.defined()) return {};
   const at::NoGradGuard no_grad;
   const at::Tensor place = Place(parameter);
   if (filled_[parameter]) {
@@ -239,9 +258,12 @@ void GradientSum::TakeGradient(size_t parameter, const at::Tensor& gradient) {
     filled_[parameter] = true;
   }
   used_[parameter] = true;
-  if (!launching_ || in_step_) return;
-  --buckets_[partition_->bucket_of(parameter)].missing;
-  LaunchReady(/*all=*/false);
+  if (launching_ && !in_step_) {
+    --buckets_[partition_->bucket_of(parameter)].missing;
+    LaunchReady(/*all=*/false);
+  }
+  if (!stand_in_.defined()) stand_in_ = at::zeros({}, gradient.options());
+  return stand_in_.expand(gradient.sizes());
 }
 
 void GradientSum::Merge(int64_t begin, int64_t size, size_t top) {
@@ -346,7 +368,9 @@ void GradientSum::Launch(size_t index) {
   }
   if (!slices.empty()) bucket.sent = at::cat(slices);
   Exchange(index, sent, received);
-  if (owners_) under_way_.push_back(index);
+  under_way_.push_back(index);
+  // Every rank starts its collectives in this same order.
+  while (!owners_ && under_way_.size() > kUnderWay) Gather();
 }
 
 void GradientSum::LaunchShard(size_t index) {
@@ -370,7 +394,6 @@ void GradientSum::LaunchShard(size_t index) {
 }
 
 void GradientSum::LimitUnderWay() {
-  constexpr size_t kUnderWay = 3;
   while (under_way_.size() >= kUnderWay) Absorb(under_way_.front());
 }
 
@@ -435,29 +458,34 @@ at::Tensor GradientSum::SumOfNodes(const Bucket& bucket, int64_t part) const {
   return sum(0, leaves_);
 }
 
-void GradientSum::GatherSums(double scale) {
-  for (size_t i = 0; i < buckets_.size(); ++i) {
-    Bucket& bucket = buckets_[i];
-    group_->Wait(bucket.work, kWhat);
-    bucket.sent = at::Tensor();
-    const int64_t part = partition_->buckets()[i].part(rank());
-    const at::Tensor own = SumOfNodes(bucket, part).mul_(scale);
-    if (!bf16_) {
-      bucket.work = group_->StartAllGather(own, Slice(0, i));
-      continue;
-    }
+void GradientSum::Gather() {
+  const size_t index = under_way_.front();
+  under_way_.pop_front();
+  Bucket& bucket = buckets_[index];
+  const Partition::Bucket& place = partition_->buckets()[index];
+  group_->Wait(bucket.work, kWhat);
+  bucket.sent = at::Tensor();
+  const at::Tensor own = SumOfNodes(bucket, place.part(rank()));
+  if (bf16_) {
     const at::Tensor rounded = own.to(at::kBFloat16);
-    bucket.received =
-        at::empty(partition_->buckets()[i].size, rounded.options());
+    bucket.received = at::empty(place.size, rounded.options());
     bucket.work =
         group_->StartAllGather(AsHalf(rounded), AsHalf(bucket.received));
+  } else {
+    bucket.work = group_->StartAllGather(own, Slice(0, index));
   }
-  for (size_t i = 0; i < buckets_.size(); ++i) {
-    group_->Wait(buckets_[i].work, kWhat);
-    if (!bf16_) continue;
-    Slice(0, i).copy_(buckets_[i].received);
-    buckets_[i].received = at::Tensor();
-  }
+  gathering_.push_back(index);
+  while (gathering_.size() > kUnderWay) TakeGathered();
+}
+
+void GradientSum::TakeGathered() {
+  const size_t index = gathering_.front();
+  gathering_.pop_front();
+  Bucket& bucket = buckets_[index];
+  group_->Wait(bucket.work, kWhat);
+  bucket.work = nullptr;
+  if (bf16_) Slice(0, index).copy_(bucket.received);
+  bucket.received = at::Tensor();
 }
 
 std::vector<at::Tensor> GradientSum::Finish(double scale) {
@@ -466,13 +494,15 @@ std::vector<at::Tensor> GradientSum::Finish(double scale) {
   if (owners_ && distributed()) {
     while (!under_way_.empty()) Absorb(under_way_.front());
     for (size_t i = 0; i < buckets_.size(); ++i) OwnPart(i).mul_(scale);
-  } else if (all_to_all_) {
-    GatherSums(scale);
   } else {
-    for (const Bucket& bucket : buckets_) {
-      if (distributed()) group_->Wait(bucket.work, kWhat);
+    while (all_to_all_ && !under_way_.empty()) Gather();
+    // The first ones while the others are still on their way.
+    for (size_t i = 0; i < buckets_.size(); ++i) {
+      if (!gathering_.empty() && gathering_.front() == i) TakeGathered();
+      if (buckets_[i].work != nullptr) group_->Wait(buckets_[i].work, kWhat);
+      buckets_[i].work = nullptr;
+      Slice(0, i).mul_(scale);
     }
-    slots_[0].mul_(scale);
   }
   std::vector<at::Tensor> gradients;
   for (const Run& run : runs_) {

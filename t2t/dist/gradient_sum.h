@@ -42,6 +42,7 @@ std::vector<ShardRange> TreeNodes(int64_t shards, ShardRange range);
 class GradientSum {
  public:
   struct Options {
+    // At most; and a sixteenth of all gradients (or 128 KiB).
     int64_t bucket_bytes = 4 << 20;
     bool deterministic = false;
     // Gradients travel as bf16 and are added up in fp32; not deterministic.
@@ -68,8 +69,9 @@ class GradientSum {
   const std::vector<int64_t>& own_shards() const { return own_; }
 
   // Runs a backward pass of a shard, whose gradients torch::autograd::grad()
-  // makes. Shards come in order, from the first to the last; those of one
-  // shard are added up. last: no other of this shard comes.
+  // makes: what it returns are zeros that take no memory. Shards come in order,
+  // from the first to the last; those of one shard are added up. last: no other
+  // of this shard comes.
   template <typename F>
   void Backward(int64_t shard, bool last, const F& run) {
     Begin(shard, last);
@@ -131,7 +133,9 @@ class GradientSum {
   void BeginAccompanying(bool last);
   void BeginRound();
   void End();
-  void TakeGradient(size_t parameter, const at::Tensor& gradient);
+  // What goes on through the graph in its place: a gradient's memory is to be
+  // free at once, for the next one, which then has it in the cache.
+  at::Tensor TakeGradient(size_t parameter, const at::Tensor& gradient);
   // Where a parameter's gradient of the shard under way goes.
   at::Tensor Place(size_t parameter);
   void FillUnused(const std::vector<size_t>& parameters);
@@ -150,8 +154,11 @@ class GradientSum {
   at::Tensor SumOfNodes(const Bucket& bucket, int64_t part) const;
   // The sum's part that this rank owns.
   at::Tensor OwnPart(size_t bucket) const;
-  // Without owners: each rank's sums, to all.
-  void GatherSums(double scale);
+  // Without owners, of the bucket that was sent first: each rank's sums, to
+  // all.
+  void Gather();
+  // Of the bucket whose sums were: they are here.
+  void TakeGathered();
   at::Tensor Received(const Bucket& bucket, int64_t begin, int64_t size) const;
   // A bucket in a flat buffer.
   at::Tensor Slice(size_t slot, size_t bucket) const {
@@ -182,6 +189,7 @@ class GradientSum {
   // Flat buffers: shards and nodes that are not added up yet.
   std::vector<at::Tensor> slots_;
   std::vector<unsigned> hooks_;
+  at::Tensor stand_in_;  // one zero
   int64_t peak_bytes_ = 0;
 
   // Of the step.
@@ -192,7 +200,9 @@ class GradientSum {
   bool launching_ = false;
   bool accompanies_ = false;
   size_t next_bucket_ = 0;
-  std::deque<size_t> under_way_;  // with owners
+  // With all_to_all_, buckets whose parts or whose sums are on their way.
+  std::deque<size_t> under_way_;
+  std::deque<size_t> gathering_;
   std::vector<bool> filled_;
   std::vector<bool> used_;
 };

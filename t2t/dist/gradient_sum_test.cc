@@ -335,6 +335,50 @@ TEST(GradientSumTest, ReleasedGradientsNeedLittleMemory) {
   job.ExpectAllWell();
 }
 
+TEST(GradientSumTest, SumsGoBackToAllWhileOthersAreStillMade) {
+  constexpr int64_t kRanks = 2;
+  Job job(kRanks);
+  job.StartAll([](ProcessGroup* group) {
+    at::set_num_threads(1);
+    std::vector<at::Tensor> parameters;
+    for (int i = 0; i < 40; ++i) {
+      parameters.push_back(at::full(4096, 0.5 + i).requires_grad_());
+    }
+    constexpr int64_t kAll = 40 * 4096 * sizeof(float);
+    for (const bool bf16 : {false, true}) {
+      GradientSum::Options options;
+      options.bucket_bytes = 1 << 14;
+      options.deterministic = !bf16;
+      options.bf16 = bf16;
+      GradientSum sum(parameters, kRanks, group, options);
+      for (int step = 1; step < 3; ++step) {
+        sum.Backward(group->rank(), true, [&] {
+          at::Tensor loss = at::zeros({});
+          for (const at::Tensor& parameter : parameters) {
+            loss = loss + parameter.square().sum() * step;
+          }
+          const std::vector<at::Tensor> left =
+              torch::autograd::grad({loss}, parameters);
+          // Nothing is kept but what is in the buckets.
+          for (const at::Tensor& gradient : left) {
+            EXPECT_EQ(gradient.storage().nbytes(), sizeof(float));
+          }
+        });
+        const std::vector<at::Tensor> sums = sum.Finish(0.25);
+        for (size_t i = 0; i < sums.size(); ++i) {
+          EXPECT_TRUE(at::equal(sums[i], parameters[i].detach() * step)) << i;
+        }
+      }
+      // A few buckets on the way, and what they become.
+      EXPECT_GE(sum.peak_bytes(), kAll);
+      EXPECT_LT(sum.peak_bytes(), kAll * 5 / 4);
+      EXPECT_LT(sum.bytes(), kAll * 17 / 16);
+    }
+    group->Barrier("the end");
+  });
+  job.ExpectAllWell();
+}
+
 TEST(GradientSumTest, MoreRanksThanShards) {
   Job job(2);
   job.StartAll([](ProcessGroup* group) {

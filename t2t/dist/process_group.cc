@@ -31,6 +31,7 @@
 #include "t2t/base/plugin.h"
 #include "t2t/base/strings.h"
 #include "t2t/cuda/device.h"
+#include "t2t/dist/busy_clock.h"
 #include "t2t/dist/launcher.h"
 #include "t2t/dist/lifeline.h"
 #include "t2t/dist/socket.h"
@@ -171,6 +172,10 @@ class GlooCollectives : public ProcessGroup {
                 tensors);
   }
 
+  double under_way_seconds() const override {
+    return clock_ == nullptr ? 0 : clock_->Seconds(NowSeconds());
+  }
+
   // Ends with the error that tells of the rank lost.
   [[noreturn]] virtual void Lost(const std::string& what,
                                  const std::string& why) = 0;
@@ -184,6 +189,8 @@ class GlooCollectives : public ProcessGroup {
 
   c10::intrusive_ptr<c10d::Backend> backend_;         // for tensors of the CPU
   c10::intrusive_ptr<c10d::Backend> device_backend_;  // null: no other device
+  // Null: others than Gloo do not tell when a collective has ended.
+  std::shared_ptr<BusyClock> clock_;
 
  private:
   c10d::Backend* For(const at::Tensor& tensor) const {
@@ -196,7 +203,14 @@ class GlooCollectives : public ProcessGroup {
     pending->tensors = std::move(tensors);
     pending->on_device = !pending->tensors[0].device().is_cpu();
     try {
+      if (clock_ != nullptr) clock_->Begin(NowSeconds());
       pending->work = start();
+      if (clock_ != nullptr) {
+        pending->work->getFuture()->addCallback(
+            [clock = clock_](c10::ivalue::Future&) {
+              clock->End(NowSeconds());
+            });
+      }
     } catch (const std::exception& error) {
       Lost("a collective", FirstLine(error.what()));
     }
@@ -331,6 +345,8 @@ class GlooGroup : public GlooCollectives {
       Lost("connecting the group " + name, FirstLine(error.what()));
     }
   }
+
+  const std::shared_ptr<BusyClock>& clock() const { return clock_; }
 
   void LeaveIfLost(const std::string& what) {
     if (lifeline_->loss()) Lost(what, "");
@@ -526,6 +542,9 @@ class GlooGroup : public GlooCollectives {
     std::vector<int64_t> ranks(static_cast<size_t>(cluster_.world_size));
     std::iota(ranks.begin(), ranks.end(), int64_t{0});
     MakeBackends(store_, cluster_.rank, ranks, "", &backend_, &device_backend_);
+    if (options_.backend != "mpi" && device_backend_ == nullptr) {
+      clock_ = std::make_shared<BusyClock>();
+    }
   }
 
   void MakeBackends(const c10::intrusive_ptr<c10d::Store>& store, int64_t rank,
@@ -586,6 +605,7 @@ GlooSubGroup::GlooSubGroup(GlooGroup* world, std::vector<int64_t> ranks,
                                          ", in which it is not");
   }
   world->ConnectSome(rank_, ranks_, full_name, &backend_, &device_backend_);
+  clock_ = world->clock();
 }
 
 std::unique_ptr<ProcessGroup> GlooSubGroup::Sub(

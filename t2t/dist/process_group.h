@@ -92,6 +92,10 @@ class ProcessGroup {
   virtual void Fail(const std::string& why) = 0;
   // Seconds spent in Wait() so far, those in groups made from this one too.
   virtual double waited_seconds() const = 0;
+  // Seconds so far in which a collective was under way, from its start here to
+  // its end, in groups made from this one too; what is so at the same time
+  // counts once. 0: not known, but with Gloo alone.
+  virtual double under_way_seconds() const = 0;
 };
 
 }  // namespace t2t

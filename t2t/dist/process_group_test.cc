@@ -66,6 +66,18 @@ TEST(ProcessGroupTest, Collectives) {
       group->CheckAlive();
       group->Barrier("the end");
       EXPECT_GT(group->waited_seconds(), 0);
+      // One that the others join later is under way until they do.
+      const double before = group->under_way_seconds();
+      EXPECT_GT(before, 0);
+      ::usleep(20'000);
+      EXPECT_EQ(group->under_way_seconds(), before);
+      if (rank == size - 1) ::usleep(300'000);
+      const at::Tensor late = at::ones(1);
+      const ProcessGroup::Work work = group->StartAllReduce(late);
+      group->Wait(work, "a sum");
+      if (rank == 0) {
+        EXPECT_GT(group->under_way_seconds(), before + 0.05);
+      }
     });
     job.ExpectAllWell();
   }
@@ -117,6 +129,7 @@ TEST(ProcessGroupTest, SubGroups) {
     self->AllReduce(own, "a sum of one");
     EXPECT_EQ(own[0].item<double>(), rank);
     EXPECT_EQ(row->waited_seconds(), group->waited_seconds());
+    EXPECT_EQ(row->under_way_seconds(), group->under_way_seconds());
     EXPECT_THROW(group->Sub({(rank + 1) % 4}, "others"), Error);
     group->Barrier("the end");
   });

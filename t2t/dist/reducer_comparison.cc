@@ -1,10 +1,14 @@
 // Measures a data-parallel step's communication, ours and that of c10d's
 // Reducer, on this machine: a stack of linear layers on each of two ranks.
 //
-// usage: reducer_comparison [ranks [layers [width [rows [steps]]]]]
+// usage: reducer_comparison [ranks [layers [width [rows [steps [ways]]]]]]
+// ways: of those that are listed, by their numbers from 0 ("0,3"); all if left
+// out. What is hidden of the communication: what a step takes less than one
+// without and the sums alone, one after the other.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <sys/resource.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <unistd.h>
 
@@ -25,6 +29,7 @@
 #include <vector>
 
 #include "t2t/base/log.h"
+#include "t2t/base/strings.h"
 #include "t2t/dist/gradient_sum.h"
 #include "t2t/dist/socket.h"
 #include "t2t/dist/testing_job.h"
@@ -40,6 +45,7 @@ struct Settings {
   int64_t width = 1024;
   int64_t rows = 192;
   int64_t steps = 9;
+  std::vector<size_t> ways;  // empty: all
   int64_t port = 0;
 };
 
@@ -87,13 +93,37 @@ c10::intrusive_ptr<c10d::ProcessGroup> MakeC10dGroup(const Settings& settings,
   return group;
 }
 
+// What this process has used up.
+struct Usage {
+  double cpu = 0;     // seconds of all threads
+  double kernel = 0;  // of these the kernel's
+  double faults = 0;  // pages that were new
+};
+
+Usage UsageNow() {
+  rusage usage;
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * double(time.tv_usec);
+  };
+  return {seconds(usage.ru_utime) + seconds(usage.ru_stime),
+          seconds(usage.ru_stime), static_cast<double>(usage.ru_minflt)};
+}
+
 // One way of doing a step.
 struct Way {
   std::string name;
   std::function<void()> step;
   std::function<int64_t()> bytes;  // of gradients, at most
   std::vector<double> seconds;
+  bool as_all_reduce = false;  // as many bytes are sent as by it
+
+  double median() const { return seconds[(seconds.size() - 1) / 2]; }
 };
+
+// By number.
+constexpr size_t kNothingSent = 0;
+constexpr size_t kAllReduceAlone = 2;
 
 void Measure(const Settings& settings, ProcessGroup* group) {
   at::set_num_threads(1);
@@ -112,7 +142,26 @@ void Measure(const Settings& settings, ProcessGroup* group) {
     torch::autograd::grad({layers.Loss()}, parameters);
   };
   std::vector<Way> ways;
-  ways.push_back({"nothing is sent", gradients, whole, {}});
+  // Where nothing is sent a gradient's memory is free at once, too.
+  bool dropping = false;
+  const at::Tensor zero = at::zeros({});
+  for (const at::Tensor& parameter : parameters) {
+    parameter.register_hook([&](const at::Tensor& gradient) {
+      return dropping ? zero.expand(gradient.sizes()) : at::Tensor();
+    });
+  }
+  ways.push_back({"nothing is sent",
+                  [&] {
+                    dropping = true;
+                    gradients();
+                    dropping = false;
+                  },
+                  [] { return int64_t{0}; },
+                  {}});
+  ways.push_back({"the forward pass of it",
+                  [&] { layers.Loss(); },
+                  [] { return int64_t{0}; },
+                  {}});
   // The buckets alone, no backward pass to hide them behind.
   const at::Tensor flat = at::zeros(numbers);
   ways.push_back({"all-reduce alone, no computing",
@@ -142,7 +191,8 @@ void Measure(const Settings& settings, ProcessGroup* group) {
                       sum->Finish(0.5);
                     },
                     [&] { return sum->peak_bytes(); },
-                    {}});
+                    {},
+                    options.owners == nullptr && !options.bf16});
   };
   GradientSum::Options options;
   options.bucket_bytes = kBucketBytes;
@@ -196,11 +246,20 @@ void Measure(const Settings& settings, ProcessGroup* group) {
          torch::autograd::backward({loss}, {});
        },
        whole,
-       {}});
+       {},
+       /*as_all_reduce=*/true});
 
-  for (Way& way : ways) {
+  for (size_t number = 0; number < ways.size(); ++number) {
+    const std::vector<size_t>& asked = settings.ways;
+    if (!asked.empty() &&
+        std::find(asked.begin(), asked.end(), number) == asked.end()) {
+      continue;
+    }
+    Way& way = ways[number];
+    Usage before;
     for (int64_t i = 0; i < settings.steps + 2; ++i) {
       group->Barrier("a step");
+      if (i == 2) before = UsageNow();
       const double start = NowSeconds();
       way.step();
       group->Barrier("a step");
@@ -208,13 +267,29 @@ void Measure(const Settings& settings, ProcessGroup* group) {
       // again.
       if (i > 1) way.seconds.push_back(NowSeconds() - start);
     }
+    const Usage after = UsageNow();
+    const double steps = static_cast<double>(settings.steps);
     std::sort(way.seconds.begin(), way.seconds.end());
     if (group->rank() == 0) {
       const size_t last = way.seconds.size() - 1;
-      std::printf("%-46s %7.1f ms (%.1f to %.1f)  %6.1f MB\n", way.name.c_str(),
-                  1e3 * way.seconds[last / 2], 1e3 * way.seconds[0],
-                  1e3 * way.seconds[last],
-                  static_cast<double>(way.bytes()) / 1e6);
+      std::printf(
+          "%2zu %-42s %6.1f ms (%.1f to %.1f)  %6.1f MB  core: %.0f ms, of the "
+          "kernel %.0f ms, %.0f page faults",
+          number, way.name.c_str(), 1e3 * way.median(), 1e3 * way.seconds[0],
+          1e3 * way.seconds[last], static_cast<double>(way.bytes()) / 1e6,
+          1e3 * (after.cpu - before.cpu) / steps,
+          1e3 * (after.kernel - before.kernel) / steps,
+          (after.faults - before.faults) / steps);
+      const Way& nothing = ways[kNothingSent];
+      const Way& alone = ways[kAllReduceAlone];
+      if (way.as_all_reduce && !nothing.seconds.empty() &&
+          !alone.seconds.empty()) {
+        const double exposed = way.median() - nothing.median();
+        std::printf("; hidden %.0f ms, %.0f%%",
+                    1e3 * (alone.median() - exposed),
+                    100 * (1 - exposed / alone.median()));
+      }
+      std::printf("\n");
       std::fflush(stdout);
     }
     sum.reset();
@@ -231,6 +306,9 @@ int main(int argc, char** argv) {
   int64_t* const values[] = {&settings.ranks, &settings.layers, &settings.width,
                              &settings.rows, &settings.steps};
   for (int i = 1; i < argc && i <= 5; ++i) *values[i - 1] = std::atoll(argv[i]);
+  for (const std::string& number : t2t::Split(argc > 6 ? argv[6] : "", ',')) {
+    if (!number.empty()) settings.ways.push_back(std::stoul(number));
+  }
   ::close(t2t::ListenTcp("127.0.0.1", &settings.port));
   std::printf(
       "%d ranks, %d layers of %d x %d, %d rows; median of %d steps\n",

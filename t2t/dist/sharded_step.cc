@@ -51,6 +51,7 @@ double ShardedStep::Waited() const {
 ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
                                      const Signals& signals) {
   const double waited = Waited();
+  const double under_way = group_ == nullptr ? 0 : group_->under_way_seconds();
   const std::vector<int64_t>& own = sum_.own_shards();
   const auto shards = static_cast<size_t>(options_.virtual_ranks);
   // Batches of this rank, by their place in the step.
@@ -127,6 +128,9 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
   }
   times.backward -= Waited() - exchanged;
   result.exposed_seconds = Waited() - waited;
+  if (group_ != nullptr) {
+    result.communication_seconds = group_->under_way_seconds() - under_way;
+  }
   return result;
 }
 

@@ -52,7 +52,9 @@ class ShardedStep {
     std::vector<at::Tensor> gradients;
     std::vector<bool> used;      // by parameter, by any rank
     double exposed_seconds = 0;  // of waiting for other ranks
-    StepTimes times;             // of this rank; the optimizer's is not in it
+    // In which something was on its way between ranks; 0: not known.
+    double communication_seconds = 0;
+    StepTimes times;  // of this rank; the optimizer's is not in it
     // By rank.
     std::vector<double> rank_seconds;  // of input, forward and backward
     std::vector<double> rank_batches;

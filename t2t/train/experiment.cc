@@ -863,7 +863,7 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "A trainer in the same output_dir that has given no sign of life "
              "for so long is taken over.");
   flags->Add("bucket_mb", &bucket_mb,
-             "Gradients go to other ranks in parts of so many MiB.");
+             "Gradients go to other ranks in parts of so many MiB at most.");
   flags->Add(
       "zero_stage", &zero_stage,
       "With several ranks, to save memory: 1: each has a share of the "

@@ -18,6 +18,7 @@ std::vector<std::string> StepMonitor::Add(const Step& step) {
   ++steps_;
   tokens_ += step.tokens;
   waited_ += step.waited;
+  under_way_ += step.under_way;
   times_.input += step.times.input;
   times_.forward += step.times.forward;
   times_.backward += step.times.backward;
@@ -46,6 +47,10 @@ double StepMonitor::Efficiency(double seconds) const {
   return busy / (seconds * ranks);
 }
 
+double StepMonitor::HiddenCommunication() const {
+  return under_way_ > 0 ? std::max(0.0, 1 - waited_ / under_way_) : 0;
+}
+
 double StepMonitor::Utilisation(double seconds) const {
   if (options_.peak_flops <= 0 || counted_tokens_ <= 0) return 0;
   // Where ranks share a batch, each has counted a part.
@@ -70,6 +75,9 @@ std::string StepMonitor::LineText(double seconds) const {
   text += Format("  in %.0f%% fw %.0f%% bw %.0f%%", share(times_.input),
                  share(times_.forward), share(times_.backward));
   if (options_.ranks > 1) text += Format(" wait %.0f%%", share(waited_));
+  if (under_way_ > 0) {
+    text += Format(" (hidden %.0f%%)", 100 * HiddenCommunication());
+  }
   return text + Format(" opt %.0f%%", share(times_.optimizer));
 }
 
@@ -86,6 +94,10 @@ std::map<std::string, double> StepMonitor::Values(double seconds) const {
   }
   if (options_.ranks == 1) return values;
   values["exposed_communication_seconds"] = waited_ / steps;
+  if (under_way_ > 0) {
+    values["communication_seconds"] = under_way_ / steps;
+    values["hidden_communication_fraction"] = HiddenCommunication();
+  }
   values["scaling_efficiency"] = Efficiency(seconds);
   values["tokens_per_second_per_rank"] =
       tokens_ / seconds / static_cast<double>(options_.ranks);
@@ -102,6 +114,7 @@ void StepMonitor::Reset() {
   steps_ = 0;
   tokens_ = 0;
   waited_ = 0;
+  under_way_ = 0;
   times_ = {};
   rank_seconds_.clear();
   rank_tokens_.clear();

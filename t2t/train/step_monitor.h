@@ -25,6 +25,7 @@ class StepMonitor {
   struct Step {
     double tokens = 0;      // of all ranks
     double waited = 0;      // of this rank, for others
+    double under_way = 0;   // something was, between ranks; 0: not known
     StepTimes times;        // of this rank
     double own_tokens = 0;  // of this rank
     double own_flops = 0;   // where they were counted
@@ -52,6 +53,9 @@ class StepMonitor {
   // never waited for each other, or where it is known what one rank alone does,
   // against as many times that.
   double Efficiency(double seconds) const;
+  // Of the time in which something was under way between ranks, the share in
+  // which this one did not wait; what it waits for is on its way. 0: not known.
+  double HiddenCommunication() const;
   // Model FLOPs utilisation.
   double Utilisation(double seconds) const;
 
@@ -64,6 +68,7 @@ class StepMonitor {
   int64_t steps_ = 0;
   double tokens_ = 0;
   double waited_ = 0;
+  double under_way_ = 0;
   StepTimes times_;
   std::vector<double> rank_seconds_;
   std::vector<double> rank_tokens_;

@@ -56,6 +56,7 @@ StepMonitor::Step TwoRanks() {
   StepMonitor::Step step;
   step.tokens = 1000;
   step.waited = 0.2;
+  step.under_way = 0.8;
   step.times = {0.1, 0.2, 0.3, 0.1};
   step.own_tokens = 400;
   step.own_flops = 4e6;
@@ -81,10 +82,12 @@ TEST(StepMonitorTest, NumbersByHand) {
   EXPECT_NEAR(values.at("rank_1/tokens_per_second"), 600, 1e-9);
   EXPECT_NEAR(values.at("rank_1/compute_seconds"), 0.8, 1e-12);
   EXPECT_NEAR(values.at("exposed_communication_seconds"), 0.2, 1e-12);
+  EXPECT_NEAR(values.at("communication_seconds"), 0.8, 1e-12);
+  EXPECT_NEAR(values.at("hidden_communication_fraction"), 0.75, 1e-12);
   EXPECT_NEAR(values.at("step_seconds/backward"), 0.3, 1e-12);
   EXPECT_EQ(monitor.LineText(seconds),
             "  500 a rank  efficiency 80%  MFU 5.0%  in 10% fw 20% bw 30% "
-            "wait 20% opt 10%");
+            "wait 20% (hidden 75%) opt 10%");
   // What was counted goes on to hold.
   monitor.Reset();
   StepMonitor::Step step = TwoRanks();
@@ -99,6 +102,13 @@ TEST(StepMonitorTest, AgainstOneRank) {
   monitor.Add(TwoRanks());
   EXPECT_NEAR(monitor.Efficiency(1.0), 0.8, 1e-12);
   EXPECT_EQ(monitor.Values(1.0).count("model_flops_utilisation"), 0u);
+  // It is not known what was under way.
+  monitor.Reset();
+  StepMonitor::Step step = TwoRanks();
+  step.under_way = 0;
+  monitor.Add(step);
+  EXPECT_EQ(monitor.Values(1.0).count("hidden_communication_fraction"), 0u);
+  EXPECT_EQ(monitor.LineText(1.0).find("hidden"), std::string::npos);
 }
 
 TEST(ProfilerTest, StepsAndPaths) {

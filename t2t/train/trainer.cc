@@ -478,10 +478,11 @@ Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
   const size_t rank = options_.group == nullptr
                           ? 0
                           : static_cast<size_t>(options_.group->rank());
-  result.measured = {sums.weight,       sums.exposed_seconds,
-                     sums.times,        sums.rank_tokens[rank],
-                     /*own_flops=*/0,   sums.rank_seconds,
-                     sums.rank_batches, sums.rank_tokens};
+  result.measured = {
+      sums.weight,     sums.exposed_seconds,   sums.communication_seconds,
+      sums.times,      sums.rank_tokens[rank],
+      /*own_flops=*/0, sums.rank_seconds,      sums.rank_batches,
+      sums.rank_tokens};
   if (!std::isfinite(result.loss)) {
     ThrowDiverged("the loss is " + DoubleToString(result.loss));
   }
