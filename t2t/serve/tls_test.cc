@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -42,6 +43,8 @@ HttpResponse Echo(const HttpMessage& request, const std::function<bool()>&) {
 
 class TlsTest : public ::testing::Test {
  protected:
+  // As GrpcClient has it; here a server uses gRPC first.
+  static void SetUpTestSuite() { ::setenv("GRPC_DNS_RESOLVER", "native", 0); }
   // own_.cert and key, and whom to believe.
   static TlsFiles With(const TlsFiles& own, const std::string& ca) {
     return {own.cert, own.key, ca};
