@@ -93,14 +93,16 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
       ranks_(group == nullptr ? 1 : group->size()),
       deterministic_(options.deterministic),
       bf16_(options.bf16 && ranks_ > 1),
-      partition_(
-          options.owners != nullptr
-              ? options.owners
-              : std::make_shared<Partition>(
-                    Sizes(parameters_),
-                    Partition::Options{
-                        BucketBytes(Sizes(parameters_), options.bucket_bytes),
-                        ranks_, Partition::Parts::kEven, 0})),
+      partition_(options.owners != nullptr
+                     ? options.owners
+                     : std::make_shared<Partition>(
+                           Sizes(parameters_),
+                           Partition::Options{BucketBytes(Sizes(parameters_),
+                                                          options.bucket_bytes),
+                                              ranks_,
+                                              Partition::Parts::kEven,
+                                              0,
+                                              {}})),
       owners_(options.owners != nullptr),
       release_(owners_ && options.release && ranks_ > 1),
       in_step_(release_ && options.in_step),
