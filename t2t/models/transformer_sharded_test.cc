@@ -224,8 +224,8 @@ TEST(TransformerShardedTest, TheBitsOfOneProcess) {
       {"scheduled_sampling_prob=1.0,scheduled_sampling_warmup_steps=1,"
        "scheduled_sampling_method=parallel,scheduled_sampling_num_passes=2"}};
   for (size_t i = 0; i < cases.size(); ++i) {
-    ExpectAsOneProcess(cases[i], i % 4 == 1 ? 4 : 2, 4, 1,
-                       /*deterministic=*/true);
+    const int64_t ranks = i % 4 == 1 ? 4 : 2;
+    ExpectAsOneProcess(cases[i], ranks, ranks, 1, /*deterministic=*/true);
   }
 }
 

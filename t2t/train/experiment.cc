@@ -506,6 +506,11 @@ class Experiment {
     if (!over_) trainer.Train(after_save);
     const std::string memory = DeviceMemoryText();
     if (!memory.empty()) Log("at most " + memory + " was used");
+    if (IsFirst() && group_ != nullptr && flags_.zero_stage > 2 &&
+        trainer.step() > start) {
+      Log(Format("a step needed %.1f MB of parameters at a time",
+                 static_cast<double>(trainer.peak_parameter_bytes()) / 1e6));
+    }
     // A run that was complete already is evaluated all the same, as in T2T.
     if (evaluate && evaluated < 0 && IsFirst()) evaluate_now(trainer.step());
     MarkEnd(trainer.step());
