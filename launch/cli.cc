@@ -270,8 +270,40 @@ std::string EstimatesText(const App& app,
     }
     return lines;
   };
+  // What the trainings of the app keep in a claim.
+  const auto storage = [&](const Component& claim) {
+    double bytes = 0;
+    const auto add = [&](const Component& component) {
+      if (component.params.String("claim") != claim.params.String("claim")) {
+        return;
+      }
+      const TrainingEstimate about = estimate(component);
+      bytes +=
+          static_cast<double>(about.checkpoints) * about.cost.checkpoint_bytes;
+    };
+    for (const std::string& name : app.ComponentNames()) {
+      try {
+        const Component component = claim.find(name);
+        if (component.prototype == "train") add(component);
+        if (component.prototype != "sweep") continue;
+        for (const Component& trial : SweepTrials(component)) add(trial);
+      } catch (const Error&) {
+        // What is wrong with another component is said where it is meant.
+      }
+    }
+    if (bytes == 0) return std::string();
+    const std::string size = claim.params.String("size");
+    std::string lines = claim.name +
+                        ", estimated:\n  checkpoints: " + BytesText(bytes) +
+                        " of all trainings, of " + size + "\n";
+    if (bytes > QuantityValue(size)) {
+      lines += "  warning: they do not fit; data and exports come on top\n";
+    }
+    return lines;
+  };
   std::string all;
   for (const Component& component : components) {
+    if (component.prototype == "storage") all += storage(component);
     if (component.prototype == "train") all += text(component.name, component);
     if (component.prototype == "pipeline") {
       for (const std::string& name : component.params.List("train")) {

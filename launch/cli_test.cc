@@ -472,6 +472,22 @@ TEST_F(CliTest, EstimatesBeforeItIsSent) {
   EXPECT_TRUE(Says("warning: a full batch may not fit")) << output_;
 }
 
+TEST_F(CliTest, CheckpointsAndTheirClaim) {
+  MakeApp();
+  Run("generate storage");
+  Run("generate train big --hparams_set=transformer_big");
+  // Of another claim.
+  Run("generate train other --hparams_set=transformer_big --claim=else");
+  EXPECT_EQ(Run("validate"), 0);
+  EXPECT_TRUE(
+      Says("storage, estimated:\n  checkpoints: 44.8 GB of all "
+           "trainings, of 100Gi\n"))
+      << output_;
+  EXPECT_FALSE(Says("do not fit"));
+  EXPECT_EQ(Run("validate storage --size=40G"), 0);
+  EXPECT_TRUE(Says("warning: they do not fit")) << output_;
+}
+
 TEST_F(CliTest, SweepsHere) {
   MakeApp();
   MakeDirectories("bin");
