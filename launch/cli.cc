@@ -15,50 +15,50 @@
 namespace t2t {
 namespace {
 
-// Flags of every verb.
-const std::vector<std::string>& CommonFlags() {
-  static const auto* const flags = new std::vector<std::string>{"app="};
-  return *flags;
-}
-
-std::string FlagHelp(const std::string& flag) {
+std::string FlagHelp(const std::string& verb, const std::string& flag) {
   static const auto* const helps = new std::map<std::string, std::string>{
       {"app=", "the app's folder; default: here or above"},
       {"env=", "an environment of the app"},
-      {"output=", "yaml, json, or dir: a file each"},
-      {"to=", "the folder for --output=dir"},
+      {"output=", "yaml (the default), json, or dir: a file each"},
+      {"to=", "the folder for --output=dir; default: manifests in the app"},
       {"namespace=", "the namespace"},
       {"context=", "kubectl's context; empty: its current one"},
       {"operators=", "what the cluster has: jobset,pytorchjob,..."},
       {"against=", "another environment; without, the cluster"},
       {"all", "every component"},
       {"yes", "do it, do not only list it"},
+      {"delete yes",
+       "claims, namespaces and CRDs too, and all that is in them"},
       {"dry_run", "let the cluster check it, change nothing"},
+      {"upgrade dry_run", "only show what it changes"},
+      {"init app=", "the app's folder; default: one of its name, here"},
       {"follow", "go on as lines come"},
-      {"tail=", "so many lines of each Pod"},
-      {"timeout=", "seconds to wait at most"},
-      {"port=", "the port here"},
-      {"local", "run the manifests' Pods as processes of this machine"},
+      {"tail=", "so many lines of each Pod; default: 100"},
+      {"timeout=", "seconds to wait at most; 0, the default: no limit"},
+      {"port=", "the port here; default: the Service's, 8501 for 80"},
+      {"local",
+       "run the manifests' Pods as processes of this machine; --backend=local "
+       "is the same"},
       {"local_dir=", "where claims are kept then; default: .local in the app"},
       {"bin_dir=", "where the programs are; default: next to this one"},
-      {"chaos=", "kill so many Pods on the way"},
-      {"chaos_seconds=", "how long a Pod lives before that, at least"},
-      {"chaos_seed=", "which ones and when"},
+      {"chaos=", "kill so many Pods on the way; with --local"},
+      {"chaos_seconds=",
+       "how long a Pod lives before that, at least; default: 1"},
+      {"chaos_seed=", "which ones and when; default: 1"},
       {"json", "for programs"},
       {"name=", "the component's name; default: TRAINING-sweep"},
       {"no_run", "write the component, do not run it"},
   };
-  return helps->at(flag);
+  const auto own = helps->find(verb + " " + flag);
+  return own == helps->end() ? helps->at(flag) : own->second;
 }
 
 std::string VerbHelp(const Verb& verb) {
-  std::string text = "t2t-launch " + verb.name + " " + verb.usage + "\n\n" +
-                     verb.help + "\n\nexample:\n  " + verb.example +
-                     "\n\nflags:\n";
-  std::vector<std::string> flags = verb.flags;
-  flags.insert(flags.end(), CommonFlags().begin(), CommonFlags().end());
-  for (const std::string& flag : flags) {
-    text += "  --" + flag + "\n      " + FlagHelp(flag) + "\n";
+  std::string text =
+      "t2t-launch " + verb.name + (verb.usage.empty() ? "" : " " + verb.usage) +
+      "\n\n" + verb.help + "\n\nexample:\n  " + verb.example + "\n\nflags:\n";
+  for (const std::string& flag : FlagsOf(verb)) {
+    text += "  --" + flag + "\n      " + FlagHelp(verb.name, flag) + "\n";
   }
   if (verb.params) {
     text +=
@@ -79,7 +79,8 @@ std::string GeneralHelp() {
   text +=
       "\nt2t-launch VERB --help shows its flags and an example that works.\n"
       "exit codes: those of every t2t program; wait and run: 20 failed, 21 no\n"
-      "end in time; diff: 1 where there are differences.\n";
+      "end in time; diff: 1 where there are differences; doctor: 20 where\n"
+      "something is not allowed; 138 where kubectl could not do it.\n";
   return text;
 }
 
@@ -95,8 +96,7 @@ const Verb& FindVerb(const std::string& name) {
 
 LaunchArgs ParseArgs(const Verb& verb,
                      const std::vector<std::string>& arguments) {
-  std::vector<std::string> known = verb.flags;
-  known.insert(known.end(), CommonFlags().begin(), CommonFlags().end());
+  const std::vector<std::string> known = FlagsOf(verb);
   const auto has = [&](const std::string& flag) {
     return std::find(known.begin(), known.end(), flag) != known.end();
   };
@@ -150,6 +150,12 @@ LaunchArgs ParseArgs(const Verb& verb,
 }
 
 }  // namespace
+
+std::vector<std::string> FlagsOf(const Verb& verb) {
+  std::vector<std::string> flags = verb.flags;
+  flags.push_back("app=");
+  return flags;
+}
 
 std::string LaunchArgs::Get(const std::string& flag,
                             const std::string& otherwise) const {
@@ -264,8 +270,40 @@ std::string EstimatesText(const App& app,
     }
     return lines;
   };
+  // What the trainings of the app keep in a claim.
+  const auto storage = [&](const Component& claim) {
+    double bytes = 0;
+    const auto add = [&](const Component& component) {
+      if (component.params.String("claim") != claim.params.String("claim")) {
+        return;
+      }
+      const TrainingEstimate about = estimate(component);
+      bytes +=
+          static_cast<double>(about.checkpoints) * about.cost.checkpoint_bytes;
+    };
+    for (const std::string& name : app.ComponentNames()) {
+      try {
+        const Component component = claim.find(name);
+        if (component.prototype == "train") add(component);
+        if (component.prototype != "sweep") continue;
+        for (const Component& trial : SweepTrials(component)) add(trial);
+      } catch (const Error&) {
+        // What is wrong with another component is said where it is meant.
+      }
+    }
+    if (bytes == 0) return std::string();
+    const std::string size = claim.params.String("size");
+    std::string lines = claim.name +
+                        ", estimated:\n  checkpoints: " + BytesText(bytes) +
+                        " of all trainings, of " + size + "\n";
+    if (bytes > QuantityValue(size)) {
+      lines += "  warning: they do not fit; data and exports come on top\n";
+    }
+    return lines;
+  };
   std::string all;
   for (const Component& component : components) {
+    if (component.prototype == "storage") all += storage(component);
     if (component.prototype == "train") all += text(component.name, component);
     if (component.prototype == "pipeline") {
       for (const std::string& name : component.params.List("train")) {

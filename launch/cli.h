@@ -38,6 +38,9 @@ struct Verb {
   std::function<int(const LaunchArgs&)> run;
 };
 
+// Its own and those of every verb.
+std::vector<std::string> FlagsOf(const Verb& verb);
+
 // Every verb, in the order of the help text.
 const std::vector<Verb>& Verbs();
 std::vector<Verb> AppVerbs();

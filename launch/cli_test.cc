@@ -139,6 +139,36 @@ TEST_F(CliTest, EveryExampleWorks) {
   for (const Verb& verb : Verbs()) EXPECT_TRUE(Says("  " + verb.name + " "));
 }
 
+TEST_F(CliTest, CompletesInBash) {
+  EXPECT_EQ(Run("completion bash"), 0);
+  WriteFileAtomically("completion", output_);
+  WriteFileAtomically("bin/t2t-launch", "#!/bin/sh\necho 'train  train'\n");
+  ASSERT_EQ(::chmod("bin/t2t-launch", 0755), 0);
+  WriteFileAtomically("try", R"sh(source completion
+try() {
+  COMP_WORDS=(t2t-launch "$@") COMP_CWORD=$#
+  _t2t_launch
+  echo "${COMPREPLY[*]}"
+}
+{
+  try sho
+  try env a
+  try generate dat
+  try show tr
+  try param set tr
+  try show --out
+  try logs --fo
+} > tried
+)sh");
+  ASSERT_EQ(std::system("bash try"), 0);
+  EXPECT_EQ(ReadFile("tried"),
+            "show\nadd\ndatagen\ntrain\ntrain\n--output=\n--follow\n");
+  for (const char* const shell : {"zsh", "fish"}) {
+    EXPECT_EQ(Run(std::string("completion ") + shell), 0);
+    EXPECT_TRUE(Says("port-forward") && Says("list add set describe remove"));
+  }
+}
+
 TEST_F(CliTest, LayersAndWhereTheyComeFrom) {
   MakeApp();
   EXPECT_EQ(Run("param set train workers 8 --env=lab"), 0);
@@ -440,6 +470,22 @@ TEST_F(CliTest, EstimatesBeforeItIsSent) {
   EXPECT_FALSE(Exists(log_));
   EXPECT_EQ(Run("validate train --memory=2Gi --hparams=batch_size=500000"), 0);
   EXPECT_TRUE(Says("warning: a full batch may not fit")) << output_;
+}
+
+TEST_F(CliTest, CheckpointsAndTheirClaim) {
+  MakeApp();
+  Run("generate storage");
+  Run("generate train big --hparams_set=transformer_big");
+  // Of another claim.
+  Run("generate train other --hparams_set=transformer_big --claim=else");
+  EXPECT_EQ(Run("validate"), 0);
+  EXPECT_TRUE(
+      Says("storage, estimated:\n  checkpoints: 44.8 GB of all "
+           "trainings, of 100Gi\n"))
+      << output_;
+  EXPECT_FALSE(Says("do not fit"));
+  EXPECT_EQ(Run("validate storage --size=40G"), 0);
+  EXPECT_TRUE(Says("warning: they do not fit")) << output_;
 }
 
 TEST_F(CliTest, SweepsHere) {

@@ -3,6 +3,7 @@
 
 #include "launch/cli.h"
 #include "launch/explain.h"
+#include "launch/manifests.h"
 #include "launch/prototypes.h"
 #include "launch/yaml.h"
 #include "t2t/base/error.h"
@@ -207,50 +208,134 @@ int Validate(const LaunchArgs& args) {
   return 0;
 }
 
-constexpr char kBash[] = R"sh(_t2t_launch() {
-  local words="%s"
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[1]}"))
-  else
-    COMPREPLY=($(compgen -W "$(t2t-launch component list 2>/dev/null |
-      cut -d' ' -f1)" -- "${COMP_WORDS[COMP_CWORD]}"))
-  fi
+// What stands behind a verb first, where that is one of a few words.
+std::vector<std::string> Actions(const Verb& verb) {
+  if (verb.name == "generate") {
+    std::vector<std::string> names;
+    for (const Prototype& prototype : Prototypes()) {
+      if (prototype.name != kManifestsPrototype) {
+        names.push_back(prototype.name);
+      }
+    }
+    return names;
+  }
+  const std::string first = verb.usage.substr(0, verb.usage.find(' '));
+  if (first.find('|') == std::string::npos || Lower(first) != first) return {};
+  return Split(first, '|');
 }
-complete -F _t2t_launch t2t-launch
-)sh";
 
-constexpr char kZsh[] = R"sh(#compdef t2t-launch
-_t2t_launch() {
-  if (( CURRENT == 2 )); then
-    compadd -- %s
-  else
-    compadd -- $(t2t-launch component list 2>/dev/null | cut -d' ' -f1)
-  fi
+std::string Flags(const Verb& verb) {
+  std::string text;
+  for (const std::string& flag : FlagsOf(verb)) {
+    text += (text.empty() ? "--" : " --") + flag;
+  }
+  return text;
 }
-compdef _t2t_launch t2t-launch
-)sh";
 
-constexpr char kFish[] =
-    "complete -c t2t-launch -f\n"
-    "complete -c t2t-launch -n __fish_use_subcommand -a '%s'\n"
-    "complete -c t2t-launch -n 'not __fish_use_subcommand' -a "
-    "'(t2t-launch component list 2>/dev/null | cut -d\" \" -f1)'\n";
+// The components, of whatever app is here.
+constexpr char kComponents[] =
+    "t2t-launch component list 2>/dev/null | cut -d' ' -f1";
+
+std::string BashCompletion(const std::string& verbs) {
+  std::string text =
+      "_t2t_launch() {\n"
+      "  local verb=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} words\n"
+      "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+      "    words=\"" +
+      verbs +
+      "\"\n"
+      "  elif [ \"${word#--}\" != \"$word\" ]; then\n"
+      "    case $verb in\n";
+  for (const Verb& verb : Verbs()) {
+    text += "      " + verb.name + ") words=\"" + Flags(verb) + "\" ;;\n";
+  }
+  text += "    esac\n  else\n    case \"$COMP_CWORD $verb\" in\n";
+  for (const Verb& verb : Verbs()) {
+    const std::string actions = Join(Actions(verb), " ");
+    if (actions.empty()) continue;
+    text += "      \"2 " + verb.name + "\") words=\"" + actions + "\" ;;\n";
+  }
+  return text + "      *) words=$(" + kComponents +
+         ") ;;\n"
+         "    esac\n"
+         "  fi\n"
+         "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+         "  [ \"${COMPREPLY[0]%=}\" = \"${COMPREPLY[0]}\" ] ||\n"
+         "    compopt -o nospace 2>/dev/null\n"
+         "}\n"
+         "complete -F _t2t_launch t2t-launch\n";
+}
+
+std::string ZshCompletion(const std::string& verbs) {
+  std::string text =
+      "#compdef t2t-launch\n"
+      "_t2t_launch() {\n"
+      "  if (( CURRENT == 2 )); then\n"
+      "    compadd -- " +
+      verbs +
+      "\n"
+      "  elif [[ $words[CURRENT] == --* ]]; then\n"
+      "    case $words[2] in\n";
+  for (const Verb& verb : Verbs()) {
+    text +=
+        "      " + verb.name + ") compadd -S '' -- " + Flags(verb) + " ;;\n";
+  }
+  text += "    esac\n  else\n    case \"$CURRENT $words[2]\" in\n";
+  for (const Verb& verb : Verbs()) {
+    const std::string actions = Join(Actions(verb), " ");
+    if (actions.empty()) continue;
+    text += "      \"3 " + verb.name + "\") compadd -- " + actions + " ;;\n";
+  }
+  return text + "      *) compadd -- $(" + kComponents +
+         ") ;;\n"
+         "    esac\n"
+         "  fi\n"
+         "}\n"
+         "compdef _t2t_launch t2t-launch\n";
+}
+
+std::string FishCompletion(const std::string& verbs) {
+  const std::string start = "complete -c t2t-launch ";
+  std::string text =
+      start + "-f\n" + start + "-n __fish_use_subcommand -a '" + verbs + "'\n";
+  std::string with_actions;
+  for (const Verb& verb : Verbs()) {
+    const std::string seen = "'__fish_seen_subcommand_from " + verb.name;
+    const std::string actions = Join(Actions(verb), " ");
+    if (!actions.empty()) {
+      text += start + "-n " + seen + "; and test (count (commandline -opc)) " +
+              "-eq 2' -a '" + actions + "'\n";
+      with_actions += " " + verb.name;
+    }
+    for (std::string flag : FlagsOf(verb)) {
+      const bool valued = EndsWith(flag, "=");
+      if (valued) flag.pop_back();
+      text +=
+          start + "-n " + seen + "' -l " + flag + (valued ? " -x" : "") + "\n";
+    }
+  }
+  return text + start + "-n 'not __fish_use_subcommand; and not " +
+         "__fish_seen_subcommand_from" + with_actions + "; or test (count " +
+         "(commandline -opc)) -gt 2' -a '(" +
+         ReplaceAll(kComponents, "'", "\"") + ")'\n";
+}
 
 int Completion(const LaunchArgs& args) {
   const std::string shell = args.Word(0, "shell");
   args.NoMoreThan(1);
   std::vector<std::string> names;
   for (const Verb& verb : Verbs()) names.push_back(verb.name);
-  const std::string words = Join(names, " ");
-  const char* const script = shell == "bash"   ? kBash
-                             : shell == "zsh"  ? kZsh
-                             : shell == "fish" ? kFish
-                                               : nullptr;
-  if (script == nullptr) {
+  const std::string verbs = Join(names, " ");
+  if (shell == "bash") {
+    Print(BashCompletion(verbs));
+  } else if (shell == "zsh") {
+    Print(ZshCompletion(verbs));
+  } else if (shell == "fish") {
+    Print(FishCompletion(verbs));
+  } else {
     throw UsageError("there is no completion for " + shell,
                      "bash, zsh or fish");
   }
-  Print(ReplaceAll(script, "%s", words));
   return 0;
 }
 
@@ -319,7 +404,9 @@ std::vector<Verb> AppVerbs() {
        Validate},
       {"completion",
        "bash|zsh|fish",
-       "completion for a shell",
+       "completion for a shell\n"
+       "bash, zsh: source <(t2t-launch completion bash); "
+       "fish: t2t-launch completion fish | source",
        "t2t-launch completion bash",
        {},
        false,

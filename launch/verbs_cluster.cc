@@ -581,7 +581,8 @@ std::vector<Verb> ClusterVerbs() {
   return {
       {"diff",
        "[COMPONENT...]",
-       "compares with the cluster, or with another environment",
+       "compares with the cluster, or with another environment\n"
+       "The exit code is 1 where there are differences.",
        "t2t-launch diff train --env=lab --against=lab",
        {"env=", "against="},
        true,
@@ -594,7 +595,9 @@ std::vector<Verb> ClusterVerbs() {
        true,
        Apply},
       {"run", "COMPONENT...",
-       "sends and waits; with --local, runs the manifests here",
+       "sends and waits; with --local, runs the manifests here\n"
+       "The exit code is 0 when all is done, 20 where something has failed, 21 "
+       "when time is up.",
        "t2t-launch run train --env=lab --timeout=5", RunFlagsAndAll(), true,
        Run},
       {"status",
@@ -649,7 +652,8 @@ std::vector<Verb> ClusterVerbs() {
        Wait},
       {"doctor",
        "",
-       "what the cluster has and allows",
+       "what the cluster has and allows\n"
+       "The exit code is 20 where something is not allowed.",
        "t2t-launch doctor --env=lab",
        {"env="},
        false,
