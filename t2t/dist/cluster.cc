@@ -368,6 +368,23 @@ void AddIndexedJob(const Variables& variables, Facts* facts) {
   variables.AddNumber("JOB_COMPLETIONS", 1, kMaxRanks, &facts->size);
 }
 
+void CheckLimits(const ClusterFlags& flags, int64_t size) {
+  const int64_t least = flags.min_workers;
+  const int64_t most = flags.max_workers;
+  if (least < 0 || most < 0 || (most > 0 && least > most)) {
+    throw UsageError(
+        "--min_workers=" + std::to_string(least) +
+            " and --max_workers=" + std::to_string(most),
+        "numbers of ranks, the first not above the second; 0: any");
+  }
+  if (size >= least && (most == 0 || size <= most)) return;
+  throw UsageError(
+      size < least ? "--min_workers=" + std::to_string(least)
+                   : "--max_workers=" + std::to_string(most),
+      "a job of as many ranks (it has " + std::to_string(size) + ")",
+      "start more, or fewer, or change the flag");
+}
+
 }  // namespace
 
 Environment CurrentEnvironment() {
@@ -445,10 +462,10 @@ Cluster ResolveCluster(const ClusterFlags& flags,
     AddIndexedJob(variables, &facts);
   }
   if (!launched && flags.worker_gpu > 0 && flags.worker_cpu > 0) {
-    throw UsageError("--worker_gpu=" + std::to_string(flags.worker_gpu) +
-                         " and --worker_cpu=" +
-                         std::to_string(flags.worker_cpu),
-                     "one of them");
+    throw UsageError(
+        "--worker_gpu=" + std::to_string(flags.worker_gpu) +
+            " and --worker_cpu=" + std::to_string(flags.worker_cpu),
+        "one of them");
   }
   if (!launched && flags.worker_gpu > 0) {
     facts.start_here.Add(flags.worker_gpu,
@@ -519,6 +536,7 @@ Cluster ResolveCluster(const ClusterFlags& flags,
                     "started it"
                   : "");
   }
+  CheckLimits(flags, size);
   cluster.rank = rank;
   cluster.world_size = size;
   if (facts.local_rank.known()) cluster.local_rank = facts.local_rank.value();

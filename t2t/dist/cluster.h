@@ -18,6 +18,8 @@ struct ClusterFlags {
   int64_t worker_cpu = 0;  // ranks to start here
   int64_t worker_gpu = 0;
   int64_t expect_world_size = 0;
+  int64_t min_workers = 0;  // ranks; 0: any number
+  int64_t max_workers = 0;
 };
 
 // A process' place in its job.

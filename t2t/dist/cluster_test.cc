@@ -355,6 +355,21 @@ TEST(ClusterTest, ExpectedSize) {
   ExpectError(flags, {}, {"--expect_world_size=4", "--worker_cpu=3"});
 }
 
+TEST(ClusterTest, LimitsOfTheSize) {
+  ClusterFlags flags;
+  flags.min_workers = 2;
+  flags.max_workers = 3;
+  ExpectError(flags, {}, {"--min_workers=2", "it has 1"});
+  flags.worker_cpu = 3;
+  EXPECT_EQ(ResolveCluster(flags, {}).world_size, 3);
+  flags.worker_cpu = 4;
+  ExpectError(flags, {}, {"--max_workers=3", "it has 4"});
+  flags.max_workers = 0;
+  EXPECT_EQ(ResolveCluster(flags, {}).world_size, 4);
+  flags.max_workers = 1;
+  ExpectError(flags, {}, {"--min_workers=2", "--max_workers=1"});
+}
+
 TEST(ClusterTest, ContradictingAddresses) {
   ClusterFlags flags;
   flags.rendezvous = "a:1";

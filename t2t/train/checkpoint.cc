@@ -16,6 +16,7 @@ namespace {
 
 constexpr char kPrefix[] = "model.ckpt-";
 constexpr char kSuffix[] = ".safetensors";
+constexpr char kUnread[] = ".unread";
 
 struct DtypeName {
   at::ScalarType type;
@@ -263,9 +264,18 @@ void WriteShard(const std::string& model_dir, const std::string& name,
     place.Append(NumbersJson(piece.shape));
     places.Add(key, std::move(place));
   }
+  // Rank 0 takes it for whole once it sees it.
   const std::string path = JoinPath(model_dir, name);
-  WriteSafetensors(path, tensors, {{"pieces", places.ToString()}});
-  VerifySafetensorsFile(path);
+  const std::string unread = path + kUnread;
+  try {
+    WriteSafetensors(unread, tensors, {{"pieces", places.ToString()}});
+    VerifySafetensorsFile(unread);
+    Rename(unread, path);
+  } catch (const Error&) {
+    RemoveFile(unread);
+    throw;
+  }
+  SyncDirectory(model_dir);
 }
 
 std::map<std::string, at::Tensor> ReadPieces(
@@ -311,6 +321,10 @@ void RemoveCheckpoint(const std::string& model_dir, int64_t step) {
 }
 
 void RemoveLoneShards(const std::string& model_dir) {
+  for (const std::string& left :
+       Glob(JoinPath(model_dir, std::string(kPrefix) + "*" + kUnread))) {
+    RemoveFile(left);
+  }
   const std::vector<std::string> there = ShardsThere(model_dir, -1);
   if (there.empty()) return;
   std::set<std::string> named;

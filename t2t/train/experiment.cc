@@ -833,9 +833,12 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("max_restarts", &max_restarts,
              "With --worker_cpu: so often the ranks are started again where "
              "one was lost.");
-  flags->Add("min_workers", &min_workers,
-             "Then without the ranks that were killed, as long as so many are "
-             "left; 0: all again.");
+  flags->Add("min_workers", &cluster.min_workers,
+             "A job of fewer ranks is refused; and with --max_restarts ranks "
+             "that were killed are not started again, as long as so many are "
+             "left. 0: any number, and all again.");
+  flags->Add("max_workers", &cluster.max_workers,
+             "A job of more ranks is refused; 0: any number.");
   flags->Add("worker_gpu", &cluster.worker_gpu,
              "The same with a GPU each; 0: none.");
   flags->Add("device", &device,

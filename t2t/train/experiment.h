@@ -56,7 +56,6 @@ struct ExperimentFlags {
   bool deterministic = false;
   int64_t virtual_ranks = 0;
   int64_t max_restarts = 0;
-  int64_t min_workers = 0;
   double rendezvous_timeout_seconds = 300;
   double collective_timeout_seconds = 600;
   double rank_silence_seconds = 5;

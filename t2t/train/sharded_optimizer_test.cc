@@ -452,12 +452,14 @@ TEST_F(ZeroTest, ADamagedShardIsADamagedCheckpoint) {
     const std::string lone =
         JoinPath(Dir(name), ShardName(5, "0123abcd", 1, 2));
     WriteFileAtomically(lone, bytes);
+    WriteFileAtomically(lone + ".unread", bytes);
     EXPECT_EQ(LoadLatestCheckpoint(Dir(name))->step, 2);
     options.train_steps = 6;
     Train(hparams, options, 3);
     ExpectSameTensors(name, "one", 4);
     ExpectSameTensors(name, "one", 6);
     EXPECT_FALSE(Exists(lone));
+    EXPECT_FALSE(Exists(lone + ".unread"));
   }
 }
 

@@ -74,7 +74,7 @@ int Main(int argc, char** argv) {
   if (cluster.start_here > 0 && !flags.dry_run) {
     LaunchOptions options;
     options.max_restarts = flags.max_restarts;
-    options.min_ranks = flags.min_workers;
+    options.min_ranks = flags.cluster.min_workers;
     return RunLocalRanks(cluster, {argv, argv + argc}, options);
   }
   RunExperiment(flags, cluster, parser.ToText());
