@@ -321,9 +321,11 @@ void RemoveCheckpoint(const std::string& model_dir, int64_t step) {
 }
 
 void RemoveLoneShards(const std::string& model_dir) {
-  for (const std::string& left :
-       Glob(JoinPath(model_dir, std::string(kPrefix) + "*" + kUnread))) {
-    RemoveFile(left);
+  if (!IsDirectory(model_dir)) return;
+  for (const std::string& name : ListDirectory(model_dir)) {
+    if (StartsWith(name, kPrefix) && EndsWith(name, kUnread)) {
+      RemoveFile(JoinPath(model_dir, name));
+    }
   }
   const std::vector<std::string> there = ShardsThere(model_dir, -1);
   if (there.empty()) return;
