@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "t2t/base/error.h"
@@ -347,6 +350,53 @@ TEST_F(CheckpointTest, TheWriterCopies) {
   for (const auto& [name, tensor] : saved.tensors) {
     const at::Tensor expected = name == "a/kernel" ? tensor + 3 : tensor;
     EXPECT_TRUE(at::equal(loaded.tensors.at(name), expected)) << name;
+  }
+}
+
+TEST_F(CheckpointTest, RanksWriteTheirSharesAtTheSameTime) {
+  constexpr int64_t kRanks = 3;
+  const std::vector<int64_t> shape = {kRanks, 100};
+  std::vector<at::Tensor> parts;
+  std::vector<std::unique_ptr<CheckpointWriter>> writers;
+  for (int64_t rank = 0; rank < kRanks; ++rank) {
+    parts.push_back(at::full({100}, static_cast<double>(rank), at::kFloat));
+    writers.push_back(rank == 0 ? std::make_unique<CheckpointWriter>(dir_, 2)
+                                : std::make_unique<CheckpointWriter>(dir_));
+  }
+  Checkpoint checkpoint = Make(0);
+  std::atomic<int> waited{0};
+  for (int64_t step = 1; step <= 6; ++step) {
+    checkpoint.step = step;
+    checkpoint.shards.clear();
+    std::vector<CheckpointWriter::Shard> shards;
+    for (int64_t rank = 0; rank < kRanks; ++rank) {
+      shards.push_back({ShardName(step, "abc", rank, kRanks), {}});
+      shards.back().pieces["x"] = {parts[static_cast<size_t>(rank)], 100 * rank,
+                                   shape};
+      checkpoint.shards.push_back(shards.back().name);
+    }
+    const auto waiting = [&waited] { ++waited; };
+    // The first rank comes first, and last.
+    if (step % 2 == 1) {
+      waited = 0;
+      writers[0]->Save(checkpoint, {}, shards.data(), waiting);
+      while (waited == 0) std::this_thread::yield();
+    }
+    writers[1]->SaveShard(shards[1]);
+    writers[2]->SaveShard(shards[2]);
+    if (step % 2 == 0) {
+      writers[0]->Save(checkpoint, {}, shards.data(), waiting);
+    }
+    for (const at::Tensor& part : parts) part.add_(1);
+  }
+  for (const auto& writer : writers) writer->Wait();
+  EXPECT_EQ(ListCheckpoints(dir_), (std::vector<int64_t>{5, 6}));
+  for (const int64_t step : {5, 6}) {
+    const at::Tensor x =
+        LoadCheckpoint(CheckpointPath(dir_, step)).tensors.at("x");
+    const at::Tensor expected =
+        at::arange(kRanks, at::kFloat).view({-1, 1}).expand(shape) + (step - 1);
+    EXPECT_TRUE(at::equal(x, expected)) << step;
   }
 }
 
