@@ -109,9 +109,25 @@ RowsTerms Adafactor::TermsOf(const Block& block, const Matrix& matrix) const {
       block.rows, matrix.columns};
 }
 
-void Adafactor::UpdateMeans(double decay) {
-  const float keep = static_cast<float>(decay);
-  const float rest = static_cast<float>(1.0 - decay);
+int64_t Adafactor::SplitSide(const Matrix& matrix) const {
+  const auto& part = PartOf(matrix.parameter);
+  if (!part || !matrix.factored) return 0;
+  const int64_t side = static_cast<int64_t>(part->shape.size()) - part->dim;
+  return side <= 2 ? side : 0;
+}
+
+int64_t Adafactor::Rows(const Matrix& matrix) const {
+  if (SplitSide(matrix) != 2) return matrix.rows;
+  const auto& shape = PartOf(matrix.parameter)->shape;
+  return shape[shape.size() - 2];
+}
+
+int64_t Adafactor::Columns(const Matrix& matrix) const {
+  if (SplitSide(matrix) != 1) return matrix.columns;
+  return PartOf(matrix.parameter)->shape.back();
+}
+
+void Adafactor::SumColumns() {
   size_t block = 0;
   for (size_t i = 0; i < matrices_.size(); ++i) {
     Matrix& matrix = matrices_[i];
@@ -122,22 +138,76 @@ void Adafactor::UpdateMeans(double decay) {
       const float* const sums = &column_sums_[blocks_[block].column_sums];
       for (size_t c = 0; c < columns.size(); ++c) columns[c] += sums[c];
     }
+  }
+}
+
+void Adafactor::SumSplitMatrices() {
+  if (split() == nullptr) return;
+  // A matrix split along its rows lacks the other ranks' in its sums of
+  // columns, and the other way round.
+  std::vector<std::vector<float>*> lists;
+  int64_t size = 0;
+  for (Matrix& matrix : matrices_) {
+    const int64_t side = SplitSide(matrix);
+    if (side == 0 || !HasGradient(matrix.parameter)) continue;
+    lists.push_back(side == 2 ? &matrix.column_factors : &matrix.row_factors);
+    size += static_cast<int64_t>(lists.back()->size());
+  }
+  const at::Tensor sums = at::empty(size, at::kDouble);
+  double* const data = sums.mutable_data_ptr<double>();
+  double* next = data;
+  for (const auto* list : lists) {
+    next = std::copy(list->begin(), list->end(), next);
+  }
+  split()->Sum(sums);
+  next = data;
+  for (auto* list : lists) {
+    for (float& number : *list) number = static_cast<float>(*next++);
+  }
+}
+
+void Adafactor::UpdateMeans(double decay) {
+  const float keep = static_cast<float>(decay);
+  const float rest = static_cast<float>(1.0 - decay);
+  SumColumns();
+  SumSplitMatrices();
+  std::vector<double> row_sums(matrices_.size(), 0.0);
+  std::vector<size_t> split_rows;
+  for (size_t i = 0; i < matrices_.size(); ++i) {
+    Matrix& matrix = matrices_[i];
     if (!matrix.factored || !HasGradient(matrix.parameter)) continue;
-    double row_mean = 0;
+    const float columns = static_cast<float>(Columns(matrix));
     for (int64_t r = 0; r < matrix.rows; ++r) {
       matrix.vr[r] =
-          matrix.vr[r] * keep +
-          matrix.row_factors[r] / static_cast<float>(matrix.columns) * rest;
-      row_mean += matrix.vr[r];
+          matrix.vr[r] * keep + matrix.row_factors[r] / columns * rest;
+      row_sums[i] += matrix.vr[r];
     }
-    row_mean /= static_cast<double>(matrix.rows);
+    if (SplitSide(matrix) == 2) split_rows.push_back(i);
+  }
+  if (split() != nullptr) {
+    const at::Tensor sums =
+        at::empty(static_cast<int64_t>(split_rows.size()), at::kDouble);
+    double* const data = sums.mutable_data_ptr<double>();
+    for (size_t i = 0; i < split_rows.size(); ++i) {
+      data[i] = row_sums[split_rows[i]];
+    }
+    split()->Sum(sums);
+    for (size_t i = 0; i < split_rows.size(); ++i) {
+      row_sums[split_rows[i]] = data[i];
+    }
+  }
+  for (size_t i = 0; i < matrices_.size(); ++i) {
+    Matrix& matrix = matrices_[i];
+    std::vector<float>& columns = matrix.column_factors;
+    if (!matrix.factored || !HasGradient(matrix.parameter)) continue;
+    const double row_mean = row_sums[i] / static_cast<double>(Rows(matrix));
     for (int64_t r = 0; r < matrix.rows; ++r) {
       matrix.row_factors[r] =
           static_cast<float>(1.0 / std::sqrt(matrix.vr[r] / row_mean));
     }
-    for (int64_t c = 0; c < matrix.columns; ++c) {
-      matrix.vc[c] = matrix.vc[c] * keep +
-                     columns[c] / static_cast<float>(matrix.rows) * rest;
+    const float rows = static_cast<float>(Rows(matrix));
+    for (size_t c = 0; c < columns.size(); ++c) {
+      matrix.vc[c] = matrix.vc[c] * keep + columns[c] / rows * rest;
       columns[c] = 1.0F / std::sqrt(matrix.vc[c]);
     }
   }
@@ -181,10 +251,12 @@ void Adafactor::Update(double learning_rate, int64_t step) {
     parameter_squares[i] += block.parameter_squares;
     scaled_squares[i] += block.scaled_squares;
   }
+  SumOfSplit(&parameter_squares);
+  SumOfSplit(&scaled_squares);
   std::vector<float> rates(parameters().size());
   for (size_t i = 0; i < rates.size(); ++i) {
-    const double size = std::max<double>(
-        1.0, static_cast<double>(parameters()[i].tensor.numel()));
+    const double size =
+        std::max<double>(1.0, static_cast<double>(WholeSize(i)));
     double rate = learning_rate;
     if (by_parameter_scale_) {
       rate *= std::max(std::sqrt(parameter_squares[i] / size), kEpsilon2);

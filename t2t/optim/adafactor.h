@@ -45,8 +45,18 @@ class Adafactor : public Optimizer {
 
   void Update(double learning_rate, int64_t step) override;
   void ForBlocks(const std::function<void(Block*, Matrix*)>& body);
-  // From the blocks' sums: the mean squares and what they divide by.
+  // The blocks' sums of columns, put together; and what the other parts of
+  // split matrices add to the sums of rows and columns.
+  void SumColumns();
+  void SumSplitMatrices();
+  // From these: the mean squares and what they divide by.
   void UpdateMeans(double decay);
+  // The dimension, from the end (1: the columns), along which a matrix of a
+  // split parameter is split; 0: none of these two.
+  int64_t SplitSide(const Matrix& matrix) const;
+  // Of the whole matrix.
+  int64_t Rows(const Matrix& matrix) const;
+  int64_t Columns(const Matrix& matrix) const;
   RowsTerms TermsOf(const Block& block, const Matrix& matrix) const;
 
   const double beta1_;

@@ -41,7 +41,12 @@ std::string ShapeText(at::IntArrayRef shape) {
 
 }  // namespace
 
-at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation) {
+at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation,
+                          const std::optional<SplitParameters::Part>& part) {
+  if (part) {
+    return TruncatedNoise(part->shape, deviation)
+        .narrow(part->dim, part->begin, shape[part->dim]);
+  }
   // Within two standard deviations.
   const double edge = std::erf(2.0 / std::sqrt(2.0));
   return at::empty(shape, OnDevice(at::kFloat))
@@ -53,30 +58,37 @@ at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation) {
 void ForWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
                     double learning_rate,
-                    const std::function<void(size_t, const at::Tensor&)>& add) {
+                    const std::function<void(size_t, const at::Tensor&)>& add,
+                    const SplitParameters* split) {
   const double scale = NumberOr(hparams, "weight_noise", 0);
   if (scale == 0) return;
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < parameters.size(); ++i) {
-    if (parameters[i].name.find("/body/") == std::string::npos) continue;
-    add(i, TruncatedNoise(parameters[i].tensor.sizes(),
-                          scale * learning_rate * 0.001));
+    const NamedTensor& parameter = parameters[i];
+    if (parameter.name.find("/body/") == std::string::npos) continue;
+    add(i,
+        TruncatedNoise(
+            parameter.tensor.sizes(), scale * learning_rate * 0.001,
+            split == nullptr ? std::nullopt : split->PartOf(parameter.name)));
   }
 }
 
 void AddWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
-                    double learning_rate) {
-  ForWeightNoise(hparams, parameters, learning_rate,
-                 [&](size_t i, const at::Tensor& noise) {
-                   parameters[i].tensor.detach().add_(noise);
-                 });
+                    double learning_rate, const SplitParameters* split) {
+  ForWeightNoise(
+      hparams, parameters, learning_rate,
+      [&](size_t i, const at::Tensor& noise) {
+        parameters[i].tensor.detach().add_(noise);
+      },
+      split);
 }
 
 Optimizer::Optimizer(const HParams& hparams,
                      std::vector<NamedTensor> parameters)
     : hparams_(hparams),
       parameters_(std::move(parameters)),
+      parts_(parameters_.size()),
       clip_norm_(NumberOr(hparams, "clip_grad_norm", 0)),
       gradient_noise_(NumberOr(hparams, "grad_noise_scale", 0)),
       weight_decay_(NumberOr(hparams, "weight_decay", 0)) {
@@ -101,6 +113,32 @@ Optimizer::Optimizer(const HParams& hparams,
       pieces_.push_back(
           {i, begin, std::min(piece_size, tensor.numel() - begin)});
     }
+  }
+}
+
+void Optimizer::SetSplit(const SplitParameters* split) {
+  split_ = split;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    parts_[i] = split->PartOf(parameters_[i].name);
+  }
+}
+
+int64_t Optimizer::WholeSize(size_t parameter) const {
+  return parts_[parameter] ? c10::multiply_integers(parts_[parameter]->shape)
+                           : parameters_[parameter].tensor.numel();
+}
+
+void Optimizer::SumOfSplit(std::vector<double>* numbers) const {
+  if (split_ == nullptr) return;
+  const at::Tensor sums =
+      at::zeros(static_cast<int64_t>(numbers->size()), at::kDouble);
+  double* const data = sums.mutable_data_ptr<double>();
+  for (size_t i = 0; i < numbers->size(); ++i) {
+    if (parts_[i]) data[i] = (*numbers)[i];
+  }
+  split_->Sum(sums);
+  for (size_t i = 0; i < numbers->size(); ++i) {
+    if (parts_[i]) (*numbers)[i] = data[i];
   }
 }
 
@@ -163,8 +201,8 @@ double Optimizer::Step(const std::vector<at::Tensor>& gradients,
     }
     gradient = gradient.to(at::kFloat).contiguous();
     if (gradient_noise_ != 0) {
-      gradient =
-          gradient.add(TruncatedNoise(gradient.sizes(), gradient_noise_));
+      gradient = gradient.add(
+          TruncatedNoise(gradient.sizes(), gradient_noise_, parts_[i]));
     }
     gradients_[i] = std::move(gradient);
   }
@@ -472,6 +510,22 @@ class YellowFin : public Optimizer {
 
   void Tune(double* scalars, int64_t own_step) {
     const double updates = static_cast<double>(own_step) + 1.0;
+    std::vector<double> nonzeros(parameters().size(), 0.0);
+    std::vector<double> squares(parameters().size(), 0.0);
+    std::vector<double> means(parameters().size(), 0.0);
+    for (size_t i = 0; i < parameters().size(); ++i) {
+      if (!HasGradient(i)) continue;
+      const at::Tensor gradient = EffectiveGradient(i);
+      nonzeros[i] =
+          static_cast<double>(gradient.count_nonzero().item<int64_t>());
+      squares[i] = gradient.square().sum(at::kDouble).item<double>();
+      at::Tensor mean = mean_[i];
+      mean.add_(gradient.sub(mean), 1.0 - kBeta);
+      means[i] = mean.square().sum(at::kDouble).item<double>();
+    }
+    for (std::vector<double>* const sums : {&nonzeros, &squares, &means}) {
+      SumOfSplit(sums);
+    }
     double nonzero = 0;
     double entries = 0;
     double norm2 = 0;
@@ -481,16 +535,11 @@ class YellowFin : public Optimizer {
     const double correction = 1.0 - std::pow(kBeta, updates);
     for (size_t i = 0; i < parameters().size(); ++i) {
       if (!HasGradient(i)) continue;
-      const at::Tensor gradient = EffectiveGradient(i);
-      nonzero += static_cast<double>(gradient.count_nonzero().item<int64_t>());
-      entries += static_cast<double>(gradient.numel());
-      const double square = gradient.square().sum(at::kDouble).item<double>();
-      norm2 += square;
-      norm2_average += Average(&norms[i], square, updates);
-      at::Tensor mean = mean_[i];
-      mean.add_(gradient.sub(mean), 1.0 - kBeta);
-      mean2 += mean.square().sum(at::kDouble).item<double>() /
-               (correction * correction);
+      nonzero += nonzeros[i];
+      entries += static_cast<double>(WholeSize(i));
+      norm2 += squares[i];
+      norm2_average += Average(&norms[i], squares[i], updates);
+      mean2 += means[i] / (correction * correction);
     }
     const double sparsity =
         Average(&scalars[kSparsity], nonzero / entries, updates);

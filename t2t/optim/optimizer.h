@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,19 +31,41 @@ enum class Sharing {
   kNone,        // not at all: it looks at all of them together
 };
 
-// tf.truncated_normal's noise with a standard deviation.
-at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation);
+// Where parameters are parts of larger ones, cut along one dimension, and other
+// ranks' optimizers have the other parts. All of them make the same calls.
+class SplitParameters {
+ public:
+  struct Part {
+    std::vector<int64_t> shape;  // of the whole
+    int64_t dim;
+    int64_t begin;  // along dim
+  };
+
+  virtual ~SplitParameters() = default;
+  // nullopt: it is whole, and every rank has it.
+  virtual std::optional<Part> PartOf(const std::string& name) const = 0;
+  // fp64 numbers become their sums over the ranks.
+  virtual void Sum(const at::Tensor& numbers) const = 0;
+};
+
+// tf.truncated_normal's noise with a standard deviation. With a part: that
+// part of the noise that the whole would get.
+at::Tensor TruncatedNoise(
+    at::IntArrayRef shape, double deviation,
+    const std::optional<SplitParameters::Part>& part = std::nullopt);
 
 // The hparam weight_noise, on a list of parameters: to be called before a
 // step's loss is computed.
 void AddWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
-                    double learning_rate);
+                    double learning_rate,
+                    const SplitParameters* split = nullptr);
 // The same, but that `add` is given each parameter's index and noise.
 void ForWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
                     double learning_rate,
-                    const std::function<void(size_t, const at::Tensor&)>& add);
+                    const std::function<void(size_t, const at::Tensor&)>& add,
+                    const SplitParameters* split = nullptr);
 
 // T2T's optimizers over a whole list of parameters at once. What is common to
 // them is done here: L2 weight decay (hparam weight_decay, biases left out),
@@ -60,8 +83,11 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
+  // Before the first step; it outlives this.
+  void SetSplit(const SplitParameters* split);
+
   void AddWeightNoise(double learning_rate) {
-    t2t::AddWeightNoise(hparams_, parameters_, learning_rate);
+    t2t::AddWeightNoise(hparams_, parameters_, learning_rate, split_);
   }
 
   virtual Sharing sharing() const { return Sharing::kNone; }
@@ -101,6 +127,16 @@ class Optimizer {
   // A state tensor of any shape, under "<key>".
   at::Tensor AddState(const std::string& key, const at::Tensor& value);
 
+  // Null: all parameters are whole.
+  const SplitParameters* split() const { return split_; }
+  const std::optional<SplitParameters::Part>& PartOf(size_t parameter) const {
+    return parts_[parameter];
+  }
+  // The number of numbers of the whole.
+  int64_t WholeSize(size_t parameter) const;
+  // One number a parameter: the sums over the ranks, where it is split.
+  void SumOfSplit(std::vector<double>* numbers) const;
+
   // The update itself, of the parameters that HasGradient().
   virtual void Update(double learning_rate, int64_t step) = 0;
 
@@ -138,6 +174,8 @@ class Optimizer {
 
   HParams hparams_;
   std::vector<NamedTensor> parameters_;
+  const SplitParameters* split_ = nullptr;
+  std::vector<std::optional<SplitParameters::Part>> parts_;
   std::vector<float*> data_;
   std::vector<float> decay_;
   std::vector<Piece> pieces_;
