@@ -16,8 +16,17 @@ namespace {
 
 constexpr int64_t kBlockSize = 1 << 14;
 constexpr double kEpsilon2 = 1e-3;
+constexpr char kRowMeans[] = "adafactor_vr";
+constexpr char kColumnMeans[] = "adafactor_vc";
 
 }  // namespace
+
+std::optional<int64_t> AdafactorMeansOver(const std::string& slot,
+                                          int64_t dims) {
+  if (slot == kRowMeans) return dims - 1;
+  if (slot == kColumnMeans) return dims - 2;
+  return std::nullopt;
+}
 
 Adafactor::Adafactor(const HParams& hparams,
                      std::vector<NamedTensor> parameters)
@@ -61,12 +70,15 @@ Adafactor::Adafactor(const HParams& hparams,
                            {}});
       continue;
     }
-    std::vector<int64_t> row_shape = shape;
-    row_shape.pop_back();
-    std::vector<int64_t> column_shape = shape;
-    column_shape.erase(column_shape.end() - 2);
-    float* const vr = zeros("adafactor_vr", row_shape);
-    float* const vc = zeros("adafactor_vc", column_shape);
+    const auto means = [&](const char* slot) {
+      std::vector<int64_t> sizes = shape;
+      sizes.erase(
+          sizes.begin() +
+          *AdafactorMeansOver(slot, static_cast<int64_t>(sizes.size())));
+      return zeros(slot, sizes);
+    };
+    float* const vr = means(kRowMeans);
+    float* const vc = means(kColumnMeans);
     const int64_t columns = shape.back();
     const int64_t rows = shape[shape.size() - 2];
     for (int64_t k = 0; k < size / (rows * columns); ++k) {

@@ -3,11 +3,19 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "t2t/optim/optimizer.h"
 
 namespace t2t {
+
+// Of a slot of Adafactor's state of a parameter with so many dimensions: the
+// one that its means are taken over, and that it lacks. nullopt: none, or a
+// slot of another kind.
+std::optional<int64_t> AdafactorMeansOver(const std::string& slot,
+                                          int64_t dims);
 
 // T2T's Adafactor (arxiv.org/abs/1804.04235): a matrix has a mean square for
 // each row and each column instead of one for each number. Three passes over

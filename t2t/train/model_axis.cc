@@ -6,6 +6,7 @@
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
 #include "t2t/ops/device.h"
+#include "t2t/optim/adafactor.h"
 
 namespace t2t {
 namespace {
@@ -26,10 +27,9 @@ std::string ParameterOf(const std::string& name) {
   return slash == std::string::npos ? name : name.substr(slash + 1);
 }
 
-void RefuseNoise(const HParams& hparams, const std::string& name) {
-  if (!hparams.Has(name) || hparams.GetDouble(name) == 0) return;
-  throw UsageError(name + " with the axis model in --mesh_shape", "0",
-                   "set --hparams=" + name + "=0, or use the axis data alone");
+std::string SlotOf(const std::string& name) {
+  if (!StartsWith(name, "optimizer/")) return "";
+  return name.substr(10, name.find('/', 10) - 10);
 }
 
 }  // namespace
@@ -69,20 +69,6 @@ ModelAxis::ModelAxis(Mesh mesh, const Layout& layout, ProcessGroup* world,
       model_(std::move(model)),
       parallel_(model_.get(), layout) {}
 
-void ModelAxis::CheckOptimizer(const HParams& hparams,
-                               const Optimizer& optimizer) const {
-  RefuseNoise(hparams, "weight_noise");
-  RefuseNoise(hparams, "grad_noise_scale");
-  if (optimizer.sharing() == Sharing::kPieces) return;
-  throw UsageError(
-      "optimizer=" + hparams.GetString("optimizer") +
-          " looks at whole parameters, which the axis model of --mesh_shape "
-          "splits",
-      "one that takes each number by itself",
-      "use --hparams=optimizer=adam, adamw or momentum, or the axis data "
-      "alone");
-}
-
 Optimizer::TotalSquares ModelAxis::TotalSquaresOf(
     const std::vector<NamedTensor>& parameters) const {
   // Of each piece that the optimizer tells of: whether it is this rank's alone.
@@ -92,7 +78,7 @@ Optimizer::TotalSquares ModelAxis::TotalSquaresOf(
         (parameter.tensor.numel() + Optimizer::kPieceSize - 1) /
         Optimizer::kPieceSize;
     is_part.insert(is_part.end(), static_cast<size_t>(pieces),
-                   PieceOf(parameter.name) != nullptr);
+                   PieceOf(parameter.name).has_value());
   }
   return [this, is_part](const std::vector<double>& squares) {
     double common = 0;
@@ -107,15 +93,37 @@ Optimizer::TotalSquares ModelAxis::TotalSquaresOf(
   };
 }
 
-const ModelParallel::Piece* ModelAxis::PieceOf(const std::string& name) const {
+std::optional<ModelParallel::Piece> ModelAxis::PieceOf(
+    const std::string& name) const {
   const auto found = parallel_.pieces().find(ParameterOf(name));
-  return found == parallel_.pieces().end() ? nullptr : &found->second;
+  if (found == parallel_.pieces().end()) return std::nullopt;
+  ModelParallel::Piece piece = found->second;
+  const std::optional<int64_t> lacks = AdafactorMeansOver(
+      SlotOf(name), static_cast<int64_t>(piece.shape.size()));
+  if (!lacks) return piece;
+  // Means over what is split are of the whole on every rank.
+  if (piece.dim == *lacks) return std::nullopt;
+  piece.shape.erase(piece.shape.begin() + *lacks);
+  if (piece.dim > *lacks) --piece.dim;
+  return piece;
+}
+
+std::optional<SplitParameters::Part> ModelAxis::PartOf(
+    const std::string& name) const {
+  const std::optional<ModelParallel::Piece> piece = PieceOf(name);
+  if (!piece) return std::nullopt;
+  return Part{piece->shape, piece->dim,
+              parallel_.RangeOf(*piece, parallel_.rank()).begin};
+}
+
+void ModelAxis::Sum(const at::Tensor& numbers) const {
+  if (numbers.numel() > 0) model_->AllReduce(numbers, "the optimizer's sums");
 }
 
 void ModelAxis::Slice(State* state) const {
   for (auto& [name, tensor] : *state) {
-    const ModelParallel::Piece* const piece = PieceOf(name);
-    if (piece == nullptr) continue;
+    const std::optional<ModelParallel::Piece> piece = PieceOf(name);
+    if (!piece) continue;
     if (tensor.sizes() != at::IntArrayRef(piece->shape)) {
       throw MismatchError(
           "parameter '" + name + "' has the shape " +
@@ -134,8 +142,8 @@ void ModelAxis::GatherForFirst(State* state) const {
     return;
   }
   for (auto& [name, tensor] : *state) {
-    const ModelParallel::Piece* const piece = PieceOf(name);
-    if (piece != nullptr) tensor = parallel_.Whole(tensor, *piece);
+    const std::optional<ModelParallel::Piece> piece = PieceOf(name);
+    if (piece) tensor = parallel_.Whole(tensor, *piece);
   }
 }
 
@@ -146,7 +154,7 @@ void ModelAxis::Share(
   Json names = Json::Array();
   if (world_->rank() == 0) {
     for (const auto& [name, tensor] : own) {
-      if (PieceOf(name) != nullptr && whole.count(name) > 0) {
+      if (PieceOf(name) && whole.count(name) > 0) {
         names.Append(name);
       }
     }
@@ -155,8 +163,8 @@ void ModelAxis::Share(
   std::map<std::string, bool> are_whole;
   for (const Json& name : names.items()) are_whole[name.AsString()] = true;
   for (const auto& [name, tensor] : own) {
-    const ModelParallel::Piece* const piece = PieceOf(name);
-    if (piece == nullptr) {
+    const std::optional<ModelParallel::Piece> piece = PieceOf(name);
+    if (!piece) {
       world_->Broadcast(tensor, kSharing);
     } else if (are_whole.count(name) == 0) {
       data_->Broadcast(tensor, kSharing);
@@ -174,7 +182,7 @@ std::vector<at::Tensor> ModelAxis::Common(
     const std::vector<std::pair<std::string, at::Tensor>>& own) const {
   std::vector<at::Tensor> tensors;
   for (const auto& [name, tensor] : own) {
-    if (PieceOf(name) == nullptr) tensors.push_back(tensor);
+    if (!PieceOf(name)) tensors.push_back(tensor);
   }
   return tensors;
 }

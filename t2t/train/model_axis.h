@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +22,7 @@ namespace t2t {
 // and how whole tensors (as checkpoints have them) and this rank's parts become
 // each other. States go by a checkpoint's names: a parameter's own,
 // "ema/<parameter>", "optimizer/<slot>/<parameter>".
-class ModelAxis {
+class ModelAxis : public SplitParameters {
  public:
   using State = std::map<std::string, at::Tensor>;
 
@@ -38,15 +39,15 @@ class ModelAxis {
   // model's group have the same.
   bool counts() const { return model_->rank() == 0; }
 
-  // Throws a usage error where the update of a part is not the part of the
-  // update.
-  void CheckOptimizer(const HParams& hparams, const Optimizer& optimizer) const;
   // The squares of all parameters of the model, each counted once.
   Optimizer::TotalSquares TotalSquaresOf(
       const std::vector<NamedTensor>& parameters) const;
 
-  // Null where all ranks hold the whole.
-  const ModelParallel::Piece* PieceOf(const std::string& name) const;
+  // nullopt where all ranks hold the whole.
+  std::optional<ModelParallel::Piece> PieceOf(const std::string& name) const;
+  // For the optimizer.
+  std::optional<Part> PartOf(const std::string& name) const override;
+  void Sum(const at::Tensor& numbers) const override;
   // Puts this rank's parts in the place of whole tensors. Throws a mismatch
   // error where one has not the whole's shape.
   void Slice(State* state) const;

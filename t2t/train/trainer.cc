@@ -172,7 +172,7 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
     optimizer_ = MakeOptimizer(hparams, parameters);
   }
   if (options_.model_axis != nullptr) {
-    options_.model_axis->CheckOptimizer(hparams, *optimizer_);
+    optimizer_->SetSplit(options_.model_axis);
     total_squares_ = options_.model_axis->TotalSquaresOf(parameters);
   }
   if (shared_ == nullptr && options_.ema_decay > 0) {
