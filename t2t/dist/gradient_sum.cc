@@ -250,8 +250,9 @@ at::Tensor GradientSum::Place(size_t parameter) {
 
 at::Tensor GradientSum::TakeGradient(size_t parameter,
                                      const at::Tensor& gradient) {
-  if (!running_ || accompanies_ || !gradient.defined()) return {};
+  if (!running_ || !gradient.defined()) return {};
   const at::NoGradGuard no_grad;
+  if (accompanies_) return StandIn(gradient);
   const at::Tensor place = Place(parameter);
   if (filled_[parameter]) {
     place.add_(gradient);
@@ -264,6 +265,10 @@ at::Tensor GradientSum::TakeGradient(size_t parameter,
     --buckets_[partition_->bucket_of(parameter)].missing;
     LaunchReady(/*all=*/false);
   }
+  return StandIn(gradient);
+}
+
+at::Tensor GradientSum::StandIn(const at::Tensor& gradient) {
   if (!stand_in_.defined()) stand_in_ = at::zeros({}, gradient.options());
   return stand_in_.expand(gradient.sizes());
 }

@@ -136,6 +136,7 @@ class GradientSum {
   // What goes on through the graph in its place: a gradient's memory is to be
   // free at once, for the next one, which then has it in the cache.
   at::Tensor TakeGradient(size_t parameter, const at::Tensor& gradient);
+  at::Tensor StandIn(const at::Tensor& gradient);
   // Where a parameter's gradient of the shard under way goes.
   at::Tensor Place(size_t parameter);
   void FillUnused(const std::vector<size_t>& parameters);
