@@ -10,6 +10,7 @@
 #include <cuda_runtime.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #ifndef USE_C10D_NCCL
@@ -47,14 +48,26 @@ CudaMemory Memory(int64_t index) {
               at::cuda::getDeviceProperties(device)->totalGlobalMem)};
 }
 
-void MakeNccl(const c10::intrusive_ptr<c10d::Store>& store, int64_t rank,
-              int64_t size, c10::intrusive_ptr<c10d::Backend>* backend) {
+void MakeNccl(const c10::intrusive_ptr<c10d::Store>& store, int64_t index,
+              int64_t rank, int64_t size,
+              c10::intrusive_ptr<c10d::Backend>* backend) {
+  // NCCL's errors are told by the collective that waits. By default c10d's own
+  // thread would end the process with SIGABRT before it can be said which rank
+  // is lost, and with an exit code on which no operator starts again.
+  ::setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0", /*overwrite=*/0);
   auto options = c10d::ProcessGroupNCCL::Options::create();
   // The group that this is part of has its own limits.
   options->timeout = std::chrono::hours(24 * 365);
-  *backend = c10::make_intrusive<c10d::ProcessGroupNCCL>(
+  // This is called in a thread that can be left behind.
+  UseDevice(index);
+  auto nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(
       store, static_cast<int>(rank), static_cast<int>(size),
       std::move(options));
+  // Now, while a lost rank is looked for: the first collective would connect
+  // otherwise, and its call would not return.
+  nccl->eagerConnectSingleDevice(
+      at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index)));
+  *backend = std::move(nccl);
 }
 
 double SumOfSquaresOnDevice(const float* p, GradientTerms gradient,

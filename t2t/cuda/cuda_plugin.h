@@ -26,13 +26,15 @@ struct CudaPlugin {
   void (*use_device)(int64_t index);
   void (*synchronize)();
   CudaMemory (*memory)(int64_t index);
-  // NCCL over the ranks that meet at the store.
-  void (*make_nccl)(const c10::intrusive_ptr<c10d::Store>& store, int64_t rank,
-                    int64_t size, c10::intrusive_ptr<c10d::Backend>* backend);
+  // NCCL over the ranks that meet at the store, each with its GPU `index`.
+  // Waits until they are connected, for ever if need be.
+  void (*make_nccl)(const c10::intrusive_ptr<c10d::Store>& store, int64_t index,
+                    int64_t rank, int64_t size,
+                    c10::intrusive_ptr<c10d::Backend>* backend);
   DeviceKernels kernels;
 };
 
-inline constexpr int64_t kCudaPluginVersion = 1;
+inline constexpr int64_t kCudaPluginVersion = 2;
 using GetCudaPlugin = const CudaPlugin*();
 inline constexpr char kGetCudaPlugin[] = "T2tCudaPlugin";
 

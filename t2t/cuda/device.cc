@@ -22,6 +22,7 @@ constexpr char kTodo[] =
     "--device=cpu";
 
 const CudaPlugin* opened = nullptr;
+DeviceBackendMaker* other_maker = nullptr;
 
 bool HasDriver() { return Exists("/dev/nvidiactl") || Exists("/dev/dxg"); }
 
@@ -117,10 +118,15 @@ std::string UseDevice(const std::string& choice, int64_t local_rank) {
 
 c10::intrusive_ptr<c10d::Backend> MakeDeviceBackend(
     const c10::intrusive_ptr<c10d::Store>& store, int64_t rank, int64_t size) {
+  if (other_maker != nullptr) return other_maker(store, rank, size);
   c10::intrusive_ptr<c10d::Backend> backend;
-  if (opened != nullptr) opened->make_nccl(store, rank, size, &backend);
+  if (opened != nullptr) {
+    opened->make_nccl(store, ComputeDevice().index(), rank, size, &backend);
+  }
   return backend;
 }
+
+void SetDeviceBackendMaker(DeviceBackendMaker* make) { other_maker = make; }
 
 void SynchronizeDevice() {
   if (opened != nullptr) opened->synchronize();

@@ -15,9 +15,13 @@ namespace t2t {
 // the log: "" for the CPU.
 std::string UseDevice(const std::string& choice, int64_t local_rank);
 
-// The connection for tensors of the device; null where that is the CPU.
-c10::intrusive_ptr<c10d::Backend> MakeDeviceBackend(
+// The connection for tensors of the device; null where that is the CPU. It
+// waits for the other ranks.
+using DeviceBackendMaker = c10::intrusive_ptr<c10d::Backend>(
     const c10::intrusive_ptr<c10d::Store>& store, int64_t rank, int64_t size);
+DeviceBackendMaker MakeDeviceBackend;
+// That of a device that UseDevice() did not choose; null: none.
+void SetDeviceBackendMaker(DeviceBackendMaker* make);
 
 // Until the device has done what it was given.
 void SynchronizeDevice();

@@ -11,6 +11,7 @@
 #include <ATen/ops/view_native.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <malloc.h>
 #include <torch/library.h>
 
 #include <cstdlib>
@@ -35,14 +36,24 @@ void* Marked(void* pointer) {
   return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(pointer) | kMark);
 }
 
-void Free(void* marked) { std::free(Real(marked)); }
+// Who reads it still, or before it is written, is to notice.
+void FillWithNans(void* memory) {
+  std::memset(memory, 0xFF, ::malloc_usable_size(memory));
+}
+
+void Free(void* marked) {
+  void* const memory = Real(marked);
+  if (memory != nullptr) FillWithNans(memory);
+  std::free(memory);
+}
 
 class StrictAllocator : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t size) override {
     if (size == 0) return {nullptr, nullptr, &Free, StrictDevice()};
-    void* const memory = Marked(std::aligned_alloc(64, (size + 63) / 64 * 64));
-    return {memory, memory, &Free, StrictDevice()};
+    void* const memory = std::aligned_alloc(64, (size + 63) / 64 * 64);
+    FillWithNans(memory);
+    return {Marked(memory), Marked(memory), &Free, StrictDevice()};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &Free; }
   void copy_data(void* to, const void* from, size_t size) const override {

@@ -236,7 +236,8 @@ at::Tensor GradientSum::Place(size_t parameter) {
   if (release_) {
     if (!buckets_[bucket].gradient.defined()) {
       // Zeros, since the padding travels, too.
-      buckets_[bucket].gradient = MappedFloats(place.size).zero_();
+      buckets_[bucket].gradient =
+          MappedFloats(place.size, parameters_[0].device()).zero_();
       NotePeak();
     }
     flat = buckets_[bucket].gradient;
@@ -335,7 +336,7 @@ void GradientSum::Exchange(size_t index, const std::vector<int64_t>& sent,
   if (bf16_) bucket.sent = bucket.sent.to(at::kBFloat16);
   if (!bucket.received.defined() || bucket.received.numel() != count) {
     bucket.received = release_ && !bf16_
-                          ? MappedFloats(count)
+                          ? MappedFloats(count, bucket.sent.device())
                           : at::empty(count, bucket.sent.options());
   }
   NotePeak();

@@ -87,6 +87,17 @@ void LeaveWithoutCleanup() {
       nullptr);
 }
 
+// Of a device's collective, which runs on a stream of its own: whether it is
+// done there. The program waits for that, and not the device's stream alone
+// (c10d's wait() without a limit), for two reasons. A rank that is lost, or a
+// limit that is over, is noticed here; in a later wait for the device, as
+// item() is, nobody would look. And what a collective read or wrote may be
+// freed, or its storage given other memory (DropMemory()), as soon as Wait() is
+// over: LibTorch's pool of memory gives it out again to the stream of the
+// tensors' own, which knows nothing of the other one. Until then the tensors in
+// Pending keep it. The other way round the collective's stream waits, when it
+// is started, for what its tensors' stream was given before.
+//
 // NCCL's own wait with a limit gives the connection up where that is over.
 bool CompletedWithin(c10d::Work* work, milliseconds limit) {
   const auto end = std::chrono::steady_clock::now() + limit;
@@ -197,8 +208,22 @@ class GlooCollectives : public ProcessGroup {
     return (tensor.device().is_cpu() ? backend_ : device_backend_).get();
   }
 
+  // Ranks that take different connections would wait for each other.
+  void CheckDevices(const std::vector<at::Tensor>& tensors) const {
+    const at::Device device = tensors[0].device();
+    const bool same = std::all_of(
+        tensors.begin(), tensors.end(),
+        [&](const at::Tensor& tensor) { return tensor.device() == device; });
+    if (same && For(tensors[0]) != nullptr) return;
+    throw Error(ExitCode::kInternal,
+                "a collective of tensors on " + device.str() +
+                    (same ? ", which has no connection"
+                          : " and on " + tensors.back().device().str()));
+  }
+
   template <typename F>
   Work Keep(const F& start, std::vector<at::Tensor> tensors) {
+    CheckDevices(tensors);
     auto pending = std::make_shared<Pending>();
     pending->tensors = std::move(tensors);
     pending->on_device = !pending->tensors[0].device().is_cpu();
@@ -285,6 +310,10 @@ class GlooGroup : public GlooCollectives {
       // A slice that is over throws, too.
       const bool completed = work->work->isCompleted();
       try {
+        // NCCL's wait() does not tell of an error in each of its modes.
+        if (work->on_device && work->work->exception() != nullptr) {
+          std::rethrow_exception(work->work->exception());
+        }
         work->work->wait(kSlice);
         break;
       } catch (const std::exception& error) {
@@ -555,8 +584,10 @@ class GlooGroup : public GlooCollectives {
     *cpu = options_.backend == "mpi"
                ? MakeMpi(ranks, cluster_.rank, cluster_.world_size, name)
                : MakeGloo(store, rank, size);
-    *device = MakeDeviceBackend(
-        c10::make_intrusive<c10d::PrefixStore>("device", store), rank, size);
+    *device = Watched([store, rank, size] {
+      return MakeDeviceBackend(
+          c10::make_intrusive<c10d::PrefixStore>("device", store), rank, size);
+    });
   }
 
   c10::intrusive_ptr<c10d::Backend> MakeGloo(

@@ -85,13 +85,15 @@ ShardedParameters::ShardedParameters(std::vector<at::Tensor> parameters,
       partition_(std::move(partition)),
       group_(group->Sub(EveryRank(group->size()), "parameters")),
       buckets_(partition_->buckets().size()),
+      device_(parameters_.empty() ? at::kCPU : parameters_[0].device()),
       units_(names_.size() + 1),
       whole_(group->rank() == 0) {
   const at::NoGradGuard no_grad;
+  const auto options = at::TensorOptions(device_).dtype(at::kFloat);
   for (size_t i = 0; i < buckets_.size(); ++i) {
     const Partition::Bucket& place = partition_->buckets()[i];
     Bucket& bucket = buckets_[i];
-    bucket.all = MappedFloats(place.size);
+    bucket.all = MappedFloats(place.size, device_);
     if (!whole_) DropMemory(bucket.all);
     for (const size_t p : place.parameters) {
       const at::Tensor& parameter = parameters_[p];
@@ -102,7 +104,7 @@ ShardedParameters::ShardedParameters(std::vector<at::Tensor> parameters,
       if (whole_) here.copy_(parameter);
       parameter.set_data(here);
     }
-    bucket.own = at::zeros(part(i, group_->rank()));
+    bucket.own = at::zeros(part(i, group_->rank()), options);
     Count(static_cast<int64_t>(bucket.own.nbytes()));
     const int64_t of = groups[place.parameters.front()];
     units_[static_cast<size_t>(of)].buckets.push_back(i);
@@ -149,7 +151,7 @@ void ShardedParameters::Drop(const at::Tensor& tensor) {
 void ShardedParameters::Share() {
   const auto ranks = static_cast<size_t>(group_->size());
   const bool first = group_->rank() == 0;
-  const at::Tensor nothing = at::empty(0);
+  const at::Tensor nothing = MappedFloats(0, device_);
   for (size_t i = 0; i < buckets_.size(); ++i) {
     std::vector<int64_t> sent(ranks, 0);
     for (size_t r = 0; first && r < ranks; ++r) {
@@ -165,7 +167,7 @@ void ShardedParameters::Share() {
 void ShardedParameters::GatherToFirst() {
   const auto ranks = static_cast<size_t>(group_->size());
   const bool first = group_->rank() == 0;
-  const at::Tensor nothing = at::empty(0);
+  const at::Tensor nothing = MappedFloats(0, device_);
   for (size_t i = 0; i < buckets_.size(); ++i) {
     std::vector<int64_t> received(ranks, 0);
     for (size_t r = 0; first && r < ranks; ++r) {
@@ -196,7 +198,7 @@ void ShardedParameters::Start(Unit* unit) {
     std::vector<int64_t> received;
     for (int64_t r = 0; r < group_->size(); ++r) received.push_back(part(i, r));
     Restore(bucket.all);
-    bucket.sent = MappedFloats(bucket.own.numel() * group_->size());
+    bucket.sent = MappedFloats(bucket.own.numel() * group_->size(), device_);
     bucket.sent.view({group_->size(), bucket.own.numel()})
         .copy_(bucket.own.unsqueeze(0));
     Count(static_cast<int64_t>(bucket.sent.nbytes()));

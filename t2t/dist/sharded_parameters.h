@@ -111,6 +111,7 @@ class ShardedParameters : public ParameterUnits {
   // For these alone, so that nothing else comes between.
   const std::unique_ptr<ProcessGroup> group_;
   std::vector<Bucket> buckets_;
+  const at::Device device_;
   std::vector<at::Tensor> own_;
   // The first is what is in no unit; then one for each name.
   std::vector<Unit> units_;

@@ -34,10 +34,9 @@ at::DataPtr Allocate(at::Allocator* allocator, size_t bytes) {
   void* const begin = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (begin == MAP_FAILED) {
-    throw Error(
-        ExitCode::kInternal,
-        "no memory for " + std::to_string(bytes) + " bytes of a model",
-        "as much", "use more ranks, or a smaller model or batch_size");
+    throw Error(ExitCode::kInternal,
+                "no memory for " + std::to_string(bytes) + " bytes of a model",
+                "as much", "use more ranks, or a smaller model or batch_size");
   }
   return {begin, new Mapping{begin, bytes}, Unmap, at::kCPU};
 }
@@ -55,7 +54,10 @@ void RestoreMemory(const at::Tensor& tensor) {
       Allocate(storage->allocator(), storage->nbytes()));
 }
 
-at::Tensor MappedFloats(int64_t size) {
+at::Tensor MappedFloats(int64_t size, at::Device device) {
+  if (!device.is_cpu()) {
+    return at::empty(size, at::TensorOptions(device).dtype(at::kFloat));
+  }
   const at::Tensor tensor = at::empty(0, at::TensorOptions());
   c10::StorageImpl* const storage = StorageOf(tensor);
   const size_t bytes = static_cast<size_t>(size) * sizeof(float);

@@ -14,10 +14,10 @@ void DropMemory(const at::Tensor& tensor);
 void RestoreMemory(const at::Tensor& tensor);
 bool HasMemory(const at::Tensor& tensor);
 
-// 1-D, fp32, on the CPU, without values. Its memory, like that of
+// 1-D, fp32, without values. On the CPU its memory, like that of
 // RestoreMemory(), goes back to the system when it is freed: malloc() would
-// keep it for the process.
-at::Tensor MappedFloats(int64_t size);
+// keep it for the process. (A GPU's goes back to LibTorch's pool.)
+at::Tensor MappedFloats(int64_t size, at::Device device = at::kCPU);
 
 }  // namespace t2t
 

@@ -33,6 +33,12 @@ void ForEach(int64_t size, int64_t grain, const F& body) {
   }
 }
 
+// A device takes a parameter at a time.
+int64_t PieceSize(const at::Tensor& parameter) {
+  return parameter.device().is_cpu() ? Optimizer::kPieceSize
+                                     : std::max<int64_t>(1, parameter.numel());
+}
+
 std::string ShapeText(at::IntArrayRef shape) {
   std::vector<std::string> sizes;
   for (const int64_t size : shape) sizes.push_back(std::to_string(size));
@@ -105,10 +111,7 @@ Optimizer::Optimizer(const HParams& hparams,
     data_.push_back(tensor.mutable_data_ptr<float>());
     decay_.push_back(Decays(parameters_[i]) ? static_cast<float>(weight_decay_)
                                             : 0.0F);
-    // A device takes a parameter at a time.
-    const int64_t piece_size = tensor.device().is_cpu()
-                                   ? kPieceSize
-                                   : std::max<int64_t>(1, tensor.numel());
+    const int64_t piece_size = PieceSize(tensor);
     for (int64_t begin = 0; begin < tensor.numel(); begin += piece_size) {
       pieces_.push_back(
           {i, begin, std::min(piece_size, tensor.numel() - begin)});
@@ -140,6 +143,11 @@ void Optimizer::SumOfSplit(std::vector<double>* numbers) const {
   for (size_t i = 0; i < numbers->size(); ++i) {
     if (parts_[i]) (*numbers)[i] = data[i];
   }
+}
+
+int64_t Optimizer::PieceCount(const at::Tensor& parameter) {
+  const int64_t size = PieceSize(parameter);
+  return (parameter.numel() + size - 1) / size;
 }
 
 bool Optimizer::Decays(const NamedTensor& parameter) {

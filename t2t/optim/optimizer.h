@@ -17,7 +17,7 @@
 
 namespace t2t {
 
-// A trainable parameter: fp32, contiguous, on the CPU.
+// A trainable parameter: fp32, contiguous.
 struct NamedTensor {
   std::string name;
   at::Tensor tensor;
@@ -77,6 +77,9 @@ class Optimizer {
  public:
   // The gradients' norm is a sum over pieces of so many numbers of a parameter.
   static constexpr int64_t kPieceSize = 1 << 14;
+  // How many pieces that makes of it: on a device that is not the CPU it is
+  // one.
+  static int64_t PieceCount(const at::Tensor& parameter);
 
   Optimizer(const HParams& hparams, std::vector<NamedTensor> parameters);
   virtual ~Optimizer() = default;

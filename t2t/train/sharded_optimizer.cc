@@ -10,6 +10,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/json.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 namespace {
@@ -200,10 +201,12 @@ double ShardedOptimizer::TotalSquares(const std::vector<double>& own) const {
       at::zeros(count, at::TensorOptions().dtype(at::kDouble));
   double* const squares = all.mutable_data_ptr<double>();
   size_t next = 0;
-  for (const Partition::Run& run : runs_[static_cast<size_t>(group_->rank())]) {
-    double* const to =
-        squares + begins[run.parameter] + run.begin / Optimizer::kPieceSize;
-    for (int64_t i = 0; i < Pieces(run.size); ++i) to[i] = own[next++];
+  const auto& runs = runs_[static_cast<size_t>(group_->rank())];
+  for (size_t i = 0; i < runs.size(); ++i) {
+    double* const to = squares + begins[runs[i].parameter] +
+                       runs[i].begin / Optimizer::kPieceSize;
+    const int64_t pieces = Optimizer::PieceCount(own_[i].tensor);
+    for (int64_t piece = 0; piece < pieces; ++piece) to[piece] = own[next++];
   }
   // Each is one rank's number and zeros: exact.
   group_->AllReduce(all, "the gradients' norm");
@@ -243,6 +246,7 @@ void ShardedOptimizer::GatherParameters() {
   std::deque<Gathering> under_way;
   const auto rank = static_cast<size_t>(group_->rank());
   const auto ranks = static_cast<size_t>(group_->size());
+  const at::TensorOptions options = OnDevice(at::kFloat);
   // Calls copy(the parameter's numbers, those of the bucket) for the runs of a
   // rank in a bucket; `begin` is where the flat tensor begins in the bucket.
   const auto for_runs = [&](size_t owner, size_t index, const at::Tensor& flat,
@@ -275,7 +279,7 @@ void ShardedOptimizer::GatherParameters() {
   };
   for (size_t i = 0; i < partition_->buckets().size(); ++i) {
     const Partition::Bucket& bucket = partition_->buckets()[i];
-    const at::Tensor own = at::zeros(bucket.part(rank));
+    const at::Tensor own = at::zeros(bucket.part(rank), options);
     for_runs(rank, i, own, bucket.bounds[rank],
              [](const at::Tensor& parameter, const at::Tensor& flat) {
                flat.copy_(parameter);
@@ -285,7 +289,7 @@ void ShardedOptimizer::GatherParameters() {
       received.push_back(bucket.part(owner));
     }
     Gathering gathering{i, nullptr, own.repeat(group_->size()),
-                        at::empty(bucket.size)};
+                        at::empty(bucket.size, options)};
     gathering.work = group_->StartAllToAll(
         gathering.sent, std::vector<int64_t>(ranks, bucket.part(rank)),
         gathering.received, received);
@@ -323,7 +327,8 @@ ShardedOptimizer::State ShardedOptimizer::Gather(const State& own) const {
     entry.Append(key);
     entry.Append(ShapeJson(tensor.sizes()));
     names.Append(std::move(entry));
-    flat.push_back(tensor.flatten());
+    // By way of the CPU: rank 0's device need not have room for all.
+    flat.push_back(tensor.cpu().flatten());
   }
   const std::vector<at::Tensor> texts =
       ToFirst(group_, TextTensor(names.ToString()));

@@ -20,7 +20,6 @@
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/model/parameter_units.h"
-#include "t2t/ops/device.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/eval_metrics.h"
 #include "t2t/train/flops.h"
@@ -190,10 +189,6 @@ void Trainer::MakeShared(const std::vector<NamedTensor>& parameters) {
   if (options_.model_axis != nullptr) {
     throw UsageError("--zero_stage with a model that --mesh_shape splits",
                      "one of them");
-  }
-  if (!ComputeDevice().is_cpu()) {
-    throw UsageError("--zero_stage on a GPU", "--zero_stage=0",
-                     "ZeRO is for processors so far");
   }
   const HParams& hparams = model_->hparams();
   ProcessGroup* const group = options_.group;
