@@ -1,6 +1,8 @@
 #include "t2t/train/checkpoint.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -48,23 +50,31 @@ std::string_view BytesOf(const at::Tensor& tensor) {
           static_cast<size_t>(tensor.nbytes())};
 }
 
+at::Tensor ReadTensor(const SafetensorsFile& file,
+                      const SafetensorsEntry& entry, const std::string& path) {
+  at::Tensor tensor = at::empty(
+      entry.shape, at::TensorOptions().dtype(DtypeFromName(entry.dtype, path)));
+  file.Read(entry, tensor.mutable_data_ptr());
+  return tensor;
+}
+
+// Checks all, and keeps what is wanted.
 std::map<std::string, at::Tensor> ReadTensors(const SafetensorsFile& file,
-                                              const std::string& path) {
+                                              const std::string& path,
+                                              const WantedTensors& wanted) {
   std::map<std::string, at::Tensor> tensors;
   for (const SafetensorsEntry& entry : file.header().entries) {
-    at::Tensor tensor =
-        at::empty(entry.shape,
-                  at::TensorOptions().dtype(DtypeFromName(entry.dtype, path)));
-    file.Read(entry, tensor.mutable_data_ptr());
+    at::Tensor tensor = ReadTensor(file, entry, path);
+    if (wanted != nullptr && !wanted(entry.name)) continue;
     tensors[entry.name] = std::move(tensor);
   }
   return tensors;
 }
 
-Json NumbersJson(at::IntArrayRef numbers) {
-  Json json = Json::Array();
-  for (const int64_t number : numbers) json.Append(number);
-  return json;
+std::string ShapeText(at::IntArrayRef shape) {
+  std::vector<std::string> sizes;
+  for (const int64_t size : shape) sizes.push_back(std::to_string(size));
+  return "[" + Join(sizes, ", ") + "]";
 }
 
 // A shard, read piece by piece.
@@ -87,37 +97,21 @@ class ShardFile {
     return file_.header().entries;
   }
 
-  // Where the entry belongs; without its numbers.
-  CheckpointPiece Place(const SafetensorsEntry& entry) const {
-    CheckpointPiece piece;
+  TensorPlace Place(const SafetensorsEntry& entry) const {
+    std::optional<TensorPlace> place;
     try {
-      const std::vector<Json>& place = pieces_.At(entry.name).items();
-      int64_t whole = 1;
-      bool fits = place.size() == 2 && entry.shape.size() == 1;
-      for (size_t i = 0; fits && i < place[1].items().size(); ++i) {
-        piece.shape.push_back(place[1].items()[i].AsInt());
-        fits = piece.shape.back() >= 0 &&
-               !__builtin_mul_overflow(whole, piece.shape.back(), &whole);
-      }
-      if (fits) piece.begin = place[0].AsInt();
-      if (!fits || piece.begin < 0 || entry.shape[0] > whole ||
-          piece.begin > whole - entry.shape[0]) {
-        throw Damaged("'" + entry.name + "' has no place");
+      if (entry.shape.size() == 1) {
+        place = TensorPlace::FromJson(pieces_.At(entry.name), entry.shape[0]);
       }
     } catch (const Error& error) {
       throw Damaged(error.what());
     }
-    return piece;
+    if (!place) throw Damaged("'" + entry.name + "' has no place");
+    return *std::move(place);
   }
 
   at::Tensor Read(const SafetensorsEntry& entry) const {
-    at::Tensor tensor = at::empty(entry.shape, Options(entry));
-    file_.Read(entry, tensor.mutable_data_ptr());
-    return tensor;
-  }
-
-  at::TensorOptions Options(const SafetensorsEntry& entry) const {
-    return at::TensorOptions().dtype(DtypeFromName(entry.dtype, path_));
+    return ReadTensor(file_, entry, path_);
   }
 
   Error Damaged(const std::string& why) const {
@@ -142,27 +136,33 @@ class ShardFile {
 void ReadShards(const std::string& path, const std::vector<std::string>& shards,
                 const WantedTensors& wanted,
                 std::map<std::string, at::Tensor>* tensors) {
-  std::map<std::string, int64_t> missing;
+  std::map<std::string, std::vector<TensorPlace>> places;
   for (const std::string& name : shards) {
     const ShardFile shard(path, name);
     for (const SafetensorsEntry& entry : shard.entries()) {
-      const CheckpointPiece place = shard.Place(entry);
+      const TensorPlace place = shard.Place(entry);
       const at::Tensor numbers = shard.Read(entry);
-      int64_t size = 1;
-      for (const int64_t extent : place.shape) size *= extent;
-      missing.emplace(entry.name, size).first->second -= numbers.numel();
-      if (wanted != nullptr && !wanted(entry.name)) continue;
-      at::Tensor& whole = (*tensors)[entry.name];
-      if (!whole.defined()) whole = at::empty(place.shape, numbers.options());
-      if (whole.sizes() != at::IntArrayRef(place.shape) ||
-          whole.scalar_type() != numbers.scalar_type()) {
+      std::vector<TensorPlace>& all = places[entry.name];
+      all.push_back(place);
+      if (place.shape != all.front().shape) {
         throw shard.Damaged("'" + entry.name + "' is of another tensor");
       }
-      whole.view(-1).narrow(0, place.begin, numbers.numel()).copy_(numbers);
+      if (wanted != nullptr && !wanted(entry.name)) continue;
+      if (all.size() == 1) {
+        (*tensors)[entry.name] = at::empty(place.shape, numbers.options());
+      }
+      const at::Tensor& whole = tensors->at(entry.name);
+      if (whole.scalar_type() != numbers.scalar_type()) {
+        throw shard.Damaged("'" + entry.name + "' is of another type");
+      }
+      CopyCommon(place, numbers.const_data_ptr(), TensorPlace::All(place.shape),
+                 whole.mutable_data_ptr(), numbers.element_size());
     }
   }
-  for (const auto& [name, count] : missing) {
-    if (count != 0) throw DataError(path + ": parts of '" + name + "' lack");
+  for (const auto& [name, all] : places) {
+    if (!CoverExactly(all)) {
+      throw DataError(path + ": the parts of '" + name + "' are not the whole");
+    }
   }
 }
 
@@ -222,7 +222,7 @@ std::map<std::string, at::Tensor> ReadSafetensors(
     const std::string& path, std::map<std::string, std::string>* metadata) {
   const SafetensorsFile file(path);
   if (metadata != nullptr) *metadata = file.header().metadata;
-  return ReadTensors(file, path);
+  return ReadTensors(file, path, nullptr);
 }
 
 std::string CheckpointPath(const std::string& model_dir, int64_t step) {
@@ -259,10 +259,7 @@ void WriteShard(const std::string& model_dir, const std::string& name,
   Json places = Json::Object();
   for (const auto& [key, piece] : pieces) {
     tensors[key] = piece.tensor;
-    Json place = Json::Array();
-    place.Append(piece.begin);
-    place.Append(NumbersJson(piece.shape));
-    places.Add(key, std::move(place));
+    places.Add(key, piece.place.ToJson());
   }
   // Rank 0 takes it for whole once it sees it.
   const std::string path = JoinPath(model_dir, name);
@@ -278,30 +275,65 @@ void WriteShard(const std::string& model_dir, const std::string& name,
   SyncDirectory(model_dir);
 }
 
-std::map<std::string, at::Tensor> ReadPieces(
+std::vector<std::string> ReadPieces(
     const std::string& path, const std::vector<std::string>& shards,
-    const std::map<std::string, PieceRange>& wanted) {
-  std::map<std::string, at::Tensor> read;
+    const std::map<std::string, CheckpointPiece>& pieces) {
+  struct Found {
+    at::Tensor numbers;  // the piece's own memory, or to be copied there
+    int64_t count = 0;
+  };
+  std::map<std::string, Found> found;
+  const auto take = [&](const std::string& name, const TensorPlace& place,
+                        const std::function<at::Tensor()>& read) {
+    const auto& [tensor, own] = pieces.at(name);
+    if (place.shape != own.shape) {
+      throw MismatchError(
+          "'" + name + "' has the shape " + ShapeText(place.shape) +
+              " in the checkpoint",
+          ShapeText(own.shape) + " by the hparams and the vocabulary given",
+          "use the hparams, problem and data_dir it was trained with, or "
+          "another --output_dir");
+    }
+    Found& to = found[name];
+    if (!to.numbers.defined()) {
+      to.numbers =
+          tensor.is_cpu() && tensor.is_contiguous()
+              ? tensor
+              : at::empty(tensor.sizes(), tensor.options().device(at::kCPU));
+    }
+    if (CountCommon(place, own) == 0) return;
+    const at::Tensor from = read().to(tensor.scalar_type());
+    to.count += CopyCommon(place, from.const_data_ptr(), own,
+                           to.numbers.mutable_data_ptr(), from.element_size());
+  };
+  const SafetensorsFile file(path);
+  for (const SafetensorsEntry& entry : file.header().entries) {
+    if (pieces.count(entry.name) == 0) continue;
+    take(entry.name, TensorPlace::All(entry.shape),
+         [&] { return ReadTensor(file, entry, path); });
+  }
   for (const std::string& name : shards) {
     const ShardFile shard(path, name);
     for (const SafetensorsEntry& entry : shard.entries()) {
-      const auto found = wanted.find(entry.name);
-      if (found == wanted.end()) continue;
-      const CheckpointPiece place = shard.Place(entry);
-      const PieceRange& range = found->second;
-      const int64_t begin = std::max(range.begin, place.begin);
-      const int64_t end =
-          std::min(range.begin + range.size, place.begin + entry.shape[0]);
-      if (begin >= end) continue;
-      at::Tensor& numbers = read[entry.name];
-      if (!numbers.defined()) {
-        numbers = at::empty(range.size, shard.Options(entry));
-      }
-      numbers.narrow(0, begin - range.begin, end - begin)
-          .copy_(shard.Read(entry).narrow(0, begin - place.begin, end - begin));
+      if (pieces.count(entry.name) == 0) continue;
+      take(entry.name, shard.Place(entry), [&] { return shard.Read(entry); });
     }
   }
-  return read;
+  std::vector<std::string> missing;
+  for (const auto& [name, piece] : pieces) {
+    const auto of = found.find(name);
+    if (of == found.end()) {
+      missing.push_back(name);
+      continue;
+    }
+    if (of->second.count != piece.place.size) {
+      throw DataError(path + ": parts of '" + name + "' lack");
+    }
+    if (!of->second.numbers.is_same(piece.tensor)) {
+      piece.tensor.copy_(of->second.numbers);
+    }
+  }
+  return missing;
 }
 
 std::vector<std::string> CheckpointFiles(const std::string& model_dir,
@@ -418,7 +450,7 @@ Checkpoint LoadCheckpoint(const std::string& path,
   } catch (const Error& error) {
     throw DataError(path + ": " + error.what());
   }
-  checkpoint.tensors = ReadTensors(file, path);
+  checkpoint.tensors = ReadTensors(file, path, wanted);
   checkpoint.shards = ShardsIn(file, path);
   ReadShards(path, checkpoint.shards, wanted, &checkpoint.tensors);
   return checkpoint;

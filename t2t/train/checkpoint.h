@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "t2t/base/json.h"
+#include "t2t/train/tensor_place.h"
 
 namespace t2t {
 
@@ -36,11 +37,10 @@ struct Checkpoint {
   std::vector<std::string> shards;
 };
 
-// Neighbouring numbers of a tensor.
+// Some numbers of a tensor.
 struct CheckpointPiece {
   at::Tensor tensor;  // 1-D
-  int64_t begin = 0;
-  std::vector<int64_t> shape;  // of the whole tensor
+  TensorPlace place;
 };
 
 // model.ckpt-<step>.<token>-<rank>-of-<ranks>.safetensors. token: of the job's
@@ -50,15 +50,12 @@ std::string ShardName(int64_t step, const std::string& token, int64_t rank,
 // Complete or invisible, and read back from the disk.
 void WriteShard(const std::string& model_dir, const std::string& name,
                 const std::map<std::string, CheckpointPiece>& pieces);
-// The numbers asked for, out of whichever shards of this checkpoint have some
-// of them. What none has at all is left out. 1-D.
-struct PieceRange {
-  int64_t begin;
-  int64_t size;
-};
-std::map<std::string, at::Tensor> ReadPieces(
+// Fills each tensor, by its name, with its numbers out of whichever files of
+// the checkpoint have some of them. Returns the names of those that none has.
+// Throws a mismatch error where a tensor has another shape there.
+std::vector<std::string> ReadPieces(
     const std::string& path, const std::vector<std::string>& shards,
-    const std::map<std::string, PieceRange>& wanted);
+    const std::map<std::string, CheckpointPiece>& pieces);
 // A checkpoint's files' names: its own, those of its shards.
 std::vector<std::string> CheckpointFiles(const std::string& model_dir,
                                          int64_t step);
@@ -81,8 +78,8 @@ void IndexCheckpoints(const std::string& model_dir, int64_t newest,
 std::vector<int64_t> ListCheckpoints(const std::string& model_dir);
 std::string CheckpointPath(const std::string& model_dir, int64_t step);
 // Throws a DataError where the file is damaged, or one of its shards. (Files of
-// others, without checksums, are read with a warning.) Tensors out of shards
-// are put together, those that are wanted; null: all.
+// others, without checksums, are read with a warning.) Keeps the tensors that
+// are wanted; null: all. Those out of shards are put together.
 using WantedTensors = std::function<bool(const std::string& name)>;
 Checkpoint LoadCheckpoint(const std::string& path,
                           const WantedTensors& wanted = nullptr);

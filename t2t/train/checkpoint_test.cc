@@ -23,6 +23,7 @@
 #include "t2t/train/best_checkpoint.h"
 #include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/safetensors.h"
+#include "t2t/train/tensor_place.h"
 
 namespace t2t {
 namespace {
@@ -134,29 +135,76 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitIsFound) {
   EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 3);
 }
 
-// A tensor in pieces of two ranks.
+// Tensors in pieces of two ranks: runs, columns, and runs of columns.
 TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
+  using Cut = TensorPlace::Cut;
   SaveCheckpoint(dir_, Make(2), 0);
+  const std::vector<int64_t> shape = {2, 3};
   const at::Tensor whole =
-      at::arange(6, at::TensorOptions().dtype(at::kFloat)).view({2, 3});
+      at::arange(6, at::TensorOptions().dtype(at::kFloat)).view(shape);
+  const at::Tensor columns = whole.narrow(1, 1, 2).flatten();
   Checkpoint checkpoint = Make(3);
   checkpoint.shards = {ShardName(3, "0a", 0, 2), ShardName(3, "0a", 1, 2)};
   const at::Tensor flat = whole.view(-1);
   WriteShard(dir_, checkpoint.shards[0],
-             {{"x", {flat.narrow(0, 0, 4), 0, {2, 3}}}});
+             {{"x", {flat.narrow(0, 0, 4), {shape, 0, 4, {}}}},
+              {"z", {columns.narrow(0, 0, 3), {shape, 0, 3, Cut{1, 1, 2}}}}});
   WriteShard(dir_, checkpoint.shards[1],
-             {{"x", {flat.narrow(0, 4, 2), 4, {2, 3}}}});
+             {{"x", {flat.narrow(0, 4, 2), {shape, 4, 2, {}}}},
+              {"y",
+               {whole.select(1, 0).contiguous(),
+                TensorPlace::All(shape, Cut{1, 0, 1})}},
+              {"z", {columns.narrow(0, 3, 1), {shape, 3, 1, Cut{1, 1, 2}}}}});
   EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 2);
+  // Neither y nor z is there completely.
   SaveCheckpoint(dir_, checkpoint, 0);
   const std::string main = CheckpointPath(dir_, 3);
-  EXPECT_TRUE(at::equal(LoadCheckpoint(main).tensors.at("x"), whole));
-  EXPECT_EQ(LoadCheckpoint(main, [](const std::string&) { return false; })
-                .tensors.count("x"),
-            0u);
-  const auto pieces =
-      ReadPieces(main, checkpoint.shards, {{"x", {1, 4}}, {"y", {0, 1}}});
-  EXPECT_EQ(pieces.size(), 1u);
-  EXPECT_TRUE(at::equal(pieces.at("x"), flat.narrow(0, 1, 4)));
+  EXPECT_THROW(LoadCheckpoint(main), Error);
+  WriteShard(dir_, checkpoint.shards[0],
+             {{"x", {flat.narrow(0, 0, 4), {shape, 0, 4, {}}}},
+              {"y", {columns, TensorPlace::All(shape, Cut{1, 1, 2})}},
+              {"z", {columns.narrow(0, 0, 3), {shape, 0, 3, Cut{1, 1, 2}}}}});
+  EXPECT_THROW(LoadCheckpoint(main), Error);
+  WriteShard(dir_, checkpoint.shards[0],
+             {{"x", {flat.narrow(0, 0, 4), {shape, 0, 4, {}}}},
+              {"y", {columns, TensorPlace::All(shape, Cut{1, 1, 2})}}});
+  WriteShard(dir_, checkpoint.shards[1],
+             {{"x", {flat.narrow(0, 4, 2), {shape, 4, 2, {}}}},
+              {"y",
+               {whole.select(1, 0).contiguous(),
+                TensorPlace::All(shape, Cut{1, 0, 1})}}});
+  const Checkpoint loaded = LoadCheckpoint(main);
+  EXPECT_TRUE(at::equal(loaded.tensors.at("x"), whole));
+  EXPECT_TRUE(at::equal(loaded.tensors.at("y"), whole));
+  EXPECT_TRUE(LoadCheckpoint(main, [](const std::string&) {
+                return false;
+              }).tensors.empty());
+
+  // Other pieces, out of the shards and out of the file itself.
+  const auto piece = [&](const TensorPlace& place) {
+    return CheckpointPiece{at::full({place.size}, -1.0F), place};
+  };
+  const at::Tensor& w = loaded.tensors.at("a/kernel");
+  ASSERT_EQ(w.dim(), 2);
+  const std::map<std::string, CheckpointPiece> pieces = {
+      {"x", piece({shape, 1, 4, {}})},
+      {"y", piece({shape, 1, 3, Cut{1, 0, 2}})},
+      {"a/kernel", piece({w.sizes().vec(), 1, w.numel() - 1, {}})},
+      {"none", piece({shape, 0, 1, {}})}};
+  EXPECT_EQ(ReadPieces(main, checkpoint.shards, pieces),
+            (std::vector<std::string>{"none"}));
+  EXPECT_TRUE(at::equal(pieces.at("x").tensor, flat.narrow(0, 1, 4)));
+  EXPECT_TRUE(at::equal(pieces.at("y").tensor,
+                        whole.narrow(1, 0, 2).flatten().narrow(0, 1, 3)));
+  EXPECT_TRUE(at::equal(pieces.at("a/kernel").tensor,
+                        w.flatten().narrow(0, 1, w.numel() - 1)));
+  try {
+    ReadPieces(main, checkpoint.shards, {{"x", piece({{3, 2}, 0, 2, {}})}});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kMismatch);
+    EXPECT_NE(std::string(error.what()).find("[2, 3]"), std::string::npos);
+  }
 
   const std::string path = JoinPath(dir_, checkpoint.shards[1]);
   const std::string bytes = ReadFile(path);
@@ -178,15 +226,30 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
   }
   ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(found, tried);
+  std::printf("a shard: %lld cuts and flipped bits, all found\n",
+              static_cast<long long>(tried));
   std::ofstream(path, std::ios::binary) << bytes;
   EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 3);
-  // The other one alone has not all of the tensor.
+  // The other one alone has not all of the tensors.
   checkpoint.shards.pop_back();
   SaveCheckpoint(dir_, checkpoint, 0);
   EXPECT_FALSE(Exists(path));
   EXPECT_THROW(LoadCheckpoint(main), Error);
+  EXPECT_THROW(ReadPieces(main, checkpoint.shards, pieces), Error);
   RemoveCheckpoint(dir_, 3);
   EXPECT_EQ(ListDirectory(dir_).size(), 2u);
+}
+
+// As this program's first shards said where their pieces belong.
+TEST_F(CheckpointTest, ReadsShardsWithoutCuts) {
+  Checkpoint checkpoint = Make(3);
+  checkpoint.shards = {ShardName(3, "0a", 0, 1)};
+  WriteSafetensors(JoinPath(dir_, checkpoint.shards[0]),
+                   {{"x", at::tensor({1.0F, 2.0F})}},
+                   {{"pieces", "{\"x\": [0, [2, 1]]}"}});
+  SaveCheckpoint(dir_, checkpoint, 0);
+  EXPECT_TRUE(at::equal(LoadLatestCheckpoint(dir_)->tensors.at("x"),
+                        at::tensor({1.0F, 2.0F}).view({2, 1})));
 }
 
 TEST_F(CheckpointTest, PassesOverDamagedOnes) {

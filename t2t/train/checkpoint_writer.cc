@@ -96,7 +96,7 @@ void CheckpointWriter::CopyShard(const Shard& own) {
   shard_.name = own.name;
   for (const auto& [name, piece] : own.pieces) {
     shard_.pieces[name] = {Copy(piece.tensor, std::move(old[name].tensor)),
-                           piece.begin, piece.shape};
+                           piece.place};
   }
 }
 

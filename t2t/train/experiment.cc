@@ -297,10 +297,14 @@ class Experiment {
           "0 (every rank has all), 1 (a share of the optimizer's state), 2 "
           "(and of the gradients) or 3 (and of the parameters)");
     }
-    if (flags_.sharded_checkpoints && flags_.zero_stage == 0) {
+    if (flags_.sharded_checkpoints && flags_.zero_stage == 0 &&
+        Trains(flags_.schedule) &&
+        Mesh::Parse(flags_.mesh_shape, cluster_.world_size)
+                .Size(Mesh::kModel) == 1) {
       throw UsageError("--sharded_checkpoints without --zero_stage",
                        "ranks that have something of their own to write",
-                       "add --zero_stage=1, 2 or 3, or leave it out");
+                       "add --zero_stage=1, 2 or 3, or the axis model to "
+                       "--mesh_shape, or leave it out");
     }
     const std::string& compression = flags_.gradient_compression;
     if (compression != "none" && compression != "bf16") {
@@ -878,8 +882,8 @@ void ExperimentFlags::AddTo(Flags* flags) {
       "optimizer's state; 2: and of the gradients; 3: and of the parameters; "
       "0: each has all.");
   flags->Add("sharded_checkpoints", &sharded_checkpoints,
-             "With --zero_stage: each rank writes its own share of a "
-             "checkpoint; output_dir must be one for all of them.");
+             "With --zero_stage or a split model: each rank writes its own "
+             "share of a checkpoint; output_dir must be one for all of them.");
   flags->Add("gradient_compression", &gradient_compression,
              "bf16: gradients go to other ranks in half the bytes; none.");
   t2t_names.AddTo(flags);

@@ -120,6 +120,16 @@ void ModelAxis::Sum(const at::Tensor& numbers) const {
   if (numbers.numel() > 0) model_->AllReduce(numbers, "the optimizer's sums");
 }
 
+TensorPlace ModelAxis::InWhole(const std::string& name,
+                               TensorPlace place) const {
+  const std::optional<ModelParallel::Piece> piece = PieceOf(name);
+  if (!piece) return place;
+  const PartRange own = parallel_.RangeOf(*piece, parallel_.rank());
+  place.shape = piece->shape;
+  place.cut = TensorPlace::Cut{piece->dim, own.begin, own.size()};
+  return place;
+}
+
 void ModelAxis::Slice(State* state) const {
   for (auto& [name, tensor] : *state) {
     const std::optional<ModelParallel::Piece> piece = PieceOf(name);

@@ -15,6 +15,7 @@
 #include "t2t/dist/process_group.h"
 #include "t2t/layers/model_parallel.h"
 #include "t2t/optim/optimizer.h"
+#include "t2t/train/tensor_place.h"
 
 namespace t2t {
 
@@ -48,6 +49,9 @@ class ModelAxis : public SplitParameters {
   // For the optimizer.
   std::optional<Part> PartOf(const std::string& name) const override;
   void Sum(const at::Tensor& numbers) const override;
+  // Where numbers of this rank's part of a tensor lie in the whole, out of
+  // where they lie in the part; the same place where the tensor is not split.
+  TensorPlace InWhole(const std::string& name, TensorPlace place) const;
   // Puts this rank's parts in the place of whole tensors. Throws a mismatch
   // error where one has not the whole's shape.
   void Slice(State* state) const;

@@ -422,16 +422,19 @@ void ShardedOptimizer::ShareState(const State* whole) {
   if (TakeOwn(whole, optimizer_->State(), &own)) optimizer_->LoadState(own);
 }
 
+TensorPlace ShardedOptimizer::PlaceOf(const Partition::Run& run) const {
+  return {parameters_[run.parameter].tensor.sizes().vec(), run.begin, run.size,
+          std::nullopt};
+}
+
 ShardedOptimizer::PieceMap ShardedOptimizer::PiecesOf(const State& own) const {
   const auto rank = static_cast<size_t>(group_->rank());
   PieceMap pieces;
   for (const auto& [key, tensor] : own) {
     const Partition::Run& run = RunOf(rank, ParameterOf(key));
-    pieces[key] =
-        IsWhole(run)
-            ? CheckpointPiece{tensor.flatten(), 0, tensor.sizes().vec()}
-            : CheckpointPiece{tensor.flatten(), run.begin,
-                              parameters_[run.parameter].tensor.sizes().vec()};
+    TensorPlace place = TensorPlace::All(tensor.sizes().vec());
+    if (!IsWhole(run)) place = PlaceOf(run);
+    pieces[key] = {tensor.flatten(), std::move(place)};
   }
   return pieces;
 }
@@ -441,25 +444,9 @@ ShardedOptimizer::PieceMap ShardedOptimizer::ParameterPieces() const {
   PieceMap pieces;
   const auto& runs = runs_[static_cast<size_t>(group_->rank())];
   for (size_t i = 0; i < runs.size(); ++i) {
-    pieces[own_[i].name] = {
-        own_[i].tensor.flatten(), runs[i].begin,
-        parameters_[runs[i].parameter].tensor.sizes().vec()};
+    pieces[own_[i].name] = {own_[i].tensor.flatten(), PlaceOf(runs[i])};
   }
   return pieces;
-}
-
-void ShardedOptimizer::ReadState(const PieceReader& read) {
-  const at::NoGradGuard no_grad;
-  const auto rank = static_cast<size_t>(group_->rank());
-  const State own = optimizer_->State();
-  std::map<std::string, PieceRange> wanted;
-  for (const auto& [key, tensor] : own) {
-    const Partition::Run& run = RunOf(rank, ParameterOf(key));
-    wanted[key] = {IsWhole(run) ? 0 : run.begin, tensor.numel()};
-  }
-  State taken = read(wanted);
-  for (auto& [key, tensor] : taken) tensor = tensor.view(own.at(key).sizes());
-  optimizer_->LoadState(taken);
 }
 
 void ShardedOptimizer::ShareAverages(const State* whole) {

@@ -57,17 +57,14 @@ class ShardedOptimizer {
   void ShareState(const State* whole);
   void ShareAverages(const State* whole);
 
-  // This rank's parts, by the names that the whole ones have.
+  // This rank's parts (shared, not copied), by the names that the whole ones
+  // have.
   using PieceMap = std::map<std::string, CheckpointPiece>;
   PieceMap StatePieces() const { return PiecesOf(optimizer_->State()); }
   PieceMap AveragePieces() const {
     return average_ == nullptr ? PieceMap() : PiecesOf(average_->State());
   }
   PieceMap ParameterPieces() const;
-  // As ShareState(), without the other ranks: read gives what is asked for.
-  using PieceReader =
-      std::function<State(const std::map<std::string, PieceRange>& wanted)>;
-  void ReadState(const PieceReader& read);
 
   // Of this rank, without averages.
   int64_t StateBytes() const { return optimizer_->StateBytes(); }
@@ -78,6 +75,7 @@ class ShardedOptimizer {
   double TotalSquares(const std::vector<double>& own) const;
   void GatherParameters();
   PieceMap PiecesOf(const State& own) const;
+  TensorPlace PlaceOf(const Partition::Run& run) const;
   // The ranks' entries put together, on rank 0.
   State Gather(const State& own) const;
   // Calls take with each entry of rank 0's, on all ranks; false where there

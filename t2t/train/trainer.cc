@@ -246,18 +246,27 @@ void Trainer::TakeParts(Checkpoint* checkpoint) {
   options_.model_axis->Slice(&checkpoint->tensors);
 }
 
-void Trainer::LoadWhole(Model* whole) const {
+void Trainer::LoadWhole(Model* whole) {
+  if (WritesShards()) {
+    WaitForCheckpoint();
+    LoadParameters(
+        LoadCheckpoint(CheckpointPath(options_.output_dir, saved_step_),
+                       [](const std::string& name) {
+                         return !StartsWith(name, kOptimizerPrefix);
+                       }),
+        /*averaged=*/true, &whole->params());
+    return;
+  }
   LoadParameters(whole_, /*averaged=*/true, &whole->params());
 }
 
 void Trainer::RestoreFromFolder() {
-  WantedTensors wanted;
-  if (WritesShards()) {
-    // Each rank reads its own part.
-    wanted = [](const std::string& name) {
-      return !StartsWith(name, kOptimizerPrefix);
-    };
-  }
+  bool has_state = false;
+  // Where each rank reads its own part they are not kept.
+  const auto wanted = [&](const std::string& name) {
+    has_state = has_state || StartsWith(name, kOptimizerPrefix);
+    return !WritesShards();
+  };
   std::optional<Checkpoint> checkpoint =
       LoadLatestCheckpoint(options_.output_dir, wanted);
   if (!checkpoint) {
@@ -269,28 +278,24 @@ void Trainer::RestoreFromFolder() {
     input_ = make_input_(options_.seed);
     return;
   }
-  TakeParts(&*checkpoint);
-  LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
-  const auto state = Under(kOptimizerPrefix, checkpoint->tensors);
   const Json* const input_state = checkpoint->meta.Find("input");
   step_ = checkpoint->step;
   saved_step_ = step_;
-  if (state.empty() && input_state == nullptr) {
+  const bool weights_alone = !has_state && input_state == nullptr;
+  if (weights_alone) {
     Warn(
         "the checkpoint holds weights alone: the optimizer and the input "
         "start anew");
-  } else if (WritesShards() && !checkpoint->shards.empty()) {
-    saved_shards_ = checkpoint->shards;
-  } else if (shared_ != nullptr) {
-    whole_state_ = state;
+  }
+  if (WritesShards()) {
+    Json shards = Json::Array();
+    for (const std::string& name : checkpoint->shards) shards.Append(name);
+    to_read_ = Json::Object();
+    to_read_.Set("step", step_);
+    to_read_.Set("shards", std::move(shards));
+    to_read_.Set("weights_alone", weights_alone);
   } else {
-    optimizer_->LoadState(state);
-  }
-  if (shared_ != nullptr && options_.ema_decay > 0) {
-    whole_averages_ = Under(kAveragePrefix, checkpoint->tensors);
-  }
-  if (average_ != nullptr) {
-    average_->LoadState(Under(kAveragePrefix, checkpoint->tensors));
+    TakeWhole(&*checkpoint, weights_alone);
   }
   if (const Json* seed = checkpoint->meta.Find("seed")) {
     const uint64_t saved = static_cast<uint64_t>(seed->AsInt());
@@ -322,6 +327,23 @@ void Trainer::RestoreFromFolder() {
   if (input_state != nullptr) input_->Restore(input_state->AsString());
 }
 
+void Trainer::TakeWhole(Checkpoint* checkpoint, bool weights_alone) {
+  TakeParts(checkpoint);
+  LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
+  const auto state = Under(kOptimizerPrefix, checkpoint->tensors);
+  if (!weights_alone && shared_ != nullptr) {
+    whole_state_ = state;
+  } else if (!weights_alone) {
+    optimizer_->LoadState(state);
+  }
+  if (shared_ != nullptr && options_.ema_decay > 0) {
+    whole_averages_ = Under(kAveragePrefix, checkpoint->tensors);
+  }
+  if (average_ != nullptr) {
+    average_->LoadState(Under(kAveragePrefix, checkpoint->tensors));
+  }
+}
+
 std::vector<std::pair<std::string, at::Tensor>> Trainer::AllState() const {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   for (const ParamStore::Entry& entry : model_->params().entries()) {
@@ -350,12 +372,13 @@ void Trainer::RestoreFromFirst() {
     state.Set("seed", static_cast<int64_t>(options_.seed));
     state.Set("virtual_ranks", saved_virtual_ranks_);
     state.Set("input", input_->State());
-    Json shards = Json::Array();
-    for (const std::string& name : saved_shards_) shards.Append(name);
-    state.Set("shards", std::move(shards));
+    state.Set("to_read", to_read_);
   }
   state = Json::Parse(options_.group->BroadcastText(state.ToString(), kWhat));
   const at::NoGradGuard no_grad;
+  const Json to_read = state.At("to_read");
+  std::vector<std::string> missing;
+  if (!to_read.is_null()) missing = ReadOwn(to_read);
   if (options_.model_axis != nullptr) {
     // An average that is not there starts from its parameter.
     std::map<std::string, at::Tensor> whole = whole_.tensors;
@@ -363,33 +386,30 @@ void Trainer::RestoreFromFirst() {
       whole.emplace(kAveragePrefix + name, tensor);
     }
     options_.model_axis->Share(whole, AllState());
+    if (WritesShards()) whole_ = Checkpoint();
   } else {
     for (const auto& [name, tensor] : AllState()) {
       options_.group->Broadcast(tensor, kWhat);
     }
   }
-  if (parameters_ != nullptr) parameters_->Share();
-  saved_shards_.clear();
-  for (const Json& name : state.At("shards").items()) {
-    saved_shards_.push_back(name.AsString());
-  }
-  if (shared_ != nullptr && !saved_shards_.empty()) {
-    const std::string path =
-        CheckpointPath(options_.output_dir, state.At("step").AsInt());
-    shared_->ReadState([&](const std::map<std::string, PieceRange>& wanted) {
-      std::map<std::string, PieceRange> named;
-      for (const auto& [name, range] : wanted) {
-        named[kOptimizerPrefix + name] = range;
-      }
-      return Under(kOptimizerPrefix, ReadPieces(path, saved_shards_, named));
-    });
-  } else if (shared_ != nullptr) {
-    shared_->ShareState(whole_state_ ? &*whole_state_ : nullptr);
+  if (to_read.is_null()) {
+    if (parameters_ != nullptr) parameters_->Share();
+    if (shared_ != nullptr) {
+      shared_->ShareState(whole_state_ ? &*whole_state_ : nullptr);
+      shared_->ShareAverages(whole_averages_.empty() ? nullptr
+                                                     : &whole_averages_);
+    }
     whole_state_.reset();
-  }
-  if (shared_ != nullptr) {
-    shared_->ShareAverages(whole_averages_.empty() ? nullptr
-                                                   : &whole_averages_);
+  } else if (shared_ != nullptr) {
+    const PieceMap averages = SharedPieces();
+    const PieceMap parameters = shared_->ParameterPieces();
+    for (const std::string& name : missing) {
+      averages.at(kAveragePrefix + name)
+          .tensor.copy_(parameters.at(name).tensor);
+    }
+    if (parameters_ != nullptr) parameters_->DropWhole();
+    // To be evaluated.
+    GatherShared();
   }
   if (IsFirst()) return;
   step_ = state.At("step").AsInt();
@@ -398,6 +418,66 @@ void Trainer::RestoreFromFirst() {
   saved_virtual_ranks_ = state.At("virtual_ranks").AsInt();
   input_ = make_input_(options_.seed);
   input_->Restore(state.At("input").AsString());
+}
+
+std::vector<std::string> Trainer::ReadOwn(const Json& checkpoint) const {
+  PieceMap pieces = SharedPieces();
+  for (const auto& [name, tensor] : AllState()) {
+    // What several ranks hold one of them reads, and gives to the others.
+    if (IsSplit(name) ? options_.model_axis->data()->rank() == 0 : IsFirst()) {
+      pieces[name] = PieceOf(name, tensor);
+    }
+  }
+  if (checkpoint.At("weights_alone").AsBool()) {
+    std::erase_if(pieces, [](const auto& piece) {
+      return StartsWith(piece.first, kOptimizerPrefix);
+    });
+  }
+  std::vector<std::string> shards;
+  for (const Json& name : checkpoint.At("shards").items()) {
+    shards.push_back(name.AsString());
+  }
+  std::vector<std::string> averages;
+  for (const std::string& name : ReadPieces(
+           CheckpointPath(options_.output_dir, checkpoint.At("step").AsInt()),
+           shards, pieces)) {
+    if (!StartsWith(name, kAveragePrefix)) {
+      throw MismatchError(
+          "the checkpoint has no '" + name + "'",
+          "one of this model, with this optimizer",
+          "use the model and hparams it was trained with, or another "
+          "--output_dir");
+    }
+    const std::string parameter = name.substr(sizeof(kAveragePrefix) - 1);
+    if (shared_ == nullptr) {
+      pieces.at(name).tensor.copy_(pieces.at(parameter).tensor);
+    } else {
+      averages.push_back(parameter);
+    }
+  }
+  return averages;
+}
+
+CheckpointPiece Trainer::PieceOf(const std::string& name,
+                                 const at::Tensor& tensor) const {
+  TensorPlace place = TensorPlace::All(tensor.sizes().vec());
+  if (options_.model_axis != nullptr) {
+    place = options_.model_axis->InWhole(name, std::move(place));
+  }
+  return {tensor.view(-1), std::move(place)};
+}
+
+Trainer::PieceMap Trainer::SharedPieces() const {
+  PieceMap pieces;
+  if (shared_ == nullptr) return pieces;
+  for (auto& [name, piece] : shared_->StatePieces()) {
+    pieces[kOptimizerPrefix + name] = piece;
+  }
+  for (auto& [name, piece] : shared_->AveragePieces()) {
+    pieces[kAveragePrefix + name] = piece;
+  }
+  if (parameters_ != nullptr) pieces.merge(shared_->ParameterPieces());
+  return pieces;
 }
 
 void Trainer::MakeShardedStep() {
@@ -675,17 +755,24 @@ void Trainer::PrepareShards() {
       "give them all the same --output_dir, or leave the flag out");
 }
 
+std::pair<int64_t, int64_t> Trainer::ShardOfShards() const {
+  if (shared_ != nullptr) {
+    return {options_.group->rank(), options_.group->size()};
+  }
+  // All ranks of data() hold the same.
+  const ModelParallel& parallel = *options_.model_axis->parallel();
+  return {options_.model_axis->data()->rank() == 0 ? parallel.rank() : -1,
+          parallel.size()};
+}
+
 CheckpointWriter::Shard Trainer::OwnShard() const {
   CheckpointWriter::Shard shard;
-  shard.name = ShardName(step_, shard_token_, options_.group->rank(),
-                         options_.group->size());
-  for (const auto& [name, piece] : shared_->StatePieces()) {
-    shard.pieces[kOptimizerPrefix + name] = piece;
+  const auto [own, shards] = ShardOfShards();
+  shard.name = ShardName(step_, shard_token_, own, shards);
+  shard.pieces = SharedPieces();
+  for (const auto& [name, tensor] : AllState()) {
+    if (IsSplit(name)) shard.pieces[name] = PieceOf(name, tensor);
   }
-  for (const auto& [name, piece] : shared_->AveragePieces()) {
-    shard.pieces[kAveragePrefix + name] = piece;
-  }
-  if (parameters_ != nullptr) shard.pieces.merge(shared_->ParameterPieces());
   return shard;
 }
 
@@ -693,6 +780,7 @@ void Trainer::Save() {
   Checkpoint checkpoint;
   checkpoint.step = step_;
   for (const auto& [name, tensor] : AllState()) {
+    if (WritesShards() && IsSplit(name)) continue;
     checkpoint.tensors[name] = tensor;
   }
   if (parameters_ != nullptr && !WritesShards()) {
@@ -708,11 +796,13 @@ void Trainer::Save() {
       checkpoint.tensors[kAveragePrefix + name] = tensor;
     }
   }
-  if (options_.model_axis != nullptr) {
+  if (options_.model_axis != nullptr && !WritesShards()) {
     options_.model_axis->GatherForFirst(&checkpoint.tensors);
   }
   if (!IsFirst()) {
-    if (WritesShards()) writer_->SaveShard(OwnShard());
+    if (WritesShards() && ShardOfShards().first >= 0) {
+      writer_->SaveShard(OwnShard());
+    }
     return;
   }
   KeepForGood();
@@ -724,9 +814,9 @@ void Trainer::Save() {
     checkpoint.meta.Set("virtual_ranks", sharded_->virtual_ranks());
   }
   if (WritesShards()) {
-    const int64_t ranks = options_.group->size();
-    for (int64_t rank = 0; rank < ranks; ++rank) {
-      checkpoint.shards.push_back(ShardName(step_, shard_token_, rank, ranks));
+    const int64_t shards = ShardOfShards().second;
+    for (int64_t i = 0; i < shards; ++i) {
+      checkpoint.shards.push_back(ShardName(step_, shard_token_, i, shards));
     }
     const CheckpointWriter::Shard own = OwnShard();
     writer_->Save(checkpoint, kept_steps_, &own,
@@ -735,7 +825,9 @@ void Trainer::Save() {
     writer_->Save(checkpoint, kept_steps_);
   }
   whole_state_.reset();
-  if (options_.model_axis != nullptr) whole_ = std::move(checkpoint);
+  if (options_.model_axis != nullptr && !WritesShards()) {
+    whole_ = std::move(checkpoint);
+  }
   saved_step_ = step_;
 }
 

@@ -52,8 +52,8 @@ struct TrainerOptions {
   // gradients; 3: and of the parameters, which then are those of rank 0 (the
   // others' may be absent). Without several ranks nothing changes.
   int zero_stage = 0;
-  // With ZeRO: each rank writes its own share of a checkpoint, and reads it
-  // where it can. All see the same output_dir.
+  // With ZeRO or a split model: each rank writes what is its own of a
+  // checkpoint, and reads it. All see the same output_dir.
   bool sharded_checkpoints = false;
   // Rank 0 has the whole model, with its averages, after each checkpoint. (It
   // does without sharded checkpoints, too.)
@@ -113,8 +113,8 @@ class Trainer {
 
   // Where the model is split over ranks, rank 0 can put all of it, as last
   // saved or restored, into one that is not: the moving averages, where there
-  // are any.
-  void LoadWhole(Model* whole) const;
+  // are any. (With sharded checkpoints out of the files.)
+  void LoadWhole(Model* whole);
 
   // Runs body with the moving averages in the model's place, where there are
   // any.
@@ -148,11 +148,24 @@ class Trainer {
   };
 
   bool WritesShards() const {
-    return options_.sharded_checkpoints && shared_ != nullptr;
+    return options_.sharded_checkpoints &&
+           (shared_ != nullptr || options_.model_axis != nullptr);
   }
+  // Which of the ranks that write shards this one is, or -1, and their number.
+  std::pair<int64_t, int64_t> ShardOfShards() const;
   // Agrees on the shards' names; throws where a rank sees another folder.
   void PrepareShards();
   CheckpointWriter::Shard OwnShard() const;
+  using PieceMap = std::map<std::string, CheckpointPiece>;
+  // Of what ZeRO spreads this rank's shares, by a checkpoint's names.
+  PieceMap SharedPieces() const;
+  // A part of a split model, or a whole tensor.
+  CheckpointPiece PieceOf(const std::string& name,
+                          const at::Tensor& tensor) const;
+  bool IsSplit(const std::string& name) const {
+    return options_.model_axis != nullptr &&
+           options_.model_axis->PieceOf(name).has_value();
+  }
   // ZeRO's parts.
   void MakeShared(const std::vector<NamedTensor>& parameters);
   bool IsFirst() const {
@@ -161,6 +174,9 @@ class Trainer {
   // Restore(), out of the output_dir or from rank 0.
   void RestoreFromFolder();
   void RestoreFromFirst();
+  // Reads what is this rank's own out of the checkpoint's files, and on rank 0
+  // what is not shared out. Returns the averages that are not there.
+  std::vector<std::string> ReadOwn(const Json& checkpoint) const;
   void MakeShardedStep();
   StepResult TrainStep(bool save_due);
   StepResult TrainShardedStep(bool save_due);
@@ -168,6 +184,8 @@ class Trainer {
   // model), in one order, by a checkpoint's names. Not parameters that are
   // shared out.
   std::vector<std::pair<std::string, at::Tensor>> AllState() const;
+  // Rank 0's, of a checkpoint that has whole tensors.
+  void TakeWhole(Checkpoint* checkpoint, bool weights_alone);
   // Keeps a checkpoint's whole tensors and leaves this rank's parts in it.
   void TakeParts(Checkpoint* checkpoint);
   // Whether all ranks' weights are still the same; where they are not, they
@@ -202,8 +220,8 @@ class Trainer {
   // checkpoint, until the next step.
   std::optional<std::map<std::string, at::Tensor>> whole_state_;
   std::map<std::string, at::Tensor> whole_averages_;
-  // Where the state is to be read from instead.
-  std::vector<std::string> saved_shards_;
+  // Rank 0's: the checkpoint that all are to read instead, or null.
+  Json to_read_;
   std::string shard_token_;
   Optimizer::TotalSquares total_squares_;  // empty: the model is whole here
   std::unique_ptr<ShardedStep> sharded_;   // null: one batch a step
