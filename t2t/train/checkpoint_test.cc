@@ -190,9 +190,9 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
       {"x", piece({shape, 1, 4, {}})},
       {"y", piece({shape, 1, 3, Cut{1, 0, 2}})},
       {"a/kernel", piece({w.sizes().vec(), 1, w.numel() - 1, {}})},
-      {"none", piece({shape, 0, 1, {}})}};
+      {"nowhere", piece({shape, 0, 1, {}})}};
   EXPECT_EQ(ReadPieces(main, checkpoint.shards, pieces),
-            (std::vector<std::string>{"none"}));
+            (std::vector<std::string>{"nowhere"}));
   EXPECT_TRUE(at::equal(pieces.at("x").tensor, flat.narrow(0, 1, 4)));
   EXPECT_TRUE(at::equal(pieces.at("y").tensor,
                         whole.narrow(1, 0, 2).flatten().narrow(0, 1, 3)));

@@ -260,13 +260,22 @@ TEST_F(IoFaultTest, KilledAtEveryWriteFsyncAndRename) {
   for (const char* op : {"write", "fsync", "rename"}) EveryOne(op, "kill");
 }
 
-// Each rank writes its own part of a checkpoint: where the second can't, both
-// end, nothing is taken for a checkpoint that is none, and the job goes on from
-// the one before. Without T2T_FAULT_IO=all one of each kind of operation.
-TEST_F(IoFaultTest, ARankCannotWriteItsShard) {
-  const std::vector<std::string> more = {
-      "--worker_cpu=2", "--deterministic", "--zero_stage=2",
-      "--sharded_checkpoints", "--keep_checkpoint_max=0"};
+// Each rank writes its own part of a checkpoint: where the second can't, or is
+// killed, both end, nothing is taken for a checkpoint that is none, and the job
+// goes on from the one before. Without T2T_FAULT_IO=all one of each kind of
+// operation.
+class ShardFaultTest : public IoFaultTest,
+                       public ::testing::WithParamInterface<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(All, ShardFaultTest,
+                         ::testing::Values("--zero_stage=2",
+                                           "--mesh_shape=model:2"));
+
+TEST_P(ShardFaultTest, ARankCannotWriteItsShard) {
+  const std::vector<std::string> more = {"--worker_cpu=2", "--deterministic",
+                                         GetParam(), "--sharded_checkpoints",
+                                         "--keep_checkpoint_max=0"};
+  RemoveTree(Path("whole_shards"));
   const RunResult whole = RunProgram(Train("whole_shards", more));
   ASSERT_EQ(whole.code, 0) << whole.output;
   const auto tensors = [&](const std::string& run, int step) {
@@ -282,23 +291,37 @@ TEST_F(IoFaultTest, ARankCannotWriteItsShard) {
   };
   const bool all = std::string(Environment("T2T_FAULT_IO")) == "all";
   int faults = 0;
-  for (const auto& [op, then] :
-       {std::make_pair("write", ENOSPC), std::make_pair("fsync", EIO),
-        std::make_pair("rename", EIO), std::make_pair("open", EMFILE)}) {
+  int kills = 0;
+  struct Case {
+    const char* op;
+    int error;  // 0: the rank is killed
+  };
+  for (const Case& each :
+       {Case{"write", ENOSPC}, Case{"fsync", EIO}, Case{"rename", EIO},
+        Case{"open", EMFILE}, Case{"write", 0}, Case{"fsync", 0},
+        Case{"rename", 0}}) {
+    const bool kill = each.error == 0;
+    const std::string then = kill ? "kill" : std::to_string(each.error);
     for (int at = all ? 1 : 2;; ++at) {
       const std::string run =
-          std::string("shard_") + op + std::to_string(at) + "x";
+          "shard_" + then + each.op + std::to_string(at) + "x";
       const Outcome outcome =
-          Run({op, "-1-of-2.", at, std::to_string(then)}, Train(run, more));
+          Run({each.op, "-1-of-2.", at, then}, Train(run, more));
       if (outcome.fired.empty()) {
         EXPECT_EQ(outcome.code, 0) << outcome.output;
         break;
       }
-      ++faults;
+      ++(kill ? kills : faults);
       SCOPED_TRACE(outcome.fired + "\n" + outcome.output);
-      EXPECT_EQ(outcome.code, static_cast<int>(ExitCode::kIo));
-      EXPECT_TRUE(OneLineHas(outcome.output, "-1-of-2.safetensors",
-                             "(errno " + std::to_string(then) + ")"));
+      if (kill) {
+        EXPECT_EQ(outcome.code, static_cast<int>(ExitCode::kRetry));
+        EXPECT_TRUE(
+            OneLineHas(outcome.output, "rank 1", "was ended by SIGKILL"));
+      } else {
+        EXPECT_EQ(outcome.code, static_cast<int>(ExitCode::kIo));
+        EXPECT_TRUE(OneLineHas(outcome.output, "-1-of-2.safetensors",
+                               "(errno " + then + ")"));
+      }
       int newest = 0;
       for (const int64_t step : ListCheckpoints(Path(run))) {
         newest = static_cast<int>(step);
@@ -313,7 +336,8 @@ TEST_F(IoFaultTest, ARankCannotWriteItsShard) {
       if (!all || HasFailure()) break;
     }
   }
-  std::printf("%d faults in a rank's own part\n", faults);
+  std::printf("%s: %d faults in a rank's own part, killed there %d times\n",
+              GetParam(), faults, kills);
 }
 
 // SIGTERM exactly where a phase has begun.

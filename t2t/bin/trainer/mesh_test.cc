@@ -6,9 +6,11 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "t2t/base/fs.h"
+#include "t2t/base/json.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
@@ -110,6 +112,18 @@ class MeshTest : public ::testing::Test {
               whole.meta.At("input").AsString());
   }
 
+  static void ExpectSameTensors(const std::string& name,
+                                const std::string& other) {
+    const Checkpoint a = LoadCheckpoint(CheckpointPath(Out(name), kSteps));
+    const Checkpoint b = LoadCheckpoint(CheckpointPath(Out(other), kSteps));
+    EXPECT_EQ(a.meta.ToString(), b.meta.ToString());
+    ASSERT_EQ(a.tensors.size(), b.tensors.size());
+    for (const auto& [key, tensor] : a.tensors) {
+      EXPECT_TRUE(at::equal(tensor, b.tensors.at(key)))
+          << key << " of " << name << " and " << other;
+    }
+  }
+
   static void Expect(const RunResult& run, int code,
                      const std::vector<std::string>& texts) {
     EXPECT_EQ(run.code, code) << run.output;
@@ -168,17 +182,119 @@ TEST_F(MeshTest, OptimizersOfWholeParameters) {
     const RunResult one = Train(name, {}, hparams);
     RunResult mesh{0, ""};
     for (const std::string steps : {"4", "8", "12"}) {
-      const RunResult run =
-          Train(optimizer,
-                {steps == "8" ? "--worker_cpu=1" : "--worker_cpu=4",
-                 steps == "8" ? "--mesh_shape=" : "--mesh_shape=data:2,model:2",
-                 "--train_steps=" + steps},
-                hparams);
+      std::vector<std::string> flags = {"--train_steps=" + steps};
+      if (steps != "8") {
+        flags.push_back("--worker_cpu=4");
+        flags.push_back("--mesh_shape=data:2,model:2");
+        // Statistics of rows and columns, in parts.
+        if (optimizer != "adam") flags.push_back("--sharded_checkpoints");
+      }
+      const RunResult run = Train(optimizer, flags, hparams);
       ASSERT_EQ(run.code, 0) << run.output;
       mesh.output += run.output;
     }
     ExpectSame(optimizer, mesh, name, one);
   }
+}
+
+// Each rank of the model writes its own part, and reads it when the run goes
+// on; nothing else changes.
+TEST_F(MeshTest, ShardedCheckpoints) {
+  for (const auto& [ranks, mesh] :
+       {std::pair("2", "model:2"), std::pair("4", "data:2,model:2")}) {
+    const std::vector<std::string> flags = {
+        "--deterministic", std::string("--worker_cpu=") + ranks,
+        std::string("--mesh_shape=") + mesh};
+    std::vector<std::string> sharded = flags;
+    sharded.push_back("--sharded_checkpoints");
+    const std::string name = std::string("sharded") + ranks;
+    RunResult run = Train(name + "_not", flags);
+    ASSERT_EQ(run.code, 0) << run.output;
+    EXPECT_EQ(CheckpointFiles(Out(name + "_not"), kSteps).size(), 1U);
+    sharded.push_back("--train_steps=6");
+    run = Train(name, sharded);
+    ASSERT_EQ(run.code, 0) << run.output;
+    sharded.pop_back();
+    run = Train(name, sharded);
+    ASSERT_EQ(run.code, 0) << run.output;
+    EXPECT_NE(run.output.find("going on at step 6"), std::string::npos);
+    EXPECT_EQ(CheckpointFiles(Out(name), kSteps).size(), 3U);
+    // Not whole in any file.
+    const std::string part = ReadFile(CheckpointPath(Out(name), kSteps));
+    const std::string whole =
+        ReadFile(CheckpointPath(Out(name + "_not"), kSteps));
+    EXPECT_LT(part.size(), whole.size() / 2);
+    ExpectSameTensors(name, name + "_not");
+  }
+}
+
+// Out of files with parts of another size, or of a run's share of all.
+TEST_F(MeshTest, AnotherMeshAtEachRestartInShards) {
+  const std::string shards = "--sharded_checkpoints";
+  const struct {
+    std::vector<std::string> flags;
+    size_t files;
+  } kParts[] = {{{"--worker_cpu=4", "--mesh_shape=data:2,model:2", shards}, 3},
+                {{"--worker_cpu=4", "--mesh_shape=model:4", shards}, 5},
+                {{"--worker_cpu=2", "--zero_stage=2", shards}, 3},
+                {{"--worker_cpu=2", "--mesh_shape=model:2", shards}, 3},
+                {{}, 1},
+                {{"--worker_cpu=2", "--mesh_shape=model:2", shards}, 3}};
+  RunResult all{0, ""};
+  int64_t steps = 0;
+  for (const auto& part : kParts) {
+    steps += 2;
+    std::vector<std::string> flags = part.flags;
+    flags.push_back("--train_steps=" + std::to_string(steps));
+    const RunResult run = Train("changing_shards", flags);
+    ASSERT_EQ(run.code, 0) << run.output;
+    all.output += run.output;
+    EXPECT_EQ(CheckpointFiles(Out("changing_shards"), steps).size(),
+              part.files);
+  }
+  ExpectAsOne("changing_shards", all);
+}
+
+// Parameters alone: averages start from them, the optimizer anew.
+TEST_F(MeshTest, ShardsOutOfWeightsAlone) {
+  Checkpoint weights = LoadCheckpoint(CheckpointPath(Out("one"), kSteps));
+  weights.meta = Json::Object();
+  std::erase_if(weights.tensors, [](const auto& item) {
+    return StartsWith(item.first, "ema/") ||
+           StartsWith(item.first, "optimizer/");
+  });
+  for (const char* const name : {"weights", "weights_in_shards"}) {
+    MakeDirectories(Out(name));
+    SaveCheckpoint(Out(name), weights, 0);
+    std::vector<std::string> flags = {"--worker_cpu=2", "--mesh_shape=model:2",
+                                      "--deterministic", "--train_steps=14"};
+    if (StartsWith(name, "weights_")) flags.push_back("--sharded_checkpoints");
+    const RunResult run = Train(name, flags);
+    ASSERT_EQ(run.code, 0) << run.output;
+    EXPECT_NE(run.output.find("weights alone"), std::string::npos);
+  }
+  const auto end = [](const std::string& name) {
+    return LoadCheckpoint(CheckpointPath(Out(name), 14)).tensors;
+  };
+  const auto whole = end("weights");
+  const auto shards = end("weights_in_shards");
+  ASSERT_EQ(shards.size(), whole.size());
+  for (const auto& [key, tensor] : whole) {
+    EXPECT_TRUE(at::equal(tensor, shards.at(key))) << key;
+  }
+  // Another model's.
+  RunResult run = Train("weights_in_shards",
+                        {"--worker_cpu=2", "--mesh_shape=model:2",
+                         "--sharded_checkpoints", "--train_steps=20"},
+                        ",hidden_size=24");
+  EXPECT_EQ(run.code, 7) << run.output;
+  EXPECT_NE(run.output.find("in the checkpoint"), std::string::npos);
+  run = Train("weights_in_shards",
+              {"--worker_cpu=2", "--mesh_shape=model:2",
+               "--sharded_checkpoints", "--train_steps=20"},
+              ",optimizer=momentum");
+  EXPECT_EQ(run.code, 7) << run.output;
+  EXPECT_NE(run.output.find("has no 'optimizer/"), std::string::npos);
 }
 
 TEST_F(MeshTest, EvaluatesTheWholeModel) {
@@ -197,6 +313,15 @@ TEST_F(MeshTest, EvaluatesTheWholeModel) {
   ASSERT_EQ(together.size(), 1U) << run.output;
   ASSERT_EQ(by_one.size(), 1U) << alone.output;
   EXPECT_NEAR(together[0], by_one[0], 2e-4);
+  const RunResult shards =
+      Train("evaluated_shards",
+            {"--worker_cpu=2", "--mesh_shape=model:2", "--sharded_checkpoints",
+             "--schedule=train_and_evaluate", "--eval_steps=2"});
+  ASSERT_EQ(shards.code, 0) << shards.output;
+  const std::vector<double> in_shards =
+      Losses(shards.output, "evaluation at step 12");
+  ASSERT_EQ(in_shards.size(), 1U) << shards.output;
+  EXPECT_NEAR(in_shards[0], by_one[0], 2e-4);
 }
 
 // Of a rank that neither has rank 0's part of the model nor its batches.
@@ -237,6 +362,9 @@ TEST_F(MeshTest, WhatIsRefused) {
   Expect(
       Train("bad", {"--worker_cpu=2", "--mesh_shape=model:2"}, ",num_heads=1"),
       2, {"num_heads=1 split over 2 ranks"});
+  Expect(Train("bad", {"--worker_cpu=2", "--mesh_shape=data:2",
+                       "--sharded_checkpoints"}),
+         2, {"--sharded_checkpoints without --zero_stage"});
   Expect(Train("bad", {"--mesh_shape=model:2", "--dry_run"}), 2,
          {"a multiple of 2 ranks"});
   EXPECT_TRUE(ListCheckpoints(Out("bad")).empty());
