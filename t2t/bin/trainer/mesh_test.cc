@@ -211,13 +211,17 @@ TEST_F(MeshTest, ShardedCheckpoints) {
     RunResult run = Train(name + "_not", flags);
     ASSERT_EQ(run.code, 0) << run.output;
     EXPECT_EQ(CheckpointFiles(Out(name + "_not"), kSteps).size(), 1U);
-    sharded.push_back("--train_steps=6");
+    // In two runs, where data is split, too.
+    if (std::string(ranks) == "4") {
+      sharded.push_back("--train_steps=6");
+      run = Train(name, sharded);
+      ASSERT_EQ(run.code, 0) << run.output;
+      sharded.pop_back();
+    }
     run = Train(name, sharded);
     ASSERT_EQ(run.code, 0) << run.output;
-    sharded.pop_back();
-    run = Train(name, sharded);
-    ASSERT_EQ(run.code, 0) << run.output;
-    EXPECT_NE(run.output.find("going on at step 6"), std::string::npos);
+    EXPECT_EQ(run.output.find("going on at step 6") != std::string::npos,
+              std::string(ranks) == "4");
     EXPECT_EQ(CheckpointFiles(Out(name), kSteps).size(), 3U);
     // Not whole in any file.
     const std::string part = ReadFile(CheckpointPath(Out(name), kSteps));
