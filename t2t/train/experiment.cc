@@ -166,16 +166,7 @@ class Experiment {
     if (Trains(flags_.schedule) && !flags_.dry_run) {
       axis_ = ModelAxis::Make(flags_.mesh_shape, flags_.layout, group_);
     }
-    if (axis_ != nullptr) {
-      const ModelParallel::Use use(axis_->parallel());
-      model_ = MakeModel();
-    } else if (flags_.zero_stage > 2 && !IsFirst()) {
-      // They are shared out, from rank 0.
-      const AbsentParameters absent;
-      model_ = MakeModel();
-    } else {
-      model_ = MakeModel();
-    }
+    MakeOwnModel();
     // Rank 0 alone evaluates.
     if (axis_ != nullptr && IsFirst() && flags_.schedule != "train") {
       whole_model_ = MakeModel();
@@ -315,6 +306,19 @@ class Experiment {
           "--gradient_compression=bf16 with --deterministic",
           "one of them: what is rounded depends on the number of ranks");
     }
+  }
+
+  // This rank's part, where the model is split.
+  void MakeOwnModel() {
+    std::optional<ModelParallel::Use> part;
+    if (axis_ != nullptr) part.emplace(axis_->parallel());
+    const ProcessGroup* const data = axis_ != nullptr ? axis_->data() : group_;
+    // With stage 3 they are shared out, from the first rank.
+    std::optional<AbsentParameters> absent;
+    if (flags_.zero_stage > 2 && data != nullptr && data->rank() > 0) {
+      absent.emplace();
+    }
+    model_ = MakeModel();
   }
 
   std::unique_ptr<Model> MakeModel() const {

@@ -188,6 +188,36 @@ void ModelAxis::Share(
   }
 }
 
+ModelAxis::State ModelAxis::PartsOfFirst(const State& whole) const {
+  const at::NoGradGuard no_grad;
+  State parts;
+  if (data_->rank() > 0) return parts;
+  const bool first = world_->rank() == 0;
+  Json entries = Json::Array();
+  for (const auto& [name, tensor] : whole) {
+    if (!first || tensor.scalar_type() != at::kFloat) continue;
+    Json entry = Json::Array();
+    entry.Append(name);
+    for (const int64_t size : tensor.sizes()) entry.Append(size);
+    entries.Append(std::move(entry));
+  }
+  entries = Json::Parse(model_->BroadcastText(entries.ToString(), kSharing));
+  for (const Json& entry : entries.items()) {
+    const std::string name = entry.items().front().AsString();
+    std::vector<int64_t> shape;
+    for (size_t i = 1; i < entry.items().size(); ++i) {
+      shape.push_back(entry.items()[i].AsInt());
+    }
+    parts[name] = first ? whole.at(name).contiguous() : at::empty(shape);
+    model_->Broadcast(parts[name], kSharing);
+    // One whole tensor at a time.
+    State part = {{name, parts[name]}};
+    Slice(&part);
+    parts[name] = part[name];
+  }
+  return parts;
+}
+
 std::vector<at::Tensor> ModelAxis::Common(
     const std::vector<std::pair<std::string, at::Tensor>>& own) const {
   std::vector<at::Tensor> tensors;

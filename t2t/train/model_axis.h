@@ -62,6 +62,9 @@ class ModelAxis : public SplitParameters {
   // rank 0 has in `whole`; what is not there is this group's first rank's.
   void Share(const State& whole,
              const std::vector<std::pair<std::string, at::Tensor>>& own) const;
+  // On the ranks that take world's rank 0's batches: their parts of the whole
+  // tensors that it has in `whole`. On the others nothing.
+  State PartsOfFirst(const State& whole) const;
   // The tensors that all ranks of the model hold.
   std::vector<at::Tensor> Common(
       const std::vector<std::pair<std::string, at::Tensor>>& own) const;

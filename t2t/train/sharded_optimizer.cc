@@ -153,19 +153,21 @@ ShardedOptimizer::ShardedOptimizer(const HParams& hparams,
 
 void ShardedOptimizer::AddWeightNoise(double learning_rate) {
   if (whole_) {
-    t2t::AddWeightNoise(hparams_, parameters_, learning_rate);
+    t2t::AddWeightNoise(hparams_, parameters_, learning_rate, split_);
     return;
   }
   const auto& runs = runs_[static_cast<size_t>(group_->rank())];
   size_t own = 0;
   // All of it on all ranks, so that each draws the same.
-  ForWeightNoise(hparams_, parameters_, learning_rate,
-                 [&](size_t i, const at::Tensor& noise) {
-                   while (own < runs.size() && runs[own].parameter < i) ++own;
-                   if (own == runs.size() || runs[own].parameter != i) return;
-                   own_[own].tensor.view(-1).add_(noise.view(-1).narrow(
-                       0, runs[own].begin, runs[own].size));
-                 });
+  ForWeightNoise(
+      hparams_, parameters_, learning_rate,
+      [&](size_t i, const at::Tensor& noise) {
+        while (own < runs.size() && runs[own].parameter < i) ++own;
+        if (own == runs.size() || runs[own].parameter != i) return;
+        own_[own].tensor.view(-1).add_(
+            noise.flatten().narrow(0, runs[own].begin, runs[own].size));
+      },
+      split_);
 }
 
 void ShardedOptimizer::AddGradientNoise(
@@ -177,7 +179,11 @@ void ShardedOptimizer::AddGradientNoise(
     const at::Tensor& tensor = parameters_[i].tensor;
     at::Tensor noise;
     if (used[i] || optimizer_->CountsAsZeros(parameters_[i])) {
-      noise = TruncatedNoise(tensor.sizes(), gradient_noise_).view(-1);
+      noise = TruncatedNoise(tensor.sizes(), gradient_noise_,
+                             split_ == nullptr
+                                 ? std::nullopt
+                                 : split_->PartOf(parameters_[i].name))
+                  .flatten();
     }
     if (own == runs.size() || runs[own].parameter != i) continue;
     at::Tensor& gradient = (*gradients)[own];
@@ -210,6 +216,7 @@ double ShardedOptimizer::TotalSquares(const std::vector<double>& own) const {
   }
   // Each is one rank's number and zeros: exact.
   group_->AllReduce(all, "the gradients' norm");
+  if (total_ != nullptr) return total_({squares, squares + count});
   double sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += squares[i];
   return sum;

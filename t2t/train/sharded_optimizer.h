@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "t2t/base/hparams.h"
@@ -39,6 +40,13 @@ class ShardedOptimizer {
                    std::shared_ptr<const Partition> partition,
                    ProcessGroup* group, double ema_decay,
                    const std::vector<at::Tensor>& own = {});
+
+  // The parameters are parts, or common to the ranks of a model; total: as
+  // Optimizer::Step() takes it, of all of this model's part.
+  void SetSplit(const SplitParameters* split, Optimizer::TotalSquares total) {
+    split_ = split;
+    total_ = std::move(total);
+  }
 
   void AddWeightNoise(double learning_rate);
   // As Optimizer::Step() and MovingAverage::Update(). gradients: of this rank's
@@ -97,6 +105,8 @@ class ShardedOptimizer {
   const std::vector<NamedTensor> parameters_;
   const std::shared_ptr<const Partition> partition_;
   ProcessGroup* const group_;
+  const SplitParameters* split_ = nullptr;
+  Optimizer::TotalSquares total_;
   double gradient_noise_ = 0;
   std::map<std::string, size_t> index_;            // by the parameter's name
   std::vector<std::vector<Partition::Run>> runs_;  // by rank

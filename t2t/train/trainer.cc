@@ -164,15 +164,17 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
   LearningRate(hparams, 0, options_.train_steps);  // says now what is wrong
   const std::vector<NamedTensor> parameters =
       TrainableParameters(model->params());
-  const bool several = options_.group != nullptr && options_.group->size() > 1;
+  const bool several = DataGroup() != nullptr && DataGroup()->size() > 1;
+  if (options_.model_axis != nullptr) {
+    total_squares_ = options_.model_axis->TotalSquaresOf(parameters);
+  }
   if (options_.zero_stage > 0 && several) {
     MakeShared(parameters);
   } else {
     optimizer_ = MakeOptimizer(hparams, parameters);
-  }
-  if (options_.model_axis != nullptr) {
-    optimizer_->SetSplit(options_.model_axis);
-    total_squares_ = options_.model_axis->TotalSquaresOf(parameters);
+    if (options_.model_axis != nullptr) {
+      optimizer_->SetSplit(options_.model_axis);
+    }
   }
   if (shared_ == nullptr && options_.ema_decay > 0) {
     average_ = std::make_unique<MovingAverage>(options_.ema_decay, parameters);
@@ -186,12 +188,18 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
 Trainer::~Trainer() = default;
 
 void Trainer::MakeShared(const std::vector<NamedTensor>& parameters) {
-  if (options_.model_axis != nullptr) {
-    throw UsageError("--zero_stage with a model that --mesh_shape splits",
-                     "one of them");
-  }
   const HParams& hparams = model_->hparams();
-  ProcessGroup* const group = options_.group;
+  if (options_.model_axis != nullptr &&
+      MakeOptimizer(hparams, {})->sharing() == Sharing::kParameters) {
+    throw UsageError(
+        "--zero_stage with a model that --mesh_shape splits and "
+        "--hparams=optimizer=" +
+            hparams.GetString("optimizer") +
+            ", which looks at whole parameters",
+        "an optimizer that takes each number by itself",
+        "use --zero_stage=0, or adam, adamw or momentum");
+  }
+  ProcessGroup* const group = DataGroup();
   std::vector<std::string> units;
   std::vector<int64_t> groups;
   if (options_.zero_stage > 2) {
@@ -218,6 +226,9 @@ void Trainer::MakeShared(const std::vector<NamedTensor>& parameters) {
   }
   shared_ = std::make_unique<ShardedOptimizer>(hparams, parameters, owners_,
                                                group, options_.ema_decay, own);
+  if (options_.model_axis != nullptr) {
+    shared_->SetSplit(options_.model_axis, total_squares_);
+  }
 }
 
 int64_t Trainer::parameter_bytes() const {
@@ -386,13 +397,13 @@ void Trainer::RestoreFromFirst() {
       whole.emplace(kAveragePrefix + name, tensor);
     }
     options_.model_axis->Share(whole, AllState());
-    if (WritesShards()) whole_ = Checkpoint();
   } else {
     for (const auto& [name, tensor] : AllState()) {
       options_.group->Broadcast(tensor, kWhat);
     }
   }
   if (to_read.is_null()) {
+    if (shared_ != nullptr && options_.model_axis != nullptr) ShareParts();
     if (parameters_ != nullptr) parameters_->Share();
     if (shared_ != nullptr) {
       shared_->ShareState(whole_state_ ? &*whole_state_ : nullptr);
@@ -400,6 +411,7 @@ void Trainer::RestoreFromFirst() {
                                                      : &whole_averages_);
     }
     whole_state_.reset();
+    if (WritesShards()) whole_ = Checkpoint();
   } else if (shared_ != nullptr) {
     const PieceMap averages = SharedPieces();
     const PieceMap parameters = shared_->ParameterPieces();
@@ -418,6 +430,27 @@ void Trainer::RestoreFromFirst() {
   saved_virtual_ranks_ = state.At("virtual_ranks").AsInt();
   input_ = make_input_(options_.seed);
   input_->Restore(state.At("input").AsString());
+}
+
+void Trainer::ShareParts() {
+  // (Of a checkpoint that a run is only warmed up with: the parameters alone.)
+  std::map<std::string, at::Tensor> whole;
+  for (const auto& [name, tensor] : whole_.tensors) {
+    const bool wanted =
+        StartsWith(name, kOptimizerPrefix) ? whole_state_.has_value()
+        : StartsWith(name, kAveragePrefix) ? !whole_averages_.empty()
+                                           : parameters_ != nullptr;
+    if (wanted) whole[name] = tensor;
+  }
+  const auto parts = options_.model_axis->PartsOfFirst(whole);
+  const auto state = Under(kOptimizerPrefix, parts);
+  if (!state.empty()) whole_state_ = state;
+  whole_averages_ = Under(kAveragePrefix, parts);
+  if (parameters_ == nullptr || DataGroup()->rank() > 0) return;
+  for (const NamedTensor& parameter : TrainableParameters(model_->params())) {
+    const auto found = parts.find(parameter.name);
+    if (found != parts.end()) parameter.tensor.detach().copy_(found->second);
+  }
 }
 
 std::vector<std::string> Trainer::ReadOwn(const Json& checkpoint) const {
@@ -477,6 +510,10 @@ Trainer::PieceMap Trainer::SharedPieces() const {
     pieces[kAveragePrefix + name] = piece;
   }
   if (parameters_ != nullptr) pieces.merge(shared_->ParameterPieces());
+  if (options_.model_axis == nullptr) return pieces;
+  for (auto& [name, piece] : pieces) {
+    piece.place = options_.model_axis->InWhole(name, std::move(piece.place));
+  }
   return pieces;
 }
 
@@ -717,7 +754,11 @@ void Trainer::KeepForGood() {
 
 void Trainer::GatherShared() {
   if (shared_ == nullptr) return;
-  if (WritesShards() && !options_.whole_after_save) return;
+  // A split model that is to be evaluated comes out of the files.
+  if (WritesShards() &&
+      (!options_.whole_after_save || options_.model_axis != nullptr)) {
+    return;
+  }
   if (parameters_ != nullptr) parameters_->GatherToFirst();
   if (!WritesShards()) whole_state_ = shared_->GatherState();
   whole_averages_ = shared_->GatherAverages();
@@ -770,8 +811,16 @@ CheckpointWriter::Shard Trainer::OwnShard() const {
   const auto [own, shards] = ShardOfShards();
   shard.name = ShardName(step_, shard_token_, own, shards);
   shard.pieces = SharedPieces();
+  const ModelAxis* const axis = options_.model_axis;
+  if (axis == nullptr) return shard;
+  // What several ranks hold one of them writes.
+  std::erase_if(shard.pieces, [&](const auto& piece) {
+    return !IsSplit(piece.first) && !axis->counts();
+  });
   for (const auto& [name, tensor] : AllState()) {
-    if (IsSplit(name)) shard.pieces[name] = PieceOf(name, tensor);
+    if (IsSplit(name) && axis->data()->rank() == 0) {
+      shard.pieces[name] = PieceOf(name, tensor);
+    }
   }
   return shard;
 }
@@ -783,7 +832,7 @@ void Trainer::Save() {
     if (WritesShards() && IsSplit(name)) continue;
     checkpoint.tensors[name] = tensor;
   }
-  if (parameters_ != nullptr && !WritesShards()) {
+  if (parameters_ != nullptr && !WritesShards() && DataGroup()->rank() == 0) {
     for (const NamedTensor& parameter : TrainableParameters(model_->params())) {
       checkpoint.tensors[parameter.name] = parameter.tensor.detach();
     }
@@ -796,6 +845,7 @@ void Trainer::Save() {
       checkpoint.tensors[kAveragePrefix + name] = tensor;
     }
   }
+  whole_state_.reset();
   if (options_.model_axis != nullptr && !WritesShards()) {
     options_.model_axis->GatherForFirst(&checkpoint.tensors);
   }
@@ -824,7 +874,6 @@ void Trainer::Save() {
   } else {
     writer_->Save(checkpoint, kept_steps_);
   }
-  whole_state_.reset();
   if (options_.model_axis != nullptr && !WritesShards()) {
     whole_ = std::move(checkpoint);
   }

@@ -168,6 +168,15 @@ class Trainer {
   }
   // ZeRO's parts.
   void MakeShared(const std::vector<NamedTensor>& parameters);
+  // The ranks that hold the same parameters: ZeRO spreads over these what it
+  // spreads.
+  ProcessGroup* DataGroup() const {
+    return options_.model_axis != nullptr ? options_.model_axis->data()
+                                          : options_.group;
+  }
+  // Gives the other ranks of rank 0's model their parts of what it has of a
+  // checkpoint.
+  void ShareParts();
   bool IsFirst() const {
     return options_.group == nullptr || options_.group->rank() == 0;
   }
@@ -216,8 +225,9 @@ class Trainer {
   std::shared_ptr<const Partition> owners_;
   std::unique_ptr<ShardedParameters> parameters_;  // stage 3
   std::unique_ptr<ShardedOptimizer> shared_;
-  // Rank 0's: what a checkpoint had, until it is shared; the averages of a
-  // checkpoint, until the next step.
+  // The first rank's of shared_ (of each, where the model is split): what a
+  // checkpoint had, until it is shared; the averages of a checkpoint, until the
+  // next step.
   std::optional<std::map<std::string, at::Tensor>> whole_state_;
   std::map<std::string, at::Tensor> whole_averages_;
   // Rank 0's: the checkpoint that all are to read instead, or null.

@@ -241,9 +241,11 @@ TEST_F(MeshTest, AnotherMeshAtEachRestartInShards) {
   } kParts[] = {{{"--worker_cpu=4", "--mesh_shape=data:2,model:2", shards}, 3},
                 {{"--worker_cpu=4", "--mesh_shape=model:4", shards}, 5},
                 {{"--worker_cpu=2", "--zero_stage=2", shards}, 3},
+                {{"--worker_cpu=4", "--mesh_shape=data:2,model:2",
+                  "--zero_stage=3", shards},
+                 5},
                 {{"--worker_cpu=2", "--mesh_shape=model:2", shards}, 3},
-                {{}, 1},
-                {{"--worker_cpu=2", "--mesh_shape=model:2", shards}, 3}};
+                {{}, 1}};
   RunResult all{0, ""};
   int64_t steps = 0;
   for (const auto& part : kParts) {
@@ -257,6 +259,35 @@ TEST_F(MeshTest, AnotherMeshAtEachRestartInShards) {
               part.files);
   }
   ExpectAsOne("changing_shards", all);
+}
+
+// ZeRO spreads each part of the model over the ranks that hold it, some of its
+// parameters in pieces; the bytes are those of a split model without it.
+TEST_F(MeshTest, ZeroWithASplitModel) {
+  const std::string hparams =
+      ",filter_size=3000,weight_noise=100.0,grad_noise_scale=0.001";
+  const auto train = [&](const std::string& name, int stage, int64_t steps,
+                         bool shards) {
+    std::vector<std::string> flags = {"--deterministic", "--worker_cpu=4",
+                                      "--mesh_shape=data:2,model:2",
+                                      "--zero_stage=" + std::to_string(stage),
+                                      "--train_steps=" + std::to_string(steps)};
+    if (shards) flags.push_back("--sharded_checkpoints");
+    const RunResult run = Train(name, flags, hparams);
+    ASSERT_EQ(run.code, 0) << run.output;
+    EXPECT_EQ(CheckpointFiles(Out(name), steps).size(), shards ? 5U : 1U);
+    if (shards || stage == 0) return;
+    EXPECT_TRUE(ReadFile(CheckpointPath(Out(name), steps)) ==
+                ReadFile(CheckpointPath(Out("zero0"), steps)))
+        << "stage " << stage << ", step " << steps;
+  };
+  train("zero0", 0, kSteps, false);
+  train("zero2", 2, kSteps, false);
+  train("zero13", 1, 6, false);
+  train("zero13", 3, kSteps, false);
+  train("zero_shards", 2, 6, true);
+  train("zero_shards", 3, kSteps, true);
+  ExpectSameTensors("zero_shards", "zero0");
 }
 
 // Parameters alone: averages start from them, the optimizer anew.
@@ -326,6 +357,15 @@ TEST_F(MeshTest, EvaluatesTheWholeModel) {
       Losses(shards.output, "evaluation at step 12");
   ASSERT_EQ(in_shards.size(), 1U) << shards.output;
   EXPECT_NEAR(in_shards[0], by_one[0], 2e-4);
+  const RunResult zero =
+      Train("evaluated_zero",
+            {"--worker_cpu=4", "--mesh_shape=data:2,model:2", "--zero_stage=3",
+             "--schedule=train_and_evaluate", "--eval_steps=2"});
+  ASSERT_EQ(zero.code, 0) << zero.output;
+  const std::vector<double> with_zero =
+      Losses(zero.output, "evaluation at step 12");
+  ASSERT_EQ(with_zero.size(), 1U) << zero.output;
+  EXPECT_NEAR(with_zero[0], by_one[0], 2e-4);
 }
 
 // Of a rank that neither has rank 0's part of the model nor its batches.
@@ -369,6 +409,11 @@ TEST_F(MeshTest, WhatIsRefused) {
   Expect(Train("bad", {"--worker_cpu=2", "--mesh_shape=data:2",
                        "--sharded_checkpoints"}),
          2, {"--sharded_checkpoints without --zero_stage"});
+  Expect(
+      Train("bad",
+            {"--worker_cpu=4", "--mesh_shape=data:2,model:2", "--zero_stage=1"},
+            ",optimizer=adafactor"),
+      2, {"optimizer=adafactor, which looks at whole parameters"});
   Expect(Train("bad", {"--mesh_shape=model:2", "--dry_run"}), 2,
          {"a multiple of 2 ranks"});
   EXPECT_TRUE(ListCheckpoints(Out("bad")).empty());
