@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "t2t/base/strings.h"
+#include "t2t/metrics/bleu.h"
 #include "t2t/metrics/sequence.h"
 
 namespace t2t {
@@ -16,6 +17,18 @@ const char* const kKnown[] = {
     "rouge_2_fscore",     "rouge_L_fscore"};
 
 using Ids = std::vector<int64_t>;
+
+double BleuOf(const EvalMetrics::Sums& sums) {
+  const auto count = [&](size_t i) { return static_cast<int64_t>(sums[i]); };
+  BleuCounts bleu;
+  bleu.hypothesis_length = count(EvalMetrics::kBleuLengths);
+  bleu.reference_length = count(EvalMetrics::kBleuLengths + 1);
+  for (size_t n = 0; n < bleu.correct.size(); ++n) {
+    bleu.correct[n] = count(EvalMetrics::kBleuCorrect + n);
+    bleu.total[n] = count(EvalMetrics::kBleuTotal + n);
+  }
+  return BleuOfCounts(bleu);
+}
 
 }  // namespace
 
@@ -54,18 +67,21 @@ bool EvalMetrics::Wants(const std::string& name) const {
   return std::find(names_.begin(), names_.end(), name) != names_.end();
 }
 
-void EvalMetrics::AddLoss(const LossParts& loss) {
-  loss_ += loss.numerator.item<double>();
-  tokens_ += loss.denominator.item<double>();
+EvalMetrics::Sums EvalMetrics::SumsOf(const LossParts& loss) const {
+  Sums sums{};
+  sums[kLoss] = loss.numerator.item<double>();
+  sums[kTokens] = loss.denominator.item<double>();
+  return sums;
 }
 
-void EvalMetrics::Add(const at::Tensor& model_logits,
-                      const at::Tensor& model_targets) {
+EvalMetrics::Sums EvalMetrics::SumsOf(const at::Tensor& model_logits,
+                                      const at::Tensor& model_targets) const {
+  Sums sums{};
   const at::NoGradGuard no_grad;
   const at::Tensor logits = model_logits.cpu();
   const at::Tensor targets = model_targets.cpu();
   const int64_t batch = targets.size(0);
-  if (batch == 0) return;
+  if (batch == 0) return sums;
   const int64_t classes = logits.size(-1);
   const at::Tensor labels = targets.reshape({batch, -1});
   const at::Tensor flat = logits.reshape({batch, -1, classes});
@@ -76,32 +92,40 @@ void EvalMetrics::Add(const at::Tensor& model_logits,
   }
   const at::Tensor picked = flat.gather(2, labels.unsqueeze(2)).squeeze(2);
   const at::Tensor losses = flat.logsumexp(2).sub_(picked);
-  loss_ += losses.mul(weights).sum(at::kDouble).item<double>();
-  tokens_ += weights.sum(at::kDouble).item<double>();
+  sums[kLoss] = losses.mul(weights).sum(at::kDouble).item<double>();
+  sums[kTokens] = weights.sum(at::kDouble).item<double>();
   const at::Tensor predictions = flat.argmax(2);
   const at::Tensor wrong = predictions.ne(labels).to(at::kFloat).mul_(weights);
-  correct_ += weights.sub(wrong).sum(at::kDouble).item<double>();
-  sequences_ += static_cast<double>(batch);
-  right_sequences_ += wrong.sum(1).eq(0).sum().to(at::kDouble).item<double>();
+  sums[kCorrect] = weights.sub(wrong).sum(at::kDouble).item<double>();
+  sums[kSequences] = static_cast<double>(batch);
+  sums[kRightSequences] =
+      wrong.sum(1).eq(0).sum().to(at::kDouble).item<double>();
   if (Wants("accuracy_top5")) {
     // As many are above the right one, equal ones by their place.
     const at::Tensor above = flat.gt(picked.unsqueeze(2)).sum(2);
-    top5_ += above.lt(5)
-                 .to(at::kFloat)
-                 .mul_(weights)
-                 .sum(at::kDouble)
-                 .item<double>();
+    sums[kTop5] = above.lt(5)
+                      .to(at::kFloat)
+                      .mul_(weights)
+                      .sum(at::kDouble)
+                      .item<double>();
   }
   if (Wants("approx_bleu_score") || Wants("edit_distance") ||
       Wants("rouge_2_fscore") || Wants("rouge_L_fscore")) {
     AddSequences(predictions.contiguous(), labels.contiguous(),
-                 weights.contiguous());
+                 weights.contiguous(), &sums);
   }
+  return sums;
+}
+
+void EvalMetrics::Add(const Sums& sums) {
+  for (size_t i = 0; i < sums.size(); ++i) sums_[i] += sums[i];
 }
 
 void EvalMetrics::AddSequences(const at::Tensor& predictions,
                                const at::Tensor& targets,
-                               const at::Tensor& weights) {
+                               const at::Tensor& weights, Sums* to) const {
+  Sums& sums = *to;
+  BleuCounts bleu;
   const int64_t length = targets.size(1);
   const int64_t* const predicted = predictions.const_data_ptr<int64_t>();
   const int64_t* const wanted = targets.const_data_ptr<int64_t>();
@@ -115,29 +139,40 @@ void EvalMetrics::AddSequences(const at::Tensor& predictions,
       reference.push_back(wanted[i]);
     }
     if (Wants("edit_distance")) {
-      edits_ += static_cast<double>(EditDistance(output, reference));
+      sums[kEdits] += static_cast<double>(EditDistance(output, reference));
     }
-    if (Wants("rouge_2_fscore")) rouge_2_ += RougeN({output}, {reference}, 2);
-    if (Wants("rouge_L_fscore")) rouge_l_ += RougeL({output}, {reference});
-    if (Wants("approx_bleu_score")) bleu_.Add(CountBleu(output, {reference}));
+    if (Wants("rouge_2_fscore")) {
+      sums[kRouge2] += RougeN({output}, {reference}, 2);
+    }
+    if (Wants("rouge_L_fscore")) sums[kRougeL] += RougeL({output}, {reference});
+    if (Wants("approx_bleu_score")) bleu.Add(CountBleu(output, {reference}));
+  }
+  sums[kBleuLengths] = static_cast<double>(bleu.hypothesis_length);
+  sums[kBleuLengths + 1] = static_cast<double>(bleu.reference_length);
+  for (size_t n = 0; n < bleu.correct.size(); ++n) {
+    sums[kBleuCorrect + n] = static_cast<double>(bleu.correct[n]);
+    sums[kBleuTotal + n] = static_cast<double>(bleu.total[n]);
   }
 }
 
 std::map<std::string, double> EvalMetrics::Results() const {
   std::map<std::string, double> results;
-  const double tokens = std::max(tokens_, 1.0);
-  results["loss"] = loss_ / tokens;
-  if (sequences_ == 0) return results;
+  const double tokens = std::max(sums_[kTokens], 1.0);
+  results["loss"] = sums_[kLoss] / tokens;
+  const double sequences = sums_[kSequences];
+  if (sequences == 0) return results;
   for (const std::string& name : names_) {
     double value = 0;
-    if (name == "accuracy") value = correct_ / tokens;
-    if (name == "accuracy_top5") value = top5_ / tokens;
-    if (name == "accuracy_per_sequence") value = right_sequences_ / sequences_;
-    if (name == "neg_log_perplexity") value = -loss_ / tokens;
-    if (name == "edit_distance") value = edits_ / tokens;
-    if (name == "rouge_2_fscore") value = rouge_2_ / sequences_;
-    if (name == "rouge_L_fscore") value = rouge_l_ / sequences_;
-    if (name == "approx_bleu_score") value = BleuOfCounts(bleu_);
+    if (name == "accuracy") value = sums_[kCorrect] / tokens;
+    if (name == "accuracy_top5") value = sums_[kTop5] / tokens;
+    if (name == "accuracy_per_sequence") {
+      value = sums_[kRightSequences] / sequences;
+    }
+    if (name == "neg_log_perplexity") value = -sums_[kLoss] / tokens;
+    if (name == "edit_distance") value = sums_[kEdits] / tokens;
+    if (name == "rouge_2_fscore") value = sums_[kRouge2] / sequences;
+    if (name == "rouge_L_fscore") value = sums_[kRougeL] / sequences;
+    if (name == "approx_bleu_score") value = BleuOf(sums_);
     results[name] = value;
   }
   return results;

@@ -3,13 +3,14 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "t2t/base/hparams.h"
-#include "t2t/metrics/bleu.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
 
@@ -30,36 +31,48 @@ class EvalMetrics {
   EvalMetrics(const std::vector<std::string>& names, const ProblemInfo& info,
               const HParams& hparams);
 
+  // What a batch adds: numbers alone, so that those of other ranks' batches can
+  // be added here. Results are the same bits where they are added in one order.
+  enum Sum : size_t {
+    kLoss,
+    kTokens,
+    kCorrect,
+    kTop5,
+    kSequences,
+    kRightSequences,
+    kEdits,
+    kRouge2,
+    kRougeL,
+    kBleuLengths,                     // of outputs and references
+    kBleuCorrect = kBleuLengths + 2,  // by n-gram order
+    kBleuTotal = kBleuCorrect + 4,
+    kNumSums = kBleuTotal + 4
+  };
+  using Sums = std::array<double, kNumSums>;
+
   // logits: [batch, ..., classes]; targets: [batch, ...], ids.
-  void Add(const at::Tensor& logits, const at::Tensor& targets);
+  Sums SumsOf(const at::Tensor& logits, const at::Tensor& targets) const;
   // For targets that are no ids: the loss alone.
-  void AddLoss(const LossParts& loss);
+  Sums SumsOf(const LossParts& loss) const;
+
+  void Add(const Sums& sums);
 
   // By name; "loss" is there always: the mean cross entropy.
   std::map<std::string, double> Results() const;
 
-  // Whether the targets are ids, so that Add() is the one to call.
+  // Whether the targets are ids: what to give to SumsOf().
   bool targets_are_ids() const { return ids_; }
 
  private:
   void AddSequences(const at::Tensor& predictions, const at::Tensor& targets,
-                    const at::Tensor& weights);
+                    const at::Tensor& weights, Sums* sums) const;
   bool Wants(const std::string& name) const;
 
   std::vector<std::string> names_;
   bool ids_ = true;
   bool weights_nonzero_ = true;  // weight 0 on id 0
   bool prepended_ = false;       // inputs stand before the targets
-  double loss_ = 0;
-  double tokens_ = 0;
-  double correct_ = 0;
-  double top5_ = 0;
-  double sequences_ = 0;
-  double right_sequences_ = 0;
-  double edits_ = 0;
-  double rouge_2_ = 0;
-  double rouge_l_ = 0;
-  BleuCounts bleu_;
+  Sums sums_{};
 };
 
 }  // namespace t2t

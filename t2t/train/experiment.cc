@@ -163,14 +163,10 @@ class Experiment {
     if (flags_.keep_best) {
       best_metric_ = FindMetric("keep_best_metric", flags_.keep_best_metric);
     }
-    if (Trains(flags_.schedule) && !flags_.dry_run) {
+    if (Trains(flags_.schedule) && !flags_.dry_run && !over_) {
       axis_ = ModelAxis::Make(flags_.mesh_shape, flags_.layout, group_);
     }
     MakeOwnModel();
-    // Rank 0 alone evaluates.
-    if (axis_ != nullptr && IsFirst() && flags_.schedule != "train") {
-      whole_model_ = MakeModel();
-    }
   }
 
   void Run() {
@@ -180,7 +176,7 @@ class Experiment {
     }
     SetStopGrace(flags_.preemption_grace_seconds);
     CatchStopSignals();
-    if (flags_.keep_best) {
+    if (flags_.keep_best && IsFirst()) {
       best_ = std::make_unique<BestCheckpoint>(flags_.output_dir, best_metric_,
                                                LowerIsBetter(best_metric_));
     }
@@ -326,14 +322,14 @@ class Experiment {
         hparams_, info_, static_cast<uint64_t>(flags_.random_seed));
   }
 
-  // Rank 0 writes, prints and evaluates.
+  // Rank 0 writes and prints, and decides what evaluations mean.
   bool IsFirst() const { return group_ == nullptr || group_->rank() == 0; }
 
   // What rank 0 finds, for all ranks.
   bool FromFirst(const std::function<bool()>& body) const {
     const bool found = IsFirst() && body();
     if (group_ == nullptr) return found;
-    constexpr char kWhat[] = "rank 0's evaluation";
+    constexpr char kWhat[] = "rank 0's decision";
     group_->Barrier(kWhat, ProcessGroup::Limit::kNone);
     return !group_->BroadcastText(found ? "yes" : "", kWhat).empty();
   }
@@ -440,7 +436,6 @@ class Experiment {
     options.bucket_bytes = flags_.bucket_mb << 20;
     options.zero_stage = static_cast<int>(flags_.zero_stage);
     options.sharded_checkpoints = flags_.sharded_checkpoints;
-    options.whole_after_save = evaluate;
     options.bf16_gradients = flags_.gradient_compression == "bf16";
     options.monitor = MonitorOptions();
     // true and false are T2T's.
@@ -469,22 +464,18 @@ class Experiment {
     if (evaluate) trainer.extra().Set("early_stopping", stopping.ToJson());
     double last_eval = -1e18;
     int64_t evaluated = -1;
+    // On all ranks.
     const auto evaluate_now = [&](int64_t step) {
       last_eval = NowSeconds();
       evaluated = step;
-      // The best is kept as a second name of the file.
-      if (best_ != nullptr) trainer.WaitForCheckpoint();
-      // A split model is whole in a second one, as the checkpoint has it.
-      if (whole_model_ != nullptr) trainer.LoadWhole(whole_model_.get());
-      trainer.WithAverages([&] {
-        const std::map<std::string, double> results =
-            Evaluate(DevSplit(), "eval", step);
-        if (!metric.empty()) stopping.Add(step, results.at(metric));
-      });
+      const std::map<std::string, double> results =
+          Evaluate(DevSplit(), "eval", step, &trainer);
+      if (!IsFirst()) return;
+      if (!metric.empty()) stopping.Add(step, results.at(metric));
       trainer.extra().Set("early_stopping", stopping.ToJson());
     };
-    const auto stops_early = [&](int64_t step) {
-      evaluate_now(step);
+    // On rank 0.
+    const auto stops_early = [&] {
       if (!stopping.Plateaued()) return false;
       Log("stopped early: " + flags_.eval_early_stopping_metric +
           " has not changed by " +
@@ -494,22 +485,25 @@ class Experiment {
     };
     // A checkpoint is written before it is evaluated: where the run was stopped
     // in between, this is made up for.
-    if (FromFirst([&] {
-          return evaluate && !metric.empty() && start > 0 &&
-                 !stopping.HasValueSince(start) && stops_early(start);
-        })) {
-      MarkEnd(trainer.step());
-      return;
+    if (evaluate && !metric.empty() && start > 0 &&
+        FromFirst([&] { return !stopping.HasValueSince(start); })) {
+      evaluate_now(start);
+      if (FromFirst(stops_early)) {
+        MarkEnd(trainer.step());
+        return;
+      }
     }
     if (group_ != nullptr && IsFirst()) UnmarkFinished(flags_.output_dir);
     const auto after_save = [&](int64_t step) {
-      const bool last = step >= flags_.train_steps;
-      if (!evaluate ||
-          (!last && NowSeconds() - last_eval <
-                        static_cast<double>(flags_.eval_throttle_seconds))) {
+      if (!evaluate || !FromFirst([&] {
+            return step >= flags_.train_steps ||
+                   NowSeconds() - last_eval >=
+                       static_cast<double>(flags_.eval_throttle_seconds);
+          })) {
         return true;
       }
-      return !stops_early(step);
+      evaluate_now(step);
+      return !IsFirst() || !stops_early();
     };
     if (!over_) trainer.Train(after_save);
     const std::string memory = DeviceMemoryText();
@@ -520,7 +514,7 @@ class Experiment {
                  static_cast<double>(trainer.peak_parameter_bytes()) / 1e6));
     }
     // A run that was complete already is evaluated all the same, as in T2T.
-    if (evaluate && evaluated < 0 && IsFirst()) evaluate_now(trainer.step());
+    if (evaluate && evaluated < 0) evaluate_now(trainer.step());
     MarkEnd(trainer.step());
   }
 
@@ -596,15 +590,21 @@ class Experiment {
         DidYouMean(wanted, names), "one of " + Join(names, ", "));
   }
 
+  // Of the model, or by all ranks of the trainer's, with averages; rank 0
+  // writes and says what comes of it.
   std::map<std::string, double> Evaluate(DataSplit split,
                                          const std::string& folder,
-                                         int64_t step) {
+                                         int64_t step,
+                                         Trainer* trainer = nullptr) {
     const double start = NowSeconds();
     const std::unique_ptr<InputPipeline> input =
         Input(split, Mode::kEval, static_cast<uint64_t>(flags_.random_seed));
-    const std::map<std::string, double> results = EvaluateModel(
-        whole_model_ != nullptr ? whole_model_.get() : model_.get(),
-        input.get(), metrics_, flags_.eval_steps);
+    const std::map<std::string, double> results =
+        trainer != nullptr
+            ? trainer->Evaluate(input.get(), metrics_, flags_.eval_steps)
+            : EvaluateModel(model_.get(), input.get(), metrics_,
+                            flags_.eval_steps);
+    if (!IsFirst()) return results;
     std::unique_ptr<EventWriter>& events = events_[folder];
     if (events == nullptr) {
       events =
@@ -612,6 +612,8 @@ class Experiment {
     }
     RecordEvaluation(flags_.problem, step, results, NowSeconds() - start,
                      events.get());
+    // It is kept as a second name of the file.
+    if (best_ != nullptr && trainer != nullptr) trainer->WaitForCheckpoint();
     if (best_ != nullptr && folder == "eval" &&
         best_->Offer(step, results.at(best_metric_))) {
       Log("kept as the best so far: " + best_metric_ + " " +
@@ -744,7 +746,6 @@ class Experiment {
   std::vector<std::string> metrics_;
   std::unique_ptr<ModelAxis> axis_;  // null: every rank has the whole model
   std::unique_ptr<Model> model_;
-  std::unique_ptr<Model> whole_model_;  // to evaluate, where model_ is split
   std::map<std::string, std::unique_ptr<EventWriter>> events_;  // by folder
   std::string best_metric_;
   std::unique_ptr<BestCheckpoint> best_;

@@ -240,6 +240,13 @@ double ShardedOptimizer::Step(const std::vector<at::Tensor>& gradients,
   return norm;
 }
 
+void ShardedOptimizer::SwapAverages() {
+  if (average_ == nullptr) return;
+  const at::NoGradGuard no_grad;
+  average_->Swap();
+  if (whole_) GatherParameters();
+}
+
 void ShardedOptimizer::GatherParameters() {
   struct Gathering {
     size_t bucket;

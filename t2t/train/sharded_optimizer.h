@@ -55,6 +55,10 @@ class ShardedOptimizer {
               const std::vector<bool>& used, double learning_rate,
               int64_t step);
 
+  // Exchanges the moving averages, where there are any, and the parameters of
+  // which this rank has all or its runs; twice is nothing.
+  void SwapAverages();
+
   // The whole state on rank 0, as one Optimizer and one MovingAverage have it;
   // nothing on the others.
   State GatherState() const;

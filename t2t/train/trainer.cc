@@ -21,7 +21,6 @@
 #include "t2t/base/strings.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/optim/learning_rate.h"
-#include "t2t/train/eval_metrics.h"
 #include "t2t/train/flops.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/stop.h"
@@ -257,20 +256,6 @@ void Trainer::TakeParts(Checkpoint* checkpoint) {
   options_.model_axis->Slice(&checkpoint->tensors);
 }
 
-void Trainer::LoadWhole(Model* whole) {
-  if (WritesShards()) {
-    WaitForCheckpoint();
-    LoadParameters(
-        LoadCheckpoint(CheckpointPath(options_.output_dir, saved_step_),
-                       [](const std::string& name) {
-                         return !StartsWith(name, kOptimizerPrefix);
-                       }),
-        /*averaged=*/true, &whole->params());
-    return;
-  }
-  LoadParameters(whole_, /*averaged=*/true, &whole->params());
-}
-
 void Trainer::RestoreFromFolder() {
   bool has_state = false;
   // Where each rank reads its own part they are not kept.
@@ -411,7 +396,8 @@ void Trainer::RestoreFromFirst() {
                                                      : &whole_averages_);
     }
     whole_state_.reset();
-    if (WritesShards()) whole_ = Checkpoint();
+    whole_averages_.clear();
+    whole_ = Checkpoint();
   } else if (shared_ != nullptr) {
     const PieceMap averages = SharedPieces();
     const PieceMap parameters = shared_->ParameterPieces();
@@ -420,8 +406,6 @@ void Trainer::RestoreFromFirst() {
           .tensor.copy_(parameters.at(name).tensor);
     }
     if (parameters_ != nullptr) parameters_->DropWhole();
-    // To be evaluated.
-    GatherShared();
   }
   if (IsFirst()) return;
   step_ = state.At("step").AsInt();
@@ -574,7 +558,6 @@ Trainer::StepResult Trainer::TrainShardedStep(bool save_due) {
   const uint64_t seed =
       Rng::Combine(options_.seed, static_cast<uint64_t>(step_));
   at::manual_seed(seed);
-  whole_averages_.clear();
   StepResult result{
       0, LearningRate(model_->hparams(), step_, options_.train_steps)};
   if (shared_ != nullptr) {
@@ -753,14 +736,9 @@ void Trainer::KeepForGood() {
 }
 
 void Trainer::GatherShared() {
-  if (shared_ == nullptr) return;
-  // A split model that is to be evaluated comes out of the files.
-  if (WritesShards() &&
-      (!options_.whole_after_save || options_.model_axis != nullptr)) {
-    return;
-  }
+  if (shared_ == nullptr || WritesShards()) return;
   if (parameters_ != nullptr) parameters_->GatherToFirst();
-  if (!WritesShards()) whole_state_ = shared_->GatherState();
+  whole_state_ = shared_->GatherState();
   whole_averages_ = shared_->GatherAverages();
 }
 
@@ -846,6 +824,7 @@ void Trainer::Save() {
     }
   }
   whole_state_.reset();
+  whole_averages_.clear();
   if (options_.model_axis != nullptr && !WritesShards()) {
     options_.model_axis->GatherForFirst(&checkpoint.tensors);
   }
@@ -873,9 +852,6 @@ void Trainer::Save() {
                   [this] { options_.group->CheckAlive(); });
   } else {
     writer_->Save(checkpoint, kept_steps_);
-  }
-  if (options_.model_axis != nullptr && !WritesShards()) {
-    whole_ = std::move(checkpoint);
   }
   saved_step_ = step_;
 }
@@ -983,16 +959,20 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     if (first || options_.model_axis != nullptr || WritesShards()) Save();
     saved_step_ = step_;
     bool go_on = true;
-    if (first && stop == 0) stop = StopSignal();
-    if (first && stop == 0 && after_save != nullptr) {
-      progress.EndLine();
+    if (stop == 0 && after_save != nullptr) {
+      if (first) progress.EndLine();
       try {
         go_on = after_save(step_);
-      } catch (const Error&) {
+      } catch (const Error& error) {
+        // All ranks stopped in it together.
+        if (error.code() != ExitCode::kPreempted &&
+            error.code() != ExitCode::kInterrupted) {
+          throw;
+        }
         stop = StopSignal();
-        if (stop == 0) throw;
       }
     }
+    if (first && stop == 0) stop = StopSignal();
     // The other ranks end when rank 0 has the last one on the disk.
     if (last || stop != 0) WaitForCheckpoint();
     go_on = GoOn(go_on, &stop);
@@ -1013,48 +993,37 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
 void Trainer::WithAverages(const std::function<void()>& body) {
   const auto swap = [this] {
     if (average_ != nullptr) average_->Swap();
-    // With ZeRO rank 0 has those of the last checkpoint.
-    const at::NoGradGuard no_grad;
-    for (auto& [name, average] : whole_averages_) {
-      const at::Tensor parameter = model_->params().Get(name).detach();
-      const at::Tensor kept = parameter.clone();
-      parameter.copy_(average);
-      average = kept;
-    }
+    if (shared_ != nullptr) shared_->SwapAverages();
   };
   swap();
-  try {
-    body();
-  } catch (...) {
-    swap();
-    throw;
-  }
+  // Where it throws, the run ends: other ranks may not be there to swap back.
+  body();
   swap();
 }
 
-std::map<std::string, double> EvaluateModel(
-    Model* model, InputPipeline* input,
-    const std::vector<std::string>& metric_names, int64_t max_batches) {
-  const at::NoGradGuard no_grad;
-  EvalMetrics metrics(metric_names, model->info(), model->hparams());
-  int64_t batches = 0;
-  while (max_batches <= 0 || batches < max_batches) {
-    const std::optional<Batch> batch = input->Next();
-    if (!batch) break;
-    const Features features = ToFeatures(*batch);
-    if (metrics.targets_are_ids()) {
-      metrics.Add(model->Logits(features, Mode::kEval), features.at("targets"));
-    } else {
-      metrics.AddLoss(model->Loss(features, Mode::kEval));
-    }
-    ++batches;
-    ThrowIfStopped(" while evaluating");
+EvaluationRanks Trainer::Together() const {
+  EvaluationRanks ranks;
+  ranks.group = options_.group;
+  ranks.parameters = parameters_.get();
+  if (const ProcessGroup* const data = DataGroup()) {
+    ranks.place = data->rank();
+    ranks.places = data->size();
   }
-  if (batches == 0) {
-    throw DataError("the evaluation data is empty", "at least one example",
-                    "generate the data again with t2t-datagen");
+  if (options_.model_axis != nullptr) {
+    ranks.counts = options_.model_axis->counts();
   }
-  return metrics.Results();
+  return ranks;
+}
+
+std::map<std::string, double> Trainer::Evaluate(
+    InputPipeline* input, const std::vector<std::string>& metric_names,
+    int64_t max_batches) {
+  std::map<std::string, double> results;
+  WithAverages([&] {
+    results =
+        EvaluateModel(model_, input, metric_names, max_batches, Together());
+  });
+  return results;
 }
 
 }  // namespace t2t

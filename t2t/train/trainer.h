@@ -17,6 +17,7 @@
 #include "t2t/model/model.h"
 #include "t2t/optim/optimizer.h"
 #include "t2t/train/checkpoint_writer.h"
+#include "t2t/train/evaluate_model.h"
 #include "t2t/train/events.h"
 #include "t2t/train/model_axis.h"
 #include "t2t/train/profiler.h"
@@ -55,9 +56,6 @@ struct TrainerOptions {
   // With ZeRO or a split model: each rank writes what is its own of a
   // checkpoint, and reads it. All see the same output_dir.
   bool sharded_checkpoints = false;
-  // Rank 0 has the whole model, with its averages, after each checkpoint. (It
-  // does without sharded checkpoints, too.)
-  bool whole_after_save = true;
   bool bf16_gradients = false;  // on their way
   // What the progress line holds the speed against.
   StepMonitor::Options monitor;
@@ -99,9 +97,10 @@ class Trainer {
   int64_t Restore();
 
   // Trains up to train_steps, or until a stop is asked for (then saves, and
-  // throws Error with kPreempted or kInterrupted) or after_save, called after
-  // each checkpoint with its step, returns false. Checkpoints are written in
-  // the background: after_save must not look at the file before
+  // throws Error with kPreempted or kInterrupted) or after_save, called on all
+  // ranks after each checkpoint with its step, returns false on rank 0. It may
+  // Evaluate(); a stop that this throws is dealt with. Checkpoints are written
+  // in the background: after_save must not look at the file before
   // WaitForCheckpoint(). When Train() is over they are all on the disk. Throws
   // kDiverged where the loss or the gradients are not finite; checkpoints stay
   // as they are.
@@ -111,13 +110,15 @@ class Trainer {
   // written.
   void WaitForCheckpoint();
 
-  // Where the model is split over ranks, rank 0 can put all of it, as last
-  // saved or restored, into one that is not: the moving averages, where there
-  // are any. (With sharded checkpoints out of the files.)
-  void LoadWhole(Model* whole);
+  // Between steps, on all ranks: the mean metrics over at most max_batches
+  // batches, which the ranks share, with the moving averages in the model's
+  // place, where there are any. See EvaluateModel().
+  std::map<std::string, double> Evaluate(
+      InputPipeline* input, const std::vector<std::string>& metric_names,
+      int64_t max_batches);
 
-  // Runs body with the moving averages in the model's place, where there are
-  // any.
+  // Runs body with the averages there. (With ZeRO stage 3 a rank has its own
+  // runs of the parameters alone.)
   void WithAverages(const std::function<void()>& body);
 
   int64_t step() const { return step_; }
@@ -202,6 +203,7 @@ class Trainer {
   void CompareRanks();
   void CompareRanks(ProcessGroup* group,
                     const std::vector<at::Tensor>& tensors) const;
+  EvaluationRanks Together() const;
   // Rank 0's answer, once it has one.
   bool GoOn(bool go_on, int* stop);
   // The whole state on rank 0; to be called on all ranks.
@@ -226,8 +228,7 @@ class Trainer {
   std::unique_ptr<ShardedParameters> parameters_;  // stage 3
   std::unique_ptr<ShardedOptimizer> shared_;
   // The first rank's of shared_ (of each, where the model is split): what a
-  // checkpoint had, until it is shared; the averages of a checkpoint, until the
-  // next step.
+  // checkpoint had, until it is shared, or is to have.
   std::optional<std::map<std::string, at::Tensor>> whole_state_;
   std::map<std::string, at::Tensor> whole_averages_;
   // Rank 0's: the checkpoint that all are to read instead, or null.
@@ -244,14 +245,9 @@ class Trainer {
   double kept_clock_ = 0;            // when they were last counted
   std::unique_ptr<CheckpointWriter> writer_;  // while training
   Json extra_ = Json::Object();
-  // Rank 0's, where the model is split: as last saved or restored.
+  // Rank 0's, where the model is split: as restored, until it is shared.
   Checkpoint whole_;
 };
-
-// The mean metrics over at most max_batches batches.
-std::map<std::string, double> EvaluateModel(
-    Model* model, InputPipeline* input,
-    const std::vector<std::string>& metric_names, int64_t max_batches);
 
 }  // namespace t2t
 

@@ -398,7 +398,7 @@ TEST(EvalMetricsTest, ByHand) {
       labels[row][i] = targets[row][i];
     }
   }
-  metrics.Add(logits, labels);
+  metrics.Add(metrics.SumsOf(logits, labels));
   const std::map<std::string, double> results = metrics.Results();
   EXPECT_NEAR(results.at("accuracy"), 6.0 / 7.0, 1e-9);
   EXPECT_NEAR(results.at("accuracy_top5"), 1.0, 1e-9);
@@ -418,9 +418,9 @@ TEST(EvalMetricsTest, Top5NeedsTheFirstFive) {
   HParams hparams;
   EvalMetrics metrics({"accuracy_top5"}, ToyInfo(), hparams);
   const at::Tensor logits = at::arange(8, at::kFloat).reshape({1, 1, 8});
-  metrics.Add(logits, at::full({1, 1}, 3, at::kLong));
+  metrics.Add(metrics.SumsOf(logits, at::full({1, 1}, 3, at::kLong)));
   EXPECT_EQ(metrics.Results().at("accuracy_top5"), 1.0);
-  metrics.Add(logits, at::full({1, 1}, 2, at::kLong));
+  metrics.Add(metrics.SumsOf(logits, at::full({1, 1}, 2, at::kLong)));
   EXPECT_EQ(metrics.Results().at("accuracy_top5"), 0.5);
 }
 

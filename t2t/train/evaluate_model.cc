@@ -1,0 +1,134 @@
+#include "t2t/train/evaluate_model.h"
+
+#include <ATen/core/grad_mode.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "t2t/base/error.h"
+#include "t2t/model/parameter_units.h"
+#include "t2t/train/eval_metrics.h"
+#include "t2t/train/stop.h"
+
+namespace t2t {
+namespace {
+
+constexpr char kWhat[] = "the evaluation";
+
+// Batches that are computed at the same time, one for each place.
+struct Round {
+  int64_t batches = 0;
+  // This rank's, or where there is none for it the first one.
+  std::optional<Batch> batch;
+  bool own = false;
+};
+
+Round ReadRound(InputPipeline* input, int64_t most,
+                const EvaluationRanks& ranks) {
+  Round round;
+  while (round.batches < std::min(most, ranks.places)) {
+    std::optional<Batch> batch = input->Next();
+    if (!batch) break;
+    const bool own = round.batches == ranks.place;
+    if (own || round.batches == 0) round.batch = std::move(batch);
+    round.own |= own;
+    ++round.batches;
+  }
+  return round;
+}
+
+// Adds up what the ranks found in the last round, in the order of the batches,
+// and agrees on whether to go on with this one.
+void Exchange(const EvaluationRanks& ranks, const Round& round,
+              const EvalMetrics::Sums& own, EvalMetrics* metrics) {
+  if (ranks.group == nullptr) {
+    metrics->Add(own);
+    ThrowIfStopped(" while evaluating");
+    return;
+  }
+  const auto size = static_cast<size_t>(ranks.group->size());
+  const auto places = static_cast<size_t>(ranks.places);
+  // Each number comes from one rank, or is a count. First the signals.
+  const size_t counts = 2;
+  const size_t sums = counts + size;
+  const at::Tensor row =
+      at::zeros(static_cast<int64_t>(sums + places * own.size()),
+                at::TensorOptions().dtype(at::kDouble));
+  double* const values = row.mutable_data_ptr<double>();
+  const int stop = StopSignal();
+  values[0] = stop == SIGINT ? 1 : 0;
+  values[1] = stop != 0 && stop != SIGINT ? 1 : 0;
+  values[counts + static_cast<size_t>(ranks.group->rank())] =
+      static_cast<double>(round.batches);
+  if (ranks.counts) {
+    std::copy(own.begin(), own.end(),
+              values + sums + static_cast<size_t>(ranks.place) * own.size());
+  }
+  ranks.group->AllReduce(row, kWhat);
+  for (size_t place = 0; place < places; ++place) {
+    EvalMetrics::Sums batch;
+    std::copy_n(values + sums + place * batch.size(), batch.size(),
+                batch.begin());
+    metrics->Add(batch);
+  }
+  if (values[0] > 0 || values[1] > 0) {
+    RequestStop(values[0] > 0 ? SIGINT : SIGTERM);
+    ThrowIfStopped(" while evaluating");
+  }
+  for (size_t rank = 1; rank < size; ++rank) {
+    if (values[counts + rank] == values[counts]) continue;
+    throw DataError("rank " + std::to_string(rank) +
+                        " has not as many batches to evaluate as rank 0",
+                    "the same data on every rank",
+                    "give all ranks the same --data_dir");
+  }
+}
+
+EvalMetrics::Sums Evaluate(Model* model, const Batch& batch,
+                           const EvalMetrics& metrics) {
+  const Features features = ToFeatures(batch);
+  if (!metrics.targets_are_ids()) {
+    return metrics.SumsOf(model->Loss(features, Mode::kEval));
+  }
+  return metrics.SumsOf(model->Logits(features, Mode::kEval),
+                        features.at("targets"));
+}
+
+}  // namespace
+
+std::map<std::string, double> EvaluateModel(
+    Model* model, InputPipeline* input,
+    const std::vector<std::string>& metric_names, int64_t max_batches,
+    const EvaluationRanks& ranks) {
+  const at::NoGradGuard no_grad;
+  EvalMetrics metrics(metric_names, model->info(), model->hparams());
+  const ParameterUnits::Use use(ranks.parameters);
+  if (ranks.parameters != nullptr) ranks.parameters->BeginStep();
+  int64_t batches = 0;
+  EvalMetrics::Sums own{};
+  while (true) {
+    const Round round = ReadRound(
+        input, max_batches <= 0 ? ranks.places : max_batches - batches, ranks);
+    Exchange(ranks, round, own, &metrics);
+    if (round.batches == 0) break;
+    batches += round.batches;
+    own = {};
+    if (round.own) {
+      own = Evaluate(model, *round.batch, metrics);
+    } else if (ranks.parameters != nullptr) {
+      // The others need this rank's parameters.
+      Evaluate(model, *round.batch, metrics);
+    }
+    if (ranks.parameters != nullptr) ranks.parameters->EndPass();
+  }
+  if (ranks.parameters != nullptr) ranks.parameters->EndStep();
+  if (batches == 0) {
+    throw DataError("the evaluation data is empty", "at least one example",
+                    "generate the data again with t2t-datagen");
+  }
+  return metrics.Results();
+}
+
+}  // namespace t2t

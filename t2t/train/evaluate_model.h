@@ -1,0 +1,39 @@
+#ifndef T2T_TRAIN_EVALUATE_MODEL_H_
+#define T2T_TRAIN_EVALUATE_MODEL_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "t2t/data/input.h"
+#include "t2t/dist/process_group.h"
+#include "t2t/dist/sharded_parameters.h"
+#include "t2t/model/model.h"
+
+namespace t2t {
+
+// The ranks that evaluate a model together. All of them read the same input;
+// batch i is for the ranks whose place is i modulo `places`. Without a group:
+// this process alone.
+struct EvaluationRanks {
+  ProcessGroup* group = nullptr;
+  int64_t place = 0;
+  int64_t places = 1;
+  // One rank of each place; the others of a split model have the same numbers.
+  bool counts = true;
+  // ZeRO stage 3: the model's, or null.
+  ShardedParameters* parameters = nullptr;
+};
+
+// The mean metrics over at most max_batches batches, on every rank; the same
+// bits however many places share the batches. Where a rank got SIGTERM or
+// SIGINT all throw after the same batch.
+std::map<std::string, double> EvaluateModel(
+    Model* model, InputPipeline* input,
+    const std::vector<std::string>& metric_names, int64_t max_batches,
+    const EvaluationRanks& ranks = {});
+
+}  // namespace t2t
+
+#endif  // T2T_TRAIN_EVALUATE_MODEL_H_
