@@ -3,9 +3,11 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -138,9 +140,9 @@ TrainerOptions Options(const std::string& dir, int64_t steps) {
 }
 
 // A run with these ranks, to its last checkpoint.
-using AfterSave = bool (*)(Trainer*, const Model&, int64_t step);
+using AfterSave = std::function<bool(Trainer*, int64_t step)>;
 void Train(const HParams& hparams, const TrainerOptions& options, int64_t ranks,
-           AfterSave after_save = nullptr) {
+           const AfterSave& after_save = nullptr) {
   Job job(ranks);
   job.StartAll([&](ProcessGroup* group) {
     at::set_num_threads(1);
@@ -158,7 +160,7 @@ void Train(const HParams& hparams, const TrainerOptions& options, int64_t ranks,
     });
     trainer.Restore();
     trainer.Train([&](int64_t step) {
-      return after_save == nullptr || after_save(&trainer, *model, step);
+      return after_save == nullptr || after_save(&trainer, step);
     });
     if (group != nullptr) group->Barrier("the end");
   });
@@ -325,33 +327,66 @@ TEST_F(ZeroTest, AShareOfTheStateAndOfTheGradients) {
   }
 }
 
-// Rank 0 evaluates with all parameters, and with the averages, and all go on.
-TEST_F(ZeroTest, EvaluationBetweenSteps) {
+// All ranks evaluate, with the averages, and find what one process does, to the
+// last bit; and all go on with what they had.
+TEST_F(ZeroTest, EvaluationsAreThoseOfOneProcess) {
   const HParams hparams = ToyHParams("adam");
-  const AfterSave evaluate = [](Trainer* trainer, const Model& model,
-                                int64_t step) {
-    const auto norm = [&] {
-      double sum = 0;
-      for (const at::Tensor& parameter : model.params().Trainable()) {
-        sum += parameter.detach().square().sum().item<double>();
+  const auto train = [&](const std::string& name, int stage, int64_t ranks) {
+    TrainerOptions options = Options(Dir(name), 6);
+    options.zero_stage = stage;
+    options.sharded_checkpoints = stage == 3 && ranks == 4;
+    // Fewer batches than ranks; so many more that some are left over.
+    Train(hparams, options, ranks, [&](Trainer* trainer, int64_t step) {
+      std::string text;
+      for (const int64_t batches : {1, 3, 7}) {
+        ToyInput input(17);
+        for (const auto& [metric, value] :
+             trainer->Evaluate(&input,
+                               {"accuracy", "accuracy_top5", "edit_distance",
+                                "rouge_2_fscore", "approx_bleu_score"},
+                               batches)) {
+          text += metric + Format(" %a\n", value);
+        }
       }
-      return sum;
-    };
-    const double before = norm();
-    double averages = 0;
-    trainer->WithAverages([&] { averages = norm(); });
-    EXPECT_NE(averages, before);
-    EXPECT_GT(averages, 0);
-    EXPECT_EQ(norm(), before);
-    return step < 4;
+      MakeDirectories(Dir(name));
+      WriteFileAtomically(
+          JoinPath(Dir(name), Format("eval%d.%d", static_cast<int>(step),
+                                     static_cast<int>(::getpid()))),
+          text);
+      return step < 4;
+    });
   };
+  // By step.
+  const auto results = [&](const std::string& name) {
+    std::multimap<std::string, std::string> texts;
+    for (const std::string& file : ListDirectory(Dir(name))) {
+      if (!StartsWith(file, "eval")) continue;
+      texts.emplace(file.substr(0, 5), ReadFile(JoinPath(Dir(name), file)));
+    }
+    return texts;
+  };
+  train("one", 0, 1);
+  const auto expected = results("one");
+  ASSERT_EQ(expected.size(), 2U);
+  EXPECT_NE(expected.begin()->second, expected.rbegin()->second);
+  for (const int stage : {0, 1, 2, 3}) {
+    for (const int64_t ranks : {2, 4}) {
+      const std::string name =
+          std::to_string(stage) + "_" + std::to_string(ranks);
+      train(name, stage, ranks);
+      ExpectSameTensors(name, "one", 4);
+      const auto got = results(name);
+      EXPECT_EQ(got.size(), 2 * static_cast<size_t>(ranks)) << name;
+      for (const auto& [step, text] : got) {
+        EXPECT_EQ(text, expected.find(step)->second) << name << ", " << step;
+      }
+    }
+  }
   Train(hparams, Options(Dir("one"), 6), 1);
-  TrainerOptions options = Options(Dir("shared"), 6);
+  TrainerOptions options = Options(Dir("3_2"), 6);
   options.zero_stage = 3;
-  Train(hparams, options, 2, evaluate);
-  ExpectSameFile("shared", "one", 4);
   Train(hparams, options, 3);
-  ExpectSameFile("shared", "one", 6);
+  ExpectSameFile("3_2", "one", 6);
 }
 
 TEST_F(ZeroTest, AWarmStartOfSharedParameters) {
@@ -404,18 +439,16 @@ TEST_F(ZeroTest, ShardedCheckpoints) {
       int stage;
       int64_t ranks;
       bool shards;
-      bool whole;
     };
-    for (const Part& part : {Part{2, 4, true, true}, Part{3, 3, true, false},
-                             Part{3, 2, true, true}, Part{1, 2, false, true},
-                             Part{1, 2, true, false}, Part{0, 2, false, true},
-                             Part{3, 4, true, true}, Part{0, 1, false, true}}) {
+    for (const Part& part :
+         {Part{2, 4, true}, Part{3, 3, true}, Part{3, 2, true},
+          Part{1, 2, false}, Part{1, 2, true}, Part{0, 2, false},
+          Part{3, 4, true}, Part{0, 1, false}}) {
       steps += 2;
       TrainerOptions options = Options(Dir(changing), steps);
       options.keep_checkpoint_max = 2;
       options.zero_stage = part.stage;
       options.sharded_checkpoints = part.shards;
-      options.whole_after_save = part.whole;
       Train(hparams, options, part.ranks);
       ExpectSameTensors(changing, one, steps);
       EXPECT_EQ(CheckpointFiles(Dir(changing), steps).size(),
