@@ -332,40 +332,49 @@ TEST_F(MeshTest, ShardsOutOfWeightsAlone) {
   EXPECT_NE(run.output.find("has no 'optimizer/"), std::string::npos);
 }
 
-TEST_F(MeshTest, EvaluatesTheWholeModel) {
-  const RunResult run =
-      Train("evaluated", {"--worker_cpu=2", "--mesh_shape=model:2",
-                          "--schedule=train_and_evaluate", "--eval_steps=2"});
-  ExpectAsOne("evaluated", run);
-  const RunResult alone =
-      Train("evaluated",
-            {"--schedule=evaluate", "--eval_steps=2", "--mesh_shape=model:2"});
-  ASSERT_EQ(alone.code, 0) << alone.output;
-  const std::vector<double> together =
-      Losses(run.output, "evaluation at step 12");
-  const std::vector<double> by_one =
-      Losses(alone.output, "evaluation at step 12");
-  ASSERT_EQ(together.size(), 1U) << run.output;
-  ASSERT_EQ(by_one.size(), 1U) << alone.output;
-  EXPECT_NEAR(together[0], by_one[0], 2e-4);
-  const RunResult shards =
-      Train("evaluated_shards",
-            {"--worker_cpu=2", "--mesh_shape=model:2", "--sharded_checkpoints",
-             "--schedule=train_and_evaluate", "--eval_steps=2"});
-  ASSERT_EQ(shards.code, 0) << shards.output;
-  const std::vector<double> in_shards =
-      Losses(shards.output, "evaluation at step 12");
-  ASSERT_EQ(in_shards.size(), 1U) << shards.output;
-  EXPECT_NEAR(in_shards[0], by_one[0], 2e-4);
-  const RunResult zero =
-      Train("evaluated_zero",
-            {"--worker_cpu=4", "--mesh_shape=data:2,model:2", "--zero_stage=3",
-             "--schedule=train_and_evaluate", "--eval_steps=2"});
-  ASSERT_EQ(zero.code, 0) << zero.output;
-  const std::vector<double> with_zero =
-      Losses(zero.output, "evaluation at step 12");
-  ASSERT_EQ(with_zero.size(), 1U) << zero.output;
-  EXPECT_NEAR(with_zero[0], by_one[0], 2e-4);
+// The ranks of a model evaluate together; all find what one process does.
+TEST_F(MeshTest, EvaluatesTogether) {
+  const std::vector<std::string> evaluate = {"--schedule=train_and_evaluate",
+                                             "--eval_steps=3"};
+  const RunResult one = Train("evaluated1", evaluate);
+  ASSERT_EQ(one.code, 0) << one.output;
+  const std::vector<double> expected =
+      Losses(one.output, "evaluation at step ");
+  ASSERT_EQ(expected.size(), 2U) << one.output;
+  for (const std::string ranks : {"2", "4"}) {
+    const std::string name = "evaluated" + ranks;
+    std::vector<std::string> flags = evaluate;
+    flags.push_back("--mesh_shape=model:2");
+    if (ranks == "4") {
+      flags.push_back("--zero_stage=3");
+      flags.push_back("--sharded_checkpoints");
+    }
+    std::vector<std::string> several = flags;
+    several.push_back("--worker_cpu=" + ranks);
+    const RunResult run = Train(name, several);
+    ExpectAsOne(name, run);
+    const std::vector<double> losses =
+        Losses(run.output, "evaluation at step ");
+    ASSERT_EQ(losses.size(), 2U) << run.output;
+    EXPECT_NEAR(losses[0], expected[0], 2e-4);
+    EXPECT_NEAR(losses[1], expected[1], 2e-4);
+    // What was written, with a whole model.
+    const RunResult alone = Train(
+        name,
+        {"--schedule=evaluate", "--eval_steps=3", "--mesh_shape=model:2"});
+    ASSERT_EQ(alone.code, 0) << alone.output;
+    EXPECT_NEAR(Losses(alone.output, "evaluation at step 12").at(0), losses[1],
+                2e-4);
+    // Rank 0 that is started again when all is over.
+    flags.push_back("--worker_replicas=" + ranks);
+    flags.push_back("--worker_id=0");
+    flags.push_back("--rendezvous=127.0.0.1:1");
+    const RunResult over = Train(name, flags);
+    ASSERT_EQ(over.code, 0) << over.output;
+    EXPECT_NE(over.output.find("without the others"), std::string::npos);
+    EXPECT_NEAR(Losses(over.output, "evaluation at step 12").at(0), losses[1],
+                2e-4);
+  }
 }
 
 // Of a rank that neither has rank 0's part of the model nor its batches.
