@@ -107,11 +107,6 @@ class SomeInput : public InputPipeline {
   int64_t count_ = 0;
 };
 
-std::map<std::string, double> Evaluate(Model* model) {
-  SomeInput input(2);
-  return EvaluateModel(model, &input, {"accuracy", "neg_log_perplexity"}, 0);
-}
-
 void WriteMetrics(const std::string& folder,
                   const std::map<std::string, double>& metrics) {
   Json json = Json::Object();
@@ -146,7 +141,10 @@ void TrainRank(const Case& given, const std::string& folder, int64_t steps,
   });
   trainer.Restore();
   trainer.Train([&](int64_t) {
-    trainer.WithAverages([&] { WriteMetrics(folder, Evaluate(model.get())); });
+    SomeInput dev(5);
+    const auto metrics =
+        trainer.Evaluate(&dev, {"accuracy", "neg_log_perplexity"}, 0);
+    if (group == nullptr || group->rank() == 0) WriteMetrics(folder, metrics);
     return true;
   });
 }
