@@ -87,7 +87,8 @@ ShardedParameters::ShardedParameters(std::vector<at::Tensor> parameters,
       buckets_(partition_->buckets().size()),
       device_(parameters_.empty() ? at::kCPU : parameters_[0].device()),
       units_(names_.size() + 1),
-      whole_(group->rank() == 0) {
+      whole_(group->rank() == 0 &&
+             (parameters_.empty() || HasMemory(parameters_[0]))) {
   const at::NoGradGuard no_grad;
   const auto options = at::TensorOptions(device_).dtype(at::kFloat);
   for (size_t i = 0; i < buckets_.size(); ++i) {
@@ -123,6 +124,30 @@ ShardedParameters::ShardedParameters(std::vector<at::Tensor> parameters,
 }
 
 ShardedParameters::~ShardedParameters() = default;
+
+void ShardedParameters::DrawOwn(const Draw& draw) {
+  const at::NoGradGuard no_grad;
+  const std::vector<Partition::Run> runs = partition_->RunsOf(group_->rank());
+  for (size_t i = 0; i < runs.size(); ++i) {
+    own_[i].copy_(draw(runs[i].parameter)
+                      .flatten()
+                      .narrow(0, runs[i].begin, runs[i].size));
+  }
+}
+
+void ShardedParameters::MakeWhole(const Draw& draw) {
+  if (group_->rank() > 0 || whole_) return;
+  const at::NoGradGuard no_grad;
+  whole_ = true;
+  for (const Bucket& bucket : buckets_) {
+    if (!HasMemory(bucket.all)) RestoreMemory(bucket.all);
+  }
+  for (Unit& unit : units_) unit.state = State::kHere;
+  if (draw == nullptr) return;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    parameters_[i].detach().copy_(draw(i));
+  }
+}
 
 int64_t ShardedParameters::own_bytes() const {
   int64_t bytes = 0;

@@ -29,8 +29,9 @@ class ShardedParameters : public ParameterUnits {
   static std::vector<int64_t> Groups(const std::vector<std::string>& names,
                                      const std::vector<std::string>& units);
 
-  // The partition has the groups. Values are rank 0's, which has all memory
-  // until DropWhole(); those of the others come with Share().
+  // The partition has the groups. Where rank 0's parameters have memory, it has
+  // all of it until DropWhole(), and the values, which come to the others with
+  // Share().
   ShardedParameters(std::vector<at::Tensor> parameters,
                     const std::vector<int64_t>& groups,
                     std::vector<std::string> units,
@@ -41,6 +42,11 @@ class ShardedParameters : public ParameterUnits {
   // This rank's runs (Partition::RunsOf()), 1-D: to be updated.
   const std::vector<at::Tensor>& own() const { return own_; }
 
+  // Between steps, each rank for itself: this rank's runs, and on rank 0 all,
+  // as drawn. (Without a draw all of rank 0's have memory, but no values.)
+  using Draw = std::function<at::Tensor(size_t parameter)>;
+  void DrawOwn(const Draw& draw);
+  void MakeWhole(const Draw& draw);
   // Between steps, on all ranks: rank 0's parameters to their owners; the
   // owners' runs to rank 0, which then has all parameters.
   void Share();

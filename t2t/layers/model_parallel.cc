@@ -177,9 +177,10 @@ at::Tensor ModelParallel::Param(const Scope& scope, const std::string& name,
   const PartRange own = RangeOf(piece, rank());
   std::vector<int64_t> shape = piece.shape;
   shape[static_cast<size_t>(piece.dim)] = own.size();
-  return scope.Param(name, shape, [&](uint64_t seed, at::IntArrayRef) {
-    return Slice(init(seed, piece.shape), piece);
-  });
+  return scope.Param(name, shape,
+                     [this, init, piece](uint64_t seed, at::IntArrayRef) {
+                       return Slice(init(seed, piece.shape), piece);
+                     });
 }
 
 at::Tensor ModelParallel::Whole(const at::Tensor& part,

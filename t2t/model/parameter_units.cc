@@ -4,7 +4,7 @@ namespace t2t {
 namespace {
 
 thread_local ParameterUnits* current = nullptr;
-thread_local bool absent = false;
+thread_local AbsentParameters* absent = nullptr;
 
 }  // namespace
 
@@ -29,9 +29,9 @@ at::Tensor JoinParameters(const std::vector<at::Tensor>& parameters,
                             : current->Join(parameters, dim);
 }
 
-AbsentParameters::AbsentParameters() : outer_(absent) { absent = true; }
+AbsentParameters::AbsentParameters() : outer_(absent) { absent = this; }
 AbsentParameters::~AbsentParameters() { absent = outer_; }
 
-bool AbsentParameters::Wanted() { return absent; }
+AbsentParameters* AbsentParameters::Current() { return absent; }
 
 }  // namespace t2t

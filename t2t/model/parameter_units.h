@@ -4,7 +4,10 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace t2t {
@@ -58,6 +61,9 @@ class ModelWithUnits {
   ~ModelWithUnits() = default;
 };
 
+// What makes the initial value of a parameter, on the CPU.
+using DrawParameter = std::function<at::Tensor()>;
+
 // While it lives, models made by this thread have trainable parameters without
 // values and without memory.
 class AbsentParameters {
@@ -67,10 +73,18 @@ class AbsentParameters {
   AbsentParameters(const AbsentParameters&) = delete;
   AbsentParameters& operator=(const AbsentParameters&) = delete;
 
-  static bool Wanted();
+  // Null where parameters are made as usual.
+  static AbsentParameters* Current();
+
+  // By the parameter's name.
+  const std::map<std::string, DrawParameter>& draws() const { return draws_; }
+  void Add(const std::string& name, DrawParameter draw) {
+    draws_[name] = std::move(draw);
+  }
 
  private:
-  const bool outer_;
+  AbsentParameters* const outer_;
+  std::map<std::string, DrawParameter> draws_;
 };
 
 }  // namespace t2t

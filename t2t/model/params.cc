@@ -145,9 +145,12 @@ at::Tensor ParamStore::Add(const std::string& name, at::IntArrayRef shape,
     return entry.tensor;
   }
   at::Tensor tensor;
-  if (trainable && AbsentParameters::Wanted()) {
+  AbsentParameters* const absent = AbsentParameters::Current();
+  if (trainable && absent != nullptr) {
     tensor = at::empty(shape, OnDevice(at::kFloat));
     DropMemory(tensor);
+    absent->Add(name, [init, seed = Rng::Combine(seed_, name),
+                       sizes = shape.vec()] { return init(seed, sizes); });
   } else {
     tensor = init(Rng::Combine(seed_, name), shape).to(ComputeDevice());
   }

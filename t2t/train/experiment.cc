@@ -309,12 +309,15 @@ class Experiment {
     std::optional<ModelParallel::Use> part;
     if (axis_ != nullptr) part.emplace(axis_->parallel());
     const ProcessGroup* const data = axis_ != nullptr ? axis_->data() : group_;
-    // With stage 3 they are shared out, from the first rank.
-    std::optional<AbsentParameters> absent;
-    if (flags_.zero_stage > 2 && data != nullptr && data->rank() > 0) {
-      absent.emplace();
+    if (flags_.zero_stage < 3 || data == nullptr || data->size() == 1 ||
+        !Trains(flags_.schedule) || flags_.dry_run) {
+      model_ = MakeModel();
+      return;
     }
+    // No rank has all of them.
+    const AbsentParameters absent;
     model_ = MakeModel();
+    initial_values_ = absent.draws();
   }
 
   std::unique_ptr<Model> MakeModel() const {
@@ -435,6 +438,7 @@ class Experiment {
     options.virtual_ranks = flags_.virtual_ranks;
     options.bucket_bytes = flags_.bucket_mb << 20;
     options.zero_stage = static_cast<int>(flags_.zero_stage);
+    options.initial_values = initial_values_;
     options.sharded_checkpoints = flags_.sharded_checkpoints;
     options.bf16_gradients = flags_.gradient_compression == "bf16";
     options.monitor = MonitorOptions();
@@ -746,6 +750,7 @@ class Experiment {
   std::vector<std::string> metrics_;
   std::unique_ptr<ModelAxis> axis_;  // null: every rank has the whole model
   std::unique_ptr<Model> model_;
+  std::map<std::string, DrawParameter> initial_values_;  // ZeRO stage 3
   std::map<std::string, std::unique_ptr<EventWriter>> events_;  // by folder
   std::string best_metric_;
   std::unique_ptr<BestCheckpoint> best_;

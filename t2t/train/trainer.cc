@@ -267,6 +267,7 @@ void Trainer::RestoreFromFolder() {
       LoadLatestCheckpoint(options_.output_dir, wanted);
   if (!checkpoint) {
     if (!options_.warm_start_from.empty()) {
+      MakeWhole(/*values=*/true);
       WarmStart(options_.warm_start_from, &model_->params(),
                 [this](Checkpoint* from) { TakeParts(from); });
       if (average_ != nullptr) average_->LoadState({});
@@ -325,6 +326,7 @@ void Trainer::RestoreFromFolder() {
 
 void Trainer::TakeWhole(Checkpoint* checkpoint, bool weights_alone) {
   TakeParts(checkpoint);
+  MakeWhole(/*values=*/false);
   LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
   const auto state = Under(kOptimizerPrefix, checkpoint->tensors);
   if (!weights_alone && shared_ != nullptr) {
@@ -369,6 +371,9 @@ void Trainer::RestoreFromFirst() {
     state.Set("virtual_ranks", saved_virtual_ranks_);
     state.Set("input", input_->State());
     state.Set("to_read", to_read_);
+    state.Set("draw", step_ == 0 && saved_step_ < 0 &&
+                          options_.warm_start_from.empty() &&
+                          !options_.initial_values.empty());
   }
   state = Json::Parse(options_.group->BroadcastText(state.ToString(), kWhat));
   const at::NoGradGuard no_grad;
@@ -389,7 +394,11 @@ void Trainer::RestoreFromFirst() {
   }
   if (to_read.is_null()) {
     if (shared_ != nullptr && options_.model_axis != nullptr) ShareParts();
-    if (parameters_ != nullptr) parameters_->Share();
+    if (parameters_ != nullptr && state.At("draw").AsBool()) {
+      parameters_->DrawOwn(InitialValues());
+    } else if (parameters_ != nullptr) {
+      parameters_->Share();
+    }
     if (shared_ != nullptr) {
       shared_->ShareState(whole_state_ ? &*whole_state_ : nullptr);
       shared_->ShareAverages(whole_averages_.empty() ? nullptr
@@ -416,6 +425,17 @@ void Trainer::RestoreFromFirst() {
   input_->Restore(state.At("input").AsString());
 }
 
+ShardedParameters::Draw Trainer::InitialValues() const {
+  return [this, parameters = TrainableParameters(model_->params())](size_t i) {
+    return options_.initial_values.at(parameters[i].name)();
+  };
+}
+
+void Trainer::MakeWhole(bool values) {
+  if (parameters_ == nullptr) return;
+  parameters_->MakeWhole(values ? InitialValues() : nullptr);
+}
+
 void Trainer::ShareParts() {
   // (Of a checkpoint that a run is only warmed up with: the parameters alone.)
   std::map<std::string, at::Tensor> whole;
@@ -431,6 +451,7 @@ void Trainer::ShareParts() {
   if (!state.empty()) whole_state_ = state;
   whole_averages_ = Under(kAveragePrefix, parts);
   if (parameters_ == nullptr || DataGroup()->rank() > 0) return;
+  MakeWhole(/*values=*/true);
   for (const NamedTensor& parameter : TrainableParameters(model_->params())) {
     const auto found = parts.find(parameter.name);
     if (found != parts.end()) parameter.tensor.detach().copy_(found->second);

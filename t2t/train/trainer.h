@@ -15,6 +15,7 @@
 #include "t2t/dist/sharded_parameters.h"
 #include "t2t/dist/sharded_step.h"
 #include "t2t/model/model.h"
+#include "t2t/model/parameter_units.h"
 #include "t2t/optim/optimizer.h"
 #include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/evaluate_model.h"
@@ -50,9 +51,11 @@ struct TrainerOptions {
   bool deterministic = false;
   int64_t bucket_bytes = 4 << 20;
   // ZeRO: 1: each rank has a share of the optimizer's state; 2: and of the
-  // gradients; 3: and of the parameters, which then are those of rank 0 (the
-  // others' may be absent). Without several ranks nothing changes.
+  // gradients; 3: and of the parameters, which may be absent then (those of
+  // rank 0, too, where initial_values has all of them). Without several ranks
+  // nothing changes.
   int zero_stage = 0;
+  std::map<std::string, DrawParameter> initial_values;
   // With ZeRO or a split model: each rank writes what is its own of a
   // checkpoint, and reads it. All see the same output_dir.
   bool sharded_checkpoints = false;
@@ -178,6 +181,10 @@ class Trainer {
   // Gives the other ranks of rank 0's model their parts of what it has of a
   // checkpoint.
   void ShareParts();
+  // Stage 3: memory for all parameters on the group's first rank, and, where
+  // they are wanted, their initial values.
+  void MakeWhole(bool values);
+  ShardedParameters::Draw InitialValues() const;
   bool IsFirst() const {
     return options_.group == nullptr || options_.group->rank() == 0;
   }
