@@ -164,7 +164,8 @@ void Train(const HParams& hparams, const TrainerOptions& options, int64_t ranks,
       return std::make_unique<ToyInput>(seed);
     });
     const int64_t start = trainer.Restore();
-    if (none && (start == 0 || own.sharded_checkpoints)) {
+    if (none && own.warm_start_from.empty() &&
+        (start == 0 || own.sharded_checkpoints)) {
       // No rank has ever had all of them, unless they are to be evaluated.
       const bool whole =
           start > 0 && own.whole_after_save && group->rank() == 0;
