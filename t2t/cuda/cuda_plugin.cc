@@ -112,15 +112,22 @@ void AverageOnDevice(float* a, const float* p, float decay, int64_t size) {
   Run(AverageUpdate{a, p, decay}, size);
 }
 
-const CudaPlugin kPlugin = {kCudaPluginVersion,
-                            DeviceCount,
-                            DeviceName,
-                            UseDevice,
-                            Synchronize,
-                            Memory,
-                            MakeNccl,
-                            {SumOfSquaresOnDevice, AdamOnDevice, SgdOnDevice,
-                             MomentumOnDevice, AverageOnDevice}};
+template <typename T>
+void DropoutOnDevice(const T* x, const T* residual, T* out, DropoutTerms terms,
+                     int64_t size) {
+  Run(DropoutUpdate<T>{x, residual, out, terms}, size);
+}
+
+const CudaPlugin kPlugin = {
+    kCudaPluginVersion,
+    DeviceCount,
+    DeviceName,
+    UseDevice,
+    Synchronize,
+    Memory,
+    MakeNccl,
+    {SumOfSquaresOnDevice, AdamOnDevice, SgdOnDevice, MomentumOnDevice,
+     AverageOnDevice, DropoutOnDevice<float>, DropoutOnDevice<uint16_t>}};
 
 }  // namespace
 }  // namespace t2t

@@ -90,7 +90,7 @@ std::string UseCuda(int64_t local_rank) {
   plugin->use_device(local_rank);
   SetComputeDevice(
       at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank)));
-  SetOptimizerDeviceKernels(&plugin->kernels);
+  SetDeviceKernels(&plugin->kernels);
   opened = plugin;
   return "GPU " + std::to_string(local_rank) + ", " +
          plugin->device_name(local_rank);

@@ -21,10 +21,12 @@
 #include "t2t/cuda/strict_backend.h"
 #include "t2t/cuda/strict_device.h"
 #include "t2t/dist/testing_job.h"
+#include "t2t/layers/model_parallel.h"
 #include "t2t/model/model.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/model_axis.h"
 #include "t2t/train/trainer.h"
 
 namespace t2t {
@@ -41,12 +43,12 @@ class On {
   explicit On(bool strict) {
     if (!strict) return;
     SetComputeDevice(StrictDevice());
-    SetOptimizerDeviceKernels(&StrictDeviceKernels());
+    SetDeviceKernels(&StrictDeviceKernels());
     SetDeviceBackendMaker(MakeStrictBackend);
   }
   ~On() {
     SetComputeDevice(at::kCPU);
-    SetOptimizerDeviceKernels(nullptr);
+    SetDeviceKernels(nullptr);
     SetDeviceBackendMaker(nullptr);
   }
 };
@@ -58,6 +60,8 @@ struct Case {
   bool deterministic = true;
   bool bf16 = false;
   std::string changes = kNoDropout;  // of the hparams
+  std::string mesh = "";             // "": the model is whole
+  std::string layout = "";
 };
 
 std::unique_ptr<Model> MakeModel(const std::string& changes) {
@@ -118,7 +122,13 @@ void TrainRank(const Case& given, const std::string& folder, int64_t steps,
                ProcessGroup* group, int64_t killed = -1) {
   at::set_num_threads(1);
   std::unique_ptr<Model> model;
+  std::unique_ptr<ModelAxis> axis;
+  if (!given.mesh.empty() && group != nullptr) {
+    axis = ModelAxis::Make(given.mesh, given.layout, group);
+  }
   {
+    std::optional<ModelParallel::Use> split;
+    if (axis != nullptr) split.emplace(axis->parallel());
     std::optional<AbsentParameters> absent;
     if (given.zero_stage == 3 && group != nullptr && group->rank() > 0) {
       absent.emplace();
@@ -136,6 +146,7 @@ void TrainRank(const Case& given, const std::string& folder, int64_t steps,
   options.bucket_bytes = 4096;
   options.zero_stage = given.zero_stage;
   options.sharded_checkpoints = given.sharded_checkpoints;
+  options.model_axis = axis.get();
   Trainer trainer(model.get(), options, [=](uint64_t) {
     return std::make_unique<SomeInput>(-1, killed);
   });
@@ -207,7 +218,9 @@ void ExpectSame(const End& got, const End& wanted, Same same,
 
 std::string TextOf(const Case& given) {
   return "stage " + std::to_string(given.zero_stage) + " on " +
-         std::to_string(given.ranks) + " ranks";
+         std::to_string(given.ranks) + " ranks" +
+         (given.mesh.empty() ? "" : ", " + given.mesh) + " " + given.layout +
+         " " + given.changes;
 }
 
 TEST(DeviceSharingTest, EachStageHasTheBitsOfOneRank) {
@@ -256,6 +269,49 @@ TEST(DeviceSharingTest, AnyDeviceAndRanksGoOnFromAnothers) {
     Train({2, 1}, !strict_first, 4, folder);
     ExpectSame(EndOf(folder), cpu, Same::kNear,
                strict_first ? "from the device" : "to the device");
+  }
+}
+
+// Each with dropout, of which the parts drop what the whole does.
+TEST(DeviceSharingTest, SplitModelsAreTheWholeOne) {
+  at::set_num_threads(1);
+  constexpr char kAll[] = "vocab:model;d_ff:model;heads:model";
+  constexpr char kLength[] = "vocab:model;d_ff:model;heads:model;length:model";
+  const std::string dropout =
+      "layer_prepostprocess_dropout=0.2,attention_dropout=0.1,"
+      "relu_dropout=0.1,clip_grad_norm=0.5,label_smoothing=0.1";
+  const std::string broadcast =
+      dropout +
+      ",layer_prepostprocess_dropout_broadcast_dims=1,"
+      "attention_dropout_broadcast_dims=0,relu_dropout_broadcast_dims=1";
+  const std::string experts =
+      dropout + ",ffn_layer=local_moe,moe_num_experts=5,moe_k=2";
+  struct Split {
+    std::string changes;
+    int64_t ranks;
+    const char* mesh;
+    const char* layout;
+  };
+  const std::vector<Split> splits = {
+      {dropout, 2, "model:2", kAll},
+      {dropout, 4, "data:2,model:2", kAll},
+      {dropout, 2, "model:2", kLength},
+      {dropout, 4, "model:4", kLength},
+      {broadcast, 2, "model:2", kAll},
+      {experts, 4, "data:2,model:2", "experts:model;vocab:model"},
+      {experts, 2, "model:2", "experts:model;length:model"}};
+  std::map<std::string, End> cpu;
+  for (const Split& split : splits) {
+    Case given;
+    given.changes = split.changes;
+    if (cpu.count(split.changes) == 0) {
+      cpu[split.changes] = TrainAll(given, false);
+    }
+    given.ranks = split.ranks;
+    given.mesh = split.mesh;
+    given.layout = split.layout;
+    ExpectSame(TrainAll(given, true), cpu[split.changes], Same::kNear,
+               TextOf(given));
   }
 }
 

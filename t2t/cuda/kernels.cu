@@ -72,6 +72,16 @@ void Launch(const AverageUpdate& update, int64_t size, cudaStream_t stream) {
   LaunchUpdate(update, size, stream);
 }
 
+void Launch(const DropoutUpdate<float>& update, int64_t size,
+            cudaStream_t stream) {
+  LaunchUpdate(update, size, stream);
+}
+
+void Launch(const DropoutUpdate<uint16_t>& update, int64_t size,
+            cudaStream_t stream) {
+  LaunchUpdate(update, size, stream);
+}
+
 void LaunchSum(const SquareOf& square, int64_t size, double* partial,
                cudaStream_t stream) {
   PartialSums<<<kSumBlocks, kThreads, 0, stream>>>(square, size, partial);

@@ -12,6 +12,10 @@ void Launch(const AdamUpdate& update, int64_t size, cudaStream_t stream);
 void Launch(const SgdUpdate& update, int64_t size, cudaStream_t stream);
 void Launch(const MomentumUpdate& update, int64_t size, cudaStream_t stream);
 void Launch(const AverageUpdate& update, int64_t size, cudaStream_t stream);
+void Launch(const DropoutUpdate<float>& update, int64_t size,
+            cudaStream_t stream);
+void Launch(const DropoutUpdate<uint16_t>& update, int64_t size,
+            cudaStream_t stream);
 
 // Doubles that LaunchSum() works in.
 inline constexpr int64_t kSumBlocks = 256;

@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "t2t/cuda/strict_device.h"
 #include "t2t/model/model.h"
 #include "t2t/ops/device.h"
+#include "t2t/ops/dropout.h"
 #include "t2t/train/checkpoint.h"
 #include "t2t/train/trainer.h"
 
@@ -33,11 +35,11 @@ class On {
   explicit On(bool strict) {
     if (!strict) return;
     SetComputeDevice(StrictDevice());
-    SetOptimizerDeviceKernels(&StrictDeviceKernels());
+    SetDeviceKernels(&StrictDeviceKernels());
   }
   ~On() {
     SetComputeDevice(at::kCPU);
-    SetOptimizerDeviceKernels(nullptr);
+    SetDeviceKernels(nullptr);
   }
 };
 
@@ -128,16 +130,71 @@ TEST(OtherDeviceTest, TrainsAsTheCpuDoes) {
   }
 }
 
-TEST(OtherDeviceTest, TrainsWithDropout) {
+// What is dropped is the same on every device.
+TEST(OtherDeviceTest, TrainsWithDropoutAsTheCpuDoes) {
+  at::set_num_threads(1);
+  const std::string folder = MakeTempDirectory("device");
+  const std::string rates =
+      "layer_prepostprocess_dropout=0.3,attention_dropout=0.2,relu_dropout=0.1";
+  for (const std::string more :
+       {"", ",layer_prepostprocess_dropout_broadcast_dims=1"}) {
+    std::vector<Checkpoint> ends;
+    for (const bool strict : {false, true}) {
+      const On on(strict);
+      const auto model = MakeModel(rates + more);
+      EXPECT_EQ(model->params().entries().front().tensor.is_cpu(), !strict);
+      const std::string own =
+          JoinPath(folder, (strict ? "strict" : "cpu") + more);
+      Train(model.get(), own, 2);
+      ends.push_back(*LoadLatestCheckpoint(own));
+    }
+    for (const auto& [name, tensor] : ends[0].tensors) {
+      ExpectNear(tensor, ends[1].tensors.at(name), more + " " + name);
+    }
+  }
+}
+
+TEST(OtherDeviceTest, DropsOutWhatTheCpuDoes) {
   at::set_num_threads(1);
   const On on(true);
-  const auto model = MakeModel("layer_prepostprocess_dropout_broadcast_dims=1");
-  const at::Tensor kernel = model->params().entries().front().tensor;
-  EXPECT_EQ(kernel.device(), StrictDevice());
-  const at::Tensor before = kernel.detach().clone();
-  Train(model.get(), JoinPath(MakeTempDirectory("device"), "dropout"), 2);
-  const double change = (kernel.detach() - before).abs().max().item<double>();
-  EXPECT_TRUE(std::isfinite(change) && change > 0) << change;
+  const at::Tensor x = at::arange(1, 61, at::kFloat).view({5, 12});
+  const at::Tensor residual = at::full({5, 12}, 0.5);
+  // Columns 2 to 6 of a whole of 12.
+  const DropoutPart part = PartAlong(2, 5, 12, 1);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    const auto run = [&](bool strict) {
+      const auto here = [&](const at::Tensor& tensor) {
+        const at::Tensor own = tensor.to(type);
+        return strict ? own.to(StrictDevice()) : own;
+      };
+      at::manual_seed(5);
+      const at::Tensor input = here(x).set_requires_grad(true);
+      const std::vector<at::Tensor> results = {
+          Dropout(input, 0.4),
+          DropoutAdd(input, here(residual), 0.4),
+          ReluDropout(input - 20, 0.4),
+          Dropout(input, 0.4, {0}),
+          Dropout(input.narrow(1, 2, 5), 0.4, {}, part),
+      };
+      std::vector<at::Tensor> numbers;
+      for (const at::Tensor& result : results) {
+        EXPECT_EQ(result.device(), input.device());
+        numbers.push_back(result.detach().cpu().to(at::kFloat));
+        numbers.push_back(
+            torch::autograd::grad({result.sum()}, {input})[0].cpu().to(
+                at::kFloat));
+      }
+      return numbers;
+    };
+    const std::vector<at::Tensor> cpu = run(false);
+    const std::vector<at::Tensor> strict = run(true);
+    for (size_t i = 0; i < cpu.size(); ++i) {
+      EXPECT_TRUE(at::equal(cpu[i].eq(0), strict[i].eq(0))) << type << " " << i;
+      EXPECT_TRUE(type == at::kFloat ? at::equal(cpu[i], strict[i])
+                                     : at::allclose(cpu[i], strict[i], 0.01))
+          << type << " " << i;
+    }
+  }
 }
 
 TEST(OtherDeviceTest, EvaluatesAndDecodesAsTheCpuDoes) {

@@ -250,10 +250,17 @@ void Average(float* a, const float* p, float decay, int64_t size) {
   Each(AverageUpdate{Real(a), Real(p), decay}, size);
 }
 
+template <typename T>
+void DropoutOf(const T* x, const T* residual, T* out, DropoutTerms terms,
+               int64_t size) {
+  Each(DropoutUpdate<T>{Real(x), Real(residual), Real(out), terms}, size);
+}
+
 }  // namespace
 
 const DeviceKernels& StrictDeviceKernels() {
-  static const DeviceKernels kernels = {Sum, Adam, Sgd, Momentum, Average};
+  static const DeviceKernels kernels = {
+      Sum, Adam, Sgd, Momentum, Average, DropoutOf<float>, DropoutOf<uint16_t>};
   return kernels;
 }
 

@@ -13,7 +13,8 @@ namespace t2t {
 // runs in a thread of its own.
 c10::Device StrictDevice();
 
-// The optimizers' loops there: those that nvcc compiles for the GPU.
+// The optimizers' and dropout's loops there: those that nvcc compiles for the
+// GPU.
 const DeviceKernels& StrictDeviceKernels();
 
 }  // namespace t2t

@@ -3,19 +3,16 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
+#include "t2t/ops/dropout_bits.h"
+#include "t2t/ops/host_device.h"
 #include "t2t/optim/kernels.h"
-
-#ifdef __CUDACC__
-#define T2T_HOST_DEVICE __host__ __device__
-#else
-#define T2T_HOST_DEVICE
-#endif
 
 namespace t2t {
 
-// The updates of t2t/optim/kernels.h for one element, which nvcc compiles for
-// the GPU and a test for the CPU.
+// The updates of t2t/optim/kernels.h, and dropout, for one element, which nvcc
+// compiles for the GPU and a test for the CPU.
 
 T2T_HOST_DEVICE inline float SeenGradient(const float* p,
                                           const GradientTerms& gradient,
@@ -74,6 +71,45 @@ struct AverageUpdate {
 
   T2T_HOST_DEVICE void operator()(int64_t i) const {
     a[i] = a[i] - (a[i] - p[i]) * (1.0F - decay);
+  }
+};
+
+T2T_HOST_DEVICE inline float ToFloat(float value) { return value; }
+T2T_HOST_DEVICE inline void FromFloat(float value, float* to) { *to = value; }
+
+// bf16 by its bits, rounded to the nearest, of two as near to the even one.
+T2T_HOST_DEVICE inline float ToFloat(uint16_t bits) {
+  const uint32_t wide = static_cast<uint32_t>(bits) << 16;
+  float value;
+  memcpy(&value, &wide, sizeof(value));
+  return value;
+}
+T2T_HOST_DEVICE inline void FromFloat(float value, uint16_t* to) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof(bits));
+  *to = value != value
+            ? uint16_t{0x7FC0}
+            : static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+// T: float, or uint16_t for bf16.
+template <typename T>
+struct DropoutUpdate {
+  const T* x;
+  const T* residual;  // or null
+  T* out;
+  DropoutTerms terms;
+
+  T2T_HOST_DEVICE void operator()(int64_t i) const {
+    const DropoutPart& part = terms.part;
+    const int64_t index =
+        part.run == 0 ? i
+                      : i / part.run * part.stride + part.start + i % part.run;
+    const bool kept = DropoutBits(terms.seed, static_cast<uint64_t>(index)) >=
+                      terms.threshold;
+    const float value = kept ? ToFloat(x[i]) * terms.scale : 0.0F;
+    FromFloat(residual == nullptr ? value : ToFloat(residual[i]) + value,
+              out + i);
   }
 };
 

@@ -91,5 +91,25 @@ TEST_F(UpdateTest, SumOfSquares) {
   EXPECT_NEAR(sum, expected, 1e-5 * expected);
 }
 
+TEST(Bf16Test, RoundsToTheNearestAndToTheEven) {
+  const auto rounded = [](float value) {
+    uint16_t bits;
+    FromFloat(value, &bits);
+    return ToFloat(bits);
+  };
+  constexpr float kStep = 1.0F / 128;  // from 1 on
+  for (const float value : {0.0F, 1.0F, -2.5F, 1 + kStep, 0x1p-130F}) {
+    EXPECT_EQ(rounded(value), value);
+  }
+  EXPECT_EQ(rounded(1 + 0.49F * kStep), 1.0F);
+  EXPECT_EQ(rounded(1 + 0.5F * kStep), 1.0F);
+  EXPECT_EQ(rounded(1 + 0.51F * kStep), 1 + kStep);
+  EXPECT_EQ(rounded(1 + 1.5F * kStep), 1 + 2 * kStep);
+  EXPECT_EQ(rounded(-1 - 1.5F * kStep), -1 - 2 * kStep);
+  EXPECT_TRUE(std::isinf(rounded(3.4e38F)));
+  EXPECT_TRUE(std::isinf(rounded(INFINITY)));
+  EXPECT_TRUE(std::isnan(rounded(NAN)));
+}
+
 }  // namespace
 }  // namespace t2t

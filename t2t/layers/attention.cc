@@ -367,7 +367,8 @@ at::Tensor MultiheadAttention::DropWeights(
   // What the whole drops out, and of it these heads.
   std::vector<int64_t> shape = weights.sizes().vec();
   shape[1] = all_heads_;
-  return weights * Dropout(at::ones(1).expand(shape), dropout, broadcast_dims)
+  const at::Tensor ones = at::ones(1, weights.options().dtype(at::kFloat));
+  return weights * Dropout(ones.expand(shape), dropout, broadcast_dims)
                        .narrow(1, first_head_, heads);
 }
 

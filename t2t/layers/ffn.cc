@@ -45,9 +45,9 @@ class FilterSplit {
     // What the whole drops out, and of it this part.
     std::vector<int64_t> shape = hidden.sizes().vec();
     shape.back() = filter_size_;
-    return at::relu(hidden) *
-           Dropout(at::ones(1).expand(shape), rate, broadcast_dims)
-               .narrow(-1, own.begin, own.size());
+    const at::Tensor ones = at::ones(1, hidden.options().dtype(at::kFloat));
+    return at::relu(hidden) * Dropout(ones.expand(shape), rate, broadcast_dims)
+                                  .narrow(-1, own.begin, own.size());
   }
 
  private:

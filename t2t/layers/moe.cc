@@ -49,7 +49,7 @@ at::Tensor NormalCdf(const at::Tensor& x, const at::Tensor& stddev) {
 }
 
 std::vector<int64_t> ToVector(const at::Tensor& counts) {
-  const at::Tensor whole = counts.to(at::kLong).contiguous();
+  const at::Tensor whole = counts.to(at::kCPU, at::kLong).contiguous();
   const int64_t* const data = whole.const_data_ptr<int64_t>();
   return {data, data + whole.numel()};
 }
@@ -202,7 +202,7 @@ at::Tensor MixtureOfExperts::Anywhere(
       }
     }
   }
-  const at::Tensor index = at::tensor(order, at::kLong);
+  const at::Tensor index = at::tensor(order, at::kLong).to(rows.device());
   const at::Tensor arrived = parallel_->ExchangeRows(rows, to, from);
   const at::Tensor outputs = Local(arrived.index_select(0, index), by_expert);
   return parallel_->ExchangeRows(
@@ -222,7 +222,8 @@ at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
   if (training) {
     // That of all tokens on every rank, so that it is one process'.
     const int64_t length = has_part ? any_parallel_->length() : input.size(1);
-    noise = at::randn({input.size(0), length, options_.experts});
+    noise =
+        at::randn({input.size(0), length, options_.experts}).to(input.device());
     if (has_part && split()) noise = any_parallel_->OwnLength(noise);
     noise = noise.reshape({-1, options_.experts});
   }

@@ -64,6 +64,22 @@ at::Tensor OwnSums(at::Tensor* logits, const at::Tensor& targets,
   return told;
 }
 
+// The same on a device.
+at::Tensor OwnSumsOnDevice(at::Tensor* logits, const at::Tensor& targets,
+                           PartRange own) {
+  const at::Tensor max = logits->amax(1, /*keepdim=*/true);
+  const at::Tensor here =
+      targets.ge(own.begin).logical_and(targets.lt(own.end)).unsqueeze(1);
+  const at::Tensor at = (targets - own.begin).unsqueeze(1).mul(here);
+  const at::Tensor at_target = logits->gather(1, at).mul(here);
+  const at::Tensor sum = logits->sum(1, /*keepdim=*/true, at::kDouble);
+  logits->sub_(max).exp_();
+  // In the order of Told.
+  return at::cat({max.to(at::kDouble), logits->sum(1, true, at::kDouble), sum,
+                  at_target.to(at::kDouble)},
+                 1);
+}
+
 // The weighted loss of some rows out of what all ranks told [ranks, rows,
 // kTold]. Where a gradient is wanted it takes the place of this rank's logits.
 double RowsLoss(const at::Tensor& all, int64_t rank, at::Tensor* logits,
@@ -115,6 +131,33 @@ double RowsLoss(const at::Tensor& all, int64_t rank, at::Tensor* logits,
   return total;
 }
 
+// The same on a device.
+at::Tensor RowsLossOnDevice(const at::Tensor& all, int64_t rank,
+                            at::Tensor* logits, const at::Tensor& targets,
+                            const at::Tensor& weights,
+                            const LabelSmoothing& smoothing, PartRange own,
+                            bool want_gradient) {
+  const auto told = [&](Told what) { return all.select(2, what); };
+  const at::Tensor max = told(kMax).amax(0);
+  const at::Tensor exp_sum = (told(kExpSum) * (told(kMax) - max).exp()).sum(0);
+  const at::Tensor losses =
+      exp_sum.log() + max -
+      (smoothing.high - smoothing.low) * told(kAtTarget).sum(0) -
+      smoothing.low * told(kSum).sum(0) - smoothing.entropy;
+  if (want_gradient) {
+    const at::Tensor scale =
+        ((told(kMax)[rank] - max).exp() / exp_sum).to(at::kFloat);
+    const at::Tensor here =
+        targets.ge(own.begin).logical_and(targets.lt(own.end)).unsqueeze(1);
+    logits->mul_(scale.unsqueeze(1)).sub_(smoothing.low);
+    logits->scatter_add_(
+        1, (targets - own.begin).unsqueeze(1).mul(here),
+        here.to(at::kFloat).mul_(smoothing.low - smoothing.high));
+    logits->mul_(weights.unsqueeze(1));
+  }
+  return (losses * weights).sum();
+}
+
 // x comes through CopyIn(): its gradient here is this rank's share.
 class CrossEntropyFunction
     : public torch::autograd::Function<CrossEntropyFunction> {
@@ -143,18 +186,29 @@ class CrossEntropyFunction
     // The same chunks on all ranks.
     const int64_t most = (classes + parallel->size() - 1) / parallel->size();
     const int64_t chunk_rows = std::max(kMinChunkRows, kChunkElements / most);
+    const bool on_cpu = x.device().is_cpu();
     double loss = 0;
+    at::Tensor device_loss;
     for (int64_t begin = 0; begin < rows; begin += chunk_rows) {
       const int64_t count = std::min(chunk_rows, rows - begin);
       const at::Tensor part = x.narrow(0, begin, count);
       const at::Tensor own_targets = targets.narrow(0, begin, count);
       at::Tensor logits = at::mm(part, kernel.t()).to(at::kFloat);
-      const at::Tensor all =
-          parallel->group()->AllGather(OwnSums(&logits, own_targets, own),
-                                       "the loss of the vocabulary's parts");
-      loss += RowsLoss(all, parallel->rank(), &logits, own_targets,
-                       weights.narrow(0, begin, count), smoothing, own,
-                       want_gradient);
+      const at::Tensor all = parallel->group()->AllGather(
+          on_cpu ? OwnSums(&logits, own_targets, own)
+                 : OwnSumsOnDevice(&logits, own_targets, own),
+          "the loss of the vocabulary's parts");
+      const at::Tensor own_weights = weights.narrow(0, begin, count);
+      if (on_cpu) {
+        loss += RowsLoss(all, parallel->rank(), &logits, own_targets,
+                         own_weights, smoothing, own, want_gradient);
+      } else {
+        const at::Tensor part_loss =
+            RowsLossOnDevice(all, parallel->rank(), &logits, own_targets,
+                             own_weights, smoothing, own, want_gradient);
+        device_loss =
+            device_loss.defined() ? device_loss + part_loss : part_loss;
+      }
       if (!want_gradient) continue;
       const at::Tensor gradient = logits.to(product_type);
       at::Tensor to = grad_x.narrow(0, begin, count);
@@ -168,7 +222,9 @@ class CrossEntropyFunction
     context->save_for_backward({grad_x, grad_softmax, used});
     context->saved_data["rows"] = x_all.size(0);
     context->saved_data["x_type"] = static_cast<int64_t>(x_all.scalar_type());
-    return at::scalar_tensor(loss, at::TensorOptions().dtype(at::kFloat));
+    return device_loss.defined()
+               ? device_loss.to(at::kFloat)
+               : at::scalar_tensor(loss, x.options().dtype(at::kFloat));
   }
 
   static variable_list backward(AutogradContext* context,

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <mutex>
+#include <type_traits>
 
 #include "t2t/base/error.h"
 #include "t2t/ops/simd.h"
+#include "t2t/optim/device_kernels.h"
 
 namespace t2t {
 namespace {
@@ -85,15 +87,38 @@ std::vector<int64_t> PartNumbers(const DropoutPart& part) {
   return {part.run, part.stride, part.start};
 }
 
+// The same on a device, of fp32 or bf16.
+at::Tensor DropoutOnDevice(const at::Tensor& x, const at::Tensor& residual,
+                           const DropoutTerms& terms) {
+  const DeviceKernels* const kernels = CurrentDeviceKernels();
+  at::Tensor out = at::empty_like(x, at::MemoryFormat::Contiguous);
+  const auto run = [&](auto* kernel, auto* type) {
+    using T = std::remove_pointer_t<decltype(type)>;
+    kernel(static_cast<const T*>(x.const_data_ptr()),
+           residual.defined() ? static_cast<const T*>(residual.const_data_ptr())
+                              : nullptr,
+           static_cast<T*>(out.mutable_data_ptr()), terms, x.numel());
+  };
+  if (x.scalar_type() == at::kBFloat16) {
+    run(kernels->dropout_bf16, static_cast<uint16_t*>(nullptr));
+  } else {
+    run(kernels->dropout, static_cast<float*>(nullptr));
+  }
+  return out;
+}
+
 at::Tensor RunDropout(const at::Tensor& x, const at::Tensor& residual,
                       uint64_t seed, double rate, const DropoutPart& part) {
+  const uint32_t threshold = DropoutThreshold(rate);
+  const float scale = static_cast<float>(1.0 / (1.0 - rate));
+  if (!x.device().is_cpu()) {
+    return DropoutOnDevice(x, residual, {seed, threshold, scale, part});
+  }
   at::Tensor out = at::empty_like(x, at::MemoryFormat::Contiguous);
   const float* from = x.const_data_ptr<float>();
   const float* added =
       residual.defined() ? residual.const_data_ptr<float>() : nullptr;
   float* to = out.mutable_data_ptr<float>();
-  const uint32_t threshold = DropoutThreshold(rate);
-  const float scale = static_cast<float>(1.0 / (1.0 - rate));
   ForChunks(x.numel(), part, [&](int64_t begin, int64_t count, uint64_t index) {
     DropoutKernel(from + begin, added == nullptr ? nullptr : added + begin,
                   to + begin, count, index, seed, threshold, scale);
@@ -182,6 +207,16 @@ bool IsPlain(const at::Tensor& x) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat;
 }
 
+// What RunDropout() takes.
+bool HasKernel(const at::Tensor& x) {
+  return x.scalar_type() == at::kFloat ||
+         (x.scalar_type() == at::kBFloat16 && !x.device().is_cpu());
+}
+
+at::Tensor Ones(at::IntArrayRef shape, const at::Tensor& like) {
+  return at::ones(shape, like.options().dtype(at::kFloat));
+}
+
 }  // namespace
 
 uint64_t DrawSeed() {
@@ -208,16 +243,10 @@ at::Tensor Dropout(const at::Tensor& x, double rate,
       }
       shape[place] = 1;
     }
-    if (!x.device().is_cpu()) {
-      return x * at::dropout(at::ones(shape, x.options()), rate, true);
-    }
-    const at::Tensor noise = Dropout(at::ones(shape), rate);
-    return x * noise.to(x.options());
+    return x * Dropout(Ones(shape, x), rate).to(x.options());
   }
-  // The device's own generator draws.
-  if (!x.device().is_cpu()) return at::dropout(x, rate, true);
-  if (!IsPlain(x)) {
-    const at::Tensor noise = Dropout(at::ones(x.sizes()), rate, {}, part);
+  if (!HasKernel(x)) {
+    const at::Tensor noise = Dropout(Ones(x.sizes(), x), rate, {}, part);
     return x * noise.to(x.options());
   }
   return DropoutFunction::apply(x, std::nullopt, rate, part);
@@ -227,7 +256,8 @@ at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
                       double rate, const DropoutPart& part) {
   CheckRate(rate);
   if (rate == 0.0) return residual + x;
-  if (!IsPlain(x) || !IsPlain(residual) || x.sizes() != residual.sizes()) {
+  if (!HasKernel(x) || x.scalar_type() != residual.scalar_type() ||
+      x.device() != residual.device() || x.sizes() != residual.sizes()) {
     return residual + Dropout(x, rate, {}, part);
   }
   return DropoutFunction::apply(x, std::optional<at::Tensor>(residual), rate,

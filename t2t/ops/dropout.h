@@ -6,22 +6,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "t2t/ops/dropout_bits.h"
+
 namespace t2t {
 
 // Dropout with a random number per element that is a hash of (seed, index): in
 // parallel, the same for any number of threads, and never stored, since the
 // backward pass computes it again. The seed is one draw from ATen's default
-// CPU generator a call. All of them return their input's plain function at
-// rate 0. rate in [0, 1).
+// CPU generator a call. On a GPU it is the same. All of them return their
+// input's plain function at rate 0. rate in [0, 1).
 
-// Where a tensor lies in a larger one of which it is a part, so that it drops
-// out what the whole would: its element i is the whole's element
-// i / run * stride + start + i % run. run 0: it is the whole.
-struct DropoutPart {
-  int64_t run = 0;
-  int64_t stride = 0;
-  int64_t start = 0;
-};
 // Of the part of `size` from `begin` on along a dimension of the whole that is
 // `whole` long; inner: elements for each step along it.
 inline DropoutPart PartAlong(int64_t begin, int64_t size, int64_t whole,
@@ -46,19 +40,6 @@ at::Tensor ReluDropout(const at::Tensor& x, double rate,
 
 // The seed of the next dropout.
 uint64_t DrawSeed();
-
-// What decides on element `index`: 32 uniform bits.
-inline uint32_t DropoutBits(uint64_t seed, uint64_t index) {
-  uint32_t x = static_cast<uint32_t>(index) + static_cast<uint32_t>(seed);
-  x ^= x >> 16;
-  x *= 0x7FEB352DU;
-  x ^= static_cast<uint32_t>(seed >> 32) +
-       static_cast<uint32_t>(index >> 32) * 0x9E3779B9U;
-  x ^= x >> 15;
-  x *= 0x846CA68BU;
-  x ^= x >> 16;
-  return x;
-}
 
 // Elements whose bits are below it are dropped.
 inline uint32_t DropoutThreshold(double rate) {

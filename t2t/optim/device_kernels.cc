@@ -7,9 +7,9 @@ const DeviceKernels* device_kernels = nullptr;
 
 }  // namespace
 
-const DeviceKernels* OptimizerDeviceKernels() { return device_kernels; }
+const DeviceKernels* CurrentDeviceKernels() { return device_kernels; }
 
-void SetOptimizerDeviceKernels(const DeviceKernels* kernels) {
+void SetDeviceKernels(const DeviceKernels* kernels) {
   device_kernels = kernels;
 }
 

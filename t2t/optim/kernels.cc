@@ -25,7 +25,7 @@ constexpr float kTiny = 1e-30F;
 T2T_VECTOR_WIDTHS
 double SumOfSquares(const float* __restrict p, GradientTerms gradient,
                     int64_t size) {
-  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+  if (const DeviceKernels* device = CurrentDeviceKernels()) {
     return device->sum_of_squares(p, gradient, size);
   }
   const float* __restrict g = gradient.g;
@@ -50,7 +50,7 @@ double SumOfSquares(const float* __restrict p, GradientTerms gradient,
 T2T_VECTOR_WIDTHS
 void AdamKernel(float* __restrict p, float* __restrict m, float* __restrict v,
                 GradientTerms gradient, AdamTerms terms, int64_t size) {
-  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+  if (const DeviceKernels* device = CurrentDeviceKernels()) {
     device->adam(p, m, v, gradient, terms, size);
     return;
   }
@@ -72,7 +72,7 @@ void AdamKernel(float* __restrict p, float* __restrict m, float* __restrict v,
 T2T_VECTOR_WIDTHS
 void SgdKernel(float* __restrict p, GradientTerms gradient, float rate,
                int64_t size) {
-  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+  if (const DeviceKernels* device = CurrentDeviceKernels()) {
     device->sgd(p, gradient, rate, size);
     return;
   }
@@ -87,7 +87,7 @@ T2T_VECTOR_WIDTHS
 void MomentumKernel(float* __restrict p, float* __restrict accumulator,
                     GradientTerms gradient, float rate, float momentum,
                     bool nesterov, int64_t size) {
-  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+  if (const DeviceKernels* device = CurrentDeviceKernels()) {
     device->momentum(p, accumulator, gradient, rate, momentum, nesterov, size);
     return;
   }
@@ -295,7 +295,7 @@ void AdafactorUnfactoredUpdate(float* __restrict p, float* __restrict m,
 T2T_VECTOR_WIDTHS
 void AverageKernel(float* __restrict a, const float* __restrict p, float decay,
                    int64_t size) {
-  if (const DeviceKernels* device = OptimizerDeviceKernels()) {
+  if (const DeviceKernels* device = CurrentDeviceKernels()) {
     device->average(a, p, decay, size);
     return;
   }

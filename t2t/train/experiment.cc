@@ -750,7 +750,7 @@ class Experiment {
   std::vector<std::string> metrics_;
   std::unique_ptr<ModelAxis> axis_;  // null: every rank has the whole model
   std::unique_ptr<Model> model_;
-  std::map<std::string, DrawParameter> initial_values_;  // ZeRO stage 3
+  std::map<std::string, DrawParameter> initial_values_;         // ZeRO stage 3
   std::map<std::string, std::unique_ptr<EventWriter>> events_;  // by folder
   std::string best_metric_;
   std::unique_ptr<BestCheckpoint> best_;

@@ -5,7 +5,6 @@
 #include "t2t/base/error.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
-#include "t2t/ops/device.h"
 #include "t2t/optim/adafactor.h"
 
 namespace t2t {
@@ -48,11 +47,6 @@ std::unique_ptr<ModelAxis> ModelAxis::Make(const std::string& mesh_shape,
                      "as --layout=\"vocab:model;d_ff:model;heads:model\", or "
                      "use the axis data alone");
   }
-  if (!ComputeDevice().is_cpu()) {
-    throw UsageError("the axis model in --mesh_shape on a GPU",
-                     "the axis data alone",
-                     "models over several ranks are for processors so far");
-  }
   auto data = world->Sub(mesh.Group(Mesh::kData, world->rank()), Mesh::kData);
   auto model =
       world->Sub(mesh.Group(Mesh::kModel, world->rank()), Mesh::kModel);
@@ -74,9 +68,7 @@ Optimizer::TotalSquares ModelAxis::TotalSquaresOf(
   // Of each piece that the optimizer tells of: whether it is this rank's alone.
   std::vector<bool> is_part;
   for (const NamedTensor& parameter : parameters) {
-    const int64_t pieces =
-        (parameter.tensor.numel() + Optimizer::kPieceSize - 1) /
-        Optimizer::kPieceSize;
+    const int64_t pieces = Optimizer::PieceCount(parameter.tensor);
     is_part.insert(is_part.end(), static_cast<size_t>(pieces),
                    PieceOf(parameter.name).has_value());
   }
@@ -153,7 +145,8 @@ void ModelAxis::GatherForFirst(State* state) const {
   }
   for (auto& [name, tensor] : *state) {
     const std::optional<ModelParallel::Piece> piece = PieceOf(name);
-    if (piece) tensor = parallel_.Whole(tensor, *piece);
+    // By way of the CPU: rank 0's device need not have room for all.
+    if (piece) tensor = parallel_.Whole(tensor.cpu(), *piece);
   }
 }
 
@@ -179,9 +172,10 @@ void ModelAxis::Share(
     } else if (are_whole.count(name) == 0) {
       data_->Broadcast(tensor, kSharing);
     } else {
-      const at::Tensor all = world_->rank() == 0
-                                 ? whole.at(name).contiguous()
-                                 : at::empty(piece->shape, tensor.options());
+      const at::Tensor all =
+          world_->rank() == 0
+              ? whole.at(name).contiguous()
+              : at::empty(piece->shape, tensor.options().device(at::kCPU));
       world_->Broadcast(all, kSharing);
       tensor.copy_(parallel_.Slice(all, *piece));
     }

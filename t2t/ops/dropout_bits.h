@@ -1,0 +1,43 @@
+#ifndef T2T_OPS_DROPOUT_BITS_H_
+#define T2T_OPS_DROPOUT_BITS_H_
+
+#include <cstdint>
+
+#include "t2t/ops/host_device.h"
+
+namespace t2t {
+
+// Where a tensor lies in a larger one of which it is a part, so that it drops
+// out what the whole would: its element i is the whole's element
+// i / run * stride + start + i % run. run 0: it is the whole.
+struct DropoutPart {
+  int64_t run = 0;
+  int64_t stride = 0;
+  int64_t start = 0;
+};
+
+// What decides on element `index`: 32 uniform bits.
+T2T_HOST_DEVICE inline uint32_t DropoutBits(uint64_t seed, uint64_t index) {
+  uint32_t x = static_cast<uint32_t>(index) + static_cast<uint32_t>(seed);
+  x ^= x >> 16;
+  x *= 0x7FEB352DU;
+  x ^= static_cast<uint32_t>(seed >> 32) +
+       static_cast<uint32_t>(index >> 32) * 0x9E3779B9U;
+  x ^= x >> 15;
+  x *= 0x846CA68BU;
+  x ^= x >> 16;
+  return x;
+}
+
+// An element is dropped where its bits are below the threshold, else
+// multiplied by the scale.
+struct DropoutTerms {
+  uint64_t seed;
+  uint32_t threshold;
+  float scale;
+  DropoutPart part;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_OPS_DROPOUT_BITS_H_
