@@ -277,7 +277,9 @@ TEST(DeviceSharingTest, SplitModelsAreTheWholeOne) {
   at::set_num_threads(1);
   constexpr char kAll[] = "vocab:model;d_ff:model;heads:model";
   constexpr char kLength[] = "vocab:model;d_ff:model;heads:model;length:model";
+  // With proximity_bias the CPU computes with padding, too.
   const std::string dropout =
+      "proximity_bias=True,"
       "layer_prepostprocess_dropout=0.2,attention_dropout=0.1,"
       "relu_dropout=0.1,clip_grad_norm=0.5,label_smoothing=0.1";
   const std::string broadcast =

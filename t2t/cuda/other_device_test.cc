@@ -134,7 +134,9 @@ TEST(OtherDeviceTest, TrainsAsTheCpuDoes) {
 TEST(OtherDeviceTest, TrainsWithDropoutAsTheCpuDoes) {
   at::set_num_threads(1);
   const std::string folder = MakeTempDirectory("device");
+  // With proximity_bias the CPU computes with padding, too.
   const std::string rates =
+      "proximity_bias=True,"
       "layer_prepostprocess_dropout=0.3,attention_dropout=0.2,relu_dropout=0.1";
   for (const std::string more :
        {"", ",layer_prepostprocess_dropout_broadcast_dims=1"}) {

@@ -3,14 +3,12 @@
 namespace t2t {
 namespace {
 
-const DeviceKernels* device_kernels = nullptr;
+const DeviceKernels* current = nullptr;
 
 }  // namespace
 
-const DeviceKernels* CurrentDeviceKernels() { return device_kernels; }
+const DeviceKernels* CurrentDeviceKernels() { return current; }
 
-void SetDeviceKernels(const DeviceKernels* kernels) {
-  device_kernels = kernels;
-}
+void SetDeviceKernels(const DeviceKernels* kernels) { current = kernels; }
 
 }  // namespace t2t

@@ -20,7 +20,7 @@ struct DeviceKernels {
   void (*momentum)(float* p, float* accumulator, GradientTerms gradient,
                    float rate, float momentum, bool nesterov, int64_t size);
   void (*average)(float* a, const float* p, float decay, int64_t size);
-  // out = dropout(x) + residual, which may be null.
+  // out = dropout(x) + residual; that may be null.
   void (*dropout)(const float* x, const float* residual, float* out,
                   DropoutTerms terms, int64_t size);
   void (*dropout_bf16)(const uint16_t* x, const uint16_t* residual,
