@@ -130,7 +130,8 @@ void TrainRank(const Case& given, const std::string& folder, int64_t steps,
     std::optional<ModelParallel::Use> split;
     if (axis != nullptr) split.emplace(axis->parallel());
     std::optional<AbsentParameters> absent;
-    if (given.zero_stage == 3 && group != nullptr && group->rank() > 0) {
+    const ProcessGroup* const data = axis != nullptr ? axis->data() : group;
+    if (given.zero_stage == 3 && data != nullptr && data->rank() > 0) {
       absent.emplace();
     }
     model = MakeModel(given.changes);
@@ -293,10 +294,14 @@ TEST(DeviceSharingTest, SplitModelsAreTheWholeOne) {
     int64_t ranks;
     const char* mesh;
     const char* layout;
+    int zero_stage = 0;
   };
   const std::vector<Split> splits = {
       {dropout, 2, "model:2", kAll},
       {dropout, 4, "data:2,model:2", kAll},
+      {dropout, 4, "data:2,model:2", kAll, 1},
+      {dropout, 4, "data:2,model:2", kLength, 2},
+      {dropout, 4, "data:2,model:2", kAll, 3},
       {dropout, 2, "model:2", kLength},
       {dropout, 4, "model:4", kLength},
       {broadcast, 2, "model:2", kAll},
@@ -310,6 +315,8 @@ TEST(DeviceSharingTest, SplitModelsAreTheWholeOne) {
       cpu[split.changes] = TrainAll(given, false);
     }
     given.ranks = split.ranks;
+    given.zero_stage = split.zero_stage;
+    given.sharded_checkpoints = split.zero_stage > 1;
     given.mesh = split.mesh;
     given.layout = split.layout;
     ExpectSame(TrainAll(given, true), cpu[split.changes], Same::kNear,

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <numeric>
 #include <utility>
 
 #include "t2t/base/error.h"
@@ -216,7 +217,20 @@ double ShardedOptimizer::TotalSquares(const std::vector<double>& own) const {
   }
   // Each is one rank's number and zeros: exact.
   group_->AllReduce(all, "the gradients' norm");
-  if (total_ != nullptr) return total_({squares, squares + count});
+  if (total_ != nullptr) {
+    // In the pieces that one optimizer of all parameters would have.
+    std::vector<double> pieces;
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      const double* const begin = squares + begins[i];
+      const double* const end = begin + Pieces(partition_->sizes()[i]);
+      if (Optimizer::PieceCount(parameters_[i].tensor) == end - begin) {
+        pieces.insert(pieces.end(), begin, end);
+      } else {
+        pieces.push_back(std::accumulate(begin, end, 0.0));
+      }
+    }
+    return total_(pieces);
+  }
   double sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += squares[i];
   return sum;
