@@ -15,8 +15,8 @@
 #include "t2t/data/parallel.h"
 #include "t2t/data/shards.h"
 #include "t2t/data/subword.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/data/unicode.h"
-#include "t2t/problem/line_reader.h"
 
 namespace t2t {
 namespace {
@@ -346,7 +346,7 @@ std::vector<std::string> Text2TextProblem::VocabularyPaths(
 }
 
 std::string Text2TextProblem::GivenVocabulary(const std::string& path) const {
-  return ReadUnzipped(path);
+  return ReadText(path);
 }
 
 bool Text2TextProblem::VocabularyIsThere(const GenerateOptions& options) const {

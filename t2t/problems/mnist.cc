@@ -18,9 +18,9 @@
 #include "t2t/base/strings.h"
 #include "t2t/data/encoders.h"
 #include "t2t/data/shards.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/problem/data_facts.h"
 #include "t2t/problem/generate.h"
-#include "t2t/problem/line_reader.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
@@ -53,7 +53,7 @@ struct IdxFile {
 
 IdxFile ReadIdx(const std::string& path, const std::vector<int64_t>& shape) {
   IdxFile file;
-  file.contents = ReadUnzipped(path);
+  file.contents = ReadText(path);
   const size_t header = 4 * (2 + shape.size());
   const uint32_t magic = 0x800 + 1 + static_cast<uint32_t>(shape.size());
   bool good =

@@ -11,8 +11,8 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/problem/download.h"
-#include "t2t/problem/line_reader.h"
 #include "t2t/problem/text_problem.h"
 
 namespace t2t {
@@ -105,7 +105,7 @@ class TranslateMulti30k : public Text2TextProblem {
         const std::string to =
             JoinPath(options.data_dir, ExtraFile(set, language));
         if (options.overwrite || !Exists(to)) {
-          WriteFileAtomically(to, ReadUnzipped(from));
+          WriteFileAtomically(to, ReadText(from));
         }
       }
     }

@@ -12,8 +12,8 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/encoders.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/data/unicode.h"
-#include "t2t/problem/line_reader.h"
 #include "t2t/problem/text_problem.h"
 
 namespace t2t {
