@@ -58,6 +58,9 @@ class AtomicWriter {
   void Write(std::string_view data) { Write(data.data(), data.size()); }
   void Commit();
   int64_t written() const { return written_; }
+  // For a program that writes the file instead.
+  int descriptor() const { return fd_; }
+  const std::string& temporary() const { return temporary_; }
 
  private:
   void Flush();

@@ -1,8 +1,10 @@
 #include "t2t/problem/generate.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
@@ -276,6 +278,26 @@ void WriteOrigin(const std::string& problem, const Json& origin,
   WriteFileAtomically(OriginPath(problem, options), origin.ToString(2) + "\n");
 }
 
+void RemoveOrigin(const std::string& problem, const GenerateOptions& options) {
+  RemoveFile(OriginPath(problem, options));
+}
+
+std::string DatagenLockPath(const std::string& problem,
+                            const GenerateOptions& options) {
+  return OriginPath(problem, options) + ".lock";
+}
+
+void RemoveDatagenLeftovers(const std::string& problem,
+                            const GenerateOptions& options) {
+  for (const std::string& stem : {problem, "vocab." + problem}) {
+    for (const std::string& kept : RemoveLeftovers(options.data_dir, stem)) {
+      Log("  " + kept +
+          " may be another host's (or of before a restart of this one); "
+          "remove it where nothing writes it");
+    }
+  }
+}
+
 void ClearShards(const std::string& problem,
                  const std::vector<SplitPlan>& plans,
                  const GenerateOptions& options) {
@@ -310,13 +332,16 @@ void GenerateProblem(const std::string& problem,
   const bool complete =
       ShardsAreThere(problem, plans, options) && !options.overwrite;
   CheckOrigin(problem, origin, options);
-  // Another task's files may be another machine's.
-  if (options.task_id < 0) RemoveLeftovers(options.data_dir, problem);
+  if (options.task_id < 0) RemoveDatagenLeftovers(problem, options);
   if (complete) {
     Log("  already there");
     return;
   }
   MakeDirectories(options.data_dir);
+  std::optional<BuildLock> lock;
+  if (options.task_id < 0) {
+    lock.emplace(DatagenLockPath(problem, options), "the data of " + problem);
+  }
   if (options.overwrite) ClearShards(problem, plans, options);
   WriteOrigin(problem, origin, options);
   GenerateShards(problem, plans, options);

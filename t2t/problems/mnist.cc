@@ -22,6 +22,7 @@
 #include "t2t/problem/data_facts.h"
 #include "t2t/problem/generate.h"
 #include "t2t/problem/problem.h"
+#include "t2t/problem/raw_files.h"
 
 namespace t2t {
 namespace {
@@ -268,6 +269,7 @@ class ImageMnist : public Problem, public HasDataFacts {
                    : "Fashion-MNIST and put them there, with 'fashion-' "
                      "before their names"));
     }
+    CheckRawFile(path, /*has_its_sum=*/false);
     return ReadIdx(path, shape);
   }
 
