@@ -143,6 +143,20 @@ class ShardWriter {
   std::unique_ptr<TfRecordWriter> plain_;
 };
 
+// An error says which example it is about: the first is 1, as the first line of
+// a text is.
+std::string MakeRecord(const ExampleSource& source, size_t i, int64_t before,
+                       const std::string& problem, const std::string& split) {
+  try {
+    return SerializeExample(source.Make(i));
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                problem + ", example " +
+                    std::to_string(before + static_cast<int64_t>(i) + 1) +
+                    " of " + split + ": " + error.what());
+  }
+}
+
 void GenerateSplit(const std::string& problem, const SplitPlan& plan,
                    const std::vector<bool>& wanted,
                    const GenerateOptions& options) {
@@ -181,7 +195,7 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
                   const size_t end = std::min(count, (block + 1) * kBlock);
                   for (size_t i = block * kBlock; i < end; ++i) {
                     if (!wanted[(done + i) % shards]) continue;
-                    records[i] = SerializeExample(source->Make(i));
+                    records[i] = MakeRecord(*source, i, done, problem, split);
                   }
                 });
     for (size_t i = 0; i < count; ++i) {

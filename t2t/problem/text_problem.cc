@@ -525,13 +525,13 @@ ProblemInfo Text2ClassProblem::Info(const std::string& data_dir) const {
   const TextEncoders encoders = LoadEncoders(data_dir);
   ProblemInfo info;
   info.name = name();
-  info.stop_at_eos = false;
   FeatureInfo inputs;
   inputs.encoder = encoders.inputs;
   inputs.vocab_size = encoders.inputs->vocab_size();
   info.features["inputs"] = inputs;
   FeatureInfo targets;
   targets.modality = "class_label";
+  targets.ends_at_eos = false;
   targets.encoder = encoders.targets;
   targets.vocab_size = encoders.targets->vocab_size();
   info.features["targets"] = targets;

@@ -184,18 +184,19 @@ class ImageMnist : public Problem, public HasDataFacts {
   ProblemInfo Info(const std::string& data_dir) const override {
     ProblemInfo info;
     info.name = name();
-    info.stop_at_eos = false;
     info.input_space_id = 25;  // IMAGE
     info.target_space_id = 1;  // IMAGE_LABEL
     info.loss_multiplier = was_reversed() ? 1.0 : 3.0;
     FeatureInfo inputs;
     inputs.modality = "image";
     inputs.vocab_size = 256;
+    inputs.ends_at_eos = false;
     inputs.shape = {kSide, kSide, 1};
     info.features["inputs"] = std::move(inputs);
     FeatureInfo targets;
     targets.modality = "class_label";
     targets.vocab_size = kClasses;
+    targets.ends_at_eos = false;
     std::vector<std::string> labels;
     for (int64_t label = 0; label < kClasses; ++label) {
       labels.push_back(std::to_string(label));
