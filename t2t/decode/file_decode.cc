@@ -13,6 +13,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/text_encoder.h"
@@ -119,9 +120,9 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   report.lines = static_cast<int64_t>(lines.size());
   report.resumed = static_cast<int64_t>(partial.results().size());
   if (report.resumed > 0) {
-    Log("going on with " + options.output +
-        ".partial: " + std::to_string(report.resumed) + " of " +
-        std::to_string(report.lines) + " lines are done");
+    Log("going on with " + options.output + ".partial: " +
+        std::to_string(report.resumed) + " of " + Count(report.lines, "line") +
+        (report.lines == 1 ? " is done" : " are done"));
   }
 
   std::vector<std::vector<int64_t>> ids(lines.size());
@@ -166,8 +167,8 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
     if (end == order.size() ||
         NowSeconds() - last_progress > kSecondsBetweenProgress) {
       last_progress = NowSeconds();
-      Log(Format("decoded %zu of %zu lines, %.1f sentences/s", end,
-                 order.size(),
+      Log(Format("decoded %zu of %zu %s, %.1f sentences/s", end, order.size(),
+                 Plural(static_cast<int64_t>(order.size()), "line").c_str(),
                  static_cast<double>(end) / std::max(report.seconds, 1e-9)));
     }
   }
