@@ -15,6 +15,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/text_encoder.h"
@@ -159,7 +160,8 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   report.resumed = static_cast<int64_t>(partial.results().size());
   if (report.resumed > 0) {
     Log("going on with " + kept + ": " + std::to_string(report.resumed) +
-        " of " + std::to_string(report.lines) + " lines are done");
+        " of " + Count(report.lines, "line") +
+        (report.lines == 1 ? " is done" : " are done"));
   }
 
   BadLines bad(TextName(options.input));
@@ -207,8 +209,8 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
     if (end == order.size() ||
         NowSeconds() - last_progress > kSecondsBetweenProgress) {
       last_progress = NowSeconds();
-      Log(Format("decoded %zu of %zu lines, %.1f sentences/s", end,
-                 order.size(),
+      Log(Format("decoded %zu of %zu %s, %.1f sentences/s", end, order.size(),
+                 Plural(static_cast<int64_t>(order.size()), "line").c_str(),
                  static_cast<double>(end) / std::max(report.seconds, 1e-9)));
     }
   }

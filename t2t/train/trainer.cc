@@ -17,6 +17,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/model/parameter_units.h"
@@ -102,7 +103,7 @@ void WarmStart(const std::string& from, ParamStore* params,
         "--warm_start_from=" + from + " has no parameter of this model",
         "a checkpoint of a like model");
   }
-  Log("warm start: " + std::to_string(taken) + " parameters from " + from);
+  Log("warm start: " + Count(taken, "parameter") + " from " + from);
   if (!absent.empty()) {
     Warn(std::to_string(absent.size()) +
          " parameters are not in it and start at random: " + absent.front() +
@@ -533,9 +534,8 @@ void Trainer::MakeShardedStep() {
   if (options_.virtual_ranks == 0 && batches < ranks &&
       !options_.deterministic) {
     if (IsFirst()) {
-      Warn("the run took " + std::to_string(batches) +
-           " batches a step; with as many ranks it takes " +
-           std::to_string(ranks));
+      Warn("the run took " + Count(batches, "batch") +
+           " a step; with as many ranks it takes " + std::to_string(ranks));
     }
     batches = ranks;
   }
@@ -890,8 +890,10 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
                      kept_steps_);
   }
   if (step_ >= options_.train_steps) {
-    Log("all of the " + GroupedText(options_.train_steps) +
-        " steps are done already");
+    Log(options_.train_steps == 1
+            ? "the one step is done already"
+            : "all of the " + GroupedText(options_.train_steps) +
+                  " steps are done already");
     return;
   }
   std::unique_ptr<EventWriter> events;

@@ -13,6 +13,8 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/ignored_flags.h"
 #include "t2t/cuda/device.h"
@@ -233,8 +235,8 @@ std::string FromFile(const DecoderFlags& flags, const LoadedModel& loaded,
   options.identity =
       loaded.Identity() + ", random seed " + std::to_string(flags.random_seed);
   *report = DecodeFile(options, decoder);
-  Log(Format("%lld lines in %.1f s into ",
-             static_cast<long long>(report->lines - report->resumed),
+  Log(Format("%s in %.1f s into ",
+             Count(report->lines - report->resumed, "line").c_str(),
              report->seconds) +
       (options.output == "-" ? "the standard output" : options.output));
   if (flags.keep_timestamp && IsPlainFile(options.output)) {
@@ -280,6 +282,9 @@ int Main(int argc, char** argv) {
   if (flags.threads < 0) {
     throw UsageError("--threads=" + std::to_string(flags.threads),
                      "0 (one a core) or more");
+  }
+  if (!flags.decode_from_file.empty() || !flags.decode_to_file.empty()) {
+    OutliveReaders("");
   }
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   const std::string device = UseDevice(flags.device, 0);

@@ -18,6 +18,7 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/load_model.h"
@@ -199,6 +200,7 @@ int Main(int argc, char** argv) {
   }
   const std::shared_ptr<const TlsContext> tls_context =
       tls.cert.empty() ? nullptr : TlsContext::ForServer(tls);
+  OutliveReaders("");
   // Otherwise glibc's heaps, of which every thread may have its own, keep what
   // many batches have freed.
   ::mallopt(M_ARENA_MAX, 4);
@@ -213,6 +215,8 @@ int Main(int argc, char** argv) {
   sigemptyset(&stops);
   sigaddset(&stops, SIGTERM);
   sigaddset(&stops, SIGINT);
+  // What is blocked comes even where it is ignored (nohup).
+  if (!IsIgnored(SIGHUP)) sigaddset(&stops, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
 
   ModelServiceOptions options;
@@ -267,7 +271,9 @@ int Main(int argc, char** argv) {
   int signal = 0;
   ::sigwait(&stops, &signal);
   Log("stopping: requests that have begun are answered");
-  // A second signal ends the program at once.
+  // A second signal ends the program at once; a terminal that is closed may
+  // send SIGHUP several times.
+  sigdelset(&stops, SIGHUP);
   ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
   api.StopBeingReady();
   grpc_server.StopBeingReady();
