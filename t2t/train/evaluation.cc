@@ -1,5 +1,7 @@
 #include "t2t/train/evaluation.h"
 
+#include <cstdio>
+
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/eval_metrics.h"
@@ -24,12 +26,17 @@ void RecordEvaluation(const std::string& problem, int64_t step,
                       double seconds, EventWriter* events) {
   std::map<std::string, double> tags;
   std::string line = "evaluation at step " + std::to_string(step) + ":";
+  std::string metric_lines;
   for (const auto& [name, value] : results) {
-    line += "  " + name + " " + Format("%.4f", value);
+    const std::string number = Format("%.6f", value);
+    line += "  " + name + " " + number;
+    metric_lines += kMetricLinePrefix + name + "=" + number +
+                    " step=" + std::to_string(step) + "\n";
     tags[name == "loss" ? name : "metrics-" + problem + "/targets/" + name] =
         value;
   }
   Log(line + "  (" + DurationText(seconds) + ")");
+  std::fputs(metric_lines.c_str(), stderr);
   events->Write(step, tags);
 }
 

@@ -14,8 +14,13 @@ namespace t2t {
 // The problem's metrics that an evaluation computes; warns of the others.
 std::vector<std::string> EvaluatedMetrics(const Problem& problem);
 
-// Logs the results of an evaluation in one line and writes them as events,
-// under T2T's tags.
+// How a line on stderr begins that holds one metric of an evaluation,
+// "t2t-metric: loss=1.234567 step=9", for programs such as Katib's collector
+// that read metrics out of a log. No other line of any program begins so.
+constexpr char kMetricLinePrefix[] = "t2t-metric: ";
+
+// Logs the results of an evaluation in one line, and for each metric in a line
+// of its own, and writes them as events, under T2T's tags.
 void RecordEvaluation(const std::string& problem, int64_t step,
                       const std::map<std::string, double>& results,
                       double seconds, EventWriter* events);

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "t2t/base/fs.h"
+#include "t2t/base/strings.h"
 #include "tests/fault/subprocess.h"
 
 namespace t2t {
@@ -76,6 +78,27 @@ TEST_F(EvalCliTest, SaysWhatTheTrainerSaid) {
   EXPECT_NE(EvaluationLine(first.output, "1").substr(20),
             EvaluationLine(newest.output, "2").substr(20));
   EXPECT_EQ(ListDirectory(Out("a/eval")).size(), 3u);
+}
+
+// Katib reads each number that a pattern finds in a log: a metric has a line
+// of its own, with the number of the line for people.
+TEST_F(EvalCliTest, EachMetricHasALineOfItsOwn) {
+  std::map<std::string, int> lines;
+  for (const std::string& line : Split(trained_, '\n')) {
+    if (!StartsWith(line, "t2t-metric: ")) continue;
+    const size_t equals = line.find('=');
+    const size_t space = line.find(" step=");
+    ASSERT_NE(space, std::string::npos) << line;
+    const std::string name = line.substr(12, equals - 12);
+    const std::string number = line.substr(equals + 1, space - equals - 1);
+    EXPECT_NE((EvaluationLine(trained_, line.substr(space + 6)) + " ")
+                  .find("  " + name + " " + number + " "),
+              std::string::npos)
+        << line << " of " << trained_;
+    ++lines[name];
+  }
+  EXPECT_EQ(lines["loss"], 2);
+  EXPECT_EQ(lines["approx_bleu_score"], 2);
 }
 
 TEST_F(EvalCliTest, OtherSplitsAndForms) {
