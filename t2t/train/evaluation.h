@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,21 @@ std::vector<std::string> EvaluatedMetrics(const Problem& problem);
 constexpr char kMetricLinePrefix[] = "t2t-metric: ";
 
 // Logs the results of an evaluation in one line, and for each metric in a line
-// of its own, and writes them as events, under T2T's tags.
-void RecordEvaluation(const std::string& problem, int64_t step,
-                      const std::map<std::string, double>& results,
-                      double seconds, EventWriter* events);
+// of its own.
+void LogEvaluation(int64_t step, const std::map<std::string, double>& results,
+                   double seconds);
+
+// Writes them as events, under T2T's tags.
+void WriteEvaluation(const std::string& problem, int64_t step,
+                     const std::map<std::string, double>& results,
+                     EventWriter* events);
+
+// The same into a folder where it can be written, else a warning: for those
+// who only want to know. *events is made where it is null.
+void WriteEvaluationIfPossible(const std::string& problem, int64_t step,
+                               const std::map<std::string, double>& results,
+                               const std::string& folder,
+                               std::unique_ptr<EventWriter>* events);
 
 }  // namespace t2t
 

@@ -111,6 +111,19 @@ TEST_F(EvalCliTest, OtherSplitsAndForms) {
          0, {"mean of 2", "--worker_gpu has no effect"});
 }
 
+// (Not a folder without the right to write: this may run as root.)
+TEST_F(EvalCliTest, FiguresComeWhereEventsCannotBeWritten) {
+  MakeDirectories(Out("closed"));
+  for (const std::string& name : ListDirectory(Out("a"))) {
+    if (IsDirectory(JoinPath(Out("a"), name))) continue;
+    WriteFileAtomically(JoinPath(Out("closed"), name),
+                        ReadFile(JoinPath(Out("a"), name)));
+  }
+  WriteFileAtomically(Out("closed/eval"), "a file");
+  Expect(Eval({"--output_dir=" + Out("closed"), "--eval_steps=1"}), 0,
+         {"step = 2", "loss = ", "warning: no events were written"});
+}
+
 TEST_F(EvalCliTest, BadInput) {
   const std::string out = "--output_dir=" + Out("a");
   Expect(Eval({}), 2, {"--output_dir"});
@@ -121,6 +134,7 @@ TEST_F(EvalCliTest, BadInput) {
          {"translate_numbers_ende"});
   Expect(Eval({out, "--hparams=hidden_sise=3"}), 2, {"hidden_size"});
   Expect(Eval({out, "--hparams=hidden_size=32"}), 7, {"shape"});
+  Expect(Eval({out, "--hparams=num_decoder_layers=0"}), 7, {"the model lacks"});
   Expect(Eval({out, "--data_dir=" + Out("nowhere")}), 4, {"nowhere"});
   Expect(Eval({"--checkpoint_path=" + Out("a/model.ckpt-7")}), 4,
          {"model.ckpt-7"});
