@@ -132,6 +132,12 @@ void SynchronizeDevice() {
   if (opened != nullptr) opened->synchronize();
 }
 
+std::string DeviceName() {
+  if (ComputeDevice().is_cpu()) return "";
+  if (opened == nullptr) return ComputeDevice().str();
+  return opened->device_name(ComputeDevice().index());
+}
+
 std::string DeviceMemoryText() {
   if (opened == nullptr) return "";
   const CudaMemory memory = opened->memory(ComputeDevice().index());

@@ -453,6 +453,8 @@ ProblemInfo Text2TextProblem::Info(const std::string& data_dir) const {
   FeatureInfo feature;
   feature.encoder = encoders.inputs;
   feature.vocab_size = encoders.inputs->vocab_size();
+  const std::vector<std::string> paths = VocabularyPaths(data_dir);
+  if (!paths.empty()) feature.vocab_path = paths[0];
   info.features["inputs"] = feature;
   info.features["targets"] = feature;
   if (vocabulary_type() == VocabularyType::kCharacter) {
@@ -520,17 +522,20 @@ Example Text2ClassProblem::MakeExample(const TextSample& sample,
 
 ProblemInfo Text2ClassProblem::Info(const std::string& data_dir) const {
   const TextEncoders encoders = LoadEncoders(data_dir);
+  const std::vector<std::string> paths = VocabularyPaths(data_dir);
   ProblemInfo info;
   info.name = name();
   FeatureInfo inputs;
   inputs.encoder = encoders.inputs;
   inputs.vocab_size = encoders.inputs->vocab_size();
+  inputs.vocab_path = paths[0];
   info.features["inputs"] = inputs;
   FeatureInfo targets;
   targets.modality = "class_label";
   targets.ends_at_eos = false;
   targets.encoder = encoders.targets;
   targets.vocab_size = encoders.targets->vocab_size();
+  targets.vocab_path = paths[1];
   info.features["targets"] = targets;
   return info;
 }
