@@ -16,6 +16,9 @@
 namespace t2t {
 namespace {
 
+// What is said of it to clients; the log says more.
+constexpr char kModelFailed[] = "the model failed";
+
 double ResidentBytes() {
   long pages = 0;
   if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
@@ -31,6 +34,20 @@ PredictResult Failure(ServeCode code, const std::string& error) {
   result.code = code;
   result.error = error;
   return result;
+}
+
+// Puts what the model threw where it belongs; whether it did.
+bool TakeErrors(const std::vector<std::string>& errors,
+                const std::vector<size_t>& places,
+                std::vector<std::string>* row_errors) {
+  bool failed = false;
+  for (size_t i = 0; i < errors.size(); ++i) {
+    if (errors[i].empty()) continue;
+    Warn("a row failed: " + errors[i]);
+    failed = true;
+    (*row_errors)[places[i]] = kModelFailed;
+  }
+  return failed;
 }
 
 // Puts outputs where they belong, with their texts; rows without an output
@@ -249,6 +266,7 @@ void ModelService::Predict(const PredictCall& call, Time deadline, Done done,
   std::vector<bool> wants_text;
   for (const PredictInput& input : inputs) wants_text.push_back(input.is_text);
   const auto finish = [served, places, wants_text, errors,
+                       has_row_errors = call.has_row_errors,
                        done](ServableQueue::Reply reply) {
     PredictResult result;
     result.row_errors = errors;
@@ -266,9 +284,13 @@ void ModelService::Predict(const PredictCall& call, Time deadline, Done done,
         result = Failure(ServeCode::kCancelled, "the request was cancelled");
         break;
       default:
-        Warn("a batch failed: " + reply.error);
-        result = Failure(ServeCode::kInternal, "the model failed");
         break;
+    }
+    if (result.code == ServeCode::kOk) {
+      const bool failed = TakeErrors(reply.errors, places, &result.row_errors);
+      if (failed && (!has_row_errors || reply.status == BatchStatus::kFailed)) {
+        result = Failure(ServeCode::kInternal, kModelFailed);
+      }
     }
     if (result.code == ServeCode::kOk) {
       try {
@@ -276,7 +298,7 @@ void ModelService::Predict(const PredictCall& call, Time deadline, Done done,
                     std::move(reply.outputs), &result);
       } catch (const std::exception& error) {
         Warn("an output has no text: " + std::string(error.what()));
-        result = Failure(ServeCode::kInternal, "the model failed");
+        result = Failure(ServeCode::kInternal, kModelFailed);
       }
     }
     done(std::move(result));
@@ -371,7 +393,7 @@ AttentionResult ModelService::Attend(const std::string& text, Time deadline,
     attention = servable.Attend(input, output);
   } catch (const std::exception& error) {
     Warn("attention: " + std::string(error.what()));
-    return fail(ServeCode::kInternal, "the model failed");
+    return fail(ServeCode::kInternal, kModelFailed);
   }
   if (!attention.has_value()) {
     return fail(ServeCode::kUnimplemented,

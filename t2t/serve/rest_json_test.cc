@@ -194,6 +194,18 @@ TEST_F(RestTest, ABadRowRefusesNoOther) {
             R"("error": ["row 0: 600 tokens; at most 512 are taken", ""]}})");
 }
 
+TEST_F(RestTest, ARowThatTheModelFailsOnRefusesNoOther) {
+  EXPECT_EQ(Predict(R"({"instances": ["fail", "a"]})"),
+            R"({"predictions": [{"error": "row 0: the model failed"}, )"
+            R"({"outputs": [97, 46], "scores": -0.1, "text": "a."}]})");
+  EXPECT_THAT(Predict(R"({"instances": ["fail", "fail"]})"),
+              ::testing::StartsWith("500 the model failed"));
+  const HttpMessage reply = Ask("POST", "/translate", "fail\na\n");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body, "\na.\n");
+  EXPECT_EQ(*reply.Header("x-t2t-error"), "line 1: the model failed");
+}
+
 TEST_F(RestTest, NothingHasNoClass) {
   EXPECT_EQ(Predict(R"({"instances": [" ", "a"]})"),
             R"({"predictions": [{"outputs": [0, 0], "scores": 0.0, )"
