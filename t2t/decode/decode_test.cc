@@ -397,6 +397,38 @@ TEST(InteractiveTest, Commands) {
   EXPECT_THAT(text, Not(HasSubstr("never")));
 }
 
+// tensorflow/tensor2tensor#1219
+TEST(InteractiveTest, NoLineEndsTheSession) {
+  const auto model = GoodModel();
+  TextDecoder decoder(model.get(), DecodeHParams(""), 0);
+  std::istringstream in(
+      "\n \t\nit=label\n99999999\n-1\nx\n67\nit=text\nns=99999999999\n"
+      "bs=0\nal=nan\nworld\n");
+  std::ostringstream out;
+  EXPECT_EQ(DecodeInteractively(in, out, &decoder), 3);
+  const std::string text = out.str();
+  // The two lines of nothing.
+  EXPECT_EQ(text.find(">\nINTERACTIVE"), text.find(">\n"));
+  EXPECT_THAT(text,
+              HasSubstr("can't be decoded: the input has no id 99999999"));
+  EXPECT_THAT(text, HasSubstr("has no id -1"));
+  EXPECT_THAT(text, HasSubstr("'x' is not a whole number"));
+  EXPECT_THAT(text, HasSubstr(">A"));
+  EXPECT_THAT(text, HasSubstr("'99999999999' is not a whole number"));
+  EXPECT_THAT(text, HasSubstr("'nan' is not a number"));
+  EXPECT_THAT(text, HasSubstr(">world\n"));
+}
+
+TEST(InteractiveTest, NothingIsAPrefixOfALanguageModel) {
+  const auto model = GoodModel(ToyInfo(/*has_inputs=*/false));
+  TextDecoder decoder(
+      model.get(), DecodeHParams("beam_size=1,skip_eos_postprocess=True"), 0);
+  std::istringstream in("\n");
+  std::ostringstream out;
+  EXPECT_EQ(DecodeInteractively(in, out, &decoder), 0);
+  EXPECT_THAT(out.str(), HasSubstr("><EOS>\n"));
+}
+
 class WeightsTest : public DecodeTest {
  protected:
   void Save(int64_t step, float value, float ema = 0) {

@@ -2,6 +2,7 @@
 // terminal, and scores files.
 
 #include <ATen/Parallel.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -303,8 +304,11 @@ int Main(int argc, char** argv) {
       NoteOnSampling(loaded.model->hparams(), decode_hparams);
   if (!note.empty()) Warn(note);
   if (flags.decode_interactive) {
-    DecodeInteractively(std::cin, std::cout, &decoder);
-    return 0;
+    const int64_t refused = DecodeInteractively(std::cin, std::cout, &decoder);
+    // At a terminal they were seen.
+    if (refused == 0 || ::isatty(STDIN_FILENO) == 1) return 0;
+    throw DataError(std::to_string(refused) + " lines can't be decoded", "",
+                    "see the messages between the decodes");
   }
   FileDecodeReport report;
   const std::string decodes = flags.decode_from_file.empty()
