@@ -20,6 +20,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
+#include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/optim/learning_rate.h"
@@ -139,6 +140,7 @@ int UseThreads(int threads) {
         std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
   at::set_num_threads(threads);
+  CurrentSimdTarget();  // an error in its variable shows before the work
   // Sums into an index in a fixed order; but no filling of new memory.
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   at::globalContext().setDeterministicFillUninitializedMemory(false);

@@ -19,6 +19,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/process_end.h"
+#include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/load_model.h"
@@ -214,6 +215,7 @@ int Main(int argc, char** argv) {
   const int64_t lanes =
       flags.batch_lanes > 0 ? flags.batch_lanes : std::min<int64_t>(threads, 2);
   at::set_num_threads(static_cast<int>(std::max<int64_t>(threads / lanes, 1)));
+  CurrentSimdTarget();  // an error in its variable shows before the work
 
   // Blocked before any thread is made, so that only sigwait() below sees them.
   sigset_t stops;
