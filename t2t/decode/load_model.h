@@ -22,6 +22,8 @@ struct LoadModelOptions {
   WeightsOptions weights;
   // A folder t2t-exporter wrote: says all of the above but the overrides.
   std::string export_dir;
+  // For ExportModel: changes of the decode hparams that the export keeps.
+  std::string decode_hparams;
 };
 
 struct LoadedModel {
@@ -39,6 +41,10 @@ struct LoadedModel {
 // The hparams are the set's, then output_dir/hparams.json's, then the
 // overrides.
 LoadedModel LoadModel(const LoadModelOptions& options);
+
+// The changes of the decode hparams that an export keeps; "" where it has none,
+// or where there is no export ("").
+std::string ExportedDecodeHParams(const std::string& export_dir);
 
 // Writes a folder that holds all that decoding needs: model.safetensors,
 // hparams.json, problem.json and the vocabulary files. Complete or not there.
