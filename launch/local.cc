@@ -563,8 +563,8 @@ class Runner {
         if (pod.process == nullptr || !pod.process->Poll()) continue;
         const int code = pod.process->exit_code();
         const double ran = NowSeconds() - pod.process->started();
-        if (!pod.process->evaluation().empty()) {
-          result_.evaluations.emplace_back(pod.name, pod.process->evaluation());
+        for (const auto& [metric, value] : pod.process->metrics()) {
+          result_.metrics[pod.name][metric] = value;
         }
         pod.process.reset();
         const PodEnd end = DecidePodEnd(workload->rules, pod.role, code);

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
@@ -15,6 +16,7 @@
 #include "t2t/base/json_file.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
+#include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
 #include "t2t/base/terminal.h"
 
@@ -52,6 +54,42 @@ TEST(JsonFileTest, EveryErrorNamesTheFile) {
   }
   WriteFileAtomically(path, "{\"a\": 7}");
   EXPECT_EQ(ReadJsonFile(path, look), 7);
+}
+
+// FIPS 180-4's examples, and lengths about the end of a block (by Python).
+TEST(Sha256Test, KnownValues) {
+  EXPECT_EQ(Sha256(""),
+            "e3b0c44298fc1c149afbf4c8996fb924"
+            "27ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(Sha256("abc"),
+            "ba7816bf8f01cfea414140de5dae2223"
+            "b00361a396177a9cb410ff61f20015ad");
+  const std::pair<size_t, std::string> repeated[] = {
+      {55,
+       "9f4390f8d30c2dd92ec9f095b65e2b9a"
+       "e9b0a925a5258e241c9f1e910f734318"},
+      {56,
+       "b35439a4ac6f0948b6d6f9e3c6af0f5f"
+       "590ce20f1bde7090ef7970686ec6738a"},
+      {63,
+       "7d3e74a05d7db15bce4ad9ec0658ea98"
+       "e3f06eeecf16b4c6fff2da457ddc2f34"},
+      {64,
+       "ffe054fe7ae0cb6dc65c3af9b61d5209"
+       "f439851db43d0ba5997337df154668eb"},
+      {119,
+       "31eba51c313a5c08226adf18d4a359cf"
+       "dfd8d2e816b13f4af952f7ea6584dcfb"},
+      {120,
+       "2f3d335432c70b580af0e8e1b3674a7c"
+       "020d683aa5f73aaaedfdc55af904c21c"},
+      {1000,
+       "41edece42d63e8d9bf515a9ba6932e1c"
+       "20cbc9f5a5d134645adb5db1b9737ea3"},
+  };
+  for (const auto& [count, digits] : repeated) {
+    EXPECT_EQ(Sha256(std::string(count, 'a')), digits) << count;
+  }
 }
 
 TEST(JsonTest, RoundTrip) {

@@ -9,6 +9,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/output_file.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
@@ -106,12 +107,15 @@ class Output {
          std::ostream* echo)
       : delimiter_(delimiter), echo_(echo) {
     if (decodes.empty()) return;
-    if (!DirName(decodes).empty()) MakeDirectories(DirName(decodes));
     // T2T puts the other endings in the place of the last one.
     const std::string base = decodes.substr(0, decodes.rfind('.'));
-    decodes_ = std::make_unique<AtomicWriter>(decodes);
-    targets_ = std::make_unique<AtomicWriter>(base + ".targets");
-    inputs_ = std::make_unique<AtomicWriter>(base + ".inputs");
+    const auto open = [](const std::string& path) {
+      return std::make_unique<OutputFile>(
+          FindOutput(path, /*make_folder=*/true));
+    };
+    decodes_ = open(decodes);
+    targets_ = open(base + ".targets");
+    inputs_ = open(base + ".inputs");
   }
 
   void Write(const std::string& input, const std::string& output,
@@ -133,7 +137,7 @@ class Output {
   }
 
  private:
-  void Put(AtomicWriter* writer, std::string text) {
+  void Put(OutputFile* writer, std::string text) {
     // A newline inside would shift all lines behind it.
     if (delimiter_ == "\n") text = ReplaceAll(std::move(text), "\n", " ");
     writer->Write(text);
@@ -142,7 +146,7 @@ class Output {
 
   const std::string delimiter_;
   std::ostream* const echo_;
-  std::unique_ptr<AtomicWriter> decodes_, targets_, inputs_;
+  std::unique_ptr<OutputFile> decodes_, targets_, inputs_;
 };
 
 std::vector<std::vector<Hypothesis>> DecodeWindow(

@@ -10,6 +10,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/run_identity.h"
 
 namespace t2t {
 namespace {
@@ -17,17 +18,6 @@ namespace {
 constexpr char kWeightsFile[] = "model.safetensors";
 constexpr char kHParamsFile[] = "hparams.json";
 constexpr char kProblemFile[] = "problem.json";
-
-std::map<std::string, std::string> ReadFlagsText(const std::string& path) {
-  std::map<std::string, std::string> flags;
-  if (path.empty() || !Exists(path)) return flags;
-  for (const std::string& line : Split(ReadFile(path), '\n')) {
-    const size_t equals = line.find('=');
-    if (!StartsWith(line, "--") || equals == std::string::npos) continue;
-    flags[line.substr(2, equals - 2)] = line.substr(equals + 1);
-  }
-  return flags;
-}
 
 // Where t2t-trainer's hparams.json and flags.txt are.
 std::string ModelFolder(const WeightsOptions& options) {
@@ -97,6 +87,18 @@ std::vector<std::string> VocabularyFiles(const std::string& data_dir) {
   return files;
 }
 
+// Throws where the vocabularies are others than the weights were trained with;
+// another name is said.
+void CheckIdentity(const LoadedModel& loaded, const std::string& flags_folder) {
+  const RunIdentity saved = WithFlagsText(loaded.weights.run, flags_folder);
+  const std::string& file = loaded.weights.files.front();
+  CheckVocabularies(saved, loaded.run, file);
+  const std::string changed = ChangedNames(saved, loaded.run);
+  if (!changed.empty()) {
+    Warn(file + " was trained otherwise: " + changed);
+  }
+}
+
 }  // namespace
 
 std::string LoadedModel::Identity() const {
@@ -153,6 +155,9 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
   loaded.weights = exported
                        ? ReadExportedWeights(JoinPath(export_dir, kWeightsFile))
                        : ReadWeights(options.weights);
+  loaded.run = MakeRunIdentity(loaded.problem_name, loaded.model_name,
+                               loaded.hparams_set, info);
+  CheckIdentity(loaded, DirName(hparams_path));
   loaded.model = make_model(hparams, info, /*seed=*/0);
   PutWeights(loaded.weights, &loaded.model->params());
   loaded.weights.tensors.clear();
@@ -187,7 +192,8 @@ void ExportModel(const LoadModelOptions& options,
       tensors[entry.name] = entry.tensor.detach();
     }
     WriteSafetensors(JoinPath(temporary, kWeightsFile), tensors,
-                     {{"step", std::to_string(loaded.weights.step)}});
+                     {{"step", std::to_string(loaded.weights.step)},
+                      {kRunKey, loaded.run.ToJson().ToString()}});
     WriteFileAtomically(JoinPath(temporary, kHParamsFile),
                         loaded.model->hparams().ToJson() + "\n");
     Json json = Json::Object();

@@ -16,22 +16,12 @@
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/run_identity.h"
 
 namespace t2t {
 namespace {
 
 using FlagValues = std::map<std::string, std::string>;
-
-FlagValues ReadFlagsText(const std::string& path) {
-  FlagValues flags;
-  if (!Exists(path)) return flags;
-  for (const std::string& line : Split(ReadFile(path), '\n')) {
-    const size_t equals = line.find('=');
-    if (!StartsWith(line, "--") || equals == std::string::npos) continue;
-    flags[line.substr(2, equals - 2)] = line.substr(equals + 1);
-  }
-  return flags;
-}
 
 // The option given, or the first of T2T's flags that says it.
 std::string Resolve(const std::string& given, const FlagValues& flags,
@@ -274,6 +264,9 @@ ImportReport Import(const ImportOptions& options) {
   Checkpoint checkpoint;
   checkpoint.step = report.step;
   checkpoint.tensors = std::exchange(report.variables.tensors, {});
+  PutIdentity(MakeRunIdentity(report.problem, report.model, report.hparams_set,
+                              problem.info),
+              &checkpoint.meta);
 
   MakeDirectories(output_dir);
   report.vocabulary = CopyVocabulary(problem, output_dir);

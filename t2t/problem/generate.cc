@@ -1,8 +1,10 @@
 #include "t2t/problem/generate.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json_file.h"
@@ -143,6 +145,20 @@ class ShardWriter {
   std::unique_ptr<TfRecordWriter> plain_;
 };
 
+// An error says which example it is about: the first is 1, as the first line of
+// a text is.
+std::string MakeRecord(const ExampleSource& source, size_t i, int64_t before,
+                       const std::string& problem, const std::string& split) {
+  try {
+    return SerializeExample(source.Make(i));
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                problem + ", example " +
+                    std::to_string(before + static_cast<int64_t>(i) + 1) +
+                    " of " + split + ": " + error.what());
+  }
+}
+
 void GenerateSplit(const std::string& problem, const SplitPlan& plan,
                    const std::vector<bool>& wanted,
                    const GenerateOptions& options) {
@@ -181,7 +197,7 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
                   const size_t end = std::min(count, (block + 1) * kBlock);
                   for (size_t i = block * kBlock; i < end; ++i) {
                     if (!wanted[(done + i) % shards]) continue;
-                    records[i] = SerializeExample(source->Make(i));
+                    records[i] = MakeRecord(*source, i, done, problem, split);
                   }
                 });
     for (size_t i = 0; i < count; ++i) {
@@ -278,6 +294,26 @@ void WriteOrigin(const std::string& problem, const Json& origin,
   WriteFileAtomically(OriginPath(problem, options), origin.ToString(2) + "\n");
 }
 
+void RemoveOrigin(const std::string& problem, const GenerateOptions& options) {
+  RemoveFile(OriginPath(problem, options));
+}
+
+std::string DatagenLockPath(const std::string& problem,
+                            const GenerateOptions& options) {
+  return OriginPath(problem, options) + ".lock";
+}
+
+void RemoveDatagenLeftovers(const std::string& problem,
+                            const GenerateOptions& options) {
+  for (const std::string& stem : {problem, "vocab." + problem}) {
+    for (const std::string& kept : RemoveLeftovers(options.data_dir, stem)) {
+      Log("  " + kept +
+          " may be another host's (or of before a restart of this one); "
+          "remove it where nothing writes it");
+    }
+  }
+}
+
 void ClearShards(const std::string& problem,
                  const std::vector<SplitPlan>& plans,
                  const GenerateOptions& options) {
@@ -312,13 +348,16 @@ void GenerateProblem(const std::string& problem,
   const bool complete =
       ShardsAreThere(problem, plans, options) && !options.overwrite;
   CheckOrigin(problem, origin, options);
-  // Another task's files may be another machine's.
-  if (options.task_id < 0) RemoveLeftovers(options.data_dir, problem);
+  if (options.task_id < 0) RemoveDatagenLeftovers(problem, options);
   if (complete) {
     Log("  already there");
     return;
   }
   MakeDirectories(options.data_dir);
+  std::optional<BuildLock> lock;
+  if (options.task_id < 0) {
+    lock.emplace(DatagenLockPath(problem, options), "the data of " + problem);
+  }
   if (options.overwrite) ClearShards(problem, plans, options);
   WriteOrigin(problem, origin, options);
   GenerateShards(problem, plans, options);

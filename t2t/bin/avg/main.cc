@@ -24,6 +24,9 @@ int Main(int argc, char** argv) {
              "Pass over checkpoints of fewer steps.");
   parser.Add("wait_minutes", &options.wait_minutes,
              "Wait so long for a new checkpoint.");
+  parser.Add("use_ema", &options.use_ema,
+             "Average the parameters' moving averages where checkpoints have "
+             "them, as t2t-decoder --avg_checkpoints does.");
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty() || options.model_dir.empty()) {
     throw UsageError(rest.empty()

@@ -293,8 +293,8 @@ void ScoreFolder(const Scorer& scorer, const Settings& settings,
       PrintStep(file, tags, settings);
       if (!event_dir.empty()) {
         if (events == nullptr) {
-          events = std::make_unique<EventWriter>(event_dir,
-                                                 report_zero ? 0 : file.step);
+          // Other scores' points in the folder stay.
+          events = std::make_unique<EventWriter>(event_dir, std::nullopt);
         }
         if (report_zero && file.step > 0) {
           std::map<std::string, double> zeros = tags;
