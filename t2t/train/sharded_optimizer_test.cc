@@ -526,7 +526,7 @@ TEST_F(ZeroTest, ShardsNeedOneFolder) {
       ADD_FAILURE();
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kUsage);
-      EXPECT_NE(std::string(error.what()).find("1 ranks do not see"),
+      EXPECT_NE(std::string(error.what()).find("is not seen by 1 rank"),
                 std::string::npos)
           << error.what();
     }
