@@ -77,6 +77,15 @@ TEST_F(FilesTest, TwoWritersOfOneNameDoNotMeet) {
   EXPECT_EQ(ListDirectory(dir_).size(), 1U);
 }
 
+TEST_F(FilesTest, TemporariesAreKnownByTheirNames) {
+  const AtomicWriter writer(Path("vocab.p.subwords"));
+  ASSERT_EQ(ListDirectory(dir_).size(), 1U);
+  EXPECT_TRUE(IsTemporaryName(ListDirectory(dir_)[0]));
+  for (const char* const name : {"vocab.p.subwords", "out-100", ".tmp-", "a"}) {
+    EXPECT_FALSE(IsTemporaryName(name)) << name;
+  }
+}
+
 TEST_F(FilesTest, ALongNameHasATemporaryToo) {
   const std::string name(255, 'n');
   WriteFileAtomically(Path(name), "x");

@@ -8,6 +8,7 @@
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
+#include "t2t/base/file_lock.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
 
@@ -58,12 +59,12 @@ std::string EventHead(int64_t step) {
 
 EventWriter::EventWriter(const std::string& dir, int64_t start_step) {
   MakeDirectories(dir);
-  char host[256] = "localhost";
-  ::gethostname(host, sizeof(host) - 1);
+  // In containers every pid is 1, and those of a Pod have one host name.
   path_ = JoinPath(
-      dir, Format("events.out.tfevents.%010lld.%s.%d",
-                  static_cast<long long>(WallSeconds()), host, ::getpid()));
-  file_ = std::fopen(path_.c_str(), "abe");
+      dir, Format("events.out.tfevents.%010lld.%s.%d.%s",
+                  static_cast<long long>(WallSeconds()), HostName().c_str(),
+                  ::getpid(), RandomToken().c_str()));
+  file_ = std::fopen(path_.c_str(), "abex");
   if (file_ == nullptr) throw IoError("can't write", path_);
   std::string version = EventHead(0);
   AppendBytes(3, "brain.Event:2", &version);
