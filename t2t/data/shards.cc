@@ -7,6 +7,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 
@@ -101,7 +102,7 @@ std::vector<std::string> FindShards(const std::string& dir,
         "the set of shards is not whole: there is no " +
             ShardPath(dir, problem, split, static_cast<int>(paths.size()),
                       static_cast<int>(expected_total)),
-        std::to_string(expected_total) + " shards", todo);
+        Count(expected_total, "shard"), todo);
   }
   return paths;
 }

@@ -10,6 +10,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/example.h"
@@ -248,8 +249,7 @@ int64_t DecodeDataset(const DatasetDecodeOptions& options, TextDecoder* decoder,
     }
     output.Commit();
     const double seconds = NowSeconds() - start;
-    Log(Format("decoded %lld examples, %.1f sentences/s",
-               static_cast<long long>(count),
+    Log(Format("decoded %s, %.1f sentences/s", Count(count, "example").c_str(),
                static_cast<double>(count) / std::max(seconds, 1e-9)));
   }
   return count;

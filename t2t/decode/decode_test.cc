@@ -10,6 +10,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/encoders.h"
 #include "t2t/data/tfrecord.h"
@@ -46,7 +47,9 @@ class DecodeToyProblem : public Problem {
     if (!Exists(JoinPath(data_dir, "vocab.toy"))) {
       throw MissingError("there is no vocab.toy in " + data_dir);
     }
-    return ToyInfo();
+    ProblemInfo info = ToyInfo();
+    info.features.at("inputs").vocab_path = JoinPath(data_dir, "vocab.toy");
+    return info;
   }
   std::vector<std::string> DataFiles(const std::string& data_dir,
                                      DataSplit split) const override {
@@ -394,6 +397,38 @@ TEST(InteractiveTest, Commands) {
   EXPECT_THAT(text, Not(HasSubstr("never")));
 }
 
+// tensorflow/tensor2tensor#1219
+TEST(InteractiveTest, NoLineEndsTheSession) {
+  const auto model = GoodModel();
+  TextDecoder decoder(model.get(), DecodeHParams(""), 0);
+  std::istringstream in(
+      "\n \t\nit=label\n99999999\n-1\nx\n67\nit=text\nns=99999999999\n"
+      "bs=0\nal=nan\nworld\n");
+  std::ostringstream out;
+  EXPECT_EQ(DecodeInteractively(in, out, &decoder), 3);
+  const std::string text = out.str();
+  // The two lines of nothing.
+  EXPECT_EQ(text.find(">\nINTERACTIVE"), text.find(">\n"));
+  EXPECT_THAT(text,
+              HasSubstr("can't be decoded: the input has no id 99999999"));
+  EXPECT_THAT(text, HasSubstr("has no id -1"));
+  EXPECT_THAT(text, HasSubstr("'x' is not a whole number"));
+  EXPECT_THAT(text, HasSubstr(">A"));
+  EXPECT_THAT(text, HasSubstr("'99999999999' is not a whole number"));
+  EXPECT_THAT(text, HasSubstr("'nan' is not a number"));
+  EXPECT_THAT(text, HasSubstr(">world\n"));
+}
+
+TEST(InteractiveTest, NothingIsAPrefixOfALanguageModel) {
+  const auto model = GoodModel(ToyInfo(/*has_inputs=*/false));
+  TextDecoder decoder(
+      model.get(), DecodeHParams("beam_size=1,skip_eos_postprocess=True"), 0);
+  std::istringstream in("\n");
+  std::ostringstream out;
+  EXPECT_EQ(DecodeInteractively(in, out, &decoder), 0);
+  EXPECT_THAT(out.str(), HasSubstr("><EOS>\n"));
+}
+
 class WeightsTest : public DecodeTest {
  protected:
   void Save(int64_t step, float value, float ema = 0) {
@@ -525,6 +560,67 @@ TEST_F(ModelFolderTest, ExportsAndLoadsAgain) {
               LoadModel(none);
             }),
             ExitCode::kMissing);
+}
+
+// A vocabulary of the same size, as two runs of a subword builder make: nothing
+// but its bytes tells it from the one the model was trained with.
+TEST_F(ModelFolderTest, RefusesAnotherVocabulary) {
+  const auto message = [](const LoadModelOptions& options) {
+    try {
+      LoadModel(options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kMismatch);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  LoadModel(options_);  // of before: it does not know its vocabulary
+  Checkpoint checkpoint = LoadCheckpoint(CheckpointPath(dir_, 10));
+  RunIdentity run =
+      MakeRunIdentity("decode_toy_problem", "decode_toy_copy", "decode_toy",
+                      MakeProblem("decode_toy_problem")->Info(dir_));
+  PutIdentity(run, &checkpoint.meta);
+  SaveCheckpoint(dir_, checkpoint, 0);
+  EXPECT_EQ(LoadModel(options_).weights.run.problem, "decode_toy_problem");
+  const std::string target = Path("exported");
+  ExportModel(options_, target);
+  LoadModelOptions exported;
+  exported.export_dir = target;
+  LoadModel(exported);
+  for (const auto& [options, path] :
+       {std::make_pair(options_, Path("vocab.toy")),
+        std::make_pair(exported, JoinPath(target, "vocab.toy"))}) {
+    WriteFileAtomically(path, "yot");
+    EXPECT_THAT(message(options), HasSubstr(path));
+    EXPECT_THAT(message(options), HasSubstr(Sha256("toy")));
+    EXPECT_THAT(message(options), HasSubstr(Sha256("yot")));
+  }
+  EXPECT_EQ(CodeOf([&] { ExportModel(options_, Path("no")); }),
+            ExitCode::kMismatch);
+  // Nor are checkpoints of both averaged.
+  WriteFileAtomically(Path("vocab.toy"), "toy");
+  run.vocabularies.at("inputs").sha256 = Sha256("yot");
+  checkpoint.step = 20;
+  PutIdentity(run, &checkpoint.meta);
+  SaveCheckpoint(dir_, checkpoint, 0);
+  EXPECT_EQ(CodeOf([&] { Read("", 2); }), ExitCode::kMismatch);
+}
+
+// Half a model would decode, to nonsense.
+TEST_F(ModelFolderTest, RefusesACheckpointOfALargerModel) {
+  Checkpoint checkpoint = LoadCheckpoint(CheckpointPath(dir_, 10));
+  checkpoint.tensors["toy/layer_1/strength"] = at::ones({1});
+  SaveCheckpoint(dir_, checkpoint, 0);
+  try {
+    LoadModel(options_);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kMismatch);
+    EXPECT_THAT(error.what(), HasSubstr("toy/layer_1/strength"));
+    EXPECT_THAT(error.what(), HasSubstr("model.ckpt-10"));
+  }
+  EXPECT_EQ(CodeOf([&] { ExportModel(options_, Path("no")); }),
+            ExitCode::kMismatch);
 }
 
 TEST_F(ModelFolderTest, DecodesTheDataset) {

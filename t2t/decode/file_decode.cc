@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <istream>
 #include <numeric>
 #include <ostream>
@@ -15,6 +16,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/text_encoder.h"
@@ -125,6 +127,126 @@ class BadLines {
   int64_t count_ = 0;
 };
 
+
+class InteractiveSession {
+ public:
+  InteractiveSession(std::ostream* out, TextDecoder* decoder)
+      : out_(*out),
+        decoder_(decoder),
+        settings_(decoder->mutable_decode_hparams()),
+        samples_(std::max<int64_t>(settings_->GetInt("num_samples"), 1)) {}
+
+  void PrintHelp();
+  // Whether the line was a command, a wrong one too.
+  bool TakeCommand(const std::string& line);
+  void Decode(const std::string& line);
+  int64_t refused() const { return refused_; }
+
+ private:
+  void DecodeOrThrow(const std::string& line);
+
+  std::ostream& out_;
+  TextDecoder* const decoder_;
+  HParams* const settings_;
+  int64_t samples_;
+  std::string input_type_ = "text";
+  uint64_t stream_ = 0;
+  int64_t refused_ = 0;
+};
+
+void InteractiveSession::PrintHelp() {
+  out_ << "INTERACTIVE MODE  num_samples=" << samples_
+       << "  decode_length=" << settings_->GetInt("extra_length")
+       << "  beam_size=" << settings_->GetInt("beam_size")
+       << "  alpha=" << DoubleToString(settings_->GetDouble("alpha")) << "\n"
+       << "  it=<input_type>     ('text' or 'label', default: text)\n"
+       << "  ns=<num_samples>    (changes number of samples, default: 1)\n"
+       << "  dl=<decode_length>  (changes decode length, default: 100)\n"
+       << "  bs=<beam_size>      (changes the beam size; 1: greedy)\n"
+       << "  al=<alpha>          (changes the length penalty)\n"
+       << "  <" << (decoder_->has_inputs() ? "source_string" : "target_prefix")
+       << ">     (decode)\n"
+       << "  q                   (quit)\n>" << std::flush;
+}
+
+bool InteractiveSession::TakeCommand(const std::string& line) {
+  const std::string command = line.substr(0, 3);
+  const std::string value = line.size() > 3 ? line.substr(3) : "";
+  if (command == "ns=" || command == "dl=" || command == "bs=") {
+    const int64_t least = command == "dl=" ? 0 : 1;
+    const int64_t most = command == "dl=" ? 1000000 : 1000;
+    int64_t number = 0;
+    if (!ParseInt(value, &number) || number < least || number > most) {
+      out_ << "'" << value << "' is not a whole number of " << least
+           << " or more, up to " << most << "\n";
+    } else if (command == "ns=") {
+      samples_ = number;
+    } else {
+      settings_->Set(command == "dl=" ? "extra_length" : "beam_size", number);
+    }
+    return true;
+  }
+  if (command == "al=") {
+    double alpha = 0;
+    if (ParseDouble(value, &alpha) && std::isfinite(alpha)) {
+      settings_->Set("alpha", alpha);
+    } else {
+      out_ << "'" << value << "' is not a number\n";
+    }
+    return true;
+  }
+  if (command == "it=") {
+    if (value == "text" || value == "label") {
+      input_type_ = value;
+    } else {
+      out_ << "'" << value << "' is neither text nor label\n";
+    }
+    return true;
+  }
+  return false;
+}
+
+void InteractiveSession::Decode(const std::string& line) {
+  try {
+    DecodeOrThrow(line);
+  } catch (const std::exception& error) {
+    // Such as one that is too long for the model or the memory.
+    ++refused_;
+    out_ << "this line can't be decoded: " << error.what() << "\n";
+  }
+}
+
+void InteractiveSession::DecodeOrThrow(const std::string& line) {
+  std::vector<int64_t> ids;
+  if (input_type_ == "label") {
+    int64_t label = 0;
+    if (!ParseInt(line, &label)) {
+      throw DataError("'" + line + "' is not a whole number");
+    }
+    decoder_->CheckInputId(label);
+    ids = {label};
+  } else if (decoder_->has_inputs() && StripWhitespace(line).empty()) {
+    out_ << "\n";
+    return;
+  } else {
+    ids = decoder_->Encode(line);
+  }
+  std::vector<TextDecoder::Request> requests;
+  for (int64_t i = 0; i < samples_; ++i) requests.push_back({ids, stream_++});
+  const bool beams = settings_->GetBool("return_beams");
+  for (const auto& hypotheses : decoder_->Decode(requests)) {
+    for (size_t i = 0; i < hypotheses.size(); ++i) {
+      const std::string text = decoder_->OutputText(hypotheses[i].ids);
+      if (beams) {
+        out_ << "BEAM " << i << ":\n\"" << text << "\"\tScore:"
+             << Format("%f", static_cast<double>(hypotheses[i].score)) << "\n";
+      } else {
+        out_ << text << "\n";
+      }
+    }
+  }
+}
+
 at::Tensor OneRow(std::vector<int64_t> ids) {
   ids.push_back(kEosId);
   return at::tensor(ids, at::kLong).unsqueeze(0);
@@ -159,7 +281,8 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   report.resumed = static_cast<int64_t>(partial.results().size());
   if (report.resumed > 0) {
     Log("going on with " + kept + ": " + std::to_string(report.resumed) +
-        " of " + std::to_string(report.lines) + " lines are done");
+        " of " + Count(report.lines, "line") +
+        (report.lines == 1 ? " is done" : " are done"));
   }
 
   BadLines bad(TextName(options.input));
@@ -207,8 +330,8 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
     if (end == order.size() ||
         NowSeconds() - last_progress > kSecondsBetweenProgress) {
       last_progress = NowSeconds();
-      Log(Format("decoded %zu of %zu lines, %.1f sentences/s", end,
-                 order.size(),
+      Log(Format("decoded %zu of %zu %s, %.1f sentences/s", end, order.size(),
+                 Plural(static_cast<int64_t>(order.size()), "line").c_str(),
                  static_cast<double>(end) / std::max(report.seconds, 1e-9)));
     }
   }
@@ -279,83 +402,14 @@ std::string ScoresText(const std::vector<double>& scores) {
   return text;
 }
 
-void DecodeInteractively(std::istream& in, std::ostream& out,
-                         TextDecoder* decoder) {
-  HParams* settings = decoder->mutable_decode_hparams();
-  int64_t samples = std::max<int64_t>(settings->GetInt("num_samples"), 1);
-  std::string input_type = "text";
-  uint64_t stream = 0;
+int64_t DecodeInteractively(std::istream& in, std::ostream& out,
+                            TextDecoder* decoder) {
+  InteractiveSession session(&out, decoder);
   std::string line;
   for (;;) {
-    out << "INTERACTIVE MODE  num_samples=" << samples
-        << "  decode_length=" << settings->GetInt("extra_length")
-        << "  beam_size=" << settings->GetInt("beam_size")
-        << "  alpha=" << DoubleToString(settings->GetDouble("alpha")) << "\n"
-        << "  it=<input_type>     ('text' or 'label', default: text)\n"
-        << "  ns=<num_samples>    (changes number of samples, default: 1)\n"
-        << "  dl=<decode_length>  (changes decode length, default: 100)\n"
-        << "  bs=<beam_size>      (changes the beam size; 1: greedy)\n"
-        << "  al=<alpha>          (changes the length penalty)\n"
-        << "  <" << (decoder->has_inputs() ? "source_string" : "target_prefix")
-        << ">     (decode)\n"
-        << "  q                   (quit)\n>" << std::flush;
-    if (!std::getline(in, line) || line == "q") return;
-    const std::string command = line.substr(0, 3);
-    const std::string value = line.size() > 3 ? line.substr(3) : "";
-    int64_t number = 0;
-    double real = 0;
-    if (command == "ns=" || command == "dl=" || command == "bs=") {
-      const int64_t least = command == "dl=" ? 0 : 1;
-      if (!ParseInt(value, &number) || number < least) {
-        out << "'" << value << "' is not a whole number of " << least
-            << " or more\n";
-      } else if (command == "ns=") {
-        samples = number;
-      } else {
-        settings->Set(command == "dl=" ? "extra_length" : "beam_size", number);
-      }
-      continue;
-    }
-    if (command == "al=") {
-      if (ParseDouble(value, &real)) {
-        settings->Set("alpha", real);
-      } else {
-        out << "'" << value << "' is not a number\n";
-      }
-      continue;
-    }
-    if (command == "it=") {
-      if (value == "text" || value == "label") {
-        input_type = value;
-      } else {
-        out << "'" << value << "' is neither text nor label\n";
-      }
-      continue;
-    }
-    std::vector<int64_t> ids;
-    if (input_type == "label") {
-      if (!ParseInt(line, &number)) {
-        out << "'" << line << "' is not a whole number\n";
-        continue;
-      }
-      ids = {number};
-    } else {
-      ids = decoder->Encode(line);
-    }
-    std::vector<TextDecoder::Request> requests;
-    for (int64_t i = 0; i < samples; ++i) requests.push_back({ids, stream++});
-    const bool beams = settings->GetBool("return_beams");
-    for (const auto& hypotheses : decoder->Decode(requests)) {
-      for (size_t i = 0; i < hypotheses.size(); ++i) {
-        const std::string text = decoder->OutputText(hypotheses[i].ids);
-        if (beams) {
-          out << "BEAM " << i << ":\n\"" << text << "\"\tScore:"
-              << Format("%f", static_cast<double>(hypotheses[i].score)) << "\n";
-        } else {
-          out << text << "\n";
-        }
-      }
-    }
+    session.PrintHelp();
+    if (!std::getline(in, line) || line == "q") return session.refused();
+    if (!session.TakeCommand(line)) session.Decode(line);
   }
 }
 

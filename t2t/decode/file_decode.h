@@ -57,10 +57,12 @@ struct FileScores {
 FileScores ScoreFile(const std::string& path, TextDecoder* decoder);
 std::string ScoresText(const std::vector<double>& scores);
 
-// Reads lines from in until "q" or the end and writes what they decode to.
-// Commands: ns=, dl=, it= as T2T, and bs= (beam size), al= (alpha).
-void DecodeInteractively(std::istream& in, std::ostream& out,
-                         TextDecoder* decoder);
+// Reads lines from in until "q" or the end and writes what they decode to; a
+// line of nothing decodes to nothing where the model has inputs. Commands: ns=,
+// dl=, it= as T2T, and bs= (beam size), al= (alpha). Returns how many lines
+// could not be decoded: out says why, and none of them ends the session.
+int64_t DecodeInteractively(std::istream& in, std::ostream& out,
+                            TextDecoder* decoder);
 
 }  // namespace t2t
 

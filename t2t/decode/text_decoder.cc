@@ -107,6 +107,14 @@ std::vector<int64_t> TextDecoder::Encode(std::string_view line) const {
   return ids;
 }
 
+void TextDecoder::CheckInputId(int64_t id) const {
+  const int64_t size = InputInfo().vocab_size;
+  if (id < 0 || id >= size) {
+    throw DataError("the input has no id " + std::to_string(id),
+                    "0 to " + std::to_string(size - 1));
+  }
+}
+
 SearchOptions TextDecoder::MakeOptions() const {
   SearchOptions options;
   options.beam_size = decode_hparams_.GetInt("beam_size");

@@ -7,7 +7,9 @@
 #include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/parallel.h"
@@ -185,10 +187,10 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
     const size_t count = source->Read(static_cast<size_t>(
         std::min<int64_t>(kChunk, plan.num_examples - done)));
     if (count == 0) {
-      throw DataError(problem + ": " + split + " ended after " +
-                          std::to_string(done) + " examples",
-                      std::to_string(plan.num_examples),
-                      "don't change the files while they are read");
+      throw DataError(
+          problem + ": " + split + " ended after " + Count(done, "example"),
+          std::to_string(plan.num_examples),
+          "don't change the files while they are read");
     }
     ParallelFor((count + kBlock - 1) / kBlock, options.threads,
                 [&](size_t block, int) {
@@ -219,9 +221,9 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
     if (writers[shard] != nullptr) writers[shard]->Commit();
   });
   const auto made = std::count(wanted.begin(), wanted.end(), true);
-  Log(Format("  %s: %lld examples in %d %s (%.1f s)", split.c_str(),
-             static_cast<long long>(written), static_cast<int>(made),
-             made == 1 ? "shard" : "shards", NowSeconds() - start));
+  Log(Format("  %s: %s in %s (%.1f s)", split.c_str(),
+             Count(written, "example").c_str(), Count(made, "shard").c_str(),
+             NowSeconds() - start));
 }
 
 }  // namespace
@@ -274,7 +276,7 @@ void CheckOrigin(const std::string& problem, const Json& origin,
                  const GenerateOptions& options) {
   const std::string path = OriginPath(problem, options);
   if (options.overwrite || !Exists(path)) return;
-  const Json old = Json::Parse(ReadFile(path));
+  const Json old = ReadJsonFile(path, [](const Json& json) { return json; });
   for (const auto& [key, value] : origin.members()) {
     const Json* const before = old.Find(key);
     if (before != nullptr && before->ToString() == value.ToString()) continue;

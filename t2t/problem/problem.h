@@ -25,6 +25,7 @@ struct FeatureInfo {
   std::string modality = "symbol";
   int64_t vocab_size = 0;  // of the encoder, or classes, or 256 for pixels
   std::shared_ptr<const TextEncoder> encoder;  // may be null (images)
+  std::string vocab_path;  // the file it was read from; empty: none
   // Of every example, where it is always the same ({28, 28, 1}): goes into
   // InputOptions::fixed_shapes.
   std::vector<int64_t> shape;

@@ -10,6 +10,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/encoder_factory.h"
 #include "t2t/data/encoders.h"
@@ -112,13 +113,9 @@ void BuildSubwords(const TextCorpus& corpus, bool with_targets,
   const auto encoder = SubwordTextEncoder::BuildToTargetSize(
       target_size, counts, kMinCount, kMaxCount, build);
   encoder->Store(path);
-  Log(Format("  vocabulary: %lld subwords (%.1f s)",
-             static_cast<long long>(encoder->vocab_size()),
+  Log(Format("  vocabulary: %s (%.1f s)",
+             Count(encoder->vocab_size(), "subword").c_str(),
              NowSeconds() - start));
-}
-
-std::string Quantity(int64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 bool AllExist(const std::vector<std::string>& paths) {
@@ -193,8 +190,8 @@ FileCorpus::FileCorpus(Files files, int threads, bool drop_empty)
     if (inputs.lines != targets.lines) {
       throw DataError(
           "source and target are of different length: " + inputs_name +
-              " has " + Quantity(inputs.lines, "line") + ", " + targets_name +
-              " has " + Quantity(targets.lines, "line"),
+              " has " + Count(inputs.lines, "line") + ", " + targets_name +
+              " has " + Count(targets.lines, "line"),
           "line n of one to be the translation of line n of the "
           "other",
           "check the two files (an empty line counts)");
@@ -456,6 +453,8 @@ ProblemInfo Text2TextProblem::Info(const std::string& data_dir) const {
   FeatureInfo feature;
   feature.encoder = encoders.inputs;
   feature.vocab_size = encoders.inputs->vocab_size();
+  const std::vector<std::string> paths = VocabularyPaths(data_dir);
+  if (!paths.empty()) feature.vocab_path = paths[0];
   info.features["inputs"] = feature;
   info.features["targets"] = feature;
   if (vocabulary_type() == VocabularyType::kCharacter) {
@@ -502,7 +501,7 @@ void Text2ClassProblem::BuildVocabulary(const TextCorpus& corpus,
   BuildSubwords(corpus, /*with_targets=*/false, approx_vocab_size(),
                 /*max_subtoken_length=*/200, paths[0], options);
   WriteFileAtomically(paths[1], Join(labels, "\n") + "\n");
-  Log("  " + Quantity(static_cast<int64_t>(labels.size()), "label"));
+  Log("  " + Count(static_cast<int64_t>(labels.size()), "label"));
 }
 
 TextEncoders Text2ClassProblem::LoadEncoders(
@@ -523,17 +522,20 @@ Example Text2ClassProblem::MakeExample(const TextSample& sample,
 
 ProblemInfo Text2ClassProblem::Info(const std::string& data_dir) const {
   const TextEncoders encoders = LoadEncoders(data_dir);
+  const std::vector<std::string> paths = VocabularyPaths(data_dir);
   ProblemInfo info;
   info.name = name();
   FeatureInfo inputs;
   inputs.encoder = encoders.inputs;
   inputs.vocab_size = encoders.inputs->vocab_size();
+  inputs.vocab_path = paths[0];
   info.features["inputs"] = inputs;
   FeatureInfo targets;
   targets.modality = "class_label";
   targets.ends_at_eos = false;
   targets.encoder = encoders.targets;
   targets.vocab_size = encoders.targets->vocab_size();
+  targets.vocab_path = paths[1];
   info.features["targets"] = targets;
   return info;
 }

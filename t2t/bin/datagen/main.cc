@@ -6,6 +6,7 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/datagen/select_problems.h"
 #include "t2t/problem/problem.h"
@@ -161,6 +162,7 @@ int Body(int argc, char** argv) {
         "--task_id_start and --task_id_end go together, without "
         "--task_id");
   }
+  OutliveReaders("");
   GenerateOptions options = MakeOptions(f);
   int end = options.task_id + 1;
   if (several) {

@@ -2,6 +2,7 @@
 // terminal, and scores files.
 
 #include <ATen/Parallel.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -13,6 +14,8 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/ignored_flags.h"
 #include "t2t/cuda/device.h"
@@ -241,8 +244,8 @@ std::string FromFile(const DecoderFlags& flags, const LoadedModel& loaded,
   options.identity =
       loaded.Identity() + ", random seed " + std::to_string(flags.random_seed);
   *report = DecodeFile(options, decoder);
-  Log(Format("%lld lines in %.1f s into ",
-             static_cast<long long>(report->lines - report->resumed),
+  Log(Format("%s in %.1f s into ",
+             Count(report->lines - report->resumed, "line").c_str(),
              report->seconds) +
       (options.output == "-" ? "the standard output" : options.output));
   if (flags.keep_timestamp && IsPlainFile(options.output)) {
@@ -289,6 +292,9 @@ int Main(int argc, char** argv) {
     throw UsageError("--threads=" + std::to_string(flags.threads),
                      "0 (one a core) or more");
   }
+  if (!flags.decode_from_file.empty() || !flags.decode_to_file.empty()) {
+    OutliveReaders("");
+  }
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   const std::string device = UseDevice(flags.device, 0);
   if (!device.empty()) Log("computing on " + device);
@@ -306,8 +312,11 @@ int Main(int argc, char** argv) {
       NoteOnSampling(loaded.model->hparams(), decode_hparams);
   if (!note.empty()) Warn(note);
   if (flags.decode_interactive) {
-    DecodeInteractively(std::cin, std::cout, &decoder);
-    return 0;
+    const int64_t refused = DecodeInteractively(std::cin, std::cout, &decoder);
+    // At a terminal they were seen.
+    if (refused == 0 || ::isatty(STDIN_FILENO) == 1) return 0;
+    throw DataError(std::to_string(refused) + " lines can't be decoded", "",
+                    "see the messages between the decodes");
   }
   FileDecodeReport report;
   const std::string decodes = flags.decode_from_file.empty()
