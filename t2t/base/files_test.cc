@@ -153,8 +153,15 @@ TEST_F(FilesTest, OneBuildsAndTheOthersWait) {
 TEST_F(FilesTest, TheLockOfAKilledBuilderIsFreeAtOnce) {
   RunAndKill([&] { new BuildLock(Path("x.lock"), "x"); });
   EXPECT_TRUE(Exists(Path("x.lock")));
+  RunAndKill([&] { new BuildLock(Path("y.lock"), "y"); });
+  RemoveUnusedBuildLock(Path("y.lock"));
+  EXPECT_FALSE(Exists(Path("y.lock")));
   const double start = NowSeconds();
-  { const BuildLock lock(Path("x.lock"), "x"); }
+  {
+    const BuildLock lock(Path("x.lock"), "x");
+    RemoveUnusedBuildLock(Path("x.lock"));
+    EXPECT_TRUE(Exists(Path("x.lock")));
+  }
   EXPECT_LT(NowSeconds() - start, 5);
   EXPECT_FALSE(Exists(Path("x.lock")));
 }

@@ -265,7 +265,8 @@ std::string FromDataset(const DecoderFlags& flags, const LoadedModel& loaded,
   options.split = SplitOf(flags);
   const std::string wanted =
       ExpandUser(decode_hparams.GetString("decode_to_file"));
-  if (!wanted.empty()) {
+  // (Without a file the decodes go to the standard output.)
+  if (!wanted.empty() && wanted != "-") {
     options.output =
         DecodeFilename(wanted, loaded.model_name, loaded.hparams_set,
                        loaded.problem_name, decode_hparams);
