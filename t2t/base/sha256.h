@@ -1,7 +1,6 @@
 #ifndef T2T_BASE_SHA256_H_
 #define T2T_BASE_SHA256_H_
 
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -9,8 +8,6 @@ namespace t2t {
 
 // The SHA-256 of some bytes (FIPS 180-4), as 64 hexadecimal digits.
 std::string Sha256(std::string_view bytes);
-// The same of what `next` returns piece by piece; an empty one is the end.
-std::string Sha256(const std::function<std::string_view()>& next);
 
 }  // namespace t2t
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
@@ -76,6 +77,7 @@ std::vector<std::string> VocabularyFiles(const std::string& data_dir) {
   std::vector<std::string> files;
   if (data_dir.empty() || !IsDirectory(data_dir)) return files;
   for (const std::string& name : ListDirectory(data_dir)) {
+    if (IsTemporaryName(name)) continue;
     const bool is_vocabulary =
         StartsWith(name, "vocab.") || EndsWith(name, ".subwords") ||
         EndsWith(name, ".tokens") || EndsWith(name, ".labels") ||
@@ -183,6 +185,13 @@ void ExportModel(const LoadModelOptions& options,
                      "remove it, or choose another --export_dir");
   }
   const LoadedModel loaded = LoadModel(options);
+  if (!DirName(target).empty()) MakeDirectories(DirName(target));
+  // So that what is at the temporary name was left by one that was killed.
+  const BuildLock lock(target + ".lock", "the exported model " + target);
+  if (Exists(target)) {
+    throw UsageError("another process has written " + target + " meanwhile",
+                     "one exporter for each --export_dir");
+  }
   const std::string temporary = target + ".tmp";
   RemoveTree(temporary);
   MakeDirectories(temporary);

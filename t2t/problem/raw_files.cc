@@ -3,9 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <string_view>
-
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/sha256.h"
@@ -34,21 +31,11 @@ bool IsOthersToo(const std::string& folder) {
 }  // namespace
 
 std::string FileSha256(const std::string& path) {
-  const RandomAccessFile file(path);
-  std::string buffer(1 << 18, '\0');
-  int64_t at = 0;
-  return Sha256([&] {
-    const auto size = static_cast<size_t>(std::min<int64_t>(
-        static_cast<int64_t>(buffer.size()), file.size() - at));
-    file.Read(at, buffer.data(), size);
-    at += static_cast<int64_t>(size);
-    return std::string_view(buffer).substr(0, size);
-  });
+  return Sha256(MappedFile(path).data());
 }
 
 std::string TextSha256(const std::string& path) {
-  TextReader reader(path);
-  return Sha256([&] { return reader.Next(); });
+  return Sha256(ReadText(path));
 }
 
 void CheckRawFile(const std::string& path, bool has_its_sum) {

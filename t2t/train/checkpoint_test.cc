@@ -1,6 +1,7 @@
 #include "t2t/train/checkpoint.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -511,16 +512,21 @@ TEST_F(CheckpointTest, TheWritersErrorComesOutOnceAndNamesTheFile) {
 }
 
 TEST_F(CheckpointTest, LeftoversOfTheDeadAreRemoved) {
-  const std::string mine = ".tmp-" + std::to_string(::getpid());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    new AtomicWriter(JoinPath(dir_, "model.ckpt-1.safetensors"));
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   for (const std::string& name : std::vector<std::string>{
-           "model.ckpt-1.safetensors.tmp-999999999", "checkpoint" + mine,
-           "x.tmp-1", "x.tmp-", "y.tmp-z", "model.ckpt-1.safetensors"}) {
+           "x.tmp-1", "x.tmp-", "model.ckpt-1.safetensors"}) {
     WriteFileAtomically(JoinPath(dir_, name), "x");
   }
+  ASSERT_EQ(ListDirectory(dir_).size(), 4U);
   const CheckpointWriter writer(dir_, 0);
   EXPECT_EQ(ListDirectory(dir_),
             (std::vector<std::string>{"model.ckpt-1.safetensors", "x.tmp-",
-                                      "x.tmp-1", "y.tmp-z"}));
+                                      "x.tmp-1"}));
 }
 
 // How long a step is held, and how long the write takes that it does not wait

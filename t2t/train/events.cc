@@ -10,6 +10,7 @@
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
+#include "t2t/base/file_lock.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/tfrecord.h"
@@ -120,12 +121,12 @@ bool HasValuesAt(std::string_view event, int64_t step) {
 EventWriter::EventWriter(const std::string& dir,
                          std::optional<int64_t> first_step) {
   MakeDirectories(dir);
-  char host[256] = "localhost";
-  ::gethostname(host, sizeof(host) - 1);
+  // In containers every pid is 1, and those of a Pod have one host name.
   path_ = JoinPath(
-      dir, Format("%s%010lld.%s.%d", kNamePrefix,
-                  static_cast<long long>(Stamp(dir)), host, ::getpid()));
-  file_ = std::fopen(path_.c_str(), "abe");
+      dir, Format("%s%010lld.%s.%d.%s", kNamePrefix,
+                  static_cast<long long>(Stamp(dir)), HostName().c_str(),
+                  ::getpid(), RandomToken().c_str()));
+  file_ = std::fopen(path_.c_str(), "abex");
   if (file_ == nullptr) throw IoError("can't write", path_);
   std::string version = EventHead(0);
   AppendBytes(3, "brain.Event:2", &version);

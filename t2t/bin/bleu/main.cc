@@ -205,7 +205,7 @@ std::vector<StepFile> ListStepFiles(const std::string& folder,
     StepFile file;
     file.path = JoinPath(folder, name);
     struct stat info;
-    if (dash == std::string::npos ||
+    if (dash == std::string::npos || IsTemporaryName(name) ||
         !ParseInt(name.substr(dash + 1), &file.step) || file.step < min_steps ||
         ::stat(file.path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
       continue;
