@@ -13,9 +13,12 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/base/json_file.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
+#include "t2t/base/terminal.h"
 
 namespace t2t {
 namespace {
@@ -31,6 +34,26 @@ TEST(StringsTest, DidYouMean) {
   EXPECT_EQ(DidYouMean("transfromer", {"transformer", "lstm"}),
             "did you mean 'transformer'?");
   EXPECT_EQ(DidYouMean("zzzzzz", {"transformer", "lstm"}), "");
+}
+
+TEST(JsonFileTest, EveryErrorNamesTheFile) {
+  const std::string path = JoinPath(MakeTempDirectory("json"), "x.json");
+  const auto look = [](const Json& json) { return json.At("a").AsInt(); };
+  const auto message = [&] {
+    try {
+      ReadJsonFile(path, look);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(message(), testing::HasSubstr(path));  // there is none
+  for (const char* const damaged : {"", "{\"a\": 1", "{}", "{\"a\": \"b\"}"}) {
+    WriteFileAtomically(path, damaged);
+    EXPECT_THAT(message(), testing::HasSubstr(path + ": ")) << damaged;
+  }
+  WriteFileAtomically(path, "{\"a\": 7}");
+  EXPECT_EQ(ReadJsonFile(path, look), 7);
 }
 
 // FIPS 180-4's examples, and lengths about the end of a block (by Python).
@@ -176,6 +199,38 @@ TEST(RngTest, SameEverywhere) {
   EXPECT_EQ(again.Next(), rng.Next());
   EXPECT_EQ(Rng::Combine(1, "a"), Rng::Combine(1, "a"));
   EXPECT_NE(Rng::Combine(1, "a"), Rng::Combine(1, "b"));
+}
+
+TEST(PluralTest, CountsThings) {
+  EXPECT_EQ(Count(1, "step"), "1 step");
+  EXPECT_EQ(Count(0, "step"), "0 steps");
+  EXPECT_EQ(Count(2, "batch"), "2 batches");
+  EXPECT_EQ(Count(3, "entry"), "3 entries");
+  EXPECT_EQ(Count(3, "key"), "3 keys");
+  EXPECT_EQ(Count(2, "loss"), "2 losses");
+}
+
+TEST(TerminalTest, ClipsWholeCharacters) {
+  EXPECT_EQ(ClipText("step 1", 80), "step 1");
+  EXPECT_EQ(ClipText("step 1", 4), "step");
+  EXPECT_EQ(ClipText("\u00e4\u00f6\u00fc", 2), "\u00e4\u00f6");
+  EXPECT_EQ(ClipText("step", 0), "");
+}
+
+TEST(TerminalTest, WrapsHelp) {
+  const std::string text =
+      "Does what it is told.\n\nexample:\n"
+      "  program --one=1 --two=2 --three=3\n\nflags:\n"
+      "  --one=1\n      The number of the first thing.\n";
+  EXPECT_EQ(WrapHelp(text, 80), text);
+  EXPECT_EQ(WrapHelp(text, 24),
+            "Does what it is told.\n\nexample:\n"
+            "  program --one=1 \\\n      --two=2 --three=3\n\nflags:\n"
+            "  --one=1\n      The number of the\n      first thing.\n");
+  // What has no blank stays whole.
+  EXPECT_EQ(WrapHelp("  --" + std::string(50, 'x') + "\n", 24),
+            "  --" + std::string(50, 'x') + "\n");
+  EXPECT_EQ(TerminalWidth(-1), 80);
 }
 
 TEST(RunMainDeathTest, FullDiskBehindTheStandardOutput) {

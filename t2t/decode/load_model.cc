@@ -6,6 +6,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
+#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
@@ -44,14 +45,16 @@ HParams ResolveHParams(const std::string& set, const std::string& saved_path,
   if (set.empty() && !saved) Require("hparams_set", set);
   HParams hparams;
   if (set.empty()) {
-    hparams = HParams::FromJson(Json::Parse(ReadFile(saved_path)));
+    hparams = ReadJsonFile(
+        saved_path, [](const Json& json) { return HParams::FromJson(json); });
   } else {
     hparams = HParamsSets().Get(set)();
     problem.AdjustHParams(&hparams);
     if (saved) {
       Log("hparams from " + saved_path);
-      const std::vector<std::string> unknown =
-          hparams.MergeJson(Json::Parse(ReadFile(saved_path)));
+      const std::vector<std::string> unknown = ReadJsonFile(
+          saved_path,
+          [&](const Json& json) { return hparams.MergeJson(json); });
       if (!unknown.empty()) {
         Log("note: " + saved_path + " has hparams that " + set +
             " doesn't know, left out: " + Join(unknown, ", "));
@@ -120,10 +123,11 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
                          "a folder with " + std::string(kProblemFile),
                          "write one with t2t-exporter");
     }
-    const Json json = Json::Parse(ReadFile(path));
-    loaded.model_name = json.At("model").AsString();
-    loaded.hparams_set = json.At("hparams_set").AsString();
-    loaded.problem_name = json.At("problem").AsString();
+    ReadJsonFile(path, [&](const Json& json) {
+      loaded.model_name = json.At("model").AsString();
+      loaded.hparams_set = json.At("hparams_set").AsString();
+      loaded.problem_name = json.At("problem").AsString();
+    });
     loaded.data_dir = export_dir;
     hparams_path = JoinPath(export_dir, kHParamsFile);
   } else {

@@ -9,6 +9,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
 
@@ -66,7 +67,7 @@ void AddTo(Weights* sum, std::map<std::string, at::Tensor> more,
   if (more.size() != sum->tensors.size()) {
     throw MismatchError(
         "the checkpoints to average differ: " + file + " has " +
-            std::to_string(more.size()) + " parameters",
+            Count(static_cast<int64_t>(more.size()), "parameter"),
         std::to_string(sum->tensors.size()) + " as in " + sum->files.front(),
         "average fewer checkpoints (--avg_checkpoints)");
   }
@@ -168,8 +169,8 @@ Weights ReadWeights(const WeightsOptions& options) {
   }
   const auto count = static_cast<int64_t>(weights.files.size());
   if (count < options.average) {
-    Warn("only " + std::to_string(count) + " checkpoints to average in " +
-         folder + " (asked for " + std::to_string(options.average) + ")");
+    Warn("only " + Count(count, "checkpoint") + " to average in " + folder +
+         " (asked for " + std::to_string(options.average) + ")");
   }
   for (auto& [name, tensor] : weights.tensors) {
     if (options.average == 1 || !tensor.is_floating_point()) continue;

@@ -9,7 +9,9 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
@@ -192,8 +194,9 @@ std::string ImportReport::Text() const {
     text += "hparam   " + name + " is not known here\n";
   }
   for (const std::string& name : vocabulary) text += "copied   " + name + "\n";
-  text += "total    " + std::to_string(variables.mapped.size()) + " tensors (" +
-          std::to_string(parameters) + " parameters) mapped, " +
+  text += "total    " +
+          Count(static_cast<int64_t>(variables.mapped.size()), "tensor") +
+          " (" + Count(parameters, "parameter") + ") mapped, " +
           std::to_string(variables.unused.size()) + " unused, " +
           std::to_string(variables.bookkeeping.size()) +
           " of training's bookkeeping left out, the optimizer's state " +
@@ -242,8 +245,8 @@ ImportReport Import(const ImportOptions& options) {
   if (problem.problem != nullptr) problem.problem->AdjustHParams(&hparams);
   const std::string json_path = JoinPath(t2t_dir, "hparams.json");
   if (Exists(json_path)) {
-    report.unknown_hparams =
-        hparams.MergeJson(Json::Parse(ReadFile(json_path)));
+    report.unknown_hparams = ReadJsonFile(
+        json_path, [&](const Json& json) { return hparams.MergeJson(json); });
   } else {
     Warn(json_path + " is not there: the hparams are " + report.hparams_set +
          "'s and --hparams'");

@@ -11,6 +11,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
 #include "t2t/train/run_identity.h"
@@ -150,8 +151,7 @@ int64_t AverageCheckpoints(const AverageOptions& options) {
       ++written;
     }
     if (found) waiting_since = NowSeconds();
-    ThrowIfStopped(" after writing " + std::to_string(written) +
-                   " checkpoints");
+    ThrowIfStopped(" after writing " + Count(written, "checkpoint"));
     if (NowSeconds() - waiting_since >=
         60.0 * static_cast<double>(options.wait_minutes)) {
       break;

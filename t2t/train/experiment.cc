@@ -14,7 +14,9 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/cuda/device.h"
 #include "t2t/dist/process_group.h"
@@ -503,7 +505,7 @@ class Experiment {
       Log("stopped early: " + flags_.eval_early_stopping_metric +
           " has not changed by " +
           DoubleToString(flags_.eval_early_stopping_metric_delta) + " for " +
-          std::to_string(flags_.eval_early_stopping_steps) + " steps");
+          Count(flags_.eval_early_stopping_steps, "step"));
       return true;
     };
     // A checkpoint is written before it is evaluated: where the run was stopped
@@ -583,10 +585,10 @@ class Experiment {
                        " in " + flags_.output_dir + ": " + flags_.model + ", " +
                        GroupedText(model_->params().NumParameters()) +
                        (axis_ != nullptr ? " of its" : "") + " parameters, " +
-                       std::to_string(at::get_num_threads()) + " threads";
+                       Count(at::get_num_threads(), "thread");
     if (group_ != nullptr) {
-      text += ", " + std::to_string(group_->size()) + " ranks (" +
-              cluster_.source + ")";
+      text +=
+          ", " + Count(group_->size(), "rank") + " (" + cluster_.source + ")";
       if (flags_.zero_stage > 0) {
         text += Format(", ZeRO stage %d with %.1f MB of the optimizer's state",
                        static_cast<int>(flags_.zero_stage),
@@ -970,8 +972,8 @@ HParams RunHParams(const ExperimentFlags& flags, const Problem& problem) {
       !Exists(path)) {
     return given;
   }
-  const Json json = Json::Parse(ReadFile(path));
-  const std::vector<std::string> unknown = run.MergeJson(json);
+  const std::vector<std::string> unknown =
+      ReadJsonFile(path, [&](const Json& json) { return run.MergeJson(json); });
   if (!unknown.empty()) {
     Warn(path + " has hparams that " + flags.hparams_set +
          " has not; they are dropped: " + Join(unknown, ", "));

@@ -18,7 +18,9 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
+#include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/optim/learning_rate.h"
@@ -122,7 +124,7 @@ void WarmStart(const std::string& from, const RunIdentity& here,
         "--warm_start_from=" + from + " has no parameter of this model",
         "a checkpoint of a like model");
   }
-  Log("warm start: " + std::to_string(taken) + " parameters from " + from);
+  Log("warm start: " + Count(taken, "parameter") + " from " + from);
   if (!absent.empty()) {
     Warn(std::to_string(absent.size()) +
          " parameters are not in it and start at random: " + absent.front() +
@@ -138,6 +140,7 @@ int UseThreads(int threads) {
         std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
   at::set_num_threads(threads);
+  CurrentSimdTarget();  // an error in its variable shows before the work
   // Sums into an index in a fixed order; but no filling of new memory.
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
@@ -573,9 +576,8 @@ void Trainer::MakeShardedStep() {
   if (options_.virtual_ranks == 0 && batches < ranks &&
       !options_.deterministic) {
     if (IsFirst()) {
-      Warn("the run took " + std::to_string(batches) +
-           " batches a step; with as many ranks it takes " +
-           std::to_string(ranks));
+      Warn("the run took " + Count(batches, "batch") +
+           " a step; with as many ranks it takes " + std::to_string(ranks));
     }
     batches = ranks;
   }
@@ -915,8 +917,10 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
                      kept_steps_);
   }
   if (over) {
-    Log("all of the " + GroupedText(options_.train_steps) +
-        " steps are done already");
+    Log(options_.train_steps == 1
+            ? "the one step is done already"
+            : "all of the " + GroupedText(options_.train_steps) +
+                  " steps are done already");
     return;
   }
   std::unique_ptr<EventWriter> events;

@@ -6,6 +6,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/process_end.h"
 #include "t2t/train/average.h"
 #include "t2t/train/stop.h"
 
@@ -36,6 +37,7 @@ int Main(int argc, char** argv) {
   options.model_dir = ExpandUser(options.model_dir);
   options.output_dir = ExpandUser(options.output_dir);
   CatchStopSignals();
+  OutliveReaders("");
   AverageCheckpoints(options);
   return 0;
 }

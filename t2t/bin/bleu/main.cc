@@ -19,6 +19,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/unicode.h"
 #include "t2t/metrics/bleu.h"
@@ -101,7 +102,8 @@ class Scorer {
     for (size_t i = 0; i < references_.size(); ++i) {
       if (references_[i].size() == translation.size()) continue;
       throw DataError(
-          path + " has " + std::to_string(translation.size()) + " lines, " +
+          path + " has " +
+              Count(static_cast<int64_t>(translation.size()), "line") + ", " +
               reference_paths_[i] + " has " +
               std::to_string(references_[i].size()),
           "one line of translation for each of the reference, in its order",

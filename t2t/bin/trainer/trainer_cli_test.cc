@@ -264,6 +264,44 @@ TEST_F(TrainerCliTest, BadInput) {
   EXPECT_FALSE(Exists(Out("bad")));
 }
 
+TEST_F(TrainerCliTest, FilesThatCannotBeReadAreNamed) {
+  ASSERT_EQ(RunProgram({"/bin/cp", "-r", Out("a"), Out("named")}).code, 0);
+  const std::vector<std::string> more = {"--output_dir=" + Out("named"),
+                                         "--train_steps=3"};
+  const std::string hparams = JoinPath(Out("named"), "hparams.json");
+  const std::string whole = ReadFile(hparams);
+  for (const char* const damaged : {"", "{\"hidden_size\": ", "[]",
+                                    "{\"hidden_size\": \"many\"}"}) {
+    WriteFileAtomically(hparams, damaged);
+    Expect(Train(more), 3, {hparams});
+  }
+  RemoveFile(hparams);
+  MakeDirectories(hparams);
+  Expect(Train(more), 5, {hparams, "Is a directory"});
+  RemoveTree(hparams);
+  WriteFileAtomically(hparams, whole);
+  const std::string checkpoint = CheckpointPath(Out("named"), 2);
+  RemoveFile(checkpoint);
+  MakeDirectories(checkpoint);
+  Expect(Train(more), 5, {checkpoint, "Is a directory"});
+}
+
+// What no memory holds is not a bug of ours: no 1 and no 134.
+TEST_F(TrainerCliTest, OutOfMemory) {
+  const std::string out = "--output_dir=" + Out("memory");
+  Expect(Train({out, "--hp_hidden_size=1000000000"}), 5,
+         {"t2t-trainer: out of memory: ", "hidden_size"});
+  // In the first step: the batch is too large.
+  RunResult run =
+      RunProgram({"/bin/sh", "-c",
+                  "ulimit -v 4000000; exec t2t/bin/trainer/t2t-trainer "
+                  "--problem=translate_numbers_ende --model=transformer "
+                  "--hparams_set=transformer_tiny --hparams=hidden_size=16384 "
+                  "--data_dir=" +
+                      Out("data") + " --output_dir=" + Out("memory")});
+  Expect(run, 5, {"t2t-trainer: out of memory", "ulimit -v"});
+}
+
 TEST_F(TrainerCliTest, DevicesAndBackends) {
   const std::string out = "--output_dir=" + Out("device");
   Expect(Train({out, "--device=gpu"}), 2, {"--device=gpu"});
