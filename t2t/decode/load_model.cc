@@ -106,7 +106,7 @@ void CheckIdentity(const LoadedModel& loaded, const std::string& flags_folder) {
 std::string LoadedModel::Identity() const {
   return "model " + model_name + ", hparams " + hparams_set + " " +
          model->hparams().ToJson(-1) + ", problem " + problem_name +
-         ", weights " + weights.identity;
+         ", weights " + weights.identity + ", run " + run.ToJson().ToString();
 }
 
 LoadedModel LoadModel(const LoadModelOptions& options) {
