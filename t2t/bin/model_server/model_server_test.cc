@@ -315,47 +315,6 @@ TEST_F(ModelServerTest, TheClientAsksInEveryWay) {
             static_cast<int>(ExitCode::kRetry));
 }
 
-// tensorflow/tensor2tensor#1219: an empty line ended the client, and a wrong
-// one took the rest with it.
-TEST_F(ModelServerTest, NoLineEndsTheClient) {
-  Start(JoinPath(*dir_, "first"), {"--max_input_tokens=50"});
-  const std::string first = "):\n" + (*first_)[0] + "\n";
-  for (const std::string& address :
-       {"http://127.0.0.1:" + std::to_string(rest_port_),
-        "127.0.0.1:" + std::to_string(grpc_port_)}) {
-    for (const std::string& problem :
-         {std::string(), " --problem=" + std::string(kProblem) +
-                             " --data_dir=" + JoinPath(*dir_, "first")}) {
-      const auto pipe = [&](const std::string& lines) {
-        return RunProgram({"/bin/sh", "-c",
-                           "printf '" + lines +
-                               "' | t2t/bin/query_server/t2t-query-server "
-                               "--servable_name=numbers --server=" +
-                               address + problem});
-      };
-      const RunResult empty = pipe("\\n\u3000 \\n" + Texts()[0] + "\\n");
-      EXPECT_EQ(empty.code, 0) << empty.output;
-      EXPECT_THAT(empty.output, HasSubstr("\nOutput (Score 0.000):\n\n>> \n"));
-      EXPECT_THAT(empty.output, HasSubstr(first));
-      const RunResult bad =
-          pipe(std::string(200, '7') + "\\n" + Texts()[0] + "\\n");
-      EXPECT_EQ(bad.code, static_cast<int>(ExitCode::kBadData)) << bad.output;
-      EXPECT_THAT(bad.output, HasSubstr("line 1: the server answers"));
-      EXPECT_THAT(bad.output, HasSubstr("at most 50 are taken"));
-      EXPECT_THAT(bad.output, HasSubstr("1 of 2 lines have no answer"));
-      EXPECT_THAT(bad.output, HasSubstr(first));
-    }
-  }
-  // What is wrong with all of them ends it.
-  const RunResult other = RunProgram(
-      {"/bin/sh", "-c",
-       "printf 'one\\ntwo\\n' | t2t/bin/query_server/t2t-query-server "
-       "--servable_name=other --server=127.0.0.1:" +
-           std::to_string(grpc_port_)});
-  EXPECT_EQ(other.code, static_cast<int>(ExitCode::kUsage));
-  EXPECT_THAT(other.output, ::testing::Not(HasSubstr("line 2")));
-}
-
 TEST_F(ModelServerTest, RefusesWhatIsMalformed) {
   Start(JoinPath(*dir_, "first"),
         {"--max_queue_tokens=100", "--max_input_tokens=50"});
