@@ -15,9 +15,12 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/text_encoder.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/decode/partial_file.h"
 
 namespace t2t {
@@ -25,22 +28,26 @@ namespace {
 
 constexpr char kPunctuation[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 constexpr double kSecondsBetweenProgress = 10;
+constexpr char kPartial[] = ".partial";
 
 // A newline a model makes up would shift all lines behind it.
 std::string WithoutDelimiter(std::string text, const std::string& delimiter) {
   return delimiter == "\n" ? ReplaceAll(std::move(text), "\n", " ") : text;
 }
 
+void CheckIsThere(const std::string& path, const std::string& expected,
+                  const std::string& todo) {
+  if (path == "-" || Exists(path)) return;
+  throw MissingError("there is no file " + path, expected, todo);
+}
+
 // What each line asks the model for, before encoding.
 std::vector<std::string> ReadLines(const std::string& path,
                                    const TextDecoder& decoder) {
-  if (!Exists(path)) {
-    throw MissingError("there is no file " + path, "a text, one input a line",
-                       "see --decode_from_file");
-  }
+  CheckIsThere(path, "a text, one input a line", "see --decode_from_file");
   const HParams& decode_hparams = decoder.decode_hparams();
   std::vector<std::string> lines =
-      SplitLines(ReadFile(path), decode_hparams.GetString("delimiter"));
+      SplitLines(ReadText(path), decode_hparams.GetString("delimiter"));
   if (decoder.has_inputs()) {
     for (std::string& line : lines) line = std::string(StripWhitespace(line));
     return lines;
@@ -76,17 +83,50 @@ std::string Fingerprint(const FileDecodeOptions& options,
          std::to_string(lines.size()) + " lines, crc32c " + std::to_string(crc);
 }
 
-std::vector<std::string> SplitTabs(const std::string& line,
-                                   const std::string& where) {
+std::vector<std::string> SplitTabs(const std::string& line) {
   std::vector<std::string> parts = Split(line, '\t');
   if (parts.size() > 2) {
     throw DataError(
-        where + " has " + std::to_string(parts.size() - 1) + " tabs",
+        "there are " + std::to_string(parts.size() - 1) + " tabs",
         "one tab at most, between source and target");
   }
   for (std::string& part : parts) part = std::string(StripWhitespace(part));
   return parts;
 }
+
+// Lines that can't be taken: said one by one at first, and counted. The others
+// are done all the same.
+class BadLines {
+ public:
+  explicit BadLines(std::string input) : input_(std::move(input)) {}
+
+  std::string Where(size_t line) const {
+    return input_ + " line " + std::to_string(line + 1);
+  }
+
+  // Runs body; false where the line is a bad one.
+  template <typename Body>
+  bool Try(size_t line, const Body& body) {
+    try {
+      body();
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kBadData) throw;
+      constexpr int64_t kSaid = 10;
+      if (count_ < kSaid) Warn(Where(line) + ": " + error.what());
+      if (count_ == kSaid) Warn("further bad lines are only counted");
+      ++count_;
+      return false;
+    }
+  }
+
+  int64_t count() const { return count_; }
+
+ private:
+  const std::string input_;
+  int64_t count_ = 0;
+};
+
 
 class InteractiveSession {
  public:
@@ -231,20 +271,21 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   const HParams& decode_hparams = decoder->decode_hparams();
   const std::string& delimiter = decode_hparams.GetString("delimiter");
   const std::vector<std::string> lines = ReadLines(options.input, *decoder);
-  if (!DirName(options.output).empty()) {
-    MakeDirectories(DirName(options.output));
-  }
-  PartialFile partial(options.output + ".partial",
-                      Fingerprint(options, lines, decode_hparams));
+  const OutputPlace place = FindOutput(options.output, /*make_folder=*/true);
+  CheckDecodeOutput(place, {options.input});
+  // What goes into a pipe can't be gone on with.
+  const std::string kept = place.is_file() ? place.path + kPartial : "";
+  PartialFile partial(kept, Fingerprint(options, lines, decode_hparams));
   FileDecodeReport report;
   report.lines = static_cast<int64_t>(lines.size());
   report.resumed = static_cast<int64_t>(partial.results().size());
   if (report.resumed > 0) {
-    Log("going on with " + options.output +
-        ".partial: " + std::to_string(report.resumed) + " of " +
-        std::to_string(report.lines) + " lines are done");
+    Log("going on with " + kept + ": " + std::to_string(report.resumed) +
+        " of " + Count(report.lines, "line") +
+        (report.lines == 1 ? " is done" : " are done"));
   }
 
+  BadLines bad(TextName(options.input));
   std::vector<std::vector<int64_t>> ids(lines.size());
   std::vector<size_t> order;
   for (size_t i = 0; i < lines.size(); ++i) {
@@ -253,9 +294,11 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
       partial.Add(static_cast<int64_t>(i), "");
       continue;
     }
-    ids[i] = decoder->Encode(lines[i]);
-    order.push_back(i);
+    if (bad.Try(i, [&] { ids[i] = decoder->Encode(lines[i]); })) {
+      order.push_back(i);
+    }
   }
+  report.bad_lines = bad.count();
   // Longest first: what doesn't fit into memory shows at once.
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return ids[a].size() > ids[b].size();
@@ -287,27 +330,34 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
     if (end == order.size() ||
         NowSeconds() - last_progress > kSecondsBetweenProgress) {
       last_progress = NowSeconds();
-      Log(Format("decoded %zu of %zu lines, %.1f sentences/s", end,
-                 order.size(),
+      Log(Format("decoded %zu of %zu %s, %.1f sentences/s", end, order.size(),
+                 Plural(static_cast<int64_t>(order.size()), "line").c_str(),
                  static_cast<double>(end) / std::max(report.seconds, 1e-9)));
     }
   }
 
-  AtomicWriter writer(options.output);
-  for (const auto& [number, text] : partial.results()) {
-    writer.Write(text);
-    writer.Write(delimiter);
+  OutputFile output(place);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const auto result = partial.results().find(static_cast<int64_t>(i));
+    if (result != partial.results().end()) output.Write(result->second);
+    output.Write(delimiter);
   }
-  writer.Commit();
+  output.Commit();
   partial.Remove();
   return report;
 }
 
-std::vector<double> ScoreFile(const std::string& path, TextDecoder* decoder) {
-  if (!Exists(path)) {
-    throw MissingError("there is no file " + path,
-                       "one \"source<tab>target\" a line", "see --score_file");
-  }
+void CheckDecodeOutput(const OutputPlace& output,
+                       const std::vector<std::string>& inputs) {
+  CheckOutputIsNoInput(output, inputs);
+  if (!output.is_file()) return;
+  OutputPlace partial = output;
+  partial.path += kPartial;
+  CheckOutputIsNoInput(partial, inputs);
+}
+
+FileScores ScoreFile(const std::string& path, TextDecoder* decoder) {
+  CheckIsThere(path, "one \"source<tab>target\" a line", "see --score_file");
   const at::NoGradGuard no_grad;
   Model* model = decoder->model();
   const auto& features = model->info().features;
@@ -317,13 +367,11 @@ std::vector<double> ScoreFile(const std::string& path, TextDecoder* decoder) {
     throw UsageError("the targets of " + model->info().name + " are no text",
                      "a problem with text targets", "see --problem");
   }
-  const std::vector<std::string> lines = SplitLines(ReadFile(path), "\n");
-  std::vector<double> scores;
-  for (size_t i = 0; i < lines.size(); ++i) {
-    const std::string where = path + " line " + std::to_string(i + 1);
-    const std::vector<std::string> parts = SplitTabs(lines[i], where);
+  BadLines bad(TextName(path));
+  const auto score = [&](const std::string& line) {
+    const std::vector<std::string> parts = SplitTabs(line);
     if (has_inputs && parts.size() < 2) {
-      throw DataError(where + " has no tab", "source<tab>target");
+      throw DataError("there is no tab", "source<tab>target");
     }
     Features row;
     row["targets"] =
@@ -335,9 +383,16 @@ std::vector<double> ScoreFile(const std::string& path, TextDecoder* decoder) {
       row["inputs"] =
           OneRow(features.at("inputs").encoder->Encode(parts.front()));
     }
-    scores.push_back(
-        model->Loss(row, Mode::kEval).Total().to(at::kDouble).item<double>());
+    return model->Loss(row, Mode::kEval).Total().to(at::kDouble).item<double>();
+  };
+  const std::vector<std::string> lines = ReadTextLines(path);
+  FileScores scores;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    double value = std::nan("");
+    bad.Try(i, [&] { value = score(lines[i]); });
+    scores.scores.push_back(value);
   }
+  scores.bad_lines = bad.count();
   return scores;
 }
 

@@ -83,7 +83,7 @@ TextDecoder::TextDecoder(Model* model, HParams decode_hparams, uint64_t seed)
       is_class_label_(model->info().features.at("targets").modality ==
                       "class_label"),
       keeps_all_ids_(is_class_label_ ||
-                     model->info().name.find("image") != std::string::npos ||
+                     !model->info().features.at("targets").ends_at_eos ||
                      decode_hparams_.GetBool("skip_eos_postprocess")) {}
 
 const FeatureInfo& TextDecoder::InputInfo() const {
@@ -232,7 +232,7 @@ std::string TextDecoder::InputText(const std::vector<int64_t>& ids) const {
   const FeatureInfo& info = InputInfo();
   // Pixels say nothing as a text.
   if (info.modality != "symbol" && info.modality != "class_label") return "";
-  return ToText(info, ids, /*keep_all=*/false);
+  return ToText(info, ids, /*keep_all=*/!info.ends_at_eos);
 }
 
 std::string TextDecoder::OutputLine(

@@ -18,6 +18,8 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/process_end.h"
+#include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/load_model.h"
@@ -204,6 +206,7 @@ int Main(int argc, char** argv) {
   }
   const std::shared_ptr<const TlsContext> tls_context =
       tls.cert.empty() ? nullptr : TlsContext::ForServer(tls);
+  OutliveReaders("");
   // Otherwise glibc's heaps, of which every thread may have its own, keep what
   // many batches have freed.
   ::mallopt(M_ARENA_MAX, 4);
@@ -212,12 +215,15 @@ int Main(int argc, char** argv) {
   const int64_t lanes =
       flags.batch_lanes > 0 ? flags.batch_lanes : std::min<int64_t>(threads, 2);
   at::set_num_threads(static_cast<int>(std::max<int64_t>(threads / lanes, 1)));
+  CurrentSimdTarget();  // an error in its variable shows before the work
 
   // Blocked before any thread is made, so that only sigwait() below sees them.
   sigset_t stops;
   sigemptyset(&stops);
   sigaddset(&stops, SIGTERM);
   sigaddset(&stops, SIGINT);
+  // What is blocked comes even where it is ignored (nohup).
+  if (!IsIgnored(SIGHUP)) sigaddset(&stops, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
 
   ModelServiceOptions options;
@@ -277,7 +283,9 @@ int Main(int argc, char** argv) {
   int signal = 0;
   ::sigwait(&stops, &signal);
   Log("stopping: requests that have begun are answered");
-  // A second signal ends the program at once.
+  // A second signal ends the program at once; a terminal that is closed may
+  // send SIGHUP several times.
+  sigdelset(&stops, SIGHUP);
   ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
   api.StopBeingReady();
   grpc_server.SetReady(false);
