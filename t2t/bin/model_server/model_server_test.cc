@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <chrono>
@@ -531,12 +532,44 @@ TEST_F(ModelServerTest, SaysThatAPortIsTakenBeforeItLoads) {
 
 TEST_F(ModelServerTest, SaysWhichFileItCantLoad) {
   const std::string path = JoinPath(*dir_, "damaged");
+  for (const char* name : {"model.safetensors", "hparams.json"}) {
+    RemoveTree(path);
+    WriteModel(path, 1);
+    const std::string file = JoinPath(path, name);
+    WriteFileAtomically(file, ReadFile(file).substr(0, 20));
+    const RunResult run = RunProgram(Command(path));
+    EXPECT_NE(run.code, 0);
+    EXPECT_THAT(run.output, HasSubstr(file));
+  }
+}
+
+// A model on a disk that does not answer: probes are answered, and a signal to
+// stop is followed.
+TEST_F(ModelServerTest, IsAliveAndStopsWhileItLoads) {
+  const std::string path = JoinPath(*dir_, "slow");
   WriteModel(path, 1);
-  const std::string file = JoinPath(path, "model.safetensors");
-  WriteFileAtomically(file, ReadFile(file).substr(0, 20));
-  const RunResult run = RunProgram(Command(path));
-  EXPECT_NE(run.code, 0);
-  EXPECT_THAT(run.output, HasSubstr(file));
+  RemoveFile(JoinPath(path, "problem.json"));
+  ASSERT_EQ(::mkfifo(JoinPath(path, "problem.json").c_str(), 0600), 0);
+  // A port that is free a moment later too, most likely.
+  Listen("127.0.0.1", 0, &rest_port_).Close();
+  Subprocess server(
+      Command(path, {"--rest_api_port=" + std::to_string(rest_port_)}));
+  const auto status = [&](const std::string& target) {
+    try {
+      return Ask("GET", target).status;
+    } catch (const Error&) {
+      return 0;
+    }
+  };
+  for (int i = 0; i < 3000 && status("/healthz") != 200; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_EQ(status("/healthz"), 200);
+  EXPECT_EQ(status("/readyz"), 503);
+  EXPECT_EQ(Ask("POST", "/translate", "one").status, 503);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+  EXPECT_THAT(server.Output(), HasSubstr("stopped before the model was"));
 }
 
 TEST_F(ModelServerTest, SaysWhyItCantStart) {
