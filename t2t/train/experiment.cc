@@ -21,6 +21,7 @@
 #include "t2t/model/model.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
+#include "t2t/ops/tensor_memory.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/best_checkpoint.h"
 #include "t2t/train/checkpoint.h"
@@ -211,6 +212,11 @@ class Experiment {
                        DidYouMean(flags_.schedule, schedules),
                        "--schedule is one of " + Join(schedules, ", "));
     }
+    if (flags_.measure && !flags_.dry_run) {
+      throw UsageError("--measure without --dry_run",
+                       "a dry run, which it makes run one step",
+                       "add --dry_run, or leave it out");
+    }
     Require(flags_.problem, "problem");
     Require(flags_.model, "model");
     Require(flags_.hparams_set, "hparams_set");
@@ -309,6 +315,12 @@ class Experiment {
     std::optional<ModelParallel::Use> part;
     if (axis_ != nullptr) part.emplace(axis_->parallel());
     const ProcessGroup* const data = axis_ != nullptr ? axis_->data() : group_;
+    if (flags_.dry_run && !flags_.measure) {
+      // Shapes are all that it asks for.
+      const AbsentParameters absent;
+      model_ = MakeModel();
+      return;
+    }
     if (flags_.zero_stage < 3 || data == nullptr || data->size() == 1 ||
         !Trains(flags_.schedule) || flags_.dry_run) {
       model_ = MakeModel();
@@ -673,6 +685,9 @@ class Experiment {
       const std::optional<Checkpoint> checkpoint =
           LoadLatestCheckpoint(flags_.output_dir);
       if (checkpoint) {
+        for (const at::Tensor& tensor : model_->params().Trainable()) {
+          if (!HasMemory(tensor)) RestoreMemory(tensor);
+        }
         LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
         std::printf("checkpoint:       step %s, fits\n",
                     GroupedText(checkpoint->step).c_str());
@@ -691,7 +706,8 @@ class Experiment {
     const int64_t state_bytes =
         MakeOptimizer(hparams_, parameters)->StateBytes() +
         (flags_.ema_decay > 0 ? weight_bytes : 0);
-    const StepCost cost = MeasureStep(model_.get(), ToFeatures(*batch));
+    std::optional<StepCost> cost;
+    if (flags_.measure) cost = MeasureStep(model_.get(), ToFeatures(*batch));
     int64_t accumulate = 1;
     if (hparams_.Has("optimizer_multistep_accumulate_steps")) {
       accumulate = std::max<int64_t>(
@@ -708,19 +724,24 @@ class Experiment {
     std::printf("optimizer:        %s\n",
                 hparams_.GetString("optimizer").c_str());
     std::printf("parameters:       %s\n", GroupedText(trainable).c_str());
+    const int64_t activation_bytes = cost ? cost->activation_bytes : 0;
     std::printf(
         "memory:           %s (weights %s, gradients %s, optimizer %s, "
         "activations of this batch %s)\n",
-        megabytes(2 * weight_bytes + state_bytes + cost.activation_bytes)
-            .c_str(),
+        megabytes(2 * weight_bytes + state_bytes + activation_bytes).c_str(),
         megabytes(weight_bytes).c_str(), megabytes(weight_bytes).c_str(),
         megabytes(state_bytes).c_str(),
-        megabytes(cost.activation_bytes).c_str());
-    std::printf("FLOPs per step:   %.3g (matrix products of this batch%s)\n",
-                cost.flops * static_cast<double>(accumulate),
-                accumulate > 1
-                    ? (", times " + std::to_string(accumulate)).c_str()
-                    : "");
+        cost ? megabytes(activation_bytes).c_str()
+             : "come on top: see --measure");
+    if (cost) {
+      std::printf("FLOPs per step:   %.3g (matrix products of this batch%s)\n",
+                  cost->flops * static_cast<double>(accumulate),
+                  accumulate > 1
+                      ? (", times " + std::to_string(accumulate)).c_str()
+                      : "");
+    } else {
+      std::printf("FLOPs per step:   not counted: see --measure\n");
+    }
     std::printf("first batch:\n");
     for (const auto& [name, tensor] : *batch) {
       std::vector<std::string> sizes;
@@ -827,6 +848,9 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("generate_data", &generate_data, "Generate the data first.");
   flags->Add("registry_help", &registry_help,
              "List problems, models, hparams sets and optimizers.");
+  flags->Add("measure", &measure,
+             "With --dry_run: run one step (on its first batch), to count its "
+             "matrix products and the memory of its activations.");
   flags->Add("dry_run", &dry_run,
              "Check names, hparams, data and vocabulary, say what a step "
              "costs, and neither train nor write.");
