@@ -94,7 +94,29 @@ std::vector<std::string> VocabularyFiles(const std::string& data_dir) {
   return files;
 }
 
+// Puts the weights that were read into the model.
+void TakeWeights(LoadedModel* loaded) {
+  Weights& weights = loaded->weights;
+  PutWeights(weights, &loaded->model->params());
+  weights.tensors.clear();
+  Log("model " + loaded->model_name + ", step " + std::to_string(weights.step) +
+      " of " + weights.files.front() +
+      (weights.files.size() > 1
+           ? " (mean of " + std::to_string(weights.files.size()) + ")"
+           : "") +
+      (weights.are_ema ? ", moving averages" : ""));
+}
+
 }  // namespace
+
+void TakeSavedNames(LoadModelOptions* options) {
+  const auto saved =
+      ReadFlagsText(JoinPath(ModelFolder(options->weights), "flags.txt"));
+  Resolve(saved, "model", &options->model);
+  Resolve(saved, "hparams_set", &options->hparams_set);
+  Resolve(saved, "problem", &options->problem);
+  Resolve(saved, "data_dir", &options->data_dir);
+}
 
 std::string LoadedModel::Identity() const {
   return "model " + model_name + ", hparams " + hparams_set + " " +
@@ -130,11 +152,12 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
       throw UsageError("neither --output_dir nor --checkpoint_path is given",
                        "where the trained model is", "give --output_dir");
     }
-    const auto saved = ReadFlagsText(JoinPath(folder, "flags.txt"));
-    Resolve(saved, "model", &loaded.model_name);
-    Resolve(saved, "hparams_set", &loaded.hparams_set);
-    Resolve(saved, "problem", &loaded.problem_name);
-    Resolve(saved, "data_dir", &loaded.data_dir);
+    LoadModelOptions named = options;
+    TakeSavedNames(&named);
+    loaded.model_name = named.model;
+    loaded.hparams_set = named.hparams_set;
+    loaded.problem_name = named.problem;
+    loaded.data_dir = ExpandUser(named.data_dir);
     hparams_path = JoinPath(folder, kHParamsFile);
   }
   Require("model", loaded.model_name);
@@ -150,16 +173,13 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
                        ? ReadExportedWeights(JoinPath(export_dir, kWeightsFile))
                        : ReadWeights(options.weights);
   loaded.model = make_model(hparams, info, /*seed=*/0);
-  PutWeights(loaded.weights, &loaded.model->params());
-  loaded.weights.tensors.clear();
-  Log("model " + loaded.model_name + ", step " +
-      std::to_string(loaded.weights.step) + " of " +
-      loaded.weights.files.front() +
-      (loaded.weights.files.size() > 1
-           ? " (mean of " + std::to_string(loaded.weights.files.size()) + ")"
-           : "") +
-      (loaded.weights.are_ema ? ", moving averages" : ""));
+  TakeWeights(&loaded);
   return loaded;
+}
+
+void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded) {
+  loaded->weights = ReadWeights(options);
+  TakeWeights(loaded);
 }
 
 void ExportModel(const LoadModelOptions& options,
