@@ -9,6 +9,8 @@
 #include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/model/parameter_units.h"
+#include "t2t/ops/tensor_memory.h"
 #include "t2t/train/checkpoint.h"
 #include "t2t/train/run_identity.h"
 
@@ -102,8 +104,7 @@ void CheckIdentity(const LoadedModel& loaded, const std::string& flags_folder) {
 // Puts the weights that were read into the model.
 void TakeWeights(LoadedModel* loaded) {
   Weights& weights = loaded->weights;
-  PutWeights(weights, &loaded->model->params());
-  weights.tensors.clear();
+  PutWeights(&weights, &loaded->model->params());
   Log("model " + loaded->model_name + ", step " + std::to_string(weights.step) +
       " of " + weights.files.front() +
       (weights.files.size() > 1
@@ -181,12 +182,19 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
   loaded.run = MakeRunIdentity(loaded.problem_name, loaded.model_name,
                                loaded.hparams_set, info);
   CheckIdentity(loaded, DirName(hparams_path));
-  loaded.model = make_model(hparams, info, /*seed=*/0);
+  {
+    // The weights' memory becomes the model's.
+    const AbsentParameters absent;
+    loaded.model = make_model(hparams, info, /*seed=*/0);
+  }
   TakeWeights(&loaded);
   return loaded;
 }
 
 void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded) {
+  for (const at::Tensor& tensor : loaded->model->params().Trainable()) {
+    DropMemory(tensor);
+  }
   loaded->weights = ReadWeights(options);
   CheckVocabularies(loaded->weights.run, loaded->run,
                     loaded->weights.files.front());

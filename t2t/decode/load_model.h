@@ -45,7 +45,7 @@ void TakeSavedNames(LoadModelOptions* options);
 LoadedModel LoadModel(const LoadModelOptions& options);
 
 // Gives a model that was loaded the weights of another checkpoint of the same
-// training. After an error it has neither's.
+// training. After an error it can't be used until it was given others.
 void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded);
 
 // Writes a folder that holds all that decoding needs: model.safetensors,
