@@ -22,6 +22,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/best_checkpoint.h"
+#include "t2t/train/checkpoint_reader.h"
 #include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/safetensors.h"
 #include "t2t/train/tensor_place.h"
@@ -161,6 +162,7 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
   SaveCheckpoint(dir_, checkpoint, 0);
   const std::string main = CheckpointPath(dir_, 3);
   EXPECT_THROW(LoadCheckpoint(main), Error);
+  EXPECT_THROW(CheckpointReader{main}, Error);
   WriteShard(dir_, checkpoint.shards[0],
              {{"x", {flat.narrow(0, 0, 4), {shape, 0, 4, {}}}},
               {"y", {columns, TensorPlace::All(shape, Cut{1, 1, 2})}},
@@ -175,6 +177,14 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
                {whole.select(1, 0).contiguous(),
                 TensorPlace::All(shape, Cut{1, 0, 1})}}});
   const Checkpoint loaded = LoadCheckpoint(main);
+  const CheckpointReader reader(main);
+  EXPECT_EQ(reader.step(), 3);
+  EXPECT_EQ(reader.meta().ToString(), loaded.meta.ToString());
+  EXPECT_EQ(reader.names().size(), loaded.tensors.size());
+  for (const auto& [name, tensor] : loaded.tensors) {
+    EXPECT_EQ(reader.shape(name), tensor.sizes().vec());
+    EXPECT_TRUE(at::equal(reader.Read(name), tensor)) << name;
+  }
   EXPECT_TRUE(at::equal(loaded.tensors.at("x"), whole));
   EXPECT_TRUE(at::equal(loaded.tensors.at("y"), whole));
   EXPECT_TRUE(LoadCheckpoint(main, [](const std::string&) {

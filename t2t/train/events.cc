@@ -52,10 +52,10 @@ double WallSeconds() {
       .count();
 }
 
-std::string EventHead(int64_t step) {
+std::string EventHead(int64_t step, double wall_time = 0) {
   std::string event;
   AppendTag(1, 1, &event);  // wall_time
-  AppendLittleEndian(WallSeconds(), &event);
+  AppendLittleEndian(wall_time > 0 ? wall_time : WallSeconds(), &event);
   AppendTag(2, 0, &event);  // step
   AppendVarint(static_cast<uint64_t>(step), &event);
   return event;
@@ -141,7 +141,8 @@ EventWriter::EventWriter(const std::string& dir,
 EventWriter::~EventWriter() { std::fclose(file_); }
 
 void EventWriter::Write(int64_t step,
-                        const std::map<std::string, double>& scalars) {
+                        const std::map<std::string, double>& scalars,
+                        double wall_time) {
   std::string summary;
   for (const auto& [tag, number] : scalars) {
     std::string value;
@@ -150,7 +151,7 @@ void EventWriter::Write(int64_t step,
     AppendLittleEndian(static_cast<float>(number), &value);
     AppendBytes(1, value, &summary);
   }
-  std::string event = EventHead(step);
+  std::string event = EventHead(step, wall_time);
   AppendBytes(5, summary, &event);
   WriteRecord(event);
 }
