@@ -21,6 +21,7 @@ PROGRAMS = {
     "t2t-query-server": ["serving.query"],
     "t2t-avg-all": ["bin.t2t_avg_all", "utils.avg_checkpoints"],
     "t2t-bleu": ["bin.t2t_bleu"],
+    "t2t-translate-all": ["bin.t2t_translate_all"],
 }
 
 
