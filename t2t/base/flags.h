@@ -26,8 +26,8 @@ class Flags {
   // one line to stderr saying why when it is given.
   void AddIgnored(const std::string& name, const std::string& why);
 
-  // Returns the arguments that are no flags. Prints help and exits 0 on
-  // --help.
+  // Returns the arguments that are no flags. --help is an Error of code kOk
+  // with the help, which RunMain() prints.
   std::vector<std::string> Parse(int argc, char** argv);
 
   bool WasGiven(const std::string& name) const;

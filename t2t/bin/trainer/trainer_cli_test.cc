@@ -289,18 +289,17 @@ TEST_F(TrainerCliTest, FilesThatCannotBeReadAreNamed) {
 
 // What no memory holds is not a bug of ours: no 1 and no 134.
 TEST_F(TrainerCliTest, OutOfMemory) {
-  const std::string out = "--output_dir=" + Out("memory");
-  Expect(Train({out, "--hp_hidden_size=1000000000"}), 5,
-         {"t2t-trainer: out of memory: ", "hidden_size"});
-  // In the first step: the batch is too large.
-  RunResult run =
+  Expect(Train({"--output_dir=" + Out("memory"),
+                "--hp_hidden_size=1000000000000"}),
+         5, {"t2t-trainer: out of memory: ", "hidden_size"});
+  Expect(
       RunProgram({"/bin/sh", "-c",
-                  "ulimit -v 4000000; exec t2t/bin/trainer/t2t-trainer "
+                  "ulimit -v 1500000; exec t2t/bin/trainer/t2t-trainer "
                   "--problem=translate_numbers_ende --model=transformer "
-                  "--hparams_set=transformer_tiny --hparams=hidden_size=16384 "
+                  "--hparams_set=transformer_tiny --hparams=hidden_size=4096 "
                   "--data_dir=" +
-                      Out("data") + " --output_dir=" + Out("memory")});
-  Expect(run, 5, {"t2t-trainer: out of memory", "ulimit -v"});
+                      Out("data") + " --output_dir=" + Out("memory")}),
+      5, {"t2t-trainer: ", "ulimit -v"});
 }
 
 TEST_F(TrainerCliTest, DevicesAndBackends) {
