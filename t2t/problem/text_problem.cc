@@ -325,7 +325,7 @@ void TextProblem::Generate(const GenerateOptions& given) const {
   CheckOrigin(name(), origin, options);
 
   const bool is_task = options.task_id >= 0;
-  if (!is_task) RemoveDatagenLeftovers(name(), options);
+  RemoveDatagenLeftovers(name(), options);
   if (complete) {
     WriteExtras(*corpus, options);
     Log("  already there");
