@@ -280,6 +280,47 @@ TEST_F(TrainerCliTest, BadInput) {
   EXPECT_FALSE(Exists(Out("bad")));
 }
 
+// tensorflow/tensor2tensor#546.
+TEST_F(TrainerCliTest, EveryHParamsFlagCountsInOrder) {
+  const auto parameters = [](const std::vector<std::string>& more) {
+    const RunResult run = Train(more);
+    EXPECT_EQ(run.code, 0) << run.output;
+    const size_t at = run.output.find("parameters:");
+    return run.output.substr(at, run.output.find('\n', at) - at);
+  };
+  const std::string one =
+      parameters({"--dry_run", "--hparams=filter_size=64,hidden_size=32"});
+  EXPECT_EQ(parameters({"--dry_run", "--hparams=filter_size=8",
+                        "--hp_filter_size", "64", "--hparams=hidden_size=32"}),
+            one);
+  EXPECT_NE(parameters({"--dry_run", "--hparams=hidden_size=32"}), one);
+}
+
+// tensorflow/tensor2tensor#589.
+TEST_F(TrainerCliTest, AnHParamThatIsSwitchedOffSaysSo) {
+  Expect(Train({"--dry_run", "--hparams=learning_rate=50,dropout=0.5"}), 0,
+         {"note: hparam learning_rate=50 has no effect",
+          "use learning_rate_constant", "use layer_prepostprocess_dropout"});
+  const RunResult run =
+      Train({"--dry_run", "--hparams=learning_rate_constant=1"});
+  EXPECT_EQ(run.output.find("has no effect"), std::string::npos) << run.output;
+}
+
+TEST_F(TrainerCliTest, ValuesAreCheckedBeforeAnyWork) {
+  for (const char* bad :
+       {"num_hidden_layers=-1", "learning_rate_constant=nan", "dropout=1",
+        "learning_rate_decay_scheme=nom", "sampling_method=radnom",
+        "num_heads=3", "norm_type=layr", "batch_size=0"}) {
+    const std::string text = bad;
+    for (const std::string& mode :
+         {std::string("--dry_run"), "--output_dir=" + Out("bad_value")}) {
+      Expect(Train({mode, "--hparams=" + text}), 2,
+             {text.substr(0, text.find('='))});
+    }
+  }
+  EXPECT_FALSE(Exists(Out("bad_value")));
+}
+
 TEST_F(TrainerCliTest, FilesThatCannotBeReadAreNamed) {
   ASSERT_EQ(RunProgram({"/bin/cp", "-r", Out("a"), Out("named")}).code, 0);
   const std::vector<std::string> more = {"--output_dir=" + Out("named"),
