@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "hparams/all_hparams.h"
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
 #include "t2t/model/model.h"
@@ -199,8 +200,11 @@ TEST(TransformerTest, EverySetBuildsOrSaysWhyNot) {
   info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
   int refused = 0;
-  for (const std::string& set : HParamsSets().Names()) {
-    if (set.rfind("transformer_", 0) != 0) continue;
+  std::vector<std::string> sets = SetsHere("transformer");
+  for (const std::string& set : SetsHere("transformer_memory")) {
+    sets.push_back(set);
+  }
+  for (const std::string& set : sets) {
     const HParams hparams = MakeHParams(
         set,
         "hidden_size=32,filter_size=8,num_hidden_layers=1,num_encoder_layers=1,"
