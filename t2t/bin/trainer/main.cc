@@ -8,6 +8,7 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/trainer/hparams_questions.h"
 #include "t2t/dist/cluster.h"
 #include "t2t/dist/launcher.h"
 #include "t2t/train/experiment.h"
@@ -46,12 +47,14 @@ int Main(int argc, char** argv) {
   for (std::string& argument : arguments) pointers.push_back(argument.data());
 
   ExperimentFlags flags;
+  HParamsQuestions questions;
   Flags parser(
       "Trains and evaluates a model on a problem.",
       "t2t-trainer --problem=translate_numbers_ende --model=transformer "
       "--hparams_set=transformer_tiny --data_dir=data --output_dir=train "
       "--train_steps=1000");
   flags.AddTo(&parser);
+  questions.AddTo(&parser);
   const std::vector<std::string> rest =
       parser.Parse(static_cast<int>(pointers.size()), pointers.data());
   if (!rest.empty()) {
@@ -61,6 +64,7 @@ int Main(int argc, char** argv) {
   if (!more_hparams.empty()) {
     flags.hparams += (flags.hparams.empty() ? "" : ",") + more_hparams;
   }
+  if (questions.Answer(flags.hparams_set, flags.hparams)) return 0;
   if (flags.registry_help) {
     std::fputs(RegistryHelp().c_str(), stdout);
     return 0;
