@@ -22,7 +22,8 @@ HParams LookUpHParams(const std::string& set);
 // set X is of the model family Y, which is not here yet".
 std::string WhyNotHere(const std::string& set);
 
-// The sets that a model here can be made with, sorted. `family`: only its.
+// The sets that a model here can be made with: all, sorted, or a family's, in
+// the order of their rows.
 std::vector<std::string> SetsHere();
 std::vector<std::string> SetsHere(const std::string& family);
 

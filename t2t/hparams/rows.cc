@@ -98,6 +98,7 @@ void HParamsTable::Add(const std::string& family,
                   "hparams set '" + entry->first + "' is a row of " +
                       entry->second.family + " and of " + family);
     }
+    in_order_.push_back(row.name);
   }
 }
 
@@ -118,8 +119,8 @@ std::vector<std::string> HParamsTable::Sets() const {
 
 std::vector<std::string> HParamsTable::Sets(const std::string& family) const {
   std::vector<std::string> names;
-  for (const auto& [name, entry] : sets_) {
-    if (entry.family == family) names.push_back(name);
+  for (const std::string& name : in_order_) {
+    if (sets_.at(name).family == family) names.push_back(name);
   }
   return names;
 }

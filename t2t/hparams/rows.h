@@ -156,9 +156,10 @@ class HParamsTable {
   void AddRanges(std::span<const HParamsRangeRow> rows);
 
   bool Has(const std::string& set) const { return sets_.count(set) > 0; }
-  std::vector<std::string> Sets() const;
+  std::vector<std::string> Sets() const;  // sorted
+  // In the order of the rows: a parent mostly stands before its children.
   std::vector<std::string> Sets(const std::string& family) const;
-  std::vector<std::string> Ranges() const;
+  std::vector<std::string> Ranges() const;  // sorted
 
   // Throw a usage error, with did-you-mean, where there is no such name.
   const HParamsRow& Row(const std::string& set) const;
@@ -175,6 +176,7 @@ class HParamsTable {
   const Entry& Get(const std::string& set) const;
 
   std::map<std::string, Entry> sets_;
+  std::vector<std::string> in_order_;
   std::map<std::string, const HParamsRangeRow*> ranges_;
 };
 
