@@ -1,5 +1,7 @@
 #include "launch/cli.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -10,7 +12,9 @@
 #include "launch/yaml.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
+#include "t2t/base/terminal.h"
 
 namespace t2t {
 namespace {
@@ -82,6 +86,10 @@ std::string GeneralHelp() {
       "end in time; diff: 1 where there are differences; doctor: 20 where\n"
       "something is not allowed; 138 where kubectl could not do it.\n";
   return text;
+}
+
+void PrintHelp(const std::string& text) {
+  std::fputs(WrapHelp(text, TerminalWidth(STDOUT_FILENO)).c_str(), stdout);
 }
 
 const Verb& FindVerb(const std::string& name) {
@@ -313,7 +321,7 @@ std::string EstimatesText(const App& app,
     if (component.prototype != "sweep") continue;
     const std::vector<Component> trials = SweepTrials(component);
     all += text(component.name + ": the first of " +
-                    std::to_string(trials.size()) + " trials",
+                    Count(static_cast<int64_t>(trials.size()), "trial"),
                 trials[0]);
     double hours = 0;
     double price = 0;
@@ -432,9 +440,8 @@ const std::vector<Verb>& Verbs() {
 int RunLaunch(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" ||
       arguments[0] == "-h") {
-    std::fputs(arguments.size() > 1 ? VerbHelp(FindVerb(arguments[1])).c_str()
-                                    : GeneralHelp().c_str(),
-               stdout);
+    PrintHelp(arguments.size() > 1 ? VerbHelp(FindVerb(arguments[1]))
+                                   : GeneralHelp());
     return 0;
   }
   const Verb& verb = FindVerb(arguments[0]);
@@ -442,7 +449,7 @@ int RunLaunch(const std::vector<std::string>& arguments) {
   for (const std::string& argument : rest) {
     if (argument == "--") break;
     if (argument == "--help" || argument == "-h") {
-      std::fputs(VerbHelp(verb).c_str(), stdout);
+      PrintHelp(VerbHelp(verb));
       return 0;
     }
   }

@@ -499,8 +499,10 @@ case "$*" in
   *learning_rate=0.3*) exit 6 ;;
   *) loss=3 ;;
 esac
-echo "evaluation at step 9:  accuracy 0.5  loss 9.9"
-echo "evaluation at step 99:  accuracy 0.5  loss $loss  (1 s)"
+echo "t2t-metric: loss=9.9 step=9"
+echo "t2t-metric: accuracy=0.5 step=99"
+echo "t2t-metric: loss=$loss step=99"
+echo "step 100  loss 0.1  lr 1, not t2t-metric: loss=0.1 step=100"
 )sh");
   ASSERT_EQ(::chmod("bin/t2t-trainer", 0755), 0);
   EXPECT_EQ(Run("sweep train --grid='learning_rate=0.1|0.2' --local"), 2);

@@ -275,15 +275,12 @@ ModelCost TransformerCost(const HParams& hparams,
   if (!has_inputs) length = longest > 0 ? static_cast<double>(longest) : 256;
   double tokens = static_cast<double>(IntOr(hparams, "batch_size", 4096));
   if (BoolOr(hparams, "use_fixed_batch_size", false)) tokens *= length;
-  const double steps = static_cast<double>(std::max<int64_t>(
-      1, Lower(hparams.GetString("optimizer")) == "multistep_adam"
-             ? IntOr(hparams, "optimizer_multistep_accumulate_steps", 1)
-             : 1));
   const double attentions =
       static_cast<double>((has_inputs ? layers.encoder : 0) +
                           layers.decoder * (has_inputs ? 2 : 1));
-  // Two operations for each product and sum; backwards twice of forwards.
-  cost.flops = 3 * steps * tokens *
+  // Two operations for each product and sum; backwards twice of forwards. (A
+  // step is a batch, wherever gradients are added up.)
+  cost.flops = 3 * tokens *
                (2 * static_cast<double>(encoder_kernels + decoder_kernels) +
                 2 * attentions * length *
                     static_cast<double>(layers.keys + layers.values));

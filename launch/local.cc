@@ -17,6 +17,8 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 
@@ -25,7 +27,7 @@ namespace {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-// Set by SIGINT and SIGTERM: the Pods are ended, then we end.
+// Set by SIGINT, SIGTERM and SIGHUP: the Pods are ended, then we end.
 volatile sig_atomic_t stop_signal = 0;
 void OnStop(int signal) { stop_signal = signal; }
 
@@ -37,15 +39,19 @@ class StopSignals {
     action.sa_handler = OnStop;
     ::sigaction(SIGINT, &action, &old_int_);
     ::sigaction(SIGTERM, &action, &old_term_);
+    ::sigaction(SIGHUP, nullptr, &old_hang_up_);
+    if (!IsIgnored(SIGHUP)) ::sigaction(SIGHUP, &action, nullptr);
   }
   ~StopSignals() {
     ::sigaction(SIGINT, &old_int_, nullptr);
     ::sigaction(SIGTERM, &old_term_, nullptr);
+    ::sigaction(SIGHUP, &old_hang_up_, nullptr);
   }
 
  private:
   struct sigaction old_int_ = {};
   struct sigaction old_term_ = {};
+  struct sigaction old_hang_up_ = {};
 };
 
 struct Pod {
@@ -541,9 +547,8 @@ class Runner {
     while (true) {
       if (stop_signal != 0) {
         EndAll(workload);
-        throw Error(stop_signal == SIGINT ? ExitCode::kInterrupted
-                                          : ExitCode::kPreempted,
-                    "stopped by a signal");
+        throw Error(static_cast<ExitCode>(ExitCodeOfStop(stop_signal)),
+                    std::string("stopped by ") + SignalName(stop_signal));
       }
       if (options_.timeout_seconds > 0 &&
           NowSeconds() - began_ > options_.timeout_seconds) {
@@ -558,8 +563,8 @@ class Runner {
         if (pod.process == nullptr || !pod.process->Poll()) continue;
         const int code = pod.process->exit_code();
         const double ran = NowSeconds() - pod.process->started();
-        if (!pod.process->evaluation().empty()) {
-          result_.evaluations.emplace_back(pod.name, pod.process->evaluation());
+        for (const auto& [metric, value] : pod.process->metrics()) {
+          result_.metrics[pod.name][metric] = value;
         }
         pod.process.reset();
         const PodEnd end = DecidePodEnd(workload->rules, pod.role, code);
@@ -577,7 +582,7 @@ class Runner {
         if (++restarts > workload->limit) {
           EndAll(workload);
           return Failed(name + " failed: " + what + ", after " +
-                        std::to_string(workload->limit) + " restarts");
+                        Count(workload->limit, "restart"));
         }
         ++result_.restarts;
         const double pause =

@@ -2,6 +2,7 @@
 #define T2T_LAUNCH_LOCAL_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,8 +37,8 @@ struct LocalResult {
   int64_t restarts = 0;
   int64_t killed = 0;   // by chaos
   std::string failure;  // the first
-  // Of each Pod, the last line that t2t-trainer printed of an evaluation.
-  std::vector<std::pair<std::string, std::string>> evaluations = {};
+  // Of each Pod, the metrics of the last evaluation that t2t-trainer printed.
+  std::map<std::string, std::map<std::string, double>> metrics = {};
 };
 
 // Runs rendered objects on this machine: the Pods of Jobs, JobSets, TrainJobs,

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
@@ -35,6 +36,20 @@ bool IsForeign(const std::string& name) {
     if (name == known) return true;
   }
   return false;
+}
+
+// A line of t2t-trainer's that holds one metric of an evaluation.
+void ReadMetric(std::string_view line, std::map<std::string, double>* metrics) {
+  static constexpr std::string_view kPrefix = "t2t-metric: ";
+  if (!StartsWith(line, kPrefix)) return;
+  line.remove_prefix(kPrefix.size());
+  const size_t equals = line.find('=');
+  const size_t end = line.find(" step=");
+  double value = 0;
+  if (equals < end && end != std::string_view::npos &&
+      ParseDouble(line.substr(equals + 1, end - equals - 1), &value)) {
+    (*metrics)[std::string(line.substr(0, equals))] = value;
+  }
 }
 
 }  // namespace
@@ -122,7 +137,7 @@ void Process::Signal(int signal) const {
 }
 
 void Process::PrintLine(const std::string& line) {
-  if (line.find("evaluation at step ") != std::string::npos) evaluation_ = line;
+  ReadMetric(line, &metrics_);
   std::printf("[%s] %s\n", prefix_.c_str(), line.c_str());
 }
 

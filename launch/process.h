@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,8 +29,8 @@ class Process {
   // As a container's: 128 + the signal where one ended it.
   int exit_code() const { return exit_code_; }
   double started() const { return started_; }
-  // The last line of an evaluation that it printed.
-  const std::string& evaluation() const { return evaluation_; }
+  // By its lines "t2t-metric: loss=1.234567 step=9": the last value of each.
+  const std::map<std::string, double>& metrics() const { return metrics_; }
 
  private:
   void Drain(bool all);
@@ -37,7 +38,7 @@ class Process {
 
   std::string prefix_;
   std::string rest_;
-  std::string evaluation_;
+  std::map<std::string, double> metrics_;
   pid_t pid_ = -1;
   int output_ = -1;
   bool ended_ = false;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "launch/train.h"
+#include "launch/trainer_arguments.h"
 #include "t2t/base/error.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
@@ -70,8 +71,7 @@ Component TrialComponent(const Component& component) {
 }
 
 std::string WithHParams(const Component& trial, const std::string& changes) {
-  const std::string own = trial.params.String("hparams");
-  return own.empty() ? changes : own + "," + changes;
+  return JoinHParams(TrainerHParams(trial), changes);
 }
 
 // Values that Katib is to choose from.
@@ -128,13 +128,13 @@ std::vector<Json> RenderKatib(const Component& component,
   }
   references.Append(
       Object({{"name", "trialName"}, {"reference", "${trialSpec.Name}"}}));
-  // The trial's own placeholders must reach Katib as they are.
-  const std::string escaped = EscapeDollars(trial.params.String("hparams"));
-  Json job =
-      TrialJob(trial, component.object(),
-               {"--hparams=" + (escaped.empty() ? "" : escaped + ",") + changes,
-                FlagArgument("output_dir", params.String("output_dir")) +
-                    "/${trialParameters.trialName}"});
+  // Katib's placeholders must reach it as they are.
+  const std::string hparams =
+      JoinHParams(EscapeDollars(TrainerHParams(trial)), changes);
+  Json job = TrialJob(trial, component.object(),
+                      {"--hparams=" + hparams,
+                       FlagArgument("output_dir", params.String("output_dir")) +
+                           "/${trialParameters.trialName}"});
   Json trial_spec = Object({{"apiVersion", job.At("apiVersion")},
                             {"kind", job.At("kind")},
                             {"spec", job.At("spec")}});
@@ -152,15 +152,16 @@ std::vector<Json> RenderKatib(const Component& component,
            {"maxTrialCount", trials},
            {"maxFailedTrialCount", std::min<int64_t>(3, trials)},
            {"parameters", KatibParameters(axes)},
-           // t2t-trainer's line: "evaluation at step 9:  loss 1.2345".
+           // t2t-trainer's line "t2t-metric: loss=1.234567 step=9", and no
+           // other: Katib takes each number that the pattern finds.
            {"metricsCollectorSpec",
             Object(
                 {{"collector", Object({{"kind", "StdOut"}})},
                  {"source",
-                  Object({{"filter",
-                           Object({{"metricsFormat",
-                                    List({"([A-Za-z_]+) "
-                                          "([+-]?[0-9]+\\.[0-9]+)"})}})}})}})},
+                  Object({{"filter", Object({{"metricsFormat",
+                                              List({"^t2t-metric: ([^ =]+)="
+                                                    "([+-]?[0-9]+\\.[0-9]+) "
+                                                    "step=[0-9]+$"})}})}})}})},
            {"trialTemplate", Object({{"primaryContainerName", "t2t"},
                                      {"trialParameters", references},
                                      {"trialSpec", trial_spec}})}}));

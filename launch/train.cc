@@ -5,6 +5,7 @@
 #include <map>
 
 #include "launch/gpus.h"
+#include "launch/trainer_arguments.h"
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
 
@@ -560,41 +561,6 @@ std::vector<ParamSpec> TrainParams() {
   return params;
 }
 
-std::vector<std::string> TrainerArguments(const Component& component,
-                                          const std::string& schedule) {
-  const Params& params = component.params;
-  std::string output = params.String("output_dir");
-  if (output.empty()) {
-    output = params.String("claim_path") + "/train/" + component.name;
-  }
-  std::vector<std::string> arguments;
-  const auto add = [&](const std::string& name, const std::string& value) {
-    arguments.push_back(FlagArgument(name, value));
-  };
-  for (const char* const name : {"problem", "model", "hparams_set"}) {
-    add(name, params.String(name));
-  }
-  if (!params.String("hparams").empty()) {
-    add("hparams", params.String("hparams"));
-  }
-  add("data_dir", params.String("data_dir"));
-  add("output_dir", output);
-  add("schedule", schedule.empty() ? "continuous_train_and_eval" : schedule);
-  for (const char* const name : {"train_steps", "local_eval_frequency",
-                                 "keep_checkpoint_max", "random_seed"}) {
-    add(name, std::to_string(params.Int(name)));
-  }
-  add("threads", std::to_string(Threads(component)));
-  for (const std::string& argument : params.List("trainer_args")) {
-    if (!StartsWith(argument, "--")) {
-      throw UsageError("the parameter trainer_args has '" + argument + "'",
-                       "flags: --name=value");
-    }
-    arguments.push_back(EscapeDollars(argument));
-  }
-  return arguments;
-}
-
 std::vector<Json> RenderTrain(const Component& component) {
   const Params& params = component.params;
   const std::string backend = ChooseBackend(component);
@@ -628,9 +594,9 @@ Json TrialJob(const Component& component, const std::string& name,
   PodOptions options = TrainerPod(job);
   options.restart_policy = "Never";
   AddGpuRanks(job, &options);
-  // A flag that is there twice counts as it stands last.
-  options.arguments.insert(options.arguments.end(), arguments.begin(),
-                           arguments.end());
+  for (const std::string& argument : arguments) {
+    PutFlag(argument, &options.arguments);
+  }
   Json workload = Head(job, "batch/v1", "Job");
   workload.Set("spec", JobSpec(component, PodTemplate(component, options),
                                options.container, 0, 0, job.retries));

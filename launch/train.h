@@ -14,12 +14,10 @@ const std::vector<std::string>& TrainBackends();
 std::string ChooseBackend(const Component& component);
 
 std::vector<ParamSpec> TrainParams();
-// The flags of t2t-trainer that say what is trained, escaped.
-std::vector<std::string> TrainerArguments(const Component& component,
-                                          const std::string& schedule);
 std::vector<Json> RenderTrain(const Component& component);
 
-// A one-Pod Job of t2t-trainer, for a sweep's trials. `arguments` are added.
+// A one-Pod Job of t2t-trainer, for a sweep's trials. `arguments` take the
+// place of the flags that they name.
 Json TrialJob(const Component& component, const std::string& name,
               const std::vector<std::string>& arguments);
 

@@ -8,6 +8,7 @@
 #include "hparams/catalogue.h"
 #include "launch/manifests.h"
 #include "launch/sweep.h"
+#include "launch/trainer_arguments.h"
 #include "launch/yaml.h"
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
@@ -453,7 +454,11 @@ std::vector<std::string> CheckComponent(const Component& component) {
   }
   const std::string set = text("hparams_set");
   if (!set.empty()) {
-    attempt([&] { MakeHParams(set, text("hparams")); });
+    attempt([&] {
+      MakeHParams(set, component.prototype == "train"
+                           ? TrainerHParams(component)
+                           : text("hparams"));
+    });
   }
   if (component.prototype == "sweep") {
     attempt([&] {

@@ -8,6 +8,7 @@
 #include "launch/yaml.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -203,8 +204,9 @@ int Validate(const LaunchArgs& args) {
   const std::vector<Json> objects = RenderAll(components);
   ValidateOrThrow(components, objects);
   Print(EstimatesText(app, components));
-  Print(std::to_string(objects.size()) + " objects of " +
-        std::to_string(components.size()) + " components, nothing wrong\n");
+  Print(Count(static_cast<int64_t>(objects.size()), "object") + " of " +
+        Count(static_cast<int64_t>(components.size()), "component") +
+        ", nothing wrong\n");
   return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -421,8 +422,8 @@ int RunComponents(const App& app, const LaunchArgs& args,
   options.timeout_seconds = args.GetDouble("timeout", 0);
   options.keep_going = keep_going;
   *result = RunLocally(objects, options);
-  std::printf("%lld restarts, %lld killed on purpose\n",
-              static_cast<long long>(result->restarts),
+  std::printf("%s, %lld killed on purpose\n",
+              Count(result->restarts, "restart").c_str(),
               static_cast<long long>(result->killed));
   return result->done ? 0 : result->timed_out ? kNotInTime : kFailed;
 }

@@ -194,16 +194,6 @@ Component PutComponent(App* app, const std::string& name,
   }
 }
 
-// "loss" of "evaluation at step 9:  accuracy 0.5  loss 1.2345".
-bool ReadMetric(const std::string& line, const std::string& metric,
-                double* value) {
-  const std::string start = "  " + metric + " ";
-  const size_t at = line.rfind(start);
-  if (at == std::string::npos) return false;
-  const size_t from = at + start.size();
-  return ParseDouble(line.substr(from, line.find(' ', from) - from), value);
-}
-
 void PrintTrials(const Component& sweep, const std::vector<Json>& objects,
                  const LocalResult& result) {
   struct Trial {
@@ -212,8 +202,6 @@ void PrintTrials(const Component& sweep, const std::vector<Json>& objects,
   };
   const std::string metric = sweep.params.String("metric");
   const bool least = sweep.params.String("direction") == "minimize";
-  std::map<std::string, std::string> lines(result.evaluations.begin(),
-                                           result.evaluations.end());
   std::vector<Trial> trials;
   for (const Json& object : objects) {
     const Json& metadata = object.At("metadata");
@@ -222,8 +210,10 @@ void PrintTrials(const Component& sweep, const std::vector<Json>& objects,
         annotations == nullptr ? nullptr : annotations->Find("t2t.dev/hparams");
     if (changes == nullptr) continue;
     Trial trial{0, metadata.At("name").AsString(), changes->AsString()};
-    const auto line = lines.find(trial.name);
-    if (line != lines.end() && ReadMetric(line->second, metric, &trial.value)) {
+    const auto of_trial = result.metrics.find(trial.name);
+    if (of_trial != result.metrics.end() &&
+        of_trial->second.count(metric) > 0) {
+      trial.value = of_trial->second.at(metric);
       trials.push_back(trial);
     } else {
       Print(trial.name + ": no " + metric + " (" + trial.changes + ")\n");

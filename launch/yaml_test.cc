@@ -173,6 +173,125 @@ TEST(YamlTest, ReadsWhatHandsWrite) {
   EXPECT_TRUE(ParseYaml("# nothing\n").is_null());
 }
 
+// The examples are those of the YAML 1.2 specification, by their numbers.
+TEST(YamlTest, QuotedTextGoesOverSeveralLines) {
+  const auto text = [](std::string_view yaml) {
+    return ParseYaml(yaml).AsString();
+  };
+  // 7.5
+  EXPECT_EQ(text("\"folded \nto a space,\t\n \nto a line feed, or \t\\\n"
+                 " \\ \tnon-content\"\n"),
+            "folded to a space,\nto a line feed, or \t \tnon-content");
+  // 7.6, 7.9
+  const std::string lines =
+      " 1st non-empty\n\n 2nd non-empty \n\t3rd non-empty ";
+  const std::string read = " 1st non-empty\n2nd non-empty 3rd non-empty ";
+  EXPECT_EQ(text('"' + lines + "\"\n"), read);
+  EXPECT_EQ(text('\'' + lines + "'\n"), read);
+  EXPECT_EQ(text("\"a\\\n\n\n  b\""), "a\n\nb");
+  EXPECT_EQ(text("\"  \n  a\n  \""), " a ");
+  EXPECT_EQ(text("\"a\\ \r\n\r\n b\""), "a \nb");
+  EXPECT_EQ(text("'\\\n ''\n'"), "\\ ' ");
+  // 5.13's
+  EXPECT_EQ(text("\"\\N\\_\\L\\P\\\t\\x41\""),
+            "\xC2\x85\xC2\xA0\xE2\x80\xA8\xE2\x80\xA9\tA");
+  EXPECT_EQ(Compact("- \"a\n  b\" # c\n- 'it''s\n\n  three'\n- k: \"d\n\n"
+                    "\n    e\"\n  l: 1\n"),
+            R"(["a b", "it's\nthree", {"k": "d\n\ne", "l": 1}])");
+  EXPECT_EQ(Compact("'it''s': x\n\"a\\\"b\" : y\n"),
+            R"({"it's": "x", "a\"b": "y"})");
+}
+
+TEST(YamlTest, PlainTextGoesOverSeveralLines) {
+  // 7.12
+  EXPECT_EQ(ParseYaml("1st non-empty\n\n 2nd non-empty \n\t3rd non-empty\n")
+                .AsString(),
+            "1st non-empty\n2nd non-empty 3rd non-empty");
+  EXPECT_EQ(Compact("a: plain text that\n"
+                    "  goes on\n"
+                    "\n"
+                    "\n"
+                    "   - and on#1 #\n"
+                    "# a comment\n"
+                    "b:\n"
+                    "    further in\n"
+                    "  and less\n"
+                    "c: 1\n"
+                    "  2\n"
+                    "d:\n"
+                    "- x y\n"
+                    "  'z'\n"
+                    "-\n"
+                    "   http://a\n"
+                    " b:c\n"
+                    "- - p\n"
+                    "   q # end\n"
+                    "- k: v\n"
+                    "   w\n"
+                    "e: last\n"),
+            R"({"a": "plain text that goes on\n\n- and on#1", )"
+            R"("b": "further in and less", "c": "1 2", )"
+            R"("d": ["x y 'z'", "http://a b:c", ["p q"], {"k": "v w"}], )"
+            R"("e": "last"})");
+  const std::vector<Json> documents =
+      ParseYamlStream("--- a\nb\n---\nc\n\nd\n...\n");
+  ASSERT_EQ(documents.size(), 2);
+  EXPECT_EQ(documents[0].AsString(), "a b");
+  EXPECT_EQ(documents[1].AsString(), "c\nd");
+}
+
+TEST(YamlTest, FlowCollectionsHoldTextOverSeveralLines) {
+  EXPECT_EQ(Compact("a: {x: plain\n"
+                    "  flow\n"
+                    "\n"
+                    "  text, y: 'goes\n"
+                    "     on', multi\n"
+                    "  word key: [p # c\n"
+                    "  , q\n"
+                    "r,http://s:1/t], \"k\":1,\n"
+                    "  n\n"
+                    "  : \"e\\\n"
+                    "  f\"}\n"
+                    "b: 2\n"),
+            R"({"a": {"x": "plain flow\ntext", "y": "goes on", )"
+            R"("multi word key": ["p", "q r", "http://s:1/t"], "k": 1, )"
+            R"("n": "ef"}, "b": 2})");
+}
+
+TEST(YamlTest, BlocksKeepTheirIndentationAndEnds) {
+  // 8.2
+  EXPECT_EQ(Compact("- |\n detected\n- >\n \n  \n  # detected\n- |1\n"
+                    "  explicit\n- >\n \t\n detected\n"),
+            R"(["detected\n", "\n\n# detected\n", " explicit\n", )"
+            R"("\t\ndetected\n"])");
+  // 8.4, 8.5, 8.6
+  EXPECT_EQ(Compact("strip: |-\n  text\nclip: |\n  text\nkeep: |+\n  text\n"),
+            R"({"strip": "text", "clip": "text\n", "keep": "text\n"})");
+  EXPECT_EQ(Compact(" # Strip\n  # Comments:\nstrip: |-\n  # text\n  \n"
+                    " # Clip\n  # comments:\n\nclip: |\n  # text\n \n"
+                    " # Keep\n  # comments:\n\nkeep: |+\n  # text\n\n"
+                    " # Trail\n  # comments.\n"),
+            R"({"strip": "# text", "clip": "# text\n", )"
+            R"("keep": "# text\n\n"})");
+  EXPECT_EQ(Compact("strip: >-\n\nclip: >\n\nkeep: |+\n\n"),
+            R"({"strip": "", "clip": "", "keep": "\n"})");
+  // 8.10 to 8.12
+  EXPECT_EQ(ParseYaml(">\n\n folded\n line\n\n next\n line\n   * bullet\n\n"
+                      "   * list\n   * lines\n\n last\n line\n\n# Comment\n")
+                .AsString(),
+            "\nfolded line\nnext line\n  * bullet\n\n  * list\n  * lines\n"
+            "\nlast line\n");
+  EXPECT_EQ(Compact("a: |2-\n    x\nb: >-2 # c\n    x\nc:\n  |\n x\n"
+                    "d: |+\n  x\n\n"),
+            R"({"a": "  x", "b": "  x", "c": "x\n", "d": "x\n\n"})");
+  EXPECT_EQ(ParseYaml("--- |\na\n\tb\n...\n").AsString(), "a\n\tb\n");
+  EXPECT_EQ(ParseYaml("\xEF\xBB\xBF"
+                      "a: |\n b")
+                .At("a")
+                .AsString(),
+            "b");
+}
+
 TEST(YamlTest, Streams) {
   const std::vector<Json> documents =
       ParseYamlStream("---\na: 1\n---\n- b\n- c\n---\n\"x\"\n...\n");
@@ -207,7 +326,23 @@ TEST(YamlTest, RefusesAndNamesTheLine) {
   line("a: [1, 2\n", 1);
   line("a: \"x\n", 1);
   line("a: b: c\n", 1);
-  line("a: b\n  c\n", 2);
+  line("a: b\n  c: d\n", 2);
+  line("a: b # c\n  d\n", 2);
+  line("a: b\n  # c\n  d\n", 3);
+  line("a: b\n\tc\n", 2);
+  line("a: \"b\n\nc\"\n", 1);
+  line("a: 'b\n---\n c'\n", 1);
+  line("a: \"b\n  c\" d\n", 2);
+  line("a: |-+\n  b\n", 1);
+  line("a: |0\n  b\n", 1);
+  line("a: |22\n  b\n", 1);
+  line("a: |x\n  b\n", 1);
+  line("a: |\n    \n  b\n", 3);
+  line("a: 1\n... b\n", 2);
+  line("a: {b:1}\n", 1);
+  line("a: [-]\n", 1);
+  line("a: {b: [c\n---\nd]}\n", 1);
+  line("-\ta: 1\n", 1);
   line("a: 0755\n", 1);
   line("- a\nb: 1\n", 2);
   line("a: 1\njust text\n", 2);

@@ -2,25 +2,39 @@
 # Measures speed: every Google Benchmark target, and whole jobs (data, training,
 # decoding). Writes docs/benchmarks.md with the machine it was measured on.
 #
-# usage: scripts/bench.sh [--quick]
+# usage: scripts/bench.sh [--quick] [--isa=baseline|avx2|avx512]
 #
 # --quick: short runs, to see that it works; docs/benchmarks.md is left alone.
+# --isa: as on a machine with nothing better, for our kernels (T2T_MAX_ISA) and
+# LibTorch's; docs/benchmarks.md is left alone. The kernels' own benchmark has
+# every instruction set of the machine in any case.
 # Two peers in tools/bench are measured where they can run (nothing is installed
 # for them): T2T_PEER_PYTHON names a Python that has PyTorch, T2T_PYTHON one that
 # has TensorFlow, T2T_SOURCE a checkout of Tensor2Tensor.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-quick='' min_time=0.5 steps=120
-case ${1:-} in
-  '') ;;
-  --quick) quick=yes min_time=0.05 steps=20 ;;
-  *)
-    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
-    [[ $1 == -h || $1 == --help ]] && exit 0
-    exit 2
-    ;;
-esac
+quick='' isa='' min_time=0.5 steps=120
+for argument in "$@"; do
+  case $argument in
+    --quick) quick=yes min_time=0.05 steps=20 ;;
+    --isa=baseline | --isa=avx2 | --isa=avx512) isa=${argument#*=} ;;
+    *)
+      sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+      [[ $argument == -h || $argument == --help ]] && exit 0
+      exit 2
+      ;;
+  esac
+done
+if [[ -n $isa ]]; then
+  export T2T_MAX_ISA=$isa
+  case $isa in
+    baseline) export ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
+      ONEDNN_MAX_CPU_ISA=SSE41 ;;
+    avx2) export ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+      ONEDNN_MAX_CPU_ISA=AVX2 ;;
+  esac
+fi
 
 "$REPO/scripts/install_deps.sh"
 work=$(mktemp -d)
@@ -44,6 +58,7 @@ bin=$(bz info bazel-bin 2>/dev/null)
   echo "- processor: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores"
   echo "- memory: $(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo)"
   echo "- system: $(. /etc/os-release && echo "$PRETTY_NAME"), $(g++ --version | head -n 1)"
+  [[ -z $isa ]] || echo "- as on a machine with nothing better than $isa"
   echo "- LibTorch: $(sed -n 's/^torch==\([^ ]*\).*/\1/p' "$REPO/.deps/libtorch/stamp"), CPU"
   echo "- commit: $(git -C "$REPO" rev-parse --short HEAD 2>/dev/null || echo none), $(date -u +%F)"
 } >"$report"
@@ -124,9 +139,12 @@ for target in "${targets[@]}"; do
   } >>"$report"
 done
 
-if [[ -n $quick ]]; then
+if [[ -n $quick || -n $isa ]]; then
   cat "$report"
 else
+  # What was written by hand stays.
+  { echo && sed -n '/^<!-- by hand -->$/,$p' "$REPO/docs/benchmarks.md"; } \
+    >>"$report"
   cp "$report" "$REPO/docs/benchmarks.md"
   say "Written: docs/benchmarks.md"
 fi

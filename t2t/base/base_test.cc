@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
@@ -12,8 +13,12 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/base/json_file.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
+#include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
+#include "t2t/base/terminal.h"
 
 namespace t2t {
 namespace {
@@ -29,6 +34,62 @@ TEST(StringsTest, DidYouMean) {
   EXPECT_EQ(DidYouMean("transfromer", {"transformer", "lstm"}),
             "did you mean 'transformer'?");
   EXPECT_EQ(DidYouMean("zzzzzz", {"transformer", "lstm"}), "");
+}
+
+TEST(JsonFileTest, EveryErrorNamesTheFile) {
+  const std::string path = JoinPath(MakeTempDirectory("json"), "x.json");
+  const auto look = [](const Json& json) { return json.At("a").AsInt(); };
+  const auto message = [&] {
+    try {
+      ReadJsonFile(path, look);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(message(), testing::HasSubstr(path));  // there is none
+  for (const char* const damaged : {"", "{\"a\": 1", "{}", "{\"a\": \"b\"}"}) {
+    WriteFileAtomically(path, damaged);
+    EXPECT_THAT(message(), testing::HasSubstr(path + ": ")) << damaged;
+  }
+  WriteFileAtomically(path, "{\"a\": 7}");
+  EXPECT_EQ(ReadJsonFile(path, look), 7);
+}
+
+// FIPS 180-4's examples, and lengths about the end of a block (by Python).
+TEST(Sha256Test, KnownValues) {
+  EXPECT_EQ(Sha256(""),
+            "e3b0c44298fc1c149afbf4c8996fb924"
+            "27ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(Sha256("abc"),
+            "ba7816bf8f01cfea414140de5dae2223"
+            "b00361a396177a9cb410ff61f20015ad");
+  const std::pair<size_t, std::string> repeated[] = {
+      {55,
+       "9f4390f8d30c2dd92ec9f095b65e2b9a"
+       "e9b0a925a5258e241c9f1e910f734318"},
+      {56,
+       "b35439a4ac6f0948b6d6f9e3c6af0f5f"
+       "590ce20f1bde7090ef7970686ec6738a"},
+      {63,
+       "7d3e74a05d7db15bce4ad9ec0658ea98"
+       "e3f06eeecf16b4c6fff2da457ddc2f34"},
+      {64,
+       "ffe054fe7ae0cb6dc65c3af9b61d5209"
+       "f439851db43d0ba5997337df154668eb"},
+      {119,
+       "31eba51c313a5c08226adf18d4a359cf"
+       "dfd8d2e816b13f4af952f7ea6584dcfb"},
+      {120,
+       "2f3d335432c70b580af0e8e1b3674a7c"
+       "020d683aa5f73aaaedfdc55af904c21c"},
+      {1000,
+       "41edece42d63e8d9bf515a9ba6932e1c"
+       "20cbc9f5a5d134645adb5db1b9737ea3"},
+  };
+  for (const auto& [count, digits] : repeated) {
+    EXPECT_EQ(Sha256(std::string(count, 'a')), digits) << count;
+  }
 }
 
 TEST(JsonTest, RoundTrip) {
@@ -138,6 +199,38 @@ TEST(RngTest, SameEverywhere) {
   EXPECT_EQ(again.Next(), rng.Next());
   EXPECT_EQ(Rng::Combine(1, "a"), Rng::Combine(1, "a"));
   EXPECT_NE(Rng::Combine(1, "a"), Rng::Combine(1, "b"));
+}
+
+TEST(PluralTest, CountsThings) {
+  EXPECT_EQ(Count(1, "step"), "1 step");
+  EXPECT_EQ(Count(0, "step"), "0 steps");
+  EXPECT_EQ(Count(2, "batch"), "2 batches");
+  EXPECT_EQ(Count(3, "entry"), "3 entries");
+  EXPECT_EQ(Count(3, "key"), "3 keys");
+  EXPECT_EQ(Count(2, "loss"), "2 losses");
+}
+
+TEST(TerminalTest, ClipsWholeCharacters) {
+  EXPECT_EQ(ClipText("step 1", 80), "step 1");
+  EXPECT_EQ(ClipText("step 1", 4), "step");
+  EXPECT_EQ(ClipText("\u00e4\u00f6\u00fc", 2), "\u00e4\u00f6");
+  EXPECT_EQ(ClipText("step", 0), "");
+}
+
+TEST(TerminalTest, WrapsHelp) {
+  const std::string text =
+      "Does what it is told.\n\nexample:\n"
+      "  program --one=1 --two=2 --three=3\n\nflags:\n"
+      "  --one=1\n      The number of the first thing.\n";
+  EXPECT_EQ(WrapHelp(text, 80), text);
+  EXPECT_EQ(WrapHelp(text, 24),
+            "Does what it is told.\n\nexample:\n"
+            "  program --one=1 \\\n      --two=2 --three=3\n\nflags:\n"
+            "  --one=1\n      The number of the\n      first thing.\n");
+  // What has no blank stays whole.
+  EXPECT_EQ(WrapHelp("  --" + std::string(50, 'x') + "\n", 24),
+            "  --" + std::string(50, 'x') + "\n");
+  EXPECT_EQ(TerminalWidth(-1), 80);
 }
 
 TEST(RunMainDeathTest, FullDiskBehindTheStandardOutput) {

@@ -1,14 +1,7 @@
 #include "t2t/base/error.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <exception>
-#include <new>
 
 namespace t2t {
 namespace {
@@ -21,51 +14,26 @@ std::string Compose(const std::string& what, const std::string& expected,
   return text;
 }
 
-// GNU OpenMP's threads spin long while they wait for work: where another
-// process wants the same core, a training step then takes many times as long.
-// The library reads its setting when it is loaded, so the program starts itself
-// once more (the same process) with a short spin.
-void StartWithShortSpins(char** argv) {
-  if (std::getenv("GOMP_SPINCOUNT") != nullptr ||
-      std::getenv("OMP_WAIT_POLICY") != nullptr) {
-    return;
-  }
-  ::setenv("GOMP_SPINCOUNT", "5000", 1);
-  ::execv("/proc/self/exe", argv);  // where it fails, the old setting serves
-}
-
-// What was printed may not have reached its file (a full disk).
-int CloseOutput(const char* name, int code) {
-  errno = 0;
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
-  std::fprintf(stderr, "%s: can't write to the standard output: %s\n", name,
-               errno != 0 ? std::strerror(errno) : "it failed before");
-  return code != 0 ? code : static_cast<int>(ExitCode::kIo);
-}
-
-char program_name[64] = "t2t";  // for the handler below
-
-void EndAtOnce(int signal) {
-  const char* const why =
-      signal == SIGINT ? ": stopped by SIGINT\n" : ": stopped by SIGTERM\n";
-  if (::write(STDERR_FILENO, program_name, std::strlen(program_name)) > 0) {
-    [[maybe_unused]] const ssize_t written =
-        ::write(STDERR_FILENO, why, std::strlen(why));
-  }
-  ::_exit(static_cast<int>(signal == SIGINT ? ExitCode::kInterrupted
-                                            : ExitCode::kPreempted));
-}
-
-// Ends the program with the exit code of the table, whatever its process
-// number: a signal that is not caught means nothing to a container's first
-// process. A program that can do better catches the signals itself.
-void CatchSignals() {
-  for (const int signal : {SIGTERM, SIGINT}) {
-    struct sigaction action = {};
-    ::sigaction(signal, nullptr, &action);
-    if (action.sa_handler != SIG_DFL) continue;  // nohup
-    action.sa_handler = EndAtOnce;
-    ::sigaction(signal, &action, nullptr);
+// About a call that failed with this errno.
+const char* WhatToDo(int error) {
+  switch (error) {
+    case ENOSPC:
+      return "free some space there, then start again";
+    case EDQUOT:
+      return "free some space there, or have the quota raised";
+    case EFBIG:
+      return "raise the limit of a file's size (ulimit -f)";
+    case EACCES:
+    case EPERM:
+      return "check the permissions";
+    case EROFS:
+      return "name a folder on a file system that is not read-only";
+    case EMFILE:
+      return "raise the limit of open files (ulimit -n)";
+    case ENOMEM:
+      return "free some memory, or raise its limit (ulimit -v)";
+    default:
+      return "";
   }
 }
 
@@ -93,41 +61,15 @@ Error MissingError(const std::string& what, const std::string& expected,
 Error IoError(const std::string& doing, const std::string& path) {
   const int saved = errno;
   const ExitCode code = saved == ENOENT ? ExitCode::kMissing : ExitCode::kIo;
-  std::string todo;
-  if (saved == ENOSPC) todo = "free some space there, then start again";
-  if (saved == EACCES || saved == EPERM) todo = "check the permissions";
   return Error(code,
                doing + " " + path + ": " + std::strerror(saved) + " (errno " +
                    std::to_string(saved) + ")",
-               "", todo);
+               "", WhatToDo(saved));
 }
 
 Error MismatchError(const std::string& what, const std::string& expected,
                     const std::string& todo) {
   return Error(ExitCode::kMismatch, what, expected, todo);
-}
-
-int RunMain(int argc, char** argv, int (*body)(int argc, char** argv)) {
-  StartWithShortSpins(argv);
-  const char* name = argc > 0 ? argv[0] : "t2t";
-  if (const char* slash = std::strrchr(name, '/')) name = slash + 1;
-  std::snprintf(program_name, sizeof(program_name), "%s", name);
-  CatchSignals();
-  try {
-    return CloseOutput(name, body(argc, argv));
-  } catch (const Error& error) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
-    return static_cast<int>(error.code());
-  } catch (const std::bad_alloc&) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "%s: out of memory\n", name);
-    return static_cast<int>(ExitCode::kIo);
-  } catch (const std::exception& error) {
-    std::fflush(stdout);
-    std::fprintf(stderr, "%s: internal error: %s\n", name, error.what());
-    return static_cast<int>(ExitCode::kInternal);
-  }
 }
 
 }  // namespace t2t

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <utility>
 
 #include "t2t/base/error.h"
@@ -125,8 +124,7 @@ std::vector<std::string> Flags::Parse(int argc, char** argv) {
     const bool has_value = equals != std::string::npos;
     const std::string name = argument.substr(0, equals);
     if (name == "help" || name == "h" || name == "helpfull") {
-      std::fputs(HelpText().c_str(), stdout);
-      std::exit(0);
+      throw Error(ExitCode::kOk, HelpText());  // RunMain prints it
     }
     Flag* flag = Find(name);
     if (flag == nullptr && StartsWith(name, "no") && !has_value) {

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,12 +15,19 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/file_lock.h"
 #include "t2t/base/staging.h"
 
 namespace t2t {
 namespace {
 
 constexpr char kTemporaryMark[] = ".tmp-";
+// Behind it: the kernel, "-", a random token.
+constexpr size_t kKernelDigits = 8;
+constexpr size_t kTokenDigits = 16;
+constexpr size_t kTemporaryEnd =
+    sizeof(kTemporaryMark) - 1 + kKernelDigits + 1 + kTokenDigits;
+constexpr size_t kLongestName = 255;
 constexpr size_t kBufferSize = 1 << 16;
 
 void WriteAll(int fd, const void* data, size_t size, const std::string& path) {
@@ -58,13 +64,74 @@ std::string StagingOf(const std::string& path) {
   return staged ? staging.folder : "";
 }
 
+// Tells the processes of this kernel from those of others; "" where it can't.
+std::string KernelTag() {
+  static const std::string tag = BootId().substr(0, kKernelDigits);
+  return tag.size() == kKernelDigits ? tag : "";
+}
+
+std::string TemporaryEnding() {
+  const std::string kernel = KernelTag();
+  return kTemporaryMark +
+         (kernel.empty() ? std::string(kKernelDigits, '-') : kernel) + "-" +
+         RandomToken();
+}
+
+bool IsHex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// Whether the name is one that TemporaryPath() gives; and then, of which kernel.
+bool IsTemporaryName(std::string_view name, std::string* kernel) {
+  if (name.size() <= kTemporaryEnd) return false;
+  std::string_view ending = name.substr(name.size() - kTemporaryEnd);
+  const std::string_view mark = kTemporaryMark;
+  if (ending.substr(0, mark.size()) != mark) return false;
+  ending.remove_prefix(mark.size());
+  *kernel = ending.substr(0, kKernelDigits);
+  return ending[kKernelDigits] == '-' &&
+         IsHex(ending.substr(kKernelDigits + 1));
+}
+
 std::string TemporaryPath(const std::string& path) {
-  const std::string mark = kTemporaryMark + std::to_string(::getpid());
   const std::string folder = StagingOf(path);
-  if (folder.empty()) return path + mark;
-  std::string name = path.substr(JoinPath(DirName(folder), "").size());
-  std::replace(name.begin(), name.end(), '/', '+');
-  return JoinPath(folder, name + mark);
+  std::string name = BaseName(path);
+  if (!folder.empty()) {
+    name = path.substr(JoinPath(DirName(folder), "").size());
+    std::replace(name.begin(), name.end(), '/', '+');
+  }
+  name.resize(std::min(name.size(), kLongestName - kTemporaryEnd));
+  return JoinPath(folder.empty() ? DirName(path) : folder,
+                  name + TemporaryEnding());
+}
+
+// Makes the file, of this process alone, and locks it for as long as it is
+// open: by that RemoveLeftovers() knows that it is in use. -1 and errno where it
+// can't.
+int OpenTemporary(const std::string& path, std::string* temporary) {
+  for (;;) {
+    *temporary = TemporaryPath(path);
+    const int fd = ::open(temporary->c_str(),
+                          O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd < 0) return fd;
+    // A RemoveLeftovers() that came before the lock takes the file away.
+    if (TryLockFile(fd, *temporary) != FileLock::kTakenByAnother &&
+        NamesOpenFile(*temporary, fd)) {
+      return fd;
+    }
+    ::close(fd);
+  }
+}
+
+// Whether the process that made the file is gone; removes it then.
+bool RemoveIfUnused(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return errno == ENOENT;
+  const bool unused = TryLockFile(fd, path) == FileLock::kTaken;
+  if (unused && NamesOpenFile(path, fd)) ::unlink(path.c_str());
+  ::close(fd);
+  return unused;
 }
 
 // Takes errno; says where the staging folder was taken away.
@@ -186,21 +253,41 @@ void SyncDirectory(const std::string& path) {
   }
 }
 
-void RemoveLeftovers(const std::string& directory, std::string_view prefix) {
-  if (!IsDirectory(directory)) return;
+std::vector<std::string> RemoveLeftovers(const std::string& directory,
+                                         std::string_view stem) {
+  std::vector<std::string> kept;
+  if (!IsDirectory(directory)) return kept;
   for (const std::string& name : ListDirectory(directory)) {
-    const size_t at = name.rfind(kTemporaryMark);
-    if (at == std::string::npos || name.rfind(prefix, 0) != 0) continue;
-    const std::string digits = name.substr(at + sizeof(kTemporaryMark) - 1);
-    if (digits.empty() || digits.size() > 9 ||
-        digits.find_first_not_of("0123456789") != std::string::npos) {
-      continue;
+    std::string kernel;
+    if (!IsTemporaryName(name, &kernel) || name.rfind(stem, 0) != 0) continue;
+    const char next = name[stem.size()];
+    if (!stem.empty() && next != '.' && next != '-') continue;
+    const std::string path = JoinPath(directory, name);
+    if (kernel != KernelTag()) {
+      kept.push_back(path);
+    } else {
+      RemoveIfUnused(path);
     }
-    const pid_t pid = static_cast<pid_t>(std::stol(digits));
-    const bool another_runs =
-        pid != ::getpid() && (::kill(pid, 0) == 0 || errno == EPERM);
-    if (!another_runs) RemoveFile(JoinPath(directory, name));
   }
+  return kept;
+}
+
+std::FILE* OpenScratchFile(const std::string& directory) {
+  const std::string folder = directory.empty() ? "." : directory;
+  int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  std::string path = JoinPath(folder, "scratch");
+  if (fd < 0) {  // not every file system has such
+    fd = OpenTemporary(JoinPath(folder, "scratch"), &path);
+    if (fd >= 0) ::unlink(path.c_str());
+  }
+  std::FILE* const file = fd < 0 ? nullptr : ::fdopen(fd, "w+b");
+  if (file == nullptr) {
+    const int saved = errno;
+    if (fd >= 0) ::close(fd);
+    errno = saved;
+    throw IoError("can't write", path);
+  }
+  return file;
 }
 
 std::vector<std::string> ListDirectory(const std::string& path) {
@@ -271,9 +358,7 @@ void StageFiles(const std::string& directory, const std::string& staging) {
 }
 
 AtomicWriter::AtomicWriter(std::string path)
-    : path_(std::move(path)), temporary_(TemporaryPath(path_)) {
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-               0666);
+    : path_(std::move(path)), fd_(OpenTemporary(path_, &temporary_)) {
   if (fd_ < 0) throw CommitError("can't write", temporary_, path_);
 }
 
@@ -301,14 +386,14 @@ void AtomicWriter::Flush() {
 void AtomicWriter::Commit() {
   Flush();
   if (SyncFile(fd_) != 0) throw IoError("can't sync", temporary_);
-  const bool closed = ::close(std::exchange(fd_, -1)) == 0;
-  if (!closed || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    const int saved = errno;
-    ::unlink(temporary_.c_str());
-    errno = saved;
-    throw closed ? CommitError("can't rename to", path_, path_)
-                 : IoError("can't write", temporary_);
-  }
+  // Closed later, so that nobody takes the file for one that was left over; all
+  // is on the disk already.
+  const bool renamed = ::rename(temporary_.c_str(), path_.c_str()) == 0;
+  const int saved = errno;
+  if (!renamed) ::unlink(temporary_.c_str());
+  ::close(std::exchange(fd_, -1));
+  errno = saved;
+  if (!renamed) throw CommitError("can't rename to", path_, path_);
   SyncDirectory(DirName(path_));
 }
 

@@ -2,6 +2,7 @@
 #define T2T_BASE_FS_H_
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,20 +15,24 @@ bool Exists(const std::string& path);
 bool IsDirectory(const std::string& path);
 int64_t FileSize(const std::string& path);
 std::string ReadFile(const std::string& path);
-// Complete or not there at all: temporary name, fsync, rename, fsync of the
-// folder.
+// Complete or not there at all: temporary name (random, never another's),
+// fsync, rename, fsync of the folder.
 void WriteFileAtomically(const std::string& path, std::string_view contents);
 void MakeDirectories(const std::string& path);
 void Rename(const std::string& from, const std::string& to);
 void RemoveFile(const std::string& path);  // no error where absent
 void RemoveTree(const std::string& path);  // no error where absent
 void SyncDirectory(const std::string& path);
-// Removes what killed processes left half-written in a folder, of files whose
-// names start with prefix: temporary files whose process runs no more, and
-// those under this process's own number (in a container each start may have the
-// same one), so it is called before anything is written.
-void RemoveLeftovers(const std::string& directory,
-                     std::string_view prefix = "");
+// Removes what killed processes left half-written in a folder: the temporary
+// files of `stem` ("" is all: else those whose names go on with '.' or '-'
+// behind it) that were made under this running kernel, in whatever container,
+// and are open no more. Returns those of other kernels: they are kept, since
+// another host may be writing them.
+std::vector<std::string> RemoveLeftovers(const std::string& directory,
+                                         std::string_view stem = "");
+// A file in the folder that has no name, so that nothing is left of it however
+// the process ends. For reading and writing.
+std::FILE* OpenScratchFile(const std::string& directory);
 std::vector<std::string> ListDirectory(const std::string& path);  // sorted
 // Shell patterns (*, ?, [..]); sorted; empty where nothing matches.
 std::vector<std::string> Glob(const std::string& pattern);
@@ -53,11 +58,14 @@ class AtomicWriter {
   void Write(std::string_view data) { Write(data.data(), data.size()); }
   void Commit();
   int64_t written() const { return written_; }
+  // For a program that writes the file instead.
+  int descriptor() const { return fd_; }
+  const std::string& temporary() const { return temporary_; }
 
  private:
   void Flush();
 
-  std::string path_;
+  const std::string path_;
   std::string temporary_;
   int fd_ = -1;
   std::string buffer_;

@@ -11,8 +11,23 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define T2T_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define T2T_SANITIZED
+#endif
+
 namespace t2t {
 namespace {
+
+#ifdef T2T_SANITIZED
+constexpr int kWalled = RTLD_LOCAL;
+#else
+constexpr int kWalled = RTLD_LOCAL | RTLD_DEEPBIND;
+#endif
 
 std::string ProgramFolder() {
   char path[PATH_MAX];
@@ -42,7 +57,8 @@ void* OpenPlugin(const Plugin& plugin) {
   const std::vector<std::string> places = Places(plugin);
   for (const std::string& path : places) {
     if (!Exists(path)) continue;
-    void* const handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    void* const handle = ::dlopen(
+        path.c_str(), RTLD_NOW | (plugin.walled ? kWalled : RTLD_GLOBAL));
     if (handle == nullptr) {
       throw MissingError(
           plugin.asked + ": " + path + " can't be opened: " + ::dlerror(), "",

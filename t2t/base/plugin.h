@@ -13,6 +13,10 @@ struct Plugin {
   std::string symbol;  // what to find in it
   std::string asked;   // by what: "--backend=mpi"
   std::string todo;    // where it can't be opened
+  // Behind a wall: it and the libraries that it brings see each other's names
+  // first, and nobody else sees any of theirs. (A sanitizer's runtime forbids
+  // the first half; a program built with one has only the second.)
+  bool walled = false;
 };
 
 // The symbol's address. The file is looked for in $T2T_PLUGIN_DIR, beside the

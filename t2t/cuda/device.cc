@@ -9,6 +9,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/plugin.h"
+#include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/cuda/cuda_plugin.h"
 #include "t2t/ops/device.h"
@@ -99,6 +100,7 @@ std::string UseCuda(int64_t local_rank) {
 }  // namespace
 
 std::string UseDevice(const std::string& choice, int64_t local_rank) {
+  CurrentSimdTarget();  // an error in its variable shows before the work
   if (choice == "cpu") return "";
   if (choice == "cuda") return UseCuda(local_rank);
   if (choice != "auto") {
@@ -130,6 +132,12 @@ void SetDeviceBackendMaker(DeviceBackendMaker* make) { other_maker = make; }
 
 void SynchronizeDevice() {
   if (opened != nullptr) opened->synchronize();
+}
+
+std::string DeviceName() {
+  if (ComputeDevice().is_cpu()) return "";
+  if (opened == nullptr) return ComputeDevice().str();
+  return opened->device_name(ComputeDevice().index());
 }
 
 std::string DeviceMemoryText() {

@@ -26,6 +26,9 @@ void SetDeviceBackendMaker(DeviceBackendMaker* make);
 // Until the device has done what it was given.
 void SynchronizeDevice();
 
+// The GPU's; "" on the CPU.
+std::string DeviceName();
+
 // "3.1 of 80 GB of the GPU's memory"; "" on the CPU.
 std::string DeviceMemoryText();
 

@@ -35,6 +35,7 @@ TEST(DeviceTest, WithoutAGpu) {
                "install_deps.sh --cuda"});
   ExpectError("gpu", ExitCode::kUsage, {"--device=gpu", "auto, cpu or cuda"});
   EXPECT_EQ(DeviceMemoryText(), "");
+  EXPECT_EQ(DeviceName(), "");
   EXPECT_EQ(MakeDeviceBackend({}, 0, 1).get(), nullptr);
   SynchronizeDevice();
 }

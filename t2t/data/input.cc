@@ -188,8 +188,13 @@ Items ParseRecords(const InputOptions& options,
     }
   };
   std::vector<std::thread> workers;
-  for (size_t p = 1; p < threads; ++p) workers.emplace_back(parse, p);
+  try {
+    for (size_t p = 1; p < threads; ++p) workers.emplace_back(parse, p);
+  } catch (const std::system_error&) {
+    // No more threads can be had: this one does their parts.
+  }
   parse(0);
+  for (size_t p = workers.size() + 1; p < threads; ++p) parse(p);
   for (std::thread& worker : workers) worker.join();
 
   Items parsed;

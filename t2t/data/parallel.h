@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -36,8 +37,12 @@ void ParallelFor(size_t count, int threads, const Work& work) {
   const int helpers =
       static_cast<int>(std::min<size_t>(NumThreads(threads), count)) - 1;
   std::vector<std::thread> pool;
-  for (int thread = 1; thread <= helpers; ++thread) {
-    pool.emplace_back(run, thread);
+  try {
+    for (int thread = 1; thread <= helpers; ++thread) {
+      pool.emplace_back(run, thread);
+    }
+  } catch (const std::system_error&) {
+    // No more threads can be had: those there are do the work.
   }
   run(0);
   for (std::thread& thread : pool) thread.join();

@@ -1,18 +1,55 @@
 #include "t2t/data/sentencepiece.h"
 
-#include <sentencepiece_processor.h>
-
-#include <exception>
 #include <utility>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/plugin.h"
 #include "t2t/data/encoders.h"
+#include "t2t/data/sentencepiece_plugin.h"
 
 namespace t2t {
+namespace {
+
+// Opened when the first model is read, and never closed.
+const SentencePiecePlugin& Library() {
+  static const SentencePiecePlugin* const library = [] {
+    Plugin plugin;
+    plugin.file = "libt2t_sentencepiece.so";
+    plugin.folder = "t2t/data";
+    plugin.symbol = kGetSentencePiecePlugin;
+    plugin.asked = "a SentencePiece model";
+    plugin.todo =
+        "keep it beside the program, and install SentencePiece's library "
+        "(Debian: libsentencepiece0)";
+    plugin.walled = true;
+    const SentencePiecePlugin* const opened =
+        reinterpret_cast<GetSentencePiecePlugin*>(OpenPlugin(plugin))();
+    if (opened->version != kSentencePiecePluginVersion) {
+      throw MissingError(plugin.file + " is of another build than this program",
+                         "both of one build");
+    }
+    return opened;
+  }();
+  return *library;
+}
+
+// Memory that runs out here ends the program: no exception may pass the wall.
+SentencePieceSink Into(std::string* text) {
+  return {text, [](void* to, const char* data, size_t size) noexcept {
+            static_cast<std::string*>(to)->append(data, size);
+          }};
+}
+
+}  // namespace
 
 struct SentencePieceTextEncoder::Model {
-  sentencepiece::SentencePieceProcessor processor;
+  explicit Model(SentencePieceModel* of) : model(of) {}
+  ~Model() { Library().release(model); }
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  SentencePieceModel* const model;
   int64_t shift = 0;  // our id less the model's
 };
 
@@ -33,21 +70,17 @@ std::shared_ptr<const SentencePieceTextEncoder> SentencePieceTextEncoder::Load(
 
 std::shared_ptr<const SentencePieceTextEncoder> SentencePieceTextEncoder::Parse(
     std::string_view contents, const std::string& name) {
-  auto model = std::make_unique<Model>();
+  const SentencePiecePlugin& library = Library();
   std::string why;
-  try {
-    const auto status = model->processor.LoadFromSerializedProto(
-        {contents.data(), contents.size()});
-    if (!status.ok()) why = status.ToString();
-  } catch (const std::exception& error) {  // of an empty piece, for one
-    why = error.what();
-  }
-  if (!why.empty()) {
+  SentencePieceModel* const parsed =
+      library.parse(contents.data(), contents.size(), Into(&why));
+  if (parsed == nullptr) {
     throw DataError(name + " is no SentencePiece model: " + why,
                     "a .model file of spm_train");
   }
-  const bool is_ours = model->processor.pad_id() == kPadId &&
-                       model->processor.eos_id() == kEosId;
+  auto model = std::make_unique<Model>(parsed);
+  const bool is_ours =
+      library.pad_id(parsed) == kPadId && library.eos_id(parsed) == kEosId;
   model->shift = is_ours ? 0 : kNumReservedTokens;
   return std::shared_ptr<const SentencePieceTextEncoder>(
       new SentencePieceTextEncoder(std::move(model)));
@@ -55,25 +88,30 @@ std::shared_ptr<const SentencePieceTextEncoder> SentencePieceTextEncoder::Parse(
 
 std::vector<int64_t> SentencePieceTextEncoder::Encode(
     std::string_view text) const {
-  std::vector<int> pieces;
-  const auto status =
-      model_->processor.Encode({text.data(), text.size()}, &pieces);
-  if (!status.ok()) throw DataError("SentencePiece: " + status.ToString());
   std::vector<int64_t> ids;
-  ids.reserve(pieces.size() + 1);
-  for (const int piece : pieces) ids.push_back(piece + model_->shift);
+  std::string why;
+  const bool good = Library().encode(
+      model_->model, text.data(), text.size(), &ids,
+      [](void* to, int id) noexcept {
+        static_cast<std::vector<int64_t>*>(to)->push_back(id);
+      },
+      Into(&why));
+  if (!good) throw DataError("SentencePiece: " + why);
+  for (int64_t& id : ids) id += model_->shift;
   return ids;
 }
 
 std::string SentencePieceTextEncoder::Decode(const std::vector<int64_t>& ids,
                                              bool strip_extraneous) const {
-  const auto& processor = model_->processor;
   std::string text;
   std::vector<int> pieces;
   const auto flush = [&] {
     std::string part;
-    const auto status = processor.Decode(pieces, &part);
-    if (!status.ok()) throw DataError("SentencePiece: " + status.ToString());
+    std::string why;
+    if (!Library().decode(model_->model, pieces.data(), pieces.size(),
+                          Into(&part), Into(&why))) {
+      throw DataError("SentencePiece: " + why);
+    }
     text += part;
     pieces.clear();
   };
@@ -96,20 +134,22 @@ std::vector<std::string> SentencePieceTextEncoder::DecodeList(
     const std::vector<int64_t>& ids) const {
   std::vector<std::string> pieces;
   for (const int64_t id : ids) {
+    pieces.emplace_back();
     if (id == kPadId || id == kEosId) {
-      pieces.emplace_back(ReservedToken(id));
+      pieces.back() = ReservedToken(id);
     } else if (id >= kNumReservedTokens && id < vocab_size()) {
-      pieces.push_back(
-          model_->processor.IdToPiece(static_cast<int>(id - model_->shift)));
-    } else {
-      pieces.emplace_back();
+      std::string why;
+      if (!Library().piece(model_->model, static_cast<int>(id - model_->shift),
+                           Into(&pieces.back()), Into(&why))) {
+        throw DataError("SentencePiece: " + why);
+      }
     }
   }
   return pieces;
 }
 
 int64_t SentencePieceTextEncoder::vocab_size() const {
-  return model_->processor.GetPieceSize() + model_->shift;
+  return Library().size(model_->model) + model_->shift;
 }
 
 }  // namespace t2t

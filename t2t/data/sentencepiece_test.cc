@@ -10,6 +10,13 @@
 #include "t2t/base/strings.h"
 #include "t2t/data/encoder_factory.h"
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// LibTorch's libc10 exports a variable of this name, which is smaller than
+// SentencePiece's own. This program exports it, too (see BUILD.bazel).
+char FLAGS_minloglevel[32] = {'l', 'e', 'f', 't', ' ', 'a', 'l', 'o', 'n', 'e'};
+#define T2T_HAS_SAME_NAME
+#endif
+
 namespace t2t {
 namespace {
 
@@ -56,6 +63,16 @@ void ExpectIds(const std::string& model, int64_t shift) {
 TEST(SentencePiece, ModelWithT2tsIds) { ExpectIds("spm_t2t", 0); }
 
 TEST(SentencePiece, OtherModelsMoveUpByTwo) { ExpectIds("spm_default", 2); }
+
+#ifdef T2T_HAS_SAME_NAME
+TEST(SentencePiece, WritesOverNoVariableOfTheProgram) {
+  SentencePieceTextEncoder::Load(GoldenPath("spm_t2t.model"));
+  EXPECT_STREQ(FLAGS_minloglevel, "left alone");
+  for (size_t i = sizeof("left alone"); i < sizeof(FLAGS_minloglevel); ++i) {
+    EXPECT_EQ(FLAGS_minloglevel[i], '\0') << i;
+  }
+}
+#endif
 
 TEST(SentencePiece, Factory) {
   EXPECT_EQ(LoadTextEncoder(GoldenPath("spm_t2t.model"))->vocab_size(), 100);

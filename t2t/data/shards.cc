@@ -7,6 +7,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 
@@ -101,7 +102,7 @@ std::vector<std::string> FindShards(const std::string& dir,
         "the set of shards is not whole: there is no " +
             ShardPath(dir, problem, split, static_cast<int>(paths.size()),
                       static_cast<int>(expected_total)),
-        std::to_string(expected_total) + " shards", todo);
+        Count(expected_total, "shard"), todo);
   }
   return paths;
 }
@@ -131,12 +132,8 @@ ShuffledShardWriter::ShuffledShardWriter(std::vector<std::string> paths,
 }
 
 ShuffledShardWriter::~ShuffledShardWriter() {
-  for (const std::string& run : runs_) {
-    try {
-      RemoveFile(run);
-    } catch (const Error&) {
-      // Nothing can be done about a left-over temporary file here.
-    }
+  for (std::FILE* const run : runs_) {
+    if (run != nullptr) std::fclose(run);
   }
 }
 
@@ -151,12 +148,20 @@ void ShuffledShardWriter::Write(std::string_view record) {
 
 void ShuffledShardWriter::WriteRun() {
   std::sort(held_.begin(), held_.end());
-  const std::string path =
-      paths_[0] + ".shuffle-" + std::to_string(runs_.size());
-  TfRecordWriter writer(path);
-  for (const std::string& keyed : held_) writer.Write(keyed);
-  runs_.push_back(path);
-  writer.Commit();
+  const std::string folder = DirName(paths_[0]);
+  runs_.push_back(OpenScratchFile(folder));
+  std::string bytes;
+  for (const std::string& keyed : held_) {
+    bytes.clear();
+    AppendTfRecord(keyed, &bytes);
+    if (std::fwrite(bytes.data(), 1, bytes.size(), runs_.back()) !=
+        bytes.size()) {
+      throw IoError("can't write a temporary file into", folder);
+    }
+  }
+  if (std::fflush(runs_.back()) != 0) {
+    throw IoError("can't write a temporary file into", folder);
+  }
   held_.clear();
   held_bytes_ = 0;
 }
@@ -184,9 +189,11 @@ void ShuffledShardWriter::Commit() {
     }
     next.push(std::move(source));
   };
-  for (const std::string& run : runs_) {
-    readers.push_back(std::make_unique<TfRecordReader>(run));
+  for (std::FILE*& run : runs_) {
+    readers.push_back(std::make_unique<TfRecordReader>(
+        std::exchange(run, nullptr), "a temporary file of " + paths_[0]));
   }
+  runs_.clear();
   for (size_t i = 0; i <= readers.size(); ++i) advance(i);
   while (!next.empty()) {
     const Source source = next.top();

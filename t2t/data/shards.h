@@ -2,6 +2,7 @@
 #define T2T_DATA_SHARDS_H_
 
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,7 +45,7 @@ class ShardedWriter {
 
 // As ShardedWriter, but the records come out in an order drawn from the seed:
 // a function of the seed and the order of writing alone. Records beyond the
-// memory given wait in temporary files next to the shards.
+// memory given wait in files without a name in the shards' folder.
 class ShuffledShardWriter {
  public:
   ShuffledShardWriter(std::vector<std::string> paths, uint64_t seed,
@@ -58,7 +59,7 @@ class ShuffledShardWriter {
   int64_t count() const { return count_; }
 
  private:
-  // A run is a temporary file of records in the order of their keys.
+  // A run is a file of records in the order of their keys.
   void WriteRun();
 
   std::vector<std::string> paths_;
@@ -67,7 +68,7 @@ class ShuffledShardWriter {
   int64_t count_ = 0;
   int64_t held_bytes_ = 0;
   std::vector<std::string> held_;  // each behind its 8-byte key
-  std::vector<std::string> runs_;
+  std::vector<std::FILE*> runs_;
 };
 
 // Shuffles the records of `from` (read in that order) into `to`.

@@ -65,28 +65,47 @@ void UnescapeToken(std::string_view escaped, std::string* token) {
 struct SubwordTextEncoder::Data {
   explicit Data(std::vector<std::string> strings)
       : subtokens(std::move(strings)), trie(subtokens) {
-    for (const std::string& subtoken : subtokens) alphabet.AddAll(subtoken);
+    for (const std::string& subtoken : subtokens) {
+      alphabet.AddAll(subtoken);
+      size_t length = 0;
+      if (!subtoken.empty()) NextCodePoint(subtoken, &length);
+      if (length == subtoken.size()) singles.AddAll(subtoken);
+    }
     alphabet.AddEscapeCharacters();
+    singles.AddEscapeCharacters();
   }
 
-  void EncodeToken(std::string_view token, std::string* escaped,
-                   std::vector<int64_t>* ids) const {
+  // What of the token has no subtoken; empty where all is encoded.
+  std::string_view TryEncode(std::string_view token, const Alphabet& characters,
+                             std::string* escaped,
+                             std::vector<int64_t>* ids) const {
     escaped->clear();
-    EscapeToken(token, alphabet, escaped);
+    EscapeToken(token, characters, escaped);
     std::string_view left = *escaped;
     while (!left.empty()) {
       size_t length = 0;
       const int32_t id = trie.LongestMatch(left, &length);
-      if (id < 0) {
-        throw DataError("the vocabulary has no subtoken for '" +
-                            std::string(left.substr(0, 80)) + "'",
-                        "a vocabulary as t2t-datagen builds it, with every "
-                        "character of its subtokens, '\\', '_', 'u', ';' and "
-                        "the digits");
-      }
+      if (id < 0) break;
       ids->push_back(id);
       left.remove_prefix(length);
     }
+    return left;
+  }
+
+  void EncodeToken(std::string_view token, std::string* escaped,
+                   std::vector<int64_t>* ids) const {
+    const size_t before = ids->size();
+    if (TryEncode(token, alphabet, escaped, ids).empty()) return;
+    // As T2T, the alphabet has the characters of all subtokens, of "<pad>_" too;
+    // where one stands in longer subtokens alone, T2T fails. Here it is escaped
+    // then, as any unknown one.
+    ids->resize(before);
+    const std::string_view left = TryEncode(token, singles, escaped, ids);
+    if (left.empty()) return;
+    throw DataError("the vocabulary has no subtoken for '" +
+                        std::string(left.substr(0, 80)) + "'",
+                    "a vocabulary as t2t-datagen builds it, with '\\', '_', "
+                    "'u', ';' and the digits");
   }
 
   std::string_view Subtoken(int64_t id) const {
@@ -96,7 +115,8 @@ struct SubwordTextEncoder::Data {
 
   std::vector<std::string> subtokens;
   SubwordTrie trie;
-  Alphabet alphabet;
+  Alphabet alphabet;  // of all subtokens
+  Alphabet singles;   // of those that are one character
 };
 
 SubwordTextEncoder::SubwordTextEncoder(std::unique_ptr<const Data> data)

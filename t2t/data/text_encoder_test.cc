@@ -509,5 +509,18 @@ TEST(EncoderFactory, ByNameAndContents) {
             ExitCode::kBadData);
 }
 
+// "<" and ">" stand in "<pad>_" and "<EOS>_" alone, "x" in "ax" alone.
+TEST(Subword, CharactersOfLongerSubtokensAloneAreEscaped) {
+  std::vector<std::string> subtokens = {"<pad>_", "<EOS>_", "ax", "a"};
+  for (const char c : std::string("\\_u;0123456789")) {
+    subtokens.emplace_back(1, c);
+  }
+  const auto encoder = SubwordTextEncoder::FromSubtokens(subtokens);
+  for (const std::string text : {"a > a", "a<a>", "x", "axx", "<pad>", "a"}) {
+    EXPECT_EQ(encoder->Decode(encoder->Encode(text)), text);
+  }
+  EXPECT_EQ(encoder->Encode("ax"), (std::vector<int64_t>{2, 5}));
+}
+
 }  // namespace
 }  // namespace t2t

@@ -71,6 +71,13 @@ TfRecordReader::TfRecordReader(const std::string& path) : path_(path) {
   if (file_ == nullptr) throw IoError("can't read", path);
 }
 
+TfRecordReader::TfRecordReader(std::FILE* file, const std::string& name)
+    : path_(name), file_(file) {
+  if (std::fseek(file, 0, SEEK_END) != 0) throw IoError("can't seek in", name);
+  size_ = static_cast<int64_t>(::ftello(file));
+  Seek(0);
+}
+
 TfRecordReader::~TfRecordReader() { std::fclose(file_); }
 
 void TfRecordReader::ReadExactly(void* to, size_t size) {

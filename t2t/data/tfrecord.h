@@ -15,6 +15,8 @@ namespace t2t {
 class TfRecordReader {
  public:
   explicit TfRecordReader(const std::string& path);
+  // Takes the file over and reads it from its start; name is for messages.
+  TfRecordReader(std::FILE* file, const std::string& name);
   ~TfRecordReader();
   TfRecordReader(const TfRecordReader&) = delete;
   TfRecordReader& operator=(const TfRecordReader&) = delete;

@@ -9,6 +9,8 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/example.h"
@@ -105,12 +107,15 @@ class Output {
          std::ostream* echo)
       : delimiter_(delimiter), echo_(echo) {
     if (decodes.empty()) return;
-    if (!DirName(decodes).empty()) MakeDirectories(DirName(decodes));
     // T2T puts the other endings in the place of the last one.
     const std::string base = decodes.substr(0, decodes.rfind('.'));
-    decodes_ = std::make_unique<AtomicWriter>(decodes);
-    targets_ = std::make_unique<AtomicWriter>(base + ".targets");
-    inputs_ = std::make_unique<AtomicWriter>(base + ".inputs");
+    const auto open = [](const std::string& path) {
+      return std::make_unique<OutputFile>(
+          FindOutput(path, /*make_folder=*/true));
+    };
+    decodes_ = open(decodes);
+    targets_ = open(base + ".targets");
+    inputs_ = open(base + ".inputs");
   }
 
   void Write(const std::string& input, const std::string& output,
@@ -132,7 +137,7 @@ class Output {
   }
 
  private:
-  void Put(AtomicWriter* writer, std::string text) {
+  void Put(OutputFile* writer, std::string text) {
     // A newline inside would shift all lines behind it.
     if (delimiter_ == "\n") text = ReplaceAll(std::move(text), "\n", " ");
     writer->Write(text);
@@ -141,7 +146,7 @@ class Output {
 
   const std::string delimiter_;
   std::ostream* const echo_;
-  std::unique_ptr<AtomicWriter> decodes_, targets_, inputs_;
+  std::unique_ptr<OutputFile> decodes_, targets_, inputs_;
 };
 
 std::vector<std::vector<Hypothesis>> DecodeWindow(
@@ -244,8 +249,7 @@ int64_t DecodeDataset(const DatasetDecodeOptions& options, TextDecoder* decoder,
     }
     output.Commit();
     const double seconds = NowSeconds() - start;
-    Log(Format("decoded %lld examples, %.1f sentences/s",
-               static_cast<long long>(count),
+    Log(Format("decoded %s, %.1f sentences/s", Count(count, "example").c_str(),
                static_cast<double>(count) / std::max(seconds, 1e-9)));
   }
   return count;

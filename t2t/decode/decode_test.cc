@@ -1,13 +1,18 @@
 #include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <sstream>
+#include <thread>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
+#include "t2t/data/encoders.h"
 #include "t2t/data/tfrecord.h"
 #include "t2t/decode/dataset_decode.h"
 #include "t2t/decode/decode_hparams.h"
@@ -42,7 +47,9 @@ class DecodeToyProblem : public Problem {
     if (!Exists(JoinPath(data_dir, "vocab.toy"))) {
       throw MissingError("there is no vocab.toy in " + data_dir);
     }
-    return ToyInfo();
+    ProblemInfo info = ToyInfo();
+    info.features.at("inputs").vocab_path = JoinPath(data_dir, "vocab.toy");
+    return info;
   }
   std::vector<std::string> DataFiles(const std::string& data_dir,
                                      DataSplit split) const override {
@@ -278,6 +285,67 @@ TEST_F(DecodeTest, LanguageModelGoesOnFromPrefix) {
       "<EOS>\n");
 }
 
+// An encoder that knows no "x".
+class NoX : public ByteTextEncoder {
+ public:
+  std::vector<int64_t> Encode(std::string_view text) const override {
+    if (text.find('x') != text.npos) throw DataError("there is an x");
+    return ByteTextEncoder::Encode(text);
+  }
+};
+
+TEST_F(DecodeTest, ALineThatCanNotBeEncodedDoesNotRefuseTheOthers) {
+  ProblemInfo info = ToyInfo();
+  info.features["inputs"].encoder = std::make_shared<NoX>();
+  const auto model = GoodModel(info);
+  EXPECT_EQ(Decode("ab\nxy\nc\n", "", model.get()), "ab\n\nc\n");
+  EXPECT_EQ(report_.bad_lines, 1);
+}
+
+TEST_F(DecodeTest, CompressedTextAndPipes) {
+  const auto model = GoodModel();
+  EXPECT_EQ(Decode("ab\n\nc\n", "", model.get()), "ab\n\nc\n");
+  ASSERT_EQ(std::system(("gzip -k " + Path("in")).c_str()), 0);
+  TextDecoder decoder(model.get(), DecodeHParams(""), 0);
+  DecodeFile({Path("in.gz"), Path("out2"), "toy"}, &decoder);
+  EXPECT_EQ(ReadFile(Path("out2")), "ab\n\nc\n");
+
+  ASSERT_EQ(::mkfifo(Path("pipe").c_str(), 0600), 0);
+  std::string read;
+  std::thread reader([&] { read = ReadFile(Path("pipe")); });
+  DecodeFile({Path("in"), Path("pipe"), "toy"}, &decoder);
+  reader.join();
+  EXPECT_EQ(read, "ab\n\nc\n");
+  EXPECT_FALSE(Exists(Path("pipe.partial")));
+}
+
+TEST_F(DecodeTest, AnOutputThatWouldReplaceTheInputIsRefused) {
+  const auto model = GoodModel();
+  TextDecoder decoder(model.get(), DecodeHParams(""), 0);
+  for (const char* const name : {"in", "out.partial"}) {
+    WriteFileAtomically(Path(name), "ab\n");
+    const std::string output = std::string(name) == "in" ? "in" : "out";
+    EXPECT_EQ(CodeOf([&] {
+                DecodeFile({Path(name), Path(output), "toy"}, &decoder);
+              }),
+              ExitCode::kUsage);
+    EXPECT_EQ(ReadFile(Path(name)), "ab\n");
+  }
+}
+
+// What a problem is called says nothing about it: captions of images are text.
+TEST_F(DecodeTest, TheProblemSaysWhetherAnEosEndsTheText) {
+  ProblemInfo info = ToyInfo();
+  info.name = "image_captions";
+  const auto captions = GoodModel(info);
+  TextDecoder decoder(captions.get(), DecodeHParams(""), 0);
+  EXPECT_EQ(decoder.OutputText({99, 1, 100}), "a");
+  info.features["targets"].ends_at_eos = false;
+  const auto pixels = GoodModel(info);
+  TextDecoder all(pixels.get(), DecodeHParams("identity_output=True"), 0);
+  EXPECT_EQ(all.OutputText({99, 1, 100}), "99 1 100");
+}
+
 TEST_F(DecodeTest, ClassLabels) {
   ProblemInfo info = ToyInfo();
   info.features["targets"].modality = "class_label";
@@ -292,18 +360,20 @@ TEST_F(DecodeTest, Scores) {
   const auto model = GoodModel();
   TextDecoder decoder(model.get(), DecodeHParams(""), 0);
   WriteFileAtomically(Path("pairs"), "ab\tab\nab\tac\n");
-  const std::vector<double> scores = ScoreFile(Path("pairs"), &decoder);
+  const std::vector<double> scores = ScoreFile(Path("pairs"), &decoder).scores;
   ASSERT_EQ(scores.size(), 2U);
   const double right = std::log(1 + 257 * std::exp(-20.0));
   EXPECT_NEAR(scores[0], right, 1e-5);
   EXPECT_NEAR(scores[1], right + 20.0 / 3, 1e-5);
   EXPECT_EQ(ScoresText({0.5, 1}), "0.500000\n1.000000\n");
-  WriteFileAtomically(Path("pairs"), "a\tb\tc\n");
-  EXPECT_EQ(CodeOf([&] { ScoreFile(Path("pairs"), &decoder); }),
-            ExitCode::kBadData);
-  WriteFileAtomically(Path("pairs"), "a\n");
-  EXPECT_EQ(CodeOf([&] { ScoreFile(Path("pairs"), &decoder); }),
-            ExitCode::kBadData);
+  // A bad line doesn't keep the others from their scores.
+  WriteFileAtomically(Path("pairs"), "a\tb\tc\nab\tab\na\n");
+  const FileScores some = ScoreFile(Path("pairs"), &decoder);
+  EXPECT_EQ(some.bad_lines, 2);
+  ASSERT_EQ(some.scores.size(), 3U);
+  EXPECT_TRUE(std::isnan(some.scores[0]));
+  EXPECT_NEAR(some.scores[1], right, 1e-5);
+  EXPECT_TRUE(std::isnan(some.scores[2]));
   EXPECT_EQ(CodeOf([&] { ScoreFile(Path("none"), &decoder); }),
             ExitCode::kMissing);
 }
@@ -325,6 +395,38 @@ TEST(InteractiveTest, Commands) {
   EXPECT_THAT(text, HasSubstr("decode_length=3  beam_size=1  alpha=0.5"));
   EXPECT_THAT(text, HasSubstr(">world\n"));
   EXPECT_THAT(text, Not(HasSubstr("never")));
+}
+
+// tensorflow/tensor2tensor#1219
+TEST(InteractiveTest, NoLineEndsTheSession) {
+  const auto model = GoodModel();
+  TextDecoder decoder(model.get(), DecodeHParams(""), 0);
+  std::istringstream in(
+      "\n \t\nit=label\n99999999\n-1\nx\n67\nit=text\nns=99999999999\n"
+      "bs=0\nal=nan\nworld\n");
+  std::ostringstream out;
+  EXPECT_EQ(DecodeInteractively(in, out, &decoder), 3);
+  const std::string text = out.str();
+  // The two lines of nothing.
+  EXPECT_EQ(text.find(">\nINTERACTIVE"), text.find(">\n"));
+  EXPECT_THAT(text,
+              HasSubstr("can't be decoded: the input has no id 99999999"));
+  EXPECT_THAT(text, HasSubstr("has no id -1"));
+  EXPECT_THAT(text, HasSubstr("'x' is not a whole number"));
+  EXPECT_THAT(text, HasSubstr(">A"));
+  EXPECT_THAT(text, HasSubstr("'99999999999' is not a whole number"));
+  EXPECT_THAT(text, HasSubstr("'nan' is not a number"));
+  EXPECT_THAT(text, HasSubstr(">world\n"));
+}
+
+TEST(InteractiveTest, NothingIsAPrefixOfALanguageModel) {
+  const auto model = GoodModel(ToyInfo(/*has_inputs=*/false));
+  TextDecoder decoder(
+      model.get(), DecodeHParams("beam_size=1,skip_eos_postprocess=True"), 0);
+  std::istringstream in("\n");
+  std::ostringstream out;
+  EXPECT_EQ(DecodeInteractively(in, out, &decoder), 0);
+  EXPECT_THAT(out.str(), HasSubstr("><EOS>\n"));
 }
 
 class WeightsTest : public DecodeTest {
@@ -458,6 +560,67 @@ TEST_F(ModelFolderTest, ExportsAndLoadsAgain) {
               LoadModel(none);
             }),
             ExitCode::kMissing);
+}
+
+// A vocabulary of the same size, as two runs of a subword builder make: nothing
+// but its bytes tells it from the one the model was trained with.
+TEST_F(ModelFolderTest, RefusesAnotherVocabulary) {
+  const auto message = [](const LoadModelOptions& options) {
+    try {
+      LoadModel(options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kMismatch);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  LoadModel(options_);  // of before: it does not know its vocabulary
+  Checkpoint checkpoint = LoadCheckpoint(CheckpointPath(dir_, 10));
+  RunIdentity run =
+      MakeRunIdentity("decode_toy_problem", "decode_toy_copy", "decode_toy",
+                      MakeProblem("decode_toy_problem")->Info(dir_));
+  PutIdentity(run, &checkpoint.meta);
+  SaveCheckpoint(dir_, checkpoint, 0);
+  EXPECT_EQ(LoadModel(options_).weights.run.problem, "decode_toy_problem");
+  const std::string target = Path("exported");
+  ExportModel(options_, target);
+  LoadModelOptions exported;
+  exported.export_dir = target;
+  LoadModel(exported);
+  for (const auto& [options, path] :
+       {std::make_pair(options_, Path("vocab.toy")),
+        std::make_pair(exported, JoinPath(target, "vocab.toy"))}) {
+    WriteFileAtomically(path, "yot");
+    EXPECT_THAT(message(options), HasSubstr(path));
+    EXPECT_THAT(message(options), HasSubstr(Sha256("toy")));
+    EXPECT_THAT(message(options), HasSubstr(Sha256("yot")));
+  }
+  EXPECT_EQ(CodeOf([&] { ExportModel(options_, Path("no")); }),
+            ExitCode::kMismatch);
+  // Nor are checkpoints of both averaged.
+  WriteFileAtomically(Path("vocab.toy"), "toy");
+  run.vocabularies.at("inputs").sha256 = Sha256("yot");
+  checkpoint.step = 20;
+  PutIdentity(run, &checkpoint.meta);
+  SaveCheckpoint(dir_, checkpoint, 0);
+  EXPECT_EQ(CodeOf([&] { Read("", 2); }), ExitCode::kMismatch);
+}
+
+// Half a model would decode, to nonsense.
+TEST_F(ModelFolderTest, RefusesACheckpointOfALargerModel) {
+  Checkpoint checkpoint = LoadCheckpoint(CheckpointPath(dir_, 10));
+  checkpoint.tensors["toy/layer_1/strength"] = at::ones({1});
+  SaveCheckpoint(dir_, checkpoint, 0);
+  try {
+    LoadModel(options_);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kMismatch);
+    EXPECT_THAT(error.what(), HasSubstr("toy/layer_1/strength"));
+    EXPECT_THAT(error.what(), HasSubstr("model.ckpt-10"));
+  }
+  EXPECT_EQ(CodeOf([&] { ExportModel(options_, Path("no")); }),
+            ExitCode::kMismatch);
 }
 
 TEST_F(ModelFolderTest, DecodesTheDataset) {

@@ -3,6 +3,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
+#include <exception>
 #include <istream>
 #include <numeric>
 #include <ostream>
@@ -13,9 +15,12 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/text_encoder.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/decode/partial_file.h"
 
 namespace t2t {
@@ -23,22 +28,26 @@ namespace {
 
 constexpr char kPunctuation[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 constexpr double kSecondsBetweenProgress = 10;
+constexpr char kPartial[] = ".partial";
 
 // A newline a model makes up would shift all lines behind it.
 std::string WithoutDelimiter(std::string text, const std::string& delimiter) {
   return delimiter == "\n" ? ReplaceAll(std::move(text), "\n", " ") : text;
 }
 
+void CheckIsThere(const std::string& path, const std::string& expected,
+                  const std::string& todo) {
+  if (path == "-" || Exists(path)) return;
+  throw MissingError("there is no file " + path, expected, todo);
+}
+
 // What each line asks the model for, before encoding.
 std::vector<std::string> ReadLines(const std::string& path,
                                    const TextDecoder& decoder) {
-  if (!Exists(path)) {
-    throw MissingError("there is no file " + path, "a text, one input a line",
-                       "see --decode_from_file");
-  }
+  CheckIsThere(path, "a text, one input a line", "see --decode_from_file");
   const HParams& decode_hparams = decoder.decode_hparams();
   std::vector<std::string> lines =
-      SplitLines(ReadFile(path), decode_hparams.GetString("delimiter"));
+      SplitLines(ReadText(path), decode_hparams.GetString("delimiter"));
   if (decoder.has_inputs()) {
     for (std::string& line : lines) line = std::string(StripWhitespace(line));
     return lines;
@@ -74,16 +83,168 @@ std::string Fingerprint(const FileDecodeOptions& options,
          std::to_string(lines.size()) + " lines, crc32c " + std::to_string(crc);
 }
 
-std::vector<std::string> SplitTabs(const std::string& line,
-                                   const std::string& where) {
+std::vector<std::string> SplitTabs(const std::string& line) {
   std::vector<std::string> parts = Split(line, '\t');
   if (parts.size() > 2) {
     throw DataError(
-        where + " has " + std::to_string(parts.size() - 1) + " tabs",
+        "there are " + std::to_string(parts.size() - 1) + " tabs",
         "one tab at most, between source and target");
   }
   for (std::string& part : parts) part = std::string(StripWhitespace(part));
   return parts;
+}
+
+// Lines that can't be taken: said one by one at first, and counted. The others
+// are done all the same.
+class BadLines {
+ public:
+  explicit BadLines(std::string input) : input_(std::move(input)) {}
+
+  std::string Where(size_t line) const {
+    return input_ + " line " + std::to_string(line + 1);
+  }
+
+  // Runs body; false where the line is a bad one.
+  template <typename Body>
+  bool Try(size_t line, const Body& body) {
+    try {
+      body();
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kBadData) throw;
+      constexpr int64_t kSaid = 10;
+      if (count_ < kSaid) Warn(Where(line) + ": " + error.what());
+      if (count_ == kSaid) Warn("further bad lines are only counted");
+      ++count_;
+      return false;
+    }
+  }
+
+  int64_t count() const { return count_; }
+
+ private:
+  const std::string input_;
+  int64_t count_ = 0;
+};
+
+
+class InteractiveSession {
+ public:
+  InteractiveSession(std::ostream* out, TextDecoder* decoder)
+      : out_(*out),
+        decoder_(decoder),
+        settings_(decoder->mutable_decode_hparams()),
+        samples_(std::max<int64_t>(settings_->GetInt("num_samples"), 1)) {}
+
+  void PrintHelp();
+  // Whether the line was a command, a wrong one too.
+  bool TakeCommand(const std::string& line);
+  void Decode(const std::string& line);
+  int64_t refused() const { return refused_; }
+
+ private:
+  void DecodeOrThrow(const std::string& line);
+
+  std::ostream& out_;
+  TextDecoder* const decoder_;
+  HParams* const settings_;
+  int64_t samples_;
+  std::string input_type_ = "text";
+  uint64_t stream_ = 0;
+  int64_t refused_ = 0;
+};
+
+void InteractiveSession::PrintHelp() {
+  out_ << "INTERACTIVE MODE  num_samples=" << samples_
+       << "  decode_length=" << settings_->GetInt("extra_length")
+       << "  beam_size=" << settings_->GetInt("beam_size")
+       << "  alpha=" << DoubleToString(settings_->GetDouble("alpha")) << "\n"
+       << "  it=<input_type>     ('text' or 'label', default: text)\n"
+       << "  ns=<num_samples>    (changes number of samples, default: 1)\n"
+       << "  dl=<decode_length>  (changes decode length, default: 100)\n"
+       << "  bs=<beam_size>      (changes the beam size; 1: greedy)\n"
+       << "  al=<alpha>          (changes the length penalty)\n"
+       << "  <" << (decoder_->has_inputs() ? "source_string" : "target_prefix")
+       << ">     (decode)\n"
+       << "  q                   (quit)\n>" << std::flush;
+}
+
+bool InteractiveSession::TakeCommand(const std::string& line) {
+  const std::string command = line.substr(0, 3);
+  const std::string value = line.size() > 3 ? line.substr(3) : "";
+  if (command == "ns=" || command == "dl=" || command == "bs=") {
+    const int64_t least = command == "dl=" ? 0 : 1;
+    const int64_t most = command == "dl=" ? 1000000 : 1000;
+    int64_t number = 0;
+    if (!ParseInt(value, &number) || number < least || number > most) {
+      out_ << "'" << value << "' is not a whole number of " << least
+           << " or more, up to " << most << "\n";
+    } else if (command == "ns=") {
+      samples_ = number;
+    } else {
+      settings_->Set(command == "dl=" ? "extra_length" : "beam_size", number);
+    }
+    return true;
+  }
+  if (command == "al=") {
+    double alpha = 0;
+    if (ParseDouble(value, &alpha) && std::isfinite(alpha)) {
+      settings_->Set("alpha", alpha);
+    } else {
+      out_ << "'" << value << "' is not a number\n";
+    }
+    return true;
+  }
+  if (command == "it=") {
+    if (value == "text" || value == "label") {
+      input_type_ = value;
+    } else {
+      out_ << "'" << value << "' is neither text nor label\n";
+    }
+    return true;
+  }
+  return false;
+}
+
+void InteractiveSession::Decode(const std::string& line) {
+  try {
+    DecodeOrThrow(line);
+  } catch (const std::exception& error) {
+    // Such as one that is too long for the model or the memory.
+    ++refused_;
+    out_ << "this line can't be decoded: " << error.what() << "\n";
+  }
+}
+
+void InteractiveSession::DecodeOrThrow(const std::string& line) {
+  std::vector<int64_t> ids;
+  if (input_type_ == "label") {
+    int64_t label = 0;
+    if (!ParseInt(line, &label)) {
+      throw DataError("'" + line + "' is not a whole number");
+    }
+    decoder_->CheckInputId(label);
+    ids = {label};
+  } else if (decoder_->has_inputs() && StripWhitespace(line).empty()) {
+    out_ << "\n";
+    return;
+  } else {
+    ids = decoder_->Encode(line);
+  }
+  std::vector<TextDecoder::Request> requests;
+  for (int64_t i = 0; i < samples_; ++i) requests.push_back({ids, stream_++});
+  const bool beams = settings_->GetBool("return_beams");
+  for (const auto& hypotheses : decoder_->Decode(requests)) {
+    for (size_t i = 0; i < hypotheses.size(); ++i) {
+      const std::string text = decoder_->OutputText(hypotheses[i].ids);
+      if (beams) {
+        out_ << "BEAM " << i << ":\n\"" << text << "\"\tScore:"
+             << Format("%f", static_cast<double>(hypotheses[i].score)) << "\n";
+      } else {
+        out_ << text << "\n";
+      }
+    }
+  }
 }
 
 at::Tensor OneRow(std::vector<int64_t> ids) {
@@ -110,20 +271,21 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   const HParams& decode_hparams = decoder->decode_hparams();
   const std::string& delimiter = decode_hparams.GetString("delimiter");
   const std::vector<std::string> lines = ReadLines(options.input, *decoder);
-  if (!DirName(options.output).empty()) {
-    MakeDirectories(DirName(options.output));
-  }
-  PartialFile partial(options.output + ".partial",
-                      Fingerprint(options, lines, decode_hparams));
+  const OutputPlace place = FindOutput(options.output, /*make_folder=*/true);
+  CheckDecodeOutput(place, {options.input});
+  // What goes into a pipe can't be gone on with.
+  const std::string kept = place.is_file() ? place.path + kPartial : "";
+  PartialFile partial(kept, Fingerprint(options, lines, decode_hparams));
   FileDecodeReport report;
   report.lines = static_cast<int64_t>(lines.size());
   report.resumed = static_cast<int64_t>(partial.results().size());
   if (report.resumed > 0) {
-    Log("going on with " + options.output +
-        ".partial: " + std::to_string(report.resumed) + " of " +
-        std::to_string(report.lines) + " lines are done");
+    Log("going on with " + kept + ": " + std::to_string(report.resumed) +
+        " of " + Count(report.lines, "line") +
+        (report.lines == 1 ? " is done" : " are done"));
   }
 
+  BadLines bad(TextName(options.input));
   std::vector<std::vector<int64_t>> ids(lines.size());
   std::vector<size_t> order;
   for (size_t i = 0; i < lines.size(); ++i) {
@@ -132,9 +294,11 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
       partial.Add(static_cast<int64_t>(i), "");
       continue;
     }
-    ids[i] = decoder->Encode(lines[i]);
-    order.push_back(i);
+    if (bad.Try(i, [&] { ids[i] = decoder->Encode(lines[i]); })) {
+      order.push_back(i);
+    }
   }
+  report.bad_lines = bad.count();
   // Longest first: what doesn't fit into memory shows at once.
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return ids[a].size() > ids[b].size();
@@ -166,27 +330,34 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
     if (end == order.size() ||
         NowSeconds() - last_progress > kSecondsBetweenProgress) {
       last_progress = NowSeconds();
-      Log(Format("decoded %zu of %zu lines, %.1f sentences/s", end,
-                 order.size(),
+      Log(Format("decoded %zu of %zu %s, %.1f sentences/s", end, order.size(),
+                 Plural(static_cast<int64_t>(order.size()), "line").c_str(),
                  static_cast<double>(end) / std::max(report.seconds, 1e-9)));
     }
   }
 
-  AtomicWriter writer(options.output);
-  for (const auto& [number, text] : partial.results()) {
-    writer.Write(text);
-    writer.Write(delimiter);
+  OutputFile output(place);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const auto result = partial.results().find(static_cast<int64_t>(i));
+    if (result != partial.results().end()) output.Write(result->second);
+    output.Write(delimiter);
   }
-  writer.Commit();
+  output.Commit();
   partial.Remove();
   return report;
 }
 
-std::vector<double> ScoreFile(const std::string& path, TextDecoder* decoder) {
-  if (!Exists(path)) {
-    throw MissingError("there is no file " + path,
-                       "one \"source<tab>target\" a line", "see --score_file");
-  }
+void CheckDecodeOutput(const OutputPlace& output,
+                       const std::vector<std::string>& inputs) {
+  CheckOutputIsNoInput(output, inputs);
+  if (!output.is_file()) return;
+  OutputPlace partial = output;
+  partial.path += kPartial;
+  CheckOutputIsNoInput(partial, inputs);
+}
+
+FileScores ScoreFile(const std::string& path, TextDecoder* decoder) {
+  CheckIsThere(path, "one \"source<tab>target\" a line", "see --score_file");
   const at::NoGradGuard no_grad;
   Model* model = decoder->model();
   const auto& features = model->info().features;
@@ -196,13 +367,11 @@ std::vector<double> ScoreFile(const std::string& path, TextDecoder* decoder) {
     throw UsageError("the targets of " + model->info().name + " are no text",
                      "a problem with text targets", "see --problem");
   }
-  const std::vector<std::string> lines = SplitLines(ReadFile(path), "\n");
-  std::vector<double> scores;
-  for (size_t i = 0; i < lines.size(); ++i) {
-    const std::string where = path + " line " + std::to_string(i + 1);
-    const std::vector<std::string> parts = SplitTabs(lines[i], where);
+  BadLines bad(TextName(path));
+  const auto score = [&](const std::string& line) {
+    const std::vector<std::string> parts = SplitTabs(line);
     if (has_inputs && parts.size() < 2) {
-      throw DataError(where + " has no tab", "source<tab>target");
+      throw DataError("there is no tab", "source<tab>target");
     }
     Features row;
     row["targets"] =
@@ -214,9 +383,16 @@ std::vector<double> ScoreFile(const std::string& path, TextDecoder* decoder) {
       row["inputs"] =
           OneRow(features.at("inputs").encoder->Encode(parts.front()));
     }
-    scores.push_back(
-        model->Loss(row, Mode::kEval).Total().to(at::kDouble).item<double>());
+    return model->Loss(row, Mode::kEval).Total().to(at::kDouble).item<double>();
+  };
+  const std::vector<std::string> lines = ReadTextLines(path);
+  FileScores scores;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    double value = std::nan("");
+    bad.Try(i, [&] { value = score(lines[i]); });
+    scores.scores.push_back(value);
   }
+  scores.bad_lines = bad.count();
   return scores;
 }
 
@@ -226,83 +402,14 @@ std::string ScoresText(const std::vector<double>& scores) {
   return text;
 }
 
-void DecodeInteractively(std::istream& in, std::ostream& out,
-                         TextDecoder* decoder) {
-  HParams* settings = decoder->mutable_decode_hparams();
-  int64_t samples = std::max<int64_t>(settings->GetInt("num_samples"), 1);
-  std::string input_type = "text";
-  uint64_t stream = 0;
+int64_t DecodeInteractively(std::istream& in, std::ostream& out,
+                            TextDecoder* decoder) {
+  InteractiveSession session(&out, decoder);
   std::string line;
   for (;;) {
-    out << "INTERACTIVE MODE  num_samples=" << samples
-        << "  decode_length=" << settings->GetInt("extra_length")
-        << "  beam_size=" << settings->GetInt("beam_size")
-        << "  alpha=" << DoubleToString(settings->GetDouble("alpha")) << "\n"
-        << "  it=<input_type>     ('text' or 'label', default: text)\n"
-        << "  ns=<num_samples>    (changes number of samples, default: 1)\n"
-        << "  dl=<decode_length>  (changes decode length, default: 100)\n"
-        << "  bs=<beam_size>      (changes the beam size; 1: greedy)\n"
-        << "  al=<alpha>          (changes the length penalty)\n"
-        << "  <" << (decoder->has_inputs() ? "source_string" : "target_prefix")
-        << ">     (decode)\n"
-        << "  q                   (quit)\n>" << std::flush;
-    if (!std::getline(in, line) || line == "q") return;
-    const std::string command = line.substr(0, 3);
-    const std::string value = line.size() > 3 ? line.substr(3) : "";
-    int64_t number = 0;
-    double real = 0;
-    if (command == "ns=" || command == "dl=" || command == "bs=") {
-      const int64_t least = command == "dl=" ? 0 : 1;
-      if (!ParseInt(value, &number) || number < least) {
-        out << "'" << value << "' is not a whole number of " << least
-            << " or more\n";
-      } else if (command == "ns=") {
-        samples = number;
-      } else {
-        settings->Set(command == "dl=" ? "extra_length" : "beam_size", number);
-      }
-      continue;
-    }
-    if (command == "al=") {
-      if (ParseDouble(value, &real)) {
-        settings->Set("alpha", real);
-      } else {
-        out << "'" << value << "' is not a number\n";
-      }
-      continue;
-    }
-    if (command == "it=") {
-      if (value == "text" || value == "label") {
-        input_type = value;
-      } else {
-        out << "'" << value << "' is neither text nor label\n";
-      }
-      continue;
-    }
-    std::vector<int64_t> ids;
-    if (input_type == "label") {
-      if (!ParseInt(line, &number)) {
-        out << "'" << line << "' is not a whole number\n";
-        continue;
-      }
-      ids = {number};
-    } else {
-      ids = decoder->Encode(line);
-    }
-    std::vector<TextDecoder::Request> requests;
-    for (int64_t i = 0; i < samples; ++i) requests.push_back({ids, stream++});
-    const bool beams = settings->GetBool("return_beams");
-    for (const auto& hypotheses : decoder->Decode(requests)) {
-      for (size_t i = 0; i < hypotheses.size(); ++i) {
-        const std::string text = decoder->OutputText(hypotheses[i].ids);
-        if (beams) {
-          out << "BEAM " << i << ":\n\"" << text << "\"\tScore:"
-              << Format("%f", static_cast<double>(hypotheses[i].score)) << "\n";
-        } else {
-          out << text << "\n";
-        }
-      }
-    }
+    session.PrintHelp();
+    if (!std::getline(in, line) || line == "q") return session.refused();
+    if (!session.TakeCommand(line)) session.Decode(line);
   }
 }
 

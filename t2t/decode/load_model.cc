@@ -6,9 +6,11 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
+#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/run_identity.h"
 
 namespace t2t {
 namespace {
@@ -16,17 +18,6 @@ namespace {
 constexpr char kWeightsFile[] = "model.safetensors";
 constexpr char kHParamsFile[] = "hparams.json";
 constexpr char kProblemFile[] = "problem.json";
-
-std::map<std::string, std::string> ReadFlagsText(const std::string& path) {
-  std::map<std::string, std::string> flags;
-  if (path.empty() || !Exists(path)) return flags;
-  for (const std::string& line : Split(ReadFile(path), '\n')) {
-    const size_t equals = line.find('=');
-    if (!StartsWith(line, "--") || equals == std::string::npos) continue;
-    flags[line.substr(2, equals - 2)] = line.substr(equals + 1);
-  }
-  return flags;
-}
 
 // Where t2t-trainer's hparams.json and flags.txt are.
 std::string ModelFolder(const WeightsOptions& options) {
@@ -54,14 +45,16 @@ HParams ResolveHParams(const std::string& set, const std::string& saved_path,
   if (set.empty() && !saved) Require("hparams_set", set);
   HParams hparams;
   if (set.empty()) {
-    hparams = HParams::FromJson(Json::Parse(ReadFile(saved_path)));
+    hparams = ReadJsonFile(
+        saved_path, [](const Json& json) { return HParams::FromJson(json); });
   } else {
     hparams = HParamsSets().Get(set)();
     problem.AdjustHParams(&hparams);
     if (saved) {
       Log("hparams from " + saved_path);
-      const std::vector<std::string> unknown =
-          hparams.MergeJson(Json::Parse(ReadFile(saved_path)));
+      const std::vector<std::string> unknown = ReadJsonFile(
+          saved_path,
+          [&](const Json& json) { return hparams.MergeJson(json); });
       if (!unknown.empty()) {
         Log("note: " + saved_path + " has hparams that " + set +
             " doesn't know, left out: " + Join(unknown, ", "));
@@ -94,6 +87,18 @@ std::vector<std::string> VocabularyFiles(const std::string& data_dir) {
   return files;
 }
 
+// Throws where the vocabularies are others than the weights were trained with;
+// another name is said.
+void CheckIdentity(const LoadedModel& loaded, const std::string& flags_folder) {
+  const RunIdentity saved = WithFlagsText(loaded.weights.run, flags_folder);
+  const std::string& file = loaded.weights.files.front();
+  CheckVocabularies(saved, loaded.run, file);
+  const std::string changed = ChangedNames(saved, loaded.run);
+  if (!changed.empty()) {
+    Warn(file + " was trained otherwise: " + changed);
+  }
+}
+
 }  // namespace
 
 std::string LoadedModel::Identity() const {
@@ -118,10 +123,11 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
                          "a folder with " + std::string(kProblemFile),
                          "write one with t2t-exporter");
     }
-    const Json json = Json::Parse(ReadFile(path));
-    loaded.model_name = json.At("model").AsString();
-    loaded.hparams_set = json.At("hparams_set").AsString();
-    loaded.problem_name = json.At("problem").AsString();
+    ReadJsonFile(path, [&](const Json& json) {
+      loaded.model_name = json.At("model").AsString();
+      loaded.hparams_set = json.At("hparams_set").AsString();
+      loaded.problem_name = json.At("problem").AsString();
+    });
     loaded.data_dir = export_dir;
     hparams_path = JoinPath(export_dir, kHParamsFile);
   } else {
@@ -149,6 +155,9 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
   loaded.weights = exported
                        ? ReadExportedWeights(JoinPath(export_dir, kWeightsFile))
                        : ReadWeights(options.weights);
+  loaded.run = MakeRunIdentity(loaded.problem_name, loaded.model_name,
+                               loaded.hparams_set, info);
+  CheckIdentity(loaded, DirName(hparams_path));
   loaded.model = make_model(hparams, info, /*seed=*/0);
   PutWeights(loaded.weights, &loaded.model->params());
   loaded.weights.tensors.clear();
@@ -183,7 +192,8 @@ void ExportModel(const LoadModelOptions& options,
       tensors[entry.name] = entry.tensor.detach();
     }
     WriteSafetensors(JoinPath(temporary, kWeightsFile), tensors,
-                     {{"step", std::to_string(loaded.weights.step)}});
+                     {{"step", std::to_string(loaded.weights.step)},
+                      {kRunKey, loaded.run.ToJson().ToString()}});
     WriteFileAtomically(JoinPath(temporary, kHParamsFile),
                         loaded.model->hparams().ToJson() + "\n");
     Json json = Json::Object();

@@ -7,6 +7,7 @@
 #include "t2t/decode/weights.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
+#include "t2t/train/run_identity.h"
 
 namespace t2t {
 
@@ -27,6 +28,7 @@ struct LoadedModel {
   std::unique_ptr<Problem> problem;
   std::unique_ptr<Model> model;
   Weights weights;  // without the tensors
+  RunIdentity run;  // with the vocabularies in data_dir
   // As they were resolved.
   std::string model_name, hparams_set, problem_name, data_dir;
 

@@ -56,6 +56,7 @@ bool ReadRecord(std::string_view bytes, size_t* at, int64_t* number,
 
 PartialFile::PartialFile(std::string path, const std::string& fingerprint)
     : path_(std::move(path)) {
+  if (path_.empty()) return;
   const int descriptor =
       ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) throw IoError("can't open", path_);
@@ -104,6 +105,7 @@ PartialFile::~PartialFile() {
 }
 
 void PartialFile::Write(std::string_view bytes) {
+  if (file_ == nullptr) return;
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
     throw IoError("can't write", path_);
   }
@@ -115,10 +117,12 @@ void PartialFile::Add(int64_t number, std::string text) {
 }
 
 void PartialFile::Flush() {
+  if (file_ == nullptr) return;
   if (std::fflush(file_) != 0) throw IoError("can't write", path_);
 }
 
 void PartialFile::Remove() {
+  if (file_ == nullptr) return;
   RemoveFile(path_);
   std::fclose(file_);
   file_ = nullptr;

@@ -15,7 +15,7 @@ namespace t2t {
 class PartialFile {
  public:
   // Goes on with the file at path where its fingerprint is the same; else
-  // starts it anew.
+  // starts it anew. "": keeps the results in memory alone.
   PartialFile(std::string path, const std::string& fingerprint);
   ~PartialFile();
   PartialFile(const PartialFile&) = delete;

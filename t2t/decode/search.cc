@@ -13,8 +13,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/rng.h"
 #include "t2t/data/text_encoder.h"
-#include "t2t/ops/fast_exp.h"
-#include "t2t/ops/simd.h"
+#include "t2t/ops/row_kernels.h"
 
 namespace t2t {
 namespace {
@@ -27,26 +26,6 @@ struct Candidate {
   int64_t id;
 };
 
-T2T_SIMD_CLONES
-float MaxOf(const float* values, int64_t size) {
-  float max = -std::numeric_limits<float>::infinity();
-#pragma omp simd reduction(max : max)
-  for (int64_t i = 0; i < size; ++i) {
-    max = values[i] > max ? values[i] : max;
-  }
-  return max;
-}
-
-// Not a finite number where one of the values is none.
-T2T_SIMD_CLONES
-float LogSumExp(const float* values, int64_t size) {
-  const float max = MaxOf(values, size);
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < size; ++i) sum += FastExp(values[i] - max);
-  return max + std::log(sum);
-}
-
 // The k largest of logits[0, size), largest first, the lower id first among
 // equals.
 void TopK(const float* logits, int64_t size, int64_t k, Candidate* top) {
@@ -55,7 +34,8 @@ void TopK(const float* logits, int64_t size, int64_t k, Candidate* top) {
   float threshold = -std::numeric_limits<float>::infinity();
   for (int64_t begin = 0; begin < size; begin += kBlock) {
     const int64_t end = std::min(size, begin + kBlock);
-    if (count == k && MaxOf(logits + begin, end - begin) <= threshold) continue;
+    if (count == k && RowMax(logits + begin, end - begin) <= threshold)
+      continue;
     for (int64_t id = begin; id < end; ++id) {
       const float logit = logits[id];
       if (count == k && logit <= threshold) continue;
@@ -84,7 +64,7 @@ class StepLogits {
     }
     at::parallel_for(0, logits_.size(0), 8, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        norms_[i] = LogSumExp(row(i), vocab_size());
+        norms_[i] = RowLogSumExp(row(i), vocab_size());
       }
     });
     for (const float norm : norms_) {

@@ -83,7 +83,7 @@ TextDecoder::TextDecoder(Model* model, HParams decode_hparams, uint64_t seed)
       is_class_label_(model->info().features.at("targets").modality ==
                       "class_label"),
       keeps_all_ids_(is_class_label_ ||
-                     model->info().name.find("image") != std::string::npos ||
+                     !model->info().features.at("targets").ends_at_eos ||
                      decode_hparams_.GetBool("skip_eos_postprocess")) {}
 
 const FeatureInfo& TextDecoder::InputInfo() const {
@@ -105,6 +105,14 @@ std::vector<int64_t> TextDecoder::Encode(std::string_view line) const {
   const int64_t task = decode_hparams_.GetInt("multiproblem_task_id");
   if (has_inputs() || task > -1) ids.push_back(task < 0 ? kEosId : task);
   return ids;
+}
+
+void TextDecoder::CheckInputId(int64_t id) const {
+  const int64_t size = InputInfo().vocab_size;
+  if (id < 0 || id >= size) {
+    throw DataError("the input has no id " + std::to_string(id),
+                    "0 to " + std::to_string(size - 1));
+  }
 }
 
 SearchOptions TextDecoder::MakeOptions() const {
@@ -224,7 +232,7 @@ std::string TextDecoder::InputText(const std::vector<int64_t>& ids) const {
   const FeatureInfo& info = InputInfo();
   // Pixels say nothing as a text.
   if (info.modality != "symbol" && info.modality != "class_label") return "";
-  return ToText(info, ids, /*keep_all=*/false);
+  return ToText(info, ids, /*keep_all=*/!info.ends_at_eos);
 }
 
 std::string TextDecoder::OutputLine(

@@ -36,6 +36,9 @@ class TextDecoder {
   // behind a language model's prefix).
   std::vector<int64_t> Encode(std::string_view line) const;
 
+  // Throws a DataError where the model's input has no such id.
+  void CheckInputId(int64_t id) const;
+
   // is_gone: see SearchOptions.
   std::vector<std::vector<Hypothesis>> Decode(
       const std::vector<Request>& requests,

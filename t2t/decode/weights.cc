@@ -3,11 +3,13 @@
 #include <ATen/core/grad_mode.h>
 
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
 
@@ -65,7 +67,7 @@ void AddTo(Weights* sum, std::map<std::string, at::Tensor> more,
   if (more.size() != sum->tensors.size()) {
     throw MismatchError(
         "the checkpoints to average differ: " + file + " has " +
-            std::to_string(more.size()) + " parameters",
+            Count(static_cast<int64_t>(more.size()), "parameter"),
         std::to_string(sum->tensors.size()) + " as in " + sum->files.front(),
         "average fewer checkpoints (--avg_checkpoints)");
   }
@@ -80,7 +82,8 @@ void AddTo(Weights* sum, std::map<std::string, at::Tensor> more,
           name + " of shape " + ShapeText(tensor),
           "average fewer checkpoints (--avg_checkpoints)");
     }
-    tensor.add_(found->second.to(tensor.scalar_type()));
+    // Whole numbers are the newest's.
+    if (tensor.is_floating_point()) tensor.add_(found->second.to(at::kDouble));
   }
 }
 
@@ -125,6 +128,8 @@ Weights ReadWeights(const WeightsOptions& options) {
     }
   }
   Weights weights;
+  // Sums are in double precision, as t2t-avg-all's, and so the same mean.
+  std::map<std::string, at::ScalarType> types;
   for (const std::string& file : candidates) {
     if (static_cast<int64_t>(weights.files.size()) == options.average) break;
     Checkpoint checkpoint;
@@ -138,14 +143,19 @@ Weights ReadWeights(const WeightsOptions& options) {
     }
     bool are_ema = false;
     const int64_t step = checkpoint.step;
+    const RunIdentity run = IdentityIn(checkpoint.meta);
     auto tensors = Parameters(std::move(checkpoint), options.use_ema, &are_ema);
     if (weights.files.empty()) {
       weights.step = step;
       weights.are_ema = are_ema;
+      weights.run = run;
       for (auto& [name, tensor] : tensors) {
-        weights.tensors[name] = options.average > 1 ? tensor.clone() : tensor;
+        const bool summed = options.average > 1 && tensor.is_floating_point();
+        types[name] = tensor.scalar_type();
+        weights.tensors[name] = summed ? tensor.to(at::kDouble) : tensor;
       }
     } else {
+      CheckVocabularies(weights.run, run, weights.files.front());
       AddTo(&weights, std::move(tensors), file);
     }
     weights.files.push_back(file);
@@ -159,13 +169,12 @@ Weights ReadWeights(const WeightsOptions& options) {
   }
   const auto count = static_cast<int64_t>(weights.files.size());
   if (count < options.average) {
-    Warn("only " + std::to_string(count) + " checkpoints to average in " +
-         folder + " (asked for " + std::to_string(options.average) + ")");
+    Warn("only " + Count(count, "checkpoint") + " to average in " + folder +
+         " (asked for " + std::to_string(options.average) + ")");
   }
-  if (count > 1) {
-    for (auto& [name, tensor] : weights.tensors) {
-      if (tensor.is_floating_point()) tensor.div_(static_cast<double>(count));
-    }
+  for (auto& [name, tensor] : weights.tensors) {
+    if (options.average == 1 || !tensor.is_floating_point()) continue;
+    tensor = tensor.div(static_cast<double>(count)).to(types.at(name));
   }
   weights.identity += weights.are_ema ? "ema" : "";
   return weights;
@@ -176,6 +185,14 @@ Weights ReadExportedWeights(const std::string& path) {
   std::map<std::string, std::string> metadata;
   weights.tensors = ReadSafetensors(path, &metadata);
   ParseInt(metadata["step"], &weights.step);
+  const auto run = metadata.find(kRunKey);
+  if (run != metadata.end()) {
+    try {
+      weights.run = RunIdentity::FromJson(Json::Parse(run->second));
+    } catch (const Error& error) {
+      throw DataError(path + ": " + error.what());
+    }
+  }
   weights.files.push_back(path);
   weights.identity = FileIdentity(path);
   return weights;
@@ -207,6 +224,13 @@ void PutWeights(const Weights& weights, ParamStore* params) {
                           "use " + hint);
     }
   }
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : weights.tensors) names.push_back(name);
+  std::set<std::string> model_names;
+  for (const ParamStore::Entry& entry : params->entries()) {
+    model_names.insert(entry.name);
+  }
+  CheckNoneLeftOver(names, model_names, weights.files.front());
   const at::NoGradGuard no_grad;
   for (const ParamStore::Entry& entry : params->entries()) {
     at::Tensor target = entry.tensor;

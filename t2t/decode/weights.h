@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "t2t/model/params.h"
+#include "t2t/train/run_identity.h"
 
 namespace t2t {
 
@@ -28,6 +29,7 @@ struct Weights {
   int64_t step = 0;                           // the newest one's
   std::vector<std::string> files;             // newest first
   bool are_ema = false;
+  RunIdentity run;  // that they are of
   // Changes where the files' contents change.
   std::string identity;
 };
@@ -40,7 +42,8 @@ Weights ReadWeights(const WeightsOptions& options);
 Weights ReadExportedWeights(const std::string& path);
 
 // Copies the tensors into the model's parameters, whole or not at all: throws
-// a MismatchError that names the first one missing or of another shape.
+// a MismatchError that names the first one missing, of another shape, or that
+// the model lacks.
 void PutWeights(const Weights& weights, ParamStore* params);
 
 }  // namespace t2t

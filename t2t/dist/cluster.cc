@@ -7,6 +7,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/json.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 
@@ -527,8 +528,7 @@ Cluster ResolveCluster(const ClusterFlags& flags,
   if (flags.expect_world_size > 0 && size != flags.expect_world_size) {
     throw UsageError(
         "--expect_world_size=" + std::to_string(flags.expect_world_size) +
-            ", but the job has " + std::to_string(size) +
-            (size == 1 ? " rank" : " ranks") +
+            ", but the job has " + Count(size, "rank") +
             (facts.size.known() ? " by " + facts.size.source() : "") +
             (cluster.start_here > 0 ? " and " + facts.start_here.source() : ""),
         "that many",

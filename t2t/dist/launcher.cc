@@ -17,6 +17,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -109,7 +111,8 @@ class Launcher {
     sigset_t watched;
     sigemptyset(&watched);
     for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) {
-      sigaddset(&watched, signal);
+      // What is blocked comes even where it is ignored (nohup).
+      if (!IsIgnored(signal)) sigaddset(&watched, signal);
     }
     ::sigprocmask(SIG_BLOCK, &watched, &old_mask_);
     signals_ = ::signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -245,8 +248,7 @@ class Launcher {
     }
     Reap();
     if (kill_at_ > 0 && NowSeconds() >= kill_at_ && Running() > 0) {
-      Warn(std::to_string(Running()) +
-           " ranks are still there: they are killed");
+      Warn(Count(Running(), "rank") + " still there: killed");
       SignalAll(SIGKILL);
       kill_at_ = 0;
     }
@@ -270,7 +272,7 @@ class Launcher {
                          signal == SIGFPE;
         const bool asked = signal == stop_signal_;
         if (!failed_ && !asked && !bug) ++killed_;
-        rank.code = asked ? 128 + signal
+        rank.code = asked ? ExitCodeOfStop(signal)
                     : bug ? static_cast<int>(ExitCode::kInternal)
                           : static_cast<int>(ExitCode::kRetry);
         how = std::string("was ended by SIG") + ::sigabbrev_np(signal);
@@ -296,7 +298,7 @@ class Launcher {
       if (rank.code > 0 && rank.code < 128) return rank.code;
     }
     for (const Rank& rank : ranks_) {
-      if (stop_signal_ != 0 && rank.code == 128 + stop_signal_) {
+      if (stop_signal_ != 0 && rank.code == ExitCodeOfStop(stop_signal_)) {
         return rank.code;
       }
     }
@@ -336,8 +338,8 @@ int RunLocalRanks(const Cluster& cluster,
                    started.start_here - launcher.killed());
       started.world_size = started.start_here;
     }
-    Log("starting " + std::to_string(started.start_here) +
-        " ranks again: restart " + std::to_string(restarts + 1) + " of " +
+    Log("starting " + Count(started.start_here, "rank") + " again: restart " +
+        std::to_string(restarts + 1) + " of " +
         std::to_string(options.max_restarts));
   }
 }

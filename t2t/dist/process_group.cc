@@ -273,8 +273,11 @@ class GlooGroup : public GlooCollectives {
   GlooGroup(const Cluster& cluster, const Options& options)
       : cluster_(cluster), options_(options) {
     SilenceC10d();
-    // A lost rank's connection is an error to report, not the end.
-    ::signal(SIGPIPE, SIG_IGN);
+    // A lost rank's connection is an error to report, not the end. (RunMain's
+    // handlers see to that, and to more.)
+    struct sigaction action = {};
+    ::sigaction(SIGPIPE, nullptr, &action);
+    if (action.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
     deadline_ = NowSeconds() + options.rendezvous_seconds;
     try {
       Meet();

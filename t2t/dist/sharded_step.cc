@@ -54,12 +54,11 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
   const double under_way = group_ == nullptr ? 0 : group_->under_way_seconds();
   const std::vector<int64_t>& own = sum_.own_shards();
   const auto shards = static_cast<size_t>(options_.virtual_ranks);
-  // Batches of this rank, by their place in the step.
+  // Batches of this rank, by virtual rank.
   std::map<int64_t, Batch> batches;
   Result result;
   StepTimes& times = result.times;
-  for (int64_t place = 0; place < options_.accumulate * options_.virtual_ranks;
-       ++place) {
+  for (int64_t shard = 0; shard < options_.virtual_ranks; ++shard) {
     std::optional<Batch> batch;
     {
       const Phase phase("input", &times.input);
@@ -68,9 +67,8 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
     if (!batch) {
       throw DataError("the training data has ended", "data without an end");
     }
-    const int64_t shard = place % options_.virtual_ranks;
     if (std::find(own.begin(), own.end(), shard) != own.end()) {
-      batches[place] = std::move(*batch);
+      batches[shard] = std::move(*batch);
     }
   }
   std::vector<double> losses(shards);
@@ -79,39 +77,43 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
   if (options_.parameters != nullptr) options_.parameters->BeginStep();
   Features features;
   uint64_t seed = 0;
+  // On the device until all is queued: reading one waits for it.
+  std::vector<std::pair<int64_t, WeightedLoss>> found;
   for (const int64_t shard : own) {
-    for (int64_t part = 0; part < options_.accumulate; ++part) {
-      const int64_t place = part * options_.virtual_ranks + shard;
-      seed = Rng::Combine(step_seed, static_cast<uint64_t>(place) + 1);
-      const double before = Waited();
-      WeightedLoss batch;
-      {
-        const Phase phase("forward", &times.forward);
-        features = ToFeatures(batches.at(place));
-        batches.erase(place);
-        batch = Forward(features, seed);
-        losses[static_cast<size_t>(shard)] += batch.loss.item<double>();
-        tokens[static_cast<size_t>(shard)] += batch.weight.item<double>();
-      }
-      const double between = Waited();
-      times.forward -= between - before;
-      {
-        const Phase phase("backward", &times.backward);
-        sum_.Backward(shard, part + 1 == options_.accumulate,
-                      [&] { Backward(batch.loss); });
-      }
-      times.backward -= Waited() - between;
+    seed = Rng::Combine(step_seed, static_cast<uint64_t>(shard) + 1);
+    const double before = Waited();
+    WeightedLoss batch;
+    {
+      const Phase phase("forward", &times.forward);
+      features = ToFeatures(batches.at(shard));
+      batches.erase(shard);
+      batch = Forward(features, seed);
+      found.emplace_back(
+          shard, WeightedLoss{batch.loss.detach(), batch.weight.detach()});
     }
+    const double between = Waited();
+    times.forward -= between - before;
+    {
+      const Phase phase("backward", &times.backward);
+      sum_.Backward(shard, /*last=*/true, [&] { Backward(batch.loss); });
+    }
+    times.backward -= Waited() - between;
   }
   if (options_.parameters != nullptr) {
     // Where the others have a batch more, they need this rank's parameters: it
     // goes through the model with them, with a batch it has had already.
-    for (int64_t part = 0; part < options_.accumulate && sum_.lacks_shard();
-         ++part) {
-      sum_.Accompany(part + 1 == options_.accumulate,
+    if (sum_.lacks_shard()) {
+      sum_.Accompany(/*last=*/true,
                      [&] { Backward(Forward(features, seed).loss); });
     }
     options_.parameters->EndStep();
+  }
+  {
+    const Phase phase("backward", &times.backward);
+    for (const auto& [shard, batch] : found) {
+      losses[static_cast<size_t>(shard)] = batch.loss.item<double>();
+      tokens[static_cast<size_t>(shard)] = batch.weight.item<double>();
+    }
   }
   result.signals = signals;
   result.used = sum_.used();
@@ -161,8 +163,7 @@ void ShardedStep::Exchange(const std::vector<double>& losses,
   const size_t own =
       tail + (group_ == nullptr ? 0 : 3 * static_cast<size_t>(group_->rank()));
   values[own] = times.input + times.forward + times.backward;
-  values[own + 1] =
-      static_cast<double>(sum_.own_shards().size() * options_.accumulate);
+  values[own + 1] = static_cast<double>(sum_.own_shards().size());
   for (const double count : tokens) values[own + 2] += count;
   if (group_ != nullptr) group_->AllReduce(row, "the step's losses");
   result->signals.stop = values[0] > 0 ? SIGINT : values[1] > 0 ? SIGTERM : 0;

@@ -16,7 +16,7 @@
 namespace t2t {
 
 // The loss and gradients of a step that takes several batches of the stream: a
-// batch for each virtual rank, or `accumulate` of them. Every rank reads the
+// batch for each virtual rank. Every rank reads the
 // whole stream and computes the batches of its own virtual ranks. The loss is
 // the mean over all the step's tokens. What is random in a batch depends on the
 // step's seed and the batch's place in it, not on the rank.
@@ -24,7 +24,6 @@ class ShardedStep {
  public:
   struct Options {
     int64_t virtual_ranks = 1;
-    int64_t accumulate = 1;
     GradientSum::Options sum;
     // The ranks that take different batches; null: all of the group's. The
     // others' losses are those of these; `counts` on one of each.

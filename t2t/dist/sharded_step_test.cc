@@ -88,11 +88,9 @@ class ToyInput : public InputPipeline {
   int64_t count_ = 0;
 };
 
-ShardedStep::Options Options(int64_t virtual_ranks, int64_t accumulate,
-                             bool deterministic) {
+ShardedStep::Options Options(int64_t virtual_ranks, bool deterministic) {
   ShardedStep::Options options;
   options.virtual_ranks = virtual_ranks;
-  options.accumulate = accumulate;
   options.sum.deterministic = deterministic;
   options.sum.bucket_bytes = 128;
   return options;
@@ -121,7 +119,7 @@ void ExpectResult(const ShardedStep::Result& got, double loss, double weight,
 TEST(ShardedStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
   for (const bool deterministic : {false, true}) {
     for (const int64_t size : {1, 2, 4}) {
-      for (const int64_t accumulate : {1, 3}) {
+      for (const int64_t batches : {4, 12}) {
         Job job(size);
         job.StartAll([=](ProcessGroup* group) {
           at::set_num_threads(1);
@@ -129,7 +127,7 @@ TEST(ShardedStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
           at::Tensor total = at::zeros({});
           at::Tensor weight = at::zeros({});
           ToyInput all;
-          for (int64_t i = 0; i < 4 * accumulate; ++i) {
+          for (int64_t i = 0; i < batches; ++i) {
             const LossParts parts =
                 model.Loss(ToFeatures(*all.Next()), Mode::kTrain);
             total = total + parts.numerator +
@@ -140,13 +138,12 @@ TEST(ShardedStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
           const std::vector<at::Tensor> gradients = torch::autograd::grad(
               {total}, model.params().Trainable(), {}, std::nullopt, false,
               /*allow_unused=*/true);
-          ShardedStep step(&model, group,
-                           Options(4, accumulate, deterministic));
+          ShardedStep step(&model, group, Options(batches, deterministic));
           ToyInput input;
           ExpectResult(step.Run(&input, 3, {}), total.item<double>(),
                        weight.item<double>(), gradients, false);
           // Every rank has read the whole step.
-          EXPECT_EQ(input.State(), std::to_string(4 * accumulate));
+          EXPECT_EQ(input.State(), std::to_string(batches));
           if (group != nullptr) group->Barrier("the end");
         });
         job.ExpectAllWell();
@@ -157,14 +154,14 @@ TEST(ShardedStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
 
 TEST(ShardedStepTest, TheSameBitsAtAnySize) {
   for (const int64_t size : {2, 3, 4}) {
-    for (const int64_t accumulate : {1, 2}) {
+    for (const int64_t batches : {5, 10}) {
       Job job(size);
       job.StartAll([=](ProcessGroup* group) {
         at::set_num_threads(1);
         ToyModel model(0.3);
         ToyModel same(0.3);
-        ShardedStep alone(&model, nullptr, Options(5, accumulate, true));
-        ShardedStep step(&same, group, Options(5, accumulate, true));
+        ShardedStep alone(&model, nullptr, Options(batches, true));
+        ShardedStep step(&same, group, Options(batches, true));
         ToyInput alone_input;
         ToyInput input;
         for (uint64_t seed = 1; seed < 4; ++seed) {
@@ -184,7 +181,7 @@ TEST(ShardedStepTest, SignalsReachAll) {
   Job job(2);
   job.StartAll([](ProcessGroup* group) {
     ToyModel model(0);
-    ShardedStep step(&model, group, Options(2, 1, false));
+    ShardedStep step(&model, group, Options(2, false));
     ToyInput input;
     const bool first = group->rank() == 0;
     ShardedStep::Signals signals = step.Run(&input, 1, {}).signals;
@@ -204,7 +201,7 @@ TEST(ShardedStepTest, SignalsReachAll) {
 
 TEST(ShardedStepTest, TheDataEnds) {
   ToyModel model(0);
-  ShardedStep step(&model, nullptr, Options(2, 1, false));
+  ShardedStep step(&model, nullptr, Options(2, false));
   ToyInput input(3);
   step.Run(&input, 1, {});
   EXPECT_THROW(step.Run(&input, 1, {}), Error);

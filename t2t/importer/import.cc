@@ -9,27 +9,19 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/run_identity.h"
 
 namespace t2t {
 namespace {
 
 using FlagValues = std::map<std::string, std::string>;
-
-FlagValues ReadFlagsText(const std::string& path) {
-  FlagValues flags;
-  if (!Exists(path)) return flags;
-  for (const std::string& line : Split(ReadFile(path), '\n')) {
-    const size_t equals = line.find('=');
-    if (!StartsWith(line, "--") || equals == std::string::npos) continue;
-    flags[line.substr(2, equals - 2)] = line.substr(equals + 1);
-  }
-  return flags;
-}
 
 // The option given, or the first of T2T's flags that says it.
 std::string Resolve(const std::string& given, const FlagValues& flags,
@@ -202,8 +194,9 @@ std::string ImportReport::Text() const {
     text += "hparam   " + name + " is not known here\n";
   }
   for (const std::string& name : vocabulary) text += "copied   " + name + "\n";
-  text += "total    " + std::to_string(variables.mapped.size()) + " tensors (" +
-          std::to_string(parameters) + " parameters) mapped, " +
+  text += "total    " +
+          Count(static_cast<int64_t>(variables.mapped.size()), "tensor") +
+          " (" + Count(parameters, "parameter") + ") mapped, " +
           std::to_string(variables.unused.size()) + " unused, " +
           std::to_string(variables.bookkeeping.size()) +
           " of training's bookkeeping left out, the optimizer's state " +
@@ -252,8 +245,8 @@ ImportReport Import(const ImportOptions& options) {
   if (problem.problem != nullptr) problem.problem->AdjustHParams(&hparams);
   const std::string json_path = JoinPath(t2t_dir, "hparams.json");
   if (Exists(json_path)) {
-    report.unknown_hparams =
-        hparams.MergeJson(Json::Parse(ReadFile(json_path)));
+    report.unknown_hparams = ReadJsonFile(
+        json_path, [&](const Json& json) { return hparams.MergeJson(json); });
   } else {
     Warn(json_path + " is not there: the hparams are " + report.hparams_set +
          "'s and --hparams'");
@@ -271,6 +264,9 @@ ImportReport Import(const ImportOptions& options) {
   Checkpoint checkpoint;
   checkpoint.step = report.step;
   checkpoint.tensors = std::exchange(report.variables.tensors, {});
+  PutIdentity(MakeRunIdentity(report.problem, report.model, report.hparams_set,
+                              problem.info),
+              &checkpoint.meta);
 
   MakeDirectories(output_dir);
   report.vocabulary = CopyVocabulary(problem, output_dir);

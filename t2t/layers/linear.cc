@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "t2t/ops/simd.h"
+#include "t2t/ops/row_kernels.h"
 
 namespace t2t {
 namespace {
@@ -20,28 +20,6 @@ namespace {
 using PackedParams = c10::intrusive_ptr<LinearPackedParamsBase>;
 
 thread_local Int8Weights* current = nullptr;
-
-T2T_SIMD_CLONES
-float LargestOf(const float* values, int64_t count) {
-  float largest = 0;
-#pragma omp simd reduction(max : largest)
-  for (int64_t i = 0; i < count; ++i) {
-    const float size = std::fabs(values[i]);
-    largest = size > largest ? size : largest;
-  }
-  return largest;
-}
-
-T2T_SIMD_CLONES
-void Scale(const float* from, int64_t count, float factor, float* to) {
-  for (int64_t i = 0; i < count; ++i) to[i] = from[i] * factor;
-}
-
-T2T_SIMD_CLONES
-void ScaleAndAdd(float* values, int64_t count, float factor,
-                 const float* bias) {
-  for (int64_t i = 0; i < count; ++i) values[i] = values[i] * factor + bias[i];
-}
 
 // How many steps lie between 0 and an input row's largest number. Without
 // VNNI, FBGEMM adds two products in 16 bits, which 255 * 127 * 2 would exceed.
@@ -131,9 +109,9 @@ at::Tensor Int8Weights::Multiply(const at::Tensor& x, const at::Tensor& weight,
   const auto* from = input.const_data_ptr<float>();
   auto* to = scaled.mutable_data_ptr<float>();
   for (int64_t i = 0; i < rows; ++i) {
-    const float size = std::max(LargestOf(from + i * in, in), 1e-30F);
+    const float size = std::max(RowLargest(from + i * in, in), 1e-30F);
     largest[i] = size;
-    Scale(from + i * in, in, 1.0F / size, to + i * in);
+    ScaledRow(from + i * in, in, 1.0F / size, to + i * in);
   }
   const int64_t steps = InputSteps();
   at::Tensor result =
@@ -143,9 +121,9 @@ at::Tensor Int8Weights::Multiply(const at::Tensor& x, const at::Tensor& weight,
   const float* add = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
   for (int64_t i = 0; i < rows; ++i) {
     if (add != nullptr) {
-      ScaleAndAdd(values + i * out, out, largest[i], add);
+      ScaleRowAndAdd(values + i * out, out, largest[i], add);
     } else {
-      Scale(values + i * out, out, largest[i], values + i * out);
+      ScaledRow(values + i * out, out, largest[i], values + i * out);
     }
   }
   return result.view(shape);

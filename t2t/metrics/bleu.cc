@@ -8,6 +8,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/json.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/metrics/ngrams.h"
 
@@ -146,8 +147,9 @@ void CheckLineCounts(const std::vector<std::string>& hypotheses,
   for (const std::vector<std::string>& reference : references) {
     if (reference.size() != hypotheses.size()) {
       throw DataError(
-          "the translation has " + std::to_string(hypotheses.size()) +
-              " lines, the reference " + std::to_string(reference.size()),
+          "the translation has " +
+              Count(static_cast<int64_t>(hypotheses.size()), "line") +
+              ", the reference " + std::to_string(reference.size()),
           "a translation of each line, in the same order",
           "translate again, or give the reference that belongs to it");
     }

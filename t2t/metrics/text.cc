@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "t2t/base/error.h"
-#include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/data/unicode.h"
 
 namespace t2t {
@@ -306,9 +306,7 @@ std::vector<std::string> TokenizeLine(Tokenizer tokenizer,
 }
 
 std::vector<std::string> ReadLines(const std::string& path) {
-  std::vector<std::string> lines = Split(ReadFile(path), '\n');
-  if (lines.back().empty()) lines.pop_back();
-  return lines;
+  return ReadTextLines(path);
 }
 
 }  // namespace t2t

@@ -124,6 +124,7 @@ class LstmDecodeState : public DecodeState {
  public:
   void Select(const at::Tensor& rows) override {
     rows_ = rows.size(0);
+    has_padding_ = has_padding_.index_select(0, rows);
     if (!attention.attention.defined()) {
       cells.Select(rows);
       return;
@@ -139,8 +140,20 @@ class LstmDecodeState : public DecodeState {
   void Begin(int64_t rows) {
     rows_ = rows;
     sources_ = at::arange(rows, at::kLong);
+    has_padding_ = at::zeros({rows}, at::kBool);
   }
   int64_t rows() const { return rows_; }
+
+  // A hypothesis that has come to hold padding: T2T counts its length by what
+  // is no padding, so that its next step is past its end and gives zeros.
+  void Feed(const at::Tensor& ids) {
+    has_padding_ = has_padding_.logical_or(ids.eq(kPadId).cpu());
+  }
+  at::Tensor WithoutEnded(const at::Tensor& output) const {
+    if (!has_padding_.any().item<bool>()) return output;
+    return output.masked_fill(has_padding_.to(output.device()).view({1, -1, 1}),
+                              0);
+  }
 
   LstmState cells;
   LstmAttentionDecoder::State attention;
@@ -149,6 +162,7 @@ class LstmDecodeState : public DecodeState {
  private:
   int64_t rows_ = 0;
   at::Tensor sources_;
+  at::Tensor has_padding_;  // bool [rows]
 };
 
 struct Variant {
@@ -233,6 +247,7 @@ class LstmSeq2seq : public Model {
     auto* own = static_cast<LstmDecodeState*>(state);
     at::Tensor x;  // [1, rows, hidden]
     if (ids.defined()) {
+      own->Feed(ids.view(-1));
       x = modalities_.targets->TargetsBottom(ids.view({-1, 1}), Mode::kPredict)
               .transpose(0, 1);
     } else {
@@ -242,7 +257,8 @@ class LstmSeq2seq : public Model {
         attention_ != nullptr
             ? (*attention_)(x, own->memory, {}, false, &own->attention)
             : (*decoder_)(x, {}, false, &own->cells);
-    return modalities_.targets->Top(output.transpose(0, 1)).squeeze(1);
+    return modalities_.targets->Top(own->WithoutEnded(output).transpose(0, 1))
+        .squeeze(1);
   }
 
  private:

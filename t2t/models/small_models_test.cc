@@ -13,8 +13,10 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
+#include "t2t/decode/search.h"
 #include "t2t/modality/golden_tensors.h"
 #include "t2t/model/model.h"
+#include "t2t/train/checkpoint.h"
 
 namespace t2t {
 namespace {
@@ -265,6 +267,48 @@ TEST(Lstm, MaskedAttentionDoesNotSeePadding) {
       EXPECT_LT(difference, 1e-6);
     } else {
       EXPECT_GT(difference, 1e-6);  // as in T2T
+    }
+  }
+}
+
+// T2T counts a hypothesis' length by what is no padding, so that behind one
+// that holds padding come zeros: its own beam search, in which such ones take
+// part.
+TEST(Lstm, DecodesHypothesesWithPaddingAsT2T) {
+  const std::string name = "lstm_seq2seq_bidirectional_encoder";
+  const auto golden =
+      ReadSafetensors("tests/golden/train/" + name + ".safetensors", nullptr);
+  ProblemInfo info;
+  info.features["inputs"].vocab_size = 40;
+  info.features["targets"].vocab_size = 40;
+  HParams hparams =
+      MakeHParams("lstm_seq2seq", "hidden_size=16,num_hidden_layers=2");
+  NoDropout(&hparams);
+  const std::unique_ptr<Model> model = Models().Get(name)(hparams, info, 1);
+  {
+    const at::NoGradGuard no_grad;
+    for (const auto& entry : model->params().entries()) {
+      at::Tensor parameter = entry.tensor;
+      parameter.copy_(golden.at(entry.name));
+    }
+  }
+  const at::Tensor inputs = golden.at("features/inputs").to(at::kLong);
+  const int64_t rows = inputs.size(0);
+  SearchOptions options;
+  options.beam_size = 4;
+  options.top_beams = 4;
+  SearchRow row;
+  row.decode_length = inputs.size(1) + 6;
+  const auto found =
+      Search(model.get(), {{"inputs", inputs.view({rows, -1})}},
+             std::vector<SearchRow>(static_cast<size_t>(rows), row), options);
+  const at::Tensor scores = golden.at("decode/beam4/scores");
+  for (int64_t i = 0; i < rows; ++i) {
+    const auto& hypotheses = found[static_cast<size_t>(i)];
+    for (size_t k = 0; k < hypotheses.size(); ++k) {
+      const double expected = scores[i][static_cast<int64_t>(k)].item<double>();
+      if (expected < -1e6) continue;  // none
+      EXPECT_NEAR(hypotheses[k].score, expected, 1e-3) << i << " " << k;
     }
   }
 }

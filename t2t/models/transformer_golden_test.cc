@@ -16,6 +16,8 @@
 #include "t2t/model/golden_weights.h"
 #include "t2t/model/model.h"
 #include "t2t/models/scheduled_sampling.h"
+#include "t2t/optim/learning_rate.h"
+#include "t2t/optim/optimizer.h"
 #include "t2t/train/checkpoint.h"
 
 namespace t2t {
@@ -133,6 +135,74 @@ TEST_P(TransformerGoldenTest, CachedDecodingAgrees) {
     ids = targets.select(1, i);
   }
 }
+
+// Six steps of T2T's optimize(), each with another batch: the losses before
+// each step, and variables at the end.
+class TrajectoryTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(TrajectoryTest, LossesAreT2Ts) {
+  std::map<std::string, std::string> metadata;
+  const auto tensors = ReadSafetensors(
+      std::string("tests/golden/train/") + GetParam() + ".safetensors",
+      &metadata);
+  std::vector<std::string> changes;
+  for (const std::string& change : Split(metadata.at("overrides"), ',')) {
+    if (change.find('=') != std::string::npos) changes.push_back(change);
+  }
+  HParams hparams = MakeHParams(metadata.at("hparams_set"), Join(changes, ","));
+  for (const std::string& name : hparams.Names()) {
+    if (EndsWith(name, "dropout")) hparams.Set(name, 0.0);
+  }
+  ProblemInfo info;
+  info.name = "golden";
+  info.features["inputs"].vocab_size = 30;
+  info.features["targets"].vocab_size = 30;
+  info.target_space_id = 1;
+  const std::unique_ptr<Model> model =
+      Models().Get("transformer")(hparams, info, 1);
+  std::vector<NamedTensor> parameters;
+  for (const auto& entry : model->params().entries()) {
+    const at::NoGradGuard no_grad;
+    at::Tensor parameter = entry.tensor;
+    const at::Tensor start = tensors.at("init/" + entry.name);
+    parameter.copy_(start.view(parameter.sizes()));
+    parameters.push_back({entry.name, parameter});
+  }
+  const std::unique_ptr<Optimizer> optimizer =
+      MakeOptimizer(hparams, parameters);
+  const Json losses = Json::Parse(metadata.at("loss"));
+  const Json rates = Json::Parse(metadata.at("learning_rate"));
+  for (int64_t step = 0; step < 6; ++step) {
+    const auto of_step = [&](const std::string& name) {
+      const at::Tensor ids = tensors.at(name)[step].to(at::kLong);
+      return ids.view({ids.size(0), ids.size(1)});
+    };
+    const auto at_step = [&](const Json& list) {
+      return list.items().at(static_cast<size_t>(step)).AsDouble();
+    };
+    const double rate = LearningRate(hparams, step, 250000);
+    EXPECT_NEAR(rate, at_step(rates), 1e-6) << step;
+    const at::Tensor loss = model
+                                ->Loss({{"inputs", of_step("inputs")},
+                                        {"targets", of_step("targets")}},
+                                       Mode::kTrain)
+                                .Total();
+    EXPECT_NEAR(loss.item<double>(), at_step(losses), 2e-4) << step;
+    const std::vector<at::Tensor> gradients = torch::autograd::grad(
+        {loss}, model->params().Trainable(), {}, std::nullopt, false,
+        /*allow_unused=*/true);
+    optimizer->Step(gradients, rate, step);
+  }
+  for (const auto& [name, tensor] : tensors) {
+    if (!StartsWith(name, "final/")) continue;
+    const at::Tensor found = model->params().Get(name.substr(6)).detach();
+    EXPECT_LT(Distance(found, tensor.view(found.sizes())), 1e-3) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(T2T, TrajectoryTest,
+                         testing::Values("transformer_adafactor",
+                                         "transformer_multistep"));
 
 TEST(ScheduledSamplingTest, SharesAreT2Ts) {
   const Json shares =

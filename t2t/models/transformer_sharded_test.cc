@@ -137,14 +137,13 @@ std::unique_ptr<Model> MakeSharedModel(const Case& given, ProcessGroup* group) {
 }
 
 void ExpectAsOneProcess(const Case& given, int64_t ranks, int64_t virtual_ranks,
-                        int64_t accumulate, bool deterministic) {
+                        bool deterministic) {
   Job job(ranks);
   job.StartAll([&](ProcessGroup* group) {
     at::set_num_threads(1);
     const auto model = MakeModel(given);
     ShardedStep::Options options;
     options.virtual_ranks = virtual_ranks;
-    options.accumulate = accumulate;
     options.sum.deterministic = deterministic;
     ShardedStep alone(model.get(), nullptr, options);
     const auto own_model = MakeSharedModel(given, group);
@@ -225,20 +224,20 @@ TEST(TransformerShardedTest, TheBitsOfOneProcess) {
        "scheduled_sampling_method=parallel,scheduled_sampling_num_passes=2"}};
   for (size_t i = 0; i < cases.size(); ++i) {
     const int64_t ranks = i % 4 == 1 ? 4 : 2;
-    ExpectAsOneProcess(cases[i], ranks, ranks, 1, /*deterministic=*/true);
+    ExpectAsOneProcess(cases[i], ranks, ranks, /*deterministic=*/true);
   }
 }
 
 // A rank without a batch, in the last round, goes along.
 TEST(TransformerShardedTest, AnyNumberOfRanksAndBatches) {
   for (const int64_t ranks : {2, 3, 4}) {
-    ExpectAsOneProcess({""}, ranks, 5, ranks == 3 ? 2 : 1, true);
+    ExpectAsOneProcess({""}, ranks, 5, true);
   }
 }
 
 TEST(TransformerShardedTest, WithoutDeterministicTheLossIsNear) {
-  ExpectAsOneProcess({""}, 2, 3, 2, false);
-  ExpectAsOneProcess({"ffn_layer=local_moe,moe_num_experts=5,moe_k=2"}, 4, 4, 1,
+  ExpectAsOneProcess({""}, 2, 3, false);
+  ExpectAsOneProcess({"ffn_layer=local_moe,moe_num_experts=5,moe_k=2"}, 4, 4,
                      false);
 }
 

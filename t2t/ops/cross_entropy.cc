@@ -12,7 +12,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/ops/label_smoothing.h"
-#include "t2t/ops/row_softmax.h"
+#include "t2t/ops/row_kernels.h"
 
 namespace t2t {
 namespace {

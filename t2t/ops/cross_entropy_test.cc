@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "t2t/base/error.h"
-#include "t2t/ops/row_softmax.h"
+#include "t2t/ops/row_kernels.h"
 
 namespace t2t {
 namespace {

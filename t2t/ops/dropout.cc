@@ -9,7 +9,7 @@
 #include <type_traits>
 
 #include "t2t/base/error.h"
-#include "t2t/ops/simd.h"
+#include "t2t/ops/dropout_kernels.h"
 #include "t2t/optim/device_kernels.h"
 
 namespace t2t {
@@ -19,51 +19,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr int64_t kGrain = 1 << 14;
-
-// out[i] = keep(index + i) ? x[i] * scale : 0, then + residual[i] where there
-// is one. The upper half of the index is the same for all of a call.
-T2T_SIMD_CLONES
-void DropoutKernel(const float* x, const float* residual, float* out,
-                   int64_t count, uint64_t index, uint64_t seed,
-                   uint32_t threshold, float scale) {
-  const uint64_t high = index >> 32 << 32;
-  const uint32_t low = static_cast<uint32_t>(index);
-  if (residual == nullptr) {
-    for (int64_t i = 0; i < count; ++i) {
-      const uint32_t bits =
-          DropoutBits(seed, high | (low + static_cast<uint32_t>(i)));
-      out[i] = bits >= threshold ? x[i] * scale : 0.0f;
-    }
-  } else {
-    for (int64_t i = 0; i < count; ++i) {
-      const uint32_t bits =
-          DropoutBits(seed, high | (low + static_cast<uint32_t>(i)));
-      out[i] = residual[i] + (bits >= threshold ? x[i] * scale : 0.0f);
-    }
-  }
-}
-
-T2T_SIMD_CLONES
-void ReluDropoutKernel(const float* x, float* out, int64_t count,
-                       uint64_t index, uint64_t seed, uint32_t threshold,
-                       float scale) {
-  const uint64_t high = index >> 32 << 32;
-  const uint32_t low = static_cast<uint32_t>(index);
-  for (int64_t i = 0; i < count; ++i) {
-    const uint32_t bits =
-        DropoutBits(seed, high | (low + static_cast<uint32_t>(i)));
-    const float value = x[i] > 0.0f ? x[i] * scale : 0.0f;
-    out[i] = bits >= threshold ? value : 0.0f;
-  }
-}
-
-T2T_SIMD_CLONES
-void ReluDropoutBackwardKernel(const float* grad, const float* out,
-                               float* result, int64_t count, float scale) {
-  for (int64_t i = 0; i < count; ++i) {
-    result[i] = out[i] > 0.0f ? grad[i] * scale : 0.0f;
-  }
-}
 
 // body(begin, count, index of the first in the whole), for chunks of [0, size)
 // whose indices follow on each other and never cross a multiple of 2^32.
@@ -120,8 +75,8 @@ at::Tensor RunDropout(const at::Tensor& x, const at::Tensor& residual,
       residual.defined() ? residual.const_data_ptr<float>() : nullptr;
   float* to = out.mutable_data_ptr<float>();
   ForChunks(x.numel(), part, [&](int64_t begin, int64_t count, uint64_t index) {
-    DropoutKernel(from + begin, added == nullptr ? nullptr : added + begin,
-                  to + begin, count, index, seed, threshold, scale);
+    DropoutElements(from + begin, added == nullptr ? nullptr : added + begin,
+                    to + begin, count, {index, seed, threshold, scale});
   });
   return out;
 }
@@ -169,8 +124,8 @@ class ReluDropoutFunction
     const float scale = static_cast<float>(1.0 / (1.0 - rate));
     ForChunks(x.numel(), part,
               [&](int64_t begin, int64_t count, uint64_t index) {
-                ReluDropoutKernel(from + begin, to + begin, count, index, seed,
-                                  threshold, scale);
+                ReluDropoutElements(from + begin, to + begin, count,
+                                    {index, seed, threshold, scale});
               });
     context->save_for_backward({out});
     context->saved_data["rate"] = rate;
@@ -188,8 +143,8 @@ class ReluDropoutFunction
     float* to = result.mutable_data_ptr<float>();
     const float scale = static_cast<float>(1.0 / (1.0 - rate));
     at::parallel_for(0, out.numel(), kGrain, [&](int64_t begin, int64_t end) {
-      ReluDropoutBackwardKernel(from + begin, kept + begin, to + begin,
-                                end - begin, scale);
+      ReluDropoutGradient(from + begin, kept + begin, to + begin, end - begin,
+                          scale);
     });
     return {result, at::Tensor(), at::Tensor()};
   }

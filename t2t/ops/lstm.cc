@@ -7,8 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "t2t/ops/fast_exp.h"
-#include "t2t/ops/simd.h"
+#include "t2t/ops/lstm_kernels.h"
 
 namespace t2t {
 namespace {
@@ -17,62 +16,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr int64_t kGrain = 16;  // rows a thread
-
-// One row. gates: 4n, replaced by their activated values.
-template <typename T>
-inline void ForwardRow(T* gates, const T* c, int64_t n, T* new_c, T* new_h) {
-  T* const in = gates;
-  T* const fresh = gates + n;
-  T* const forget = gates + 2 * n;
-  T* const out = gates + 3 * n;
-  for (int64_t k = 0; k < n; ++k) {
-    in[k] = FastSigmoid(in[k]);
-    fresh[k] = FastTanh(fresh[k]);
-    forget[k] = FastSigmoid(forget[k] + T(1));
-    out[k] = FastSigmoid(out[k]);
-    new_c[k] = forget[k] * c[k] + in[k] * fresh[k];
-    new_h[k] = out[k] * FastTanh(new_c[k]);
-  }
-}
-
-// dh: of the row's h. dc: of the new c, replaced by that of the old one.
-template <typename T>
-inline void BackwardRow(const T* gates, const T* c, const T* new_c, const T* dh,
-                        int64_t n, T* dc, T* dgates) {
-  for (int64_t k = 0; k < n; ++k) {
-    const T in = gates[k];
-    const T fresh = gates[n + k];
-    const T forget = gates[2 * n + k];
-    const T out = gates[3 * n + k];
-    const T squashed = FastTanh(new_c[k]);
-    const T d = dc[k] + dh[k] * out * (T(1) - squashed * squashed);
-    dgates[k] = d * fresh * in * (T(1) - in);
-    dgates[n + k] = d * in * (T(1) - fresh * fresh);
-    dgates[2 * n + k] = d * c[k] * forget * (T(1) - forget);
-    dgates[3 * n + k] = dh[k] * squashed * out * (T(1) - out);
-    dc[k] = d * forget;
-  }
-}
-
-// The rows' loops for each kind of machine (a template can't be cloned).
-T2T_SIMD_CLONES
-void ForwardCell(float* gates, const float* c, int64_t n, float* new_c,
-                 float* new_h) {
-  ForwardRow(gates, c, n, new_c, new_h);
-}
-void ForwardCell(double* gates, const double* c, int64_t n, double* new_c,
-                 double* new_h) {
-  ForwardRow(gates, c, n, new_c, new_h);
-}
-T2T_SIMD_CLONES
-void BackwardCell(const float* gates, const float* c, const float* new_c,
-                  const float* dh, int64_t n, float* dc, float* dgates) {
-  BackwardRow(gates, c, new_c, dh, n, dc, dgates);
-}
-void BackwardCell(const double* gates, const double* c, const double* new_c,
-                  const double* dh, int64_t n, double* dc, double* dgates) {
-  BackwardRow(gates, c, new_c, dh, n, dc, dgates);
-}
 
 template <typename T>
 void Copy(const T* from, int64_t n, T* to) {
@@ -104,7 +47,7 @@ void RunForward(const at::Tensor& kernel, Sequence* s) {
       for (int64_t row = begin; row < end; ++row) {
         const int64_t at = row * n;
         if (t < s->lengths[row]) {
-          ForwardCell(g + 4 * at, c + at, n, new_c + at, new_h + at);
+          LstmForwardRow(g + 4 * at, c + at, n, new_c + at, new_h + at);
           Copy(new_h + at, n, out + at);
         } else {
           Copy(h + at, n, new_h + at);
@@ -144,8 +87,8 @@ void RunBackward(const Sequence& s, const at::Tensor& kernel,
         if (dout != nullptr) {
           for (int64_t k = 0; k < n; ++k) d[k] += dout[at + k];
         }
-        BackwardCell(g + 4 * at, c + at, new_c + at, d, n, dc_data + at,
-                     dg + 4 * at);
+        LstmBackwardRow(g + 4 * at, c + at, new_c + at, d, n, dc_data + at,
+                        dg + 4 * at);
         // Their way to the step before is through the kernel alone.
         std::fill(d, d + n, T(0));
       }

@@ -34,8 +34,9 @@ at::DataPtr Allocate(at::Allocator* allocator, size_t bytes) {
   void* const begin = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (begin == MAP_FAILED) {
-    throw Error(ExitCode::kInternal,
-                "no memory for " + std::to_string(bytes) + " bytes of a model",
+    throw Error(ExitCode::kIo,
+                "out of memory: none for " + std::to_string(bytes) +
+                    " bytes of a model",
                 "as much", "use more ranks, or a smaller model or batch_size");
   }
   return {begin, new Mapping{begin, bytes}, Unmap, at::kCPU};

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/strings.h"
 #include "t2t/optim/flush_tiny.h"
 #include "t2t/optim/kernels.h"
 
@@ -18,6 +19,12 @@ constexpr int64_t kBlockSize = 1 << 14;
 constexpr double kEpsilon2 = 1e-3;
 constexpr char kRowMeans[] = "adafactor_vr";
 constexpr char kColumnMeans[] = "adafactor_vc";
+constexpr char kUnfactored[] = "adafactor_v";
+constexpr char kMomentum[] = "adafactor_m";
+
+std::string StateKey(const char* slot, const std::string& name) {
+  return std::string(slot) + "/" + name;
+}
 
 }  // namespace
 
@@ -26,6 +33,23 @@ std::optional<int64_t> AdafactorMeansOver(const std::string& slot,
   if (slot == kRowMeans) return dims - 1;
   if (slot == kColumnMeans) return dims - 2;
   return std::nullopt;
+}
+
+std::vector<int64_t> T2TRowBounds(const HParams& hparams,
+                                  const std::string& name, int64_t rows) {
+  constexpr char kShards[] = "symbol_modality_num_shards";
+  int64_t shards = 1;
+  if (hparams.Has(kShards) && EndsWith(name, "/weights") &&
+      name.find("symbol_modality_") != std::string::npos) {
+    shards = std::max<int64_t>(1, hparams.GetInt(kShards));
+  }
+  // The first ones have a row more where it does not come out even.
+  std::vector<int64_t> bounds = {0};
+  for (int64_t i = 0; i < shards; ++i) {
+    bounds.push_back(bounds.back() + rows / shards +
+                     (i < rows % shards ? 1 : 0));
+  }
+  return bounds;
 }
 
 Adafactor::Adafactor(const HParams& hparams,
@@ -44,51 +68,108 @@ Adafactor::Adafactor(const HParams& hparams,
                      "adam or pow");
   }
   adam_decay_ = decay == "adam";
-  const bool factored = hparams.GetBool("optimizer_adafactor_factored");
-  for (size_t i = 0; i < this->parameters().size(); ++i) {
-    const NamedTensor& parameter = this->parameters()[i];
-    const std::vector<int64_t> shape = parameter.tensor.sizes().vec();
-    const int64_t size = parameter.tensor.numel();
-    const auto zeros = [&](const char* slot, at::IntArrayRef sizes) {
-      return AddState(std::string(slot) + "/" + parameter.name,
-                      at::zeros(sizes, at::kFloat))
-          .mutable_data_ptr<float>();
+  factored_ = hparams.GetBool("optimizer_adafactor_factored");
+  for (const NamedTensor& parameter : this->parameters()) {
+    std::vector<int64_t> shape = parameter.tensor.sizes().vec();
+    const auto dims = static_cast<int64_t>(shape.size());
+    const auto add = [&](const char* slot, at::IntArrayRef sizes) {
+      AddState(StateKey(slot, parameter.name), at::zeros(sizes, at::kFloat));
     };
-    float* const m = beta1_ != 0 ? zeros("adafactor_m", shape) : nullptr;
-    if (size == 0) continue;
-    if (!factored || shape.size() < 2) {
-      matrices_.push_back({i,
-                           0,
-                           size,
-                           1,
-                           false,
-                           nullptr,
-                           nullptr,
-                           zeros("adafactor_v", shape),
-                           m,
-                           {},
-                           {}});
+    if (beta1_ != 0) add(kMomentum, shape);
+    if (parameter.tensor.numel() == 0) continue;
+    if (!factored_ || dims < 2) {
+      add(kUnfactored, shape);
       continue;
     }
-    const auto means = [&](const char* slot) {
+    for (const char* const slot : {kRowMeans, kColumnMeans}) {
       std::vector<int64_t> sizes = shape;
-      sizes.erase(
-          sizes.begin() +
-          *AdafactorMeansOver(slot, static_cast<int64_t>(sizes.size())));
-      return zeros(slot, sizes);
-    };
-    float* const vr = means(kRowMeans);
-    float* const vc = means(kColumnMeans);
-    const int64_t columns = shape.back();
-    const int64_t rows = shape[shape.size() - 2];
-    for (int64_t k = 0; k < size / (rows * columns); ++k) {
-      const int64_t begin = k * rows * columns;
-      matrices_.push_back(
-          {i, begin, rows, columns, true, vr + k * rows, vc + k * columns,
-           nullptr, m == nullptr ? nullptr : m + begin,
-           std::vector<float>(rows), std::vector<float>(columns)});
+      sizes.erase(sizes.begin() + *AdafactorMeansOver(slot, dims));
+      if (slot == kColumnMeans && dims == 2) {
+        const auto variables = static_cast<int64_t>(
+            T2TRowBounds(hparams, parameter.name, shape[0]).size() - 1);
+        if (variables > 1) sizes.insert(sizes.begin(), variables);
+      }
+      add(slot, sizes);
     }
   }
+  MakeMatrices();
+}
+
+void Adafactor::AddMatrices(size_t parameter) {
+  const NamedTensor& own = parameters()[parameter];
+  const std::vector<int64_t> shape = own.tensor.sizes().vec();
+  const auto& part = PartOf(parameter);
+  const std::vector<int64_t> whole = part ? part->shape : shape;
+  const auto state = [&](const char* slot) {
+    return StateOf(StateKey(slot, own.name)).mutable_data_ptr<float>();
+  };
+  const int64_t size = own.tensor.numel();
+  float* const m = beta1_ != 0 ? state(kMomentum) : nullptr;
+  if (size == 0) return;
+  Matrix matrix{};
+  matrix.parameter = parameter;
+  matrix.factored = factored_ && shape.size() >= 2;
+  float* const v = matrix.factored ? nullptr : state(kUnfactored);
+  float* const vr = matrix.factored ? state(kRowMeans) : nullptr;
+  float* const vc = matrix.factored ? state(kColumnMeans) : nullptr;
+  const auto add = [&](int64_t begin, int64_t rows, int64_t columns) {
+    matrix.variable = variables_.size() - 1;
+    matrix.begin = begin;
+    matrix.rows = rows;
+    matrix.columns = columns;
+    matrix.m = m == nullptr ? nullptr : m + begin;
+    if (matrix.factored) {
+      matrix.row_factors.assign(static_cast<size_t>(rows), 0);
+      matrix.column_factors.assign(static_cast<size_t>(columns), 0);
+    } else {
+      matrix.v = v + begin;
+    }
+    matrices_.push_back(matrix);
+  };
+  if (shape.size() != 2) {
+    variables_.push_back({parameter, c10::multiply_integers(whole)});
+    if (!matrix.factored) {
+      add(0, size, 1);
+      return;
+    }
+    const int64_t columns = shape.back();
+    const int64_t rows = shape[shape.size() - 2];
+    matrix.whole_columns = whole.back();
+    matrix.whole_rows = whole[whole.size() - 2];
+    for (int64_t k = 0; k < size / (rows * columns); ++k) {
+      matrix.vr = vr + k * rows;
+      matrix.vc = vc + k * columns;
+      add(k * rows * columns, rows, columns);
+    }
+    return;
+  }
+  // The rows that are here, out of those of each of T2T's variables.
+  const std::vector<int64_t> bounds =
+      T2TRowBounds(hparams(), own.name, whole[0]);
+  const int64_t first = part && part->dim == 0 ? part->begin : 0;
+  const int64_t columns = shape[1];
+  matrix.whole_columns = whole[1];
+  for (size_t k = 0; k + 1 < bounds.size(); ++k) {
+    matrix.whole_rows = bounds[k + 1] - bounds[k];
+    if (matrix.whole_rows == 0) continue;
+    variables_.push_back({parameter, matrix.whole_rows * whole[1]});
+    const int64_t begin = std::clamp(bounds[k] - first, int64_t{0}, shape[0]);
+    const int64_t end = std::clamp(bounds[k + 1] - first, int64_t{0}, shape[0]);
+    if (!matrix.factored) {
+      add(begin * columns, (end - begin) * columns, 1);
+      continue;
+    }
+    matrix.vr = vr + begin;
+    matrix.vc = vc + static_cast<int64_t>(k) * columns;
+    add(begin * columns, end - begin, columns);
+  }
+}
+
+void Adafactor::MakeMatrices() {
+  variables_.clear();
+  matrices_.clear();
+  blocks_.clear();
+  for (size_t i = 0; i < parameters().size(); ++i) AddMatrices(i);
   size_t column_sums = 0;
   for (size_t i = 0; i < matrices_.size(); ++i) {
     const Matrix& matrix = matrices_[i];
@@ -128,17 +209,6 @@ int64_t Adafactor::SplitSide(const Matrix& matrix) const {
   return side <= 2 ? side : 0;
 }
 
-int64_t Adafactor::Rows(const Matrix& matrix) const {
-  if (SplitSide(matrix) != 2) return matrix.rows;
-  const auto& shape = PartOf(matrix.parameter)->shape;
-  return shape[shape.size() - 2];
-}
-
-int64_t Adafactor::Columns(const Matrix& matrix) const {
-  if (SplitSide(matrix) != 1) return matrix.columns;
-  return PartOf(matrix.parameter)->shape.back();
-}
-
 void Adafactor::SumColumns() {
   size_t block = 0;
   for (size_t i = 0; i < matrices_.size(); ++i) {
@@ -150,6 +220,20 @@ void Adafactor::SumColumns() {
       const float* const sums = &column_sums_[blocks_[block].column_sums];
       for (size_t c = 0; c < columns.size(); ++c) columns[c] += sums[c];
     }
+  }
+}
+
+void Adafactor::SumOfVariables(std::vector<double>* numbers) const {
+  if (split() == nullptr) return;
+  const at::Tensor sums =
+      at::zeros(static_cast<int64_t>(numbers->size()), at::kDouble);
+  double* const data = sums.mutable_data_ptr<double>();
+  for (size_t i = 0; i < numbers->size(); ++i) {
+    if (PartOf(variables_[i].parameter)) data[i] = (*numbers)[i];
+  }
+  split()->Sum(sums);
+  for (size_t i = 0; i < numbers->size(); ++i) {
+    if (PartOf(variables_[i].parameter)) (*numbers)[i] = data[i];
   }
 }
 
@@ -188,7 +272,7 @@ void Adafactor::UpdateMeans(double decay) {
   for (size_t i = 0; i < matrices_.size(); ++i) {
     Matrix& matrix = matrices_[i];
     if (!matrix.factored || !HasGradient(matrix.parameter)) continue;
-    const float columns = static_cast<float>(Columns(matrix));
+    const float columns = static_cast<float>(matrix.whole_columns);
     for (int64_t r = 0; r < matrix.rows; ++r) {
       matrix.vr[r] =
           matrix.vr[r] * keep + matrix.row_factors[r] / columns * rest;
@@ -212,12 +296,13 @@ void Adafactor::UpdateMeans(double decay) {
     Matrix& matrix = matrices_[i];
     std::vector<float>& columns = matrix.column_factors;
     if (!matrix.factored || !HasGradient(matrix.parameter)) continue;
-    const double row_mean = row_sums[i] / static_cast<double>(Rows(matrix));
+    const double row_mean =
+        row_sums[i] / static_cast<double>(matrix.whole_rows);
     for (int64_t r = 0; r < matrix.rows; ++r) {
       matrix.row_factors[r] =
           static_cast<float>(1.0 / std::sqrt(matrix.vr[r] / row_mean));
     }
-    const float rows = static_cast<float>(Rows(matrix));
+    const float rows = static_cast<float>(matrix.whole_rows);
     for (size_t c = 0; c < columns.size(); ++c) {
       matrix.vc[c] = matrix.vc[c] * keep + columns[c] / rows * rest;
       columns[c] = 1.0F / std::sqrt(matrix.vc[c]);
@@ -255,20 +340,20 @@ void Adafactor::Update(double learning_rate, int64_t step) {
         TermsOf(*block, *matrix), matrix->row_factors.data() + block->row,
         matrix->column_factors.data());
   });
-  // Of whole parameters, in the blocks' order.
-  std::vector<double> parameter_squares(parameters().size(), 0.0);
-  std::vector<double> scaled_squares(parameters().size(), 0.0);
+  // Of whole variables, in the blocks' order.
+  std::vector<double> parameter_squares(variables_.size(), 0.0);
+  std::vector<double> scaled_squares(variables_.size(), 0.0);
   for (const Block& block : blocks_) {
-    const size_t i = matrices_[block.matrix].parameter;
+    const size_t i = matrices_[block.matrix].variable;
     parameter_squares[i] += block.parameter_squares;
     scaled_squares[i] += block.scaled_squares;
   }
-  SumOfSplit(&parameter_squares);
-  SumOfSplit(&scaled_squares);
-  std::vector<float> rates(parameters().size());
+  SumOfVariables(&parameter_squares);
+  SumOfVariables(&scaled_squares);
+  std::vector<float> rates(variables_.size());
   for (size_t i = 0; i < rates.size(); ++i) {
     const double size =
-        std::max<double>(1.0, static_cast<double>(WholeSize(i)));
+        std::max<double>(1.0, static_cast<double>(variables_[i].size));
     double rate = learning_rate;
     if (by_parameter_scale_) {
       rate *= std::max(std::sqrt(parameter_squares[i] / size), kEpsilon2);
@@ -284,7 +369,7 @@ void Adafactor::Update(double learning_rate, int64_t step) {
     float* const p = Data(matrix->parameter) + matrix->begin + place;
     float* const m = matrix->m == nullptr ? nullptr : matrix->m + place;
     const RowsTerms terms = TermsOf(*block, *matrix);
-    const float rate = rates[matrix->parameter];
+    const float rate = rates[matrix->variable];
     const float beta1 = static_cast<float>(beta1_);
     if (matrix->factored) {
       AdafactorUpdate(p, m, terms, matrix->row_factors.data() + block->row,

@@ -17,9 +17,17 @@ namespace t2t {
 std::optional<int64_t> AdafactorMeansOver(const std::string& slot,
                                           int64_t dims);
 
+// The first row of each of the matrices that T2T would make of a parameter of
+// so many rows, and the number of rows: with symbol_modality_num_shards=n, n of
+// a table of symbols, one otherwise.
+std::vector<int64_t> T2TRowBounds(const HParams& hparams,
+                                  const std::string& name, int64_t rows);
+
 // T2T's Adafactor (arxiv.org/abs/1804.04235): a matrix has a mean square for
-// each row and each column instead of one for each number. Three passes over
-// all the parameters, cut into blocks of rows.
+// each row and each column instead of one for each number. What T2T cuts into
+// several variables (the tables of symbols) is a matrix each here, too, and is
+// clipped and scaled by itself. Three passes over all the parameters, cut into
+// blocks of rows.
 class Adafactor : public Optimizer {
  public:
   Adafactor(const HParams& hparams, std::vector<NamedTensor> parameters);
@@ -27,13 +35,22 @@ class Adafactor : public Optimizer {
   Sharing sharing() const override { return Sharing::kParameters; }
 
  private:
-  // One matrix, or the numbers of one parameter that is not factored.
+  // What T2T has as one variable: a parameter, or some rows of it.
+  struct Variable {
+    size_t parameter;
+    int64_t size;  // of the whole, where it is split
+  };
+  // One matrix, or the numbers of one variable that is not factored.
   struct Matrix {
     size_t parameter;
+    size_t variable;
     int64_t begin;  // within the parameter
     int64_t rows;
     int64_t columns;  // 1 where not factored
     bool factored;
+    // Of the whole, where the parameter is split.
+    int64_t whole_rows;
+    int64_t whole_columns;
     float* vr;  // rows
     float* vc;  // columns
     float* v;   // not factored
@@ -52,6 +69,12 @@ class Adafactor : public Optimizer {
   };
 
   void Update(double learning_rate, int64_t step) override;
+  void OnSplit() override { MakeMatrices(); }
+  void MakeMatrices();
+  void AddMatrices(size_t parameter);
+  // The numbers of variables: of those that are split, their sums over the
+  // ranks.
+  void SumOfVariables(std::vector<double>* numbers) const;
   void ForBlocks(const std::function<void(Block*, Matrix*)>& body);
   // The blocks' sums of columns, put together; and what the other parts of
   // split matrices add to the sums of rows and columns.
@@ -62,9 +85,6 @@ class Adafactor : public Optimizer {
   // The dimension, from the end (1: the columns), along which a matrix of a
   // split parameter is split; 0: none of these two.
   int64_t SplitSide(const Matrix& matrix) const;
-  // Of the whole matrix.
-  int64_t Rows(const Matrix& matrix) const;
-  int64_t Columns(const Matrix& matrix) const;
   RowsTerms TermsOf(const Block& block, const Matrix& matrix) const;
 
   const double beta1_;
@@ -73,6 +93,8 @@ class Adafactor : public Optimizer {
   const double clipping_;
   const bool by_parameter_scale_;
   bool adam_decay_ = false;
+  bool factored_ = false;
+  std::vector<Variable> variables_;
   std::vector<Matrix> matrices_;
   std::vector<Block> blocks_;
   std::vector<float> column_sums_;

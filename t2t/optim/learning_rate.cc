@@ -197,12 +197,16 @@ double Factor(const std::string& name, const HParams& hparams, double step,
 
 double LearningRate(const HParams& hparams, int64_t step, int64_t train_steps) {
   double rate = 1.0;
+  double counted = static_cast<double>(step);
+  constexpr char kAccumulate[] = "optimizer_multistep_accumulate_steps";
+  if (hparams.Has(kAccumulate) && hparams.GetInt(kAccumulate) > 0) {
+    counted /= static_cast<double>(hparams.GetInt(kAccumulate));
+  }
   for (const std::string& part :
        Split(hparams.GetString("learning_rate_schedule"), '*')) {
     const std::string name(Trim(part));
     if (name.empty()) continue;
-    rate *= Factor(name, hparams, static_cast<double>(step),
-                   static_cast<double>(train_steps));
+    rate *= Factor(name, hparams, counted, static_cast<double>(train_steps));
   }
   return rate;
 }

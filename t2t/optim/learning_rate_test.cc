@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "t2t/base/error.h"
@@ -57,12 +58,31 @@ TEST(LearningRateTest, CycleLinear10x) {
   EXPECT_NEAR(LearningRate(hparams, 30, 100), 3.3, 1e-12);
 }
 
-TEST(LearningRateTest, AccumulationCountsRealSteps) {
+// T2T's own values (learning_rate_schedule) of transformer_base_multistep8,
+// whose steps are batches: hidden_size 512, 8 batches an update.
+TEST(LearningRateTest, AccumulatedBatchesAreStepsAsT2Ts) {
   HParams hparams = FirstHParams();
-  hparams.Set("learning_rate_schedule", "constant*linear_warmup");
-  const double rate = LearningRate(hparams, 5, 100);
-  hparams.Set("optimizer_multistep_accumulate_steps", 4);
-  EXPECT_EQ(LearningRate(hparams, 5, 100), rate);
+  hparams.Set("learning_rate_schedule",
+              "constant*linear_warmup*rsqrt_decay*rsqrt_hidden_size");
+  hparams.Set("learning_rate_constant", 2.0);
+  hparams.Set("learning_rate_warmup_steps", 8000);
+  hparams.Set("hidden_size", 512);
+  hparams.Set("optimizer_multistep_accumulate_steps", 8);
+  const std::pair<int64_t, double> expected[] = {{0, 0},
+                                                 {1, 1.54408095e-08},
+                                                 {10, 1.54408099e-07},
+                                                 {100, 1.54408099e-06},
+                                                 {1001, 1.54562513e-05},
+                                                 {8001, 0.000123541919},
+                                                 {50000, 0.00077204057},
+                                                 {100000, 0.000790569407},
+                                                 {250000, 0.000499999966}};
+  for (const auto& [step, rate] : expected) {
+    EXPECT_NEAR(LearningRate(hparams, step, 250000), rate, 1e-6 * rate) << step;
+  }
+  // By batches within an update, too.
+  EXPECT_LT(LearningRate(hparams, 17, 250000),
+            LearningRate(hparams, 18, 250000));
 }
 
 TEST(LearningRateTest, NoWarmupIsNoDivisionByZero) {

@@ -47,6 +47,11 @@ std::string ShapeText(at::IntArrayRef shape) {
 
 }  // namespace
 
+int64_t AccumulatedSteps(const HParams& hparams) {
+  constexpr char kName[] = "optimizer_multistep_accumulate_steps";
+  return hparams.Has(kName) ? std::max<int64_t>(1, hparams.GetInt(kName)) : 1;
+}
+
 at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation,
                           const std::optional<SplitParameters::Part>& part) {
   if (part) {
@@ -117,6 +122,8 @@ Optimizer::Optimizer(const HParams& hparams,
           {i, begin, std::min(piece_size, tensor.numel() - begin)});
     }
   }
+  accumulate_ = AccumulatedSteps(hparams);
+  if (accumulate_ > 1) gradient_sums_ = AddSlot("gradient_sum", 0);
 }
 
 void Optimizer::SetSplit(const SplitParameters* split) {
@@ -124,6 +131,7 @@ void Optimizer::SetSplit(const SplitParameters* split) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     parts_[i] = split->PartOf(parameters_[i].name);
   }
+  OnSplit();
 }
 
 int64_t Optimizer::WholeSize(size_t parameter) const {
@@ -223,10 +231,31 @@ double Optimizer::Step(const std::vector<at::Tensor>& gradients,
     if (clip_norm_ > 0 && norm > clip_norm_) {
       scale_ = static_cast<float>(clip_norm_ / norm);
     }
-    Update(learning_rate, step);
+    if (accumulate_ > 1) {
+      Accumulate(learning_rate, step);
+    } else {
+      Update(learning_rate, step);
+    }
   }
   gradients_.assign(gradients.size(), at::Tensor());
   return norm;
+}
+
+void Optimizer::Accumulate(double learning_rate, int64_t step) {
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    gradient_sums_[i].add_(EffectiveGradient(i));
+  }
+  if ((step + 1) % accumulate_ != 0) return;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    gradients_[i] = gradient_sums_[i].div(static_cast<double>(accumulate_));
+  }
+  // The sums are of gradients that were clipped and have the decay in them.
+  scale_ = 1.0F;
+  const std::vector<float> decay = decay_;
+  decay_.assign(decay.size(), 0.0F);
+  Update(learning_rate, step / accumulate_);
+  decay_ = decay;
+  for (at::Tensor& sum : gradient_sums_) sum.zero_();
 }
 
 std::vector<at::Tensor> Optimizer::AddSlot(const std::string& slot,
@@ -604,7 +633,7 @@ Registry<OptimizerFactory>* MakeRegistry() {
   auto* const optimizers = new Registry<OptimizerFactory>("optimizer");
   optimizers->Add("adam", Factory<Adam>(Adam::Kind::kAdam));
   optimizers->Add("true_adam", Factory<Adam>(Adam::Kind::kAdam));
-  // Accumulation is the trainer's, for every optimizer.
+  // Every optimizer adds up gradients where it is asked to.
   optimizers->Add("multistep_adam", Factory<Adam>(Adam::Kind::kAdam));
   optimizers->Add("adam_w", Factory<Adam>(Adam::Kind::kTfAdamW));
   optimizers->Add("adamw", Factory<Adam>(Adam::Kind::kAdamW));

@@ -48,6 +48,10 @@ class SplitParameters {
   virtual void Sum(const at::Tensor& numbers) const = 0;
 };
 
+// The hparam optimizer_multistep_accumulate_steps: how many steps, each a batch
+// (of each rank), make an update; at least 1.
+int64_t AccumulatedSteps(const HParams& hparams);
+
 // tf.truncated_normal's noise with a standard deviation. With a part: that
 // part of the noise that the whole would get.
 at::Tensor TruncatedNoise(
@@ -95,17 +99,21 @@ class Optimizer {
 
   virtual Sharing sharing() const { return Sharing::kNone; }
 
-  // Whether an undefined gradient counts as zeros: with weight decay or the
-  // hparam optimizer_zero_grads. Else its parameter is left alone.
+  // Whether an undefined gradient counts as zeros: with weight decay, the
+  // hparam optimizer_zero_grads, or where gradients are added up. Else its
+  // parameter is left alone.
   bool CountsAsZeros(const NamedTensor& parameter) const {
-    return zero_gradients_ || (weight_decay_ != 0 && Decays(parameter));
+    return zero_gradients_ || accumulate_ > 1 ||
+           (weight_decay_ != 0 && Decays(parameter));
   }
 
   // The sum of squares of all parameters, where these are some of them: out of
   // the sums of these ones' pieces (one list, in the parameters' order).
   using TotalSquares = std::function<double(const std::vector<double>&)>;
 
-  // One update; step counts updates from 0. Returns the gradients' norm before
+  // One step, counted from 0; with optimizer_multistep_accumulate_steps=n the
+  // gradients, clipped, are added up, and only each n-th step updates the
+  // parameters, as T2T's MultistepAdam does. Returns the gradients' norm before
   // clipping; where that is not finite, nothing was changed.
   double Step(const std::vector<at::Tensor>& gradients, double learning_rate,
               int64_t step, const TotalSquares& total = nullptr);
@@ -129,7 +137,12 @@ class Optimizer {
   std::vector<at::Tensor> AddSlot(const std::string& slot, float value);
   // A state tensor of any shape, under "<key>".
   at::Tensor AddState(const std::string& key, const at::Tensor& value);
+  const at::Tensor& StateOf(const std::string& key) const {
+    return state_.at(key);
+  }
 
+  // After SetSplit().
+  virtual void OnSplit() {}
   // Null: all parameters are whole.
   const SplitParameters* split() const { return split_; }
   const std::optional<SplitParameters::Part>& PartOf(size_t parameter) const {
@@ -140,7 +153,8 @@ class Optimizer {
   // One number a parameter: the sums over the ranks, where it is split.
   void SumOfSplit(std::vector<double>* numbers) const;
 
-  // The update itself, of the parameters that HasGradient().
+  // The update itself, of the parameters that HasGradient(); step counts
+  // updates from 0.
   virtual void Update(double learning_rate, int64_t step) = 0;
 
   // Runs body in parallel on the pieces of all parameters with a gradient.
@@ -174,6 +188,9 @@ class Optimizer {
 
  private:
   std::vector<double> PieceSquares() const;
+  // Adds the gradients to those of the steps before, and updates where it is
+  // time to.
+  void Accumulate(double learning_rate, int64_t step);
 
   HParams hparams_;
   std::vector<NamedTensor> parameters_;
@@ -188,6 +205,8 @@ class Optimizer {
   double gradient_noise_ = 0;
   double weight_decay_ = 0;
   bool zero_gradients_ = false;
+  int64_t accumulate_ = 1;
+  std::vector<at::Tensor> gradient_sums_;  // empty: they aren't added up
   std::map<std::string, at::Tensor> state_;
 };
 

@@ -16,6 +16,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
+#include "t2t/optim/adafactor.h"
 
 namespace t2t {
 namespace {
@@ -108,24 +109,8 @@ TEST_F(OptimizerTest, IsTensorFlows) {
     const std::vector<NamedTensor> parameters = Start();
     const std::unique_ptr<Optimizer> optimizer =
         MakeOptimizer(hparams, parameters);
-    const int64_t accumulate = std::max<int64_t>(
-        1, hparams.GetInt("optimizer_multistep_accumulate_steps"));
-    std::vector<at::Tensor> sums;
-    int64_t updates = 0;
     for (size_t step = 0; step < steps; ++step) {
-      std::vector<at::Tensor> gradients = Gradients(step);
-      // As the trainer accumulates.
-      if (sums.empty()) {
-        sums = gradients;
-      } else {
-        for (size_t i = 0; i < sums.size(); ++i) {
-          sums[i] = sums[i] + gradients[i];
-        }
-      }
-      if ((step + 1) % accumulate != 0) continue;
-      for (at::Tensor& sum : sums) sum = sum / static_cast<double>(accumulate);
-      optimizer->Step(sums, rate, updates++);
-      sums.clear();
+      optimizer->Step(Gradients(step), rate, static_cast<int64_t>(step));
     }
     for (const NamedTensor& parameter : parameters) {
       const at::Tensor expected = FromJson(test.At("values").At(parameter.name),
@@ -146,6 +131,74 @@ TEST_F(OptimizerTest, IsTensorFlows) {
           << test.At("hparams").ToString();
     }
   }
+}
+
+// T2T clips, scales and factors each of the variables that it cuts a table of
+// symbols into: as Adafactor does with parameters of their own.
+TEST_F(OptimizerTest, AdafactorTakesT2TsVariablesOfATableApart) {
+  HParams hparams = BaseHParams("adafactor");
+  hparams.Set("optimizer_adafactor_multiply_by_parameter_scale", true);
+  EXPECT_EQ(T2TRowBounds(hparams, "m/symbol_modality_11_4/shared/weights", 11),
+            (std::vector<int64_t>{0, 11}));
+  hparams.Add("symbol_modality_num_shards", 4);
+  const std::string name = "m/symbol_modality_11_4/shared/weights";
+  const std::vector<int64_t> bounds = T2TRowBounds(hparams, name, 11);
+  EXPECT_EQ(bounds, (std::vector<int64_t>{0, 3, 6, 9, 11}));
+  EXPECT_EQ(T2TRowBounds(hparams, name, 2),
+            (std::vector<int64_t>{0, 1, 2, 2, 2}));
+  EXPECT_EQ(T2TRowBounds(hparams, "m/body/ffn/kernel", 11),
+            (std::vector<int64_t>{0, 11}));
+  at::manual_seed(3);
+  // Of very different sizes, as rare and frequent symbols are.
+  const auto table = [] {
+    return at::randn({11, 4}) * at::arange(1, 12).view({11, 1}).square();
+  };
+  const at::Tensor start = table();
+  const std::vector<NamedTensor> whole = {{name, start.clone()}};
+  std::vector<NamedTensor> apart;
+  for (size_t k = 0; k + 1 < bounds.size(); ++k) {
+    apart.push_back({"m/body/" + std::to_string(k),
+                     start.slice(0, bounds[k], bounds[k + 1]).clone()});
+  }
+  for (const bool factored : {true, false}) {
+    hparams.Set("optimizer_adafactor_factored", factored);
+    const auto one = MakeOptimizer(hparams, whole);
+    const auto several = MakeOptimizer(hparams, apart);
+    for (int64_t step = 0; step < 3; ++step) {
+      const at::Tensor gradient = table();
+      std::vector<at::Tensor> parts;
+      for (size_t k = 0; k + 1 < bounds.size(); ++k) {
+        parts.push_back(
+            gradient.slice(0, bounds[k], bounds[k + 1]).contiguous());
+      }
+      one->Step({gradient}, 0.1, step);
+      several->Step(parts, 0.1, step);
+    }
+    std::vector<at::Tensor> together;
+    for (const NamedTensor& part : apart) together.push_back(part.tensor);
+    EXPECT_TRUE(at::equal(whole[0].tensor, at::cat(together)));
+    // And goes on from what was saved.
+    const auto state = one->State();
+    EXPECT_EQ(state.count("adafactor_vc/" + name), factored ? 1U : 0U);
+    MakeOptimizer(hparams, whole)->LoadState(state);
+  }
+}
+
+// A norm that is not finite leaves the sum of the batches before as it is.
+TEST_F(OptimizerTest, AddsUpClippedGradients) {
+  HParams hparams = BaseHParams("sgd");
+  hparams.Set("clip_grad_norm", 1.0);
+  hparams.Set("optimizer_multistep_accumulate_steps", 2);
+  const std::vector<NamedTensor> parameters = {{"m/body/x", at::zeros({2})}};
+  const auto optimizer = MakeOptimizer(hparams, parameters);
+  EXPECT_EQ(optimizer->Step({at::tensor({0.0F, 10.0F})}, 1.0, 0), 10.0);
+  EXPECT_TRUE(at::equal(parameters[0].tensor, at::zeros({2})));
+  EXPECT_TRUE(at::equal(optimizer->State().at("gradient_sum/m/body/x"),
+                        at::tensor({0.0F, 1.0F})));
+  optimizer->Step({at::Tensor()}, 4.0, 1);  // no gradient counts as zeros
+  EXPECT_TRUE(at::equal(parameters[0].tensor, at::tensor({0.0F, -2.0F})));
+  EXPECT_TRUE(at::equal(optimizer->State().at("gradient_sum/m/body/x"),
+                        at::zeros({2})));
 }
 
 TEST_F(OptimizerTest, AdamWIsPyTorchs) {
@@ -304,7 +357,9 @@ TEST_F(OptimizerTest, PartsOfParameters) {
       {"m/body/columns3", {{2, 3, 6}, 2, 3}},
       {"m/body/bias", {{9}, 0, 5}},
       {"m/body/norm", {{4}, -1, 0}},
-      {"m/body/whole", {{3, 3}, -1, 0}}};
+      {"m/body/whole", {{3, 3}, -1, 0}},
+      // What T2T cuts into 4, 3, 3 and 3 rows.
+      {"m/symbol_modality_13_5/shared/weights", {{13, 5}, 0, 5}}};
   std::vector<HParams> variants;
   for (const char* const name :
        {"adam", "adafactor", "yellow_fin", "momentum"}) {
@@ -317,6 +372,14 @@ TEST_F(OptimizerTest, PartsOfParameters) {
   variants.back().Set("optimizer_adafactor_beta1", 0.9);
   variants.push_back(variants[1]);
   variants.back().Set("optimizer_adafactor_factored", false);
+  for (const bool factored : {true, false}) {
+    variants.push_back(variants[1]);
+    variants.back().Add("symbol_modality_num_shards", 4);
+    variants.back().Set("optimizer_adafactor_factored", factored);
+  }
+  variants.push_back(variants[0]);
+  variants.back().Set("optimizer_multistep_accumulate_steps", 2);
+  variants.back().Set("weight_decay", 0.1);
   variants.push_back(variants[0]);
   variants.back().Add("grad_noise_scale", 0.1);
   variants.back().Add("weight_noise", 10.0);

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "t2t/base/fs.h"
@@ -18,20 +20,35 @@ namespace t2t {
 
 namespace {
 
-// Runs a program; its messages go to the file of that name and, the last line
-// of them, into *why where it fails.
-bool RunTool(std::vector<std::string> arguments, const std::string& messages,
-             std::string* why) {
+std::string ReadAll(std::FILE* file) {
+  std::string text;
+  char buffer[4096];
+  std::rewind(file);
+  while (const size_t count = std::fread(buffer, 1, sizeof(buffer), file)) {
+    text.append(buffer, count);
+  }
+  return text;
+}
+
+// Runs a program, which writes to `output` where that isn't -1; the last line
+// of its messages goes into *why where it fails.
+bool RunTool(std::vector<std::string> arguments, int output,
+             const std::string& folder, std::string* why) {
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
 
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> messages(
+      OpenScratchFile(folder), std::fclose);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
                                    O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, messages.c_str(),
-                                   O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (output >= 0) {
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  }
+  posix_spawn_file_actions_adddup2(&actions, ::fileno(messages.get()),
+                                   STDERR_FILENO);
   pid_t pid = 0;
   const int failed =
       ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
@@ -46,59 +63,52 @@ bool RunTool(std::vector<std::string> arguments, const std::string& messages,
     }
     good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (!good) {
-      *why = Exists(messages) ? std::string(Trim(ReadFile(messages))) : "";
+      *why = Trim(ReadAll(messages.get()));
       // curl repeats itself on each retry; its last line says enough.
       *why = why->substr(why->rfind('\n') + 1);
       if (why->empty()) *why = arguments[0] + " failed";
     }
   }
-  RemoveFile(messages);
   return good;
 }
 
 }  // namespace
 
-bool Download(const std::string& url, const std::string& path,
-              std::string* why) {
-  const std::string partial = path + ".tmp-" + std::to_string(::getpid());
+bool Download(const std::string& url, const std::string& path, std::string* why,
+              const CheckDownload& check) {
+  AtomicWriter file(path);
   if (!RunTool({"curl", "--fail", "--silent", "--show-error", "--location",
                 "--retry", "2", "--connect-timeout", "15", "--max-time", "1800",
-                "--output", partial, url},
-               partial + ".log", why)) {
-    RemoveFile(partial);
+                "--output", file.temporary(), url},
+               -1, DirName(path), why)) {
     return false;
   }
-  Rename(partial, path);
+  if (check != nullptr) *why = check(file.temporary());
+  if (check != nullptr && !why->empty()) return false;
+  file.Commit();
   return true;
 }
 
 bool Unpack(const std::string& archive, const std::vector<std::string>& names,
             const std::string& folder, std::string* why) {
-  const std::string partial =
-      JoinPath(folder, "unpack.tmp-" + std::to_string(::getpid()));
-  MakeDirectories(partial);
-  // --no-anchored: an archive may have "./" before its names.
-  std::vector<std::string> arguments = {"tar",
-                                        "--extract",
-                                        "--file=" + archive,
-                                        "--directory=" + partial,
-                                        "--no-same-owner",
-                                        "--no-anchored"};
-  arguments.insert(arguments.end(), names.begin(), names.end());
-  bool good = RunTool(arguments, partial + ".log", why);
   for (const std::string& name : names) {
-    if (!good) break;
-    good = Exists(JoinPath(partial, name));
-    if (!good) *why = "there is no " + name + " in it";
-  }
-  for (const std::string& name : names) {
-    if (!good) break;
     const std::string to = JoinPath(folder, name);
     MakeDirectories(DirName(to));
-    Rename(JoinPath(partial, name), to);
+    AtomicWriter file(to);
+    // Its contents alone: no links, owners and folders of the archive's.
+    // --no-anchored: an archive may have "./" before its names.
+    if (!RunTool({"tar", "--extract", "--to-stdout", "--occurrence=1",
+                  "--no-anchored", "--file=" + archive, name},
+                 file.descriptor(), folder, why)) {
+      return false;
+    }
+    if (FileSize(file.temporary()) == 0) {
+      *why = name + " is empty, or no file";
+      return false;
+    }
+    file.Commit();
   }
-  RemoveTree(partial);
-  return good;
+  return true;
 }
 
 }  // namespace t2t

@@ -1,11 +1,15 @@
 #include "t2t/problem/generate.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/parallel.h"
@@ -141,6 +145,20 @@ class ShardWriter {
   std::unique_ptr<TfRecordWriter> plain_;
 };
 
+// An error says which example it is about: the first is 1, as the first line of
+// a text is.
+std::string MakeRecord(const ExampleSource& source, size_t i, int64_t before,
+                       const std::string& problem, const std::string& split) {
+  try {
+    return SerializeExample(source.Make(i));
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                problem + ", example " +
+                    std::to_string(before + static_cast<int64_t>(i) + 1) +
+                    " of " + split + ": " + error.what());
+  }
+}
+
 void GenerateSplit(const std::string& problem, const SplitPlan& plan,
                    const std::vector<bool>& wanted,
                    const GenerateOptions& options) {
@@ -169,17 +187,17 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
     const size_t count = source->Read(static_cast<size_t>(
         std::min<int64_t>(kChunk, plan.num_examples - done)));
     if (count == 0) {
-      throw DataError(problem + ": " + split + " ended after " +
-                          std::to_string(done) + " examples",
-                      std::to_string(plan.num_examples),
-                      "don't change the files while they are read");
+      throw DataError(
+          problem + ": " + split + " ended after " + Count(done, "example"),
+          std::to_string(plan.num_examples),
+          "don't change the files while they are read");
     }
     ParallelFor((count + kBlock - 1) / kBlock, options.threads,
                 [&](size_t block, int) {
                   const size_t end = std::min(count, (block + 1) * kBlock);
                   for (size_t i = block * kBlock; i < end; ++i) {
                     if (!wanted[(done + i) % shards]) continue;
-                    records[i] = SerializeExample(source->Make(i));
+                    records[i] = MakeRecord(*source, i, done, problem, split);
                   }
                 });
     for (size_t i = 0; i < count; ++i) {
@@ -203,9 +221,9 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
     if (writers[shard] != nullptr) writers[shard]->Commit();
   });
   const auto made = std::count(wanted.begin(), wanted.end(), true);
-  Log(Format("  %s: %lld examples in %d %s (%.1f s)", split.c_str(),
-             static_cast<long long>(written), static_cast<int>(made),
-             made == 1 ? "shard" : "shards", NowSeconds() - start));
+  Log(Format("  %s: %s in %s (%.1f s)", split.c_str(),
+             Count(written, "example").c_str(), Count(made, "shard").c_str(),
+             NowSeconds() - start));
 }
 
 }  // namespace
@@ -258,7 +276,7 @@ void CheckOrigin(const std::string& problem, const Json& origin,
                  const GenerateOptions& options) {
   const std::string path = OriginPath(problem, options);
   if (options.overwrite || !Exists(path)) return;
-  const Json old = Json::Parse(ReadFile(path));
+  const Json old = ReadJsonFile(path, [](const Json& json) { return json; });
   for (const auto& [key, value] : origin.members()) {
     const Json* const before = old.Find(key);
     if (before != nullptr && before->ToString() == value.ToString()) continue;
@@ -274,6 +292,26 @@ void CheckOrigin(const std::string& problem, const Json& origin,
 void WriteOrigin(const std::string& problem, const Json& origin,
                  const GenerateOptions& options) {
   WriteFileAtomically(OriginPath(problem, options), origin.ToString(2) + "\n");
+}
+
+void RemoveOrigin(const std::string& problem, const GenerateOptions& options) {
+  RemoveFile(OriginPath(problem, options));
+}
+
+std::string DatagenLockPath(const std::string& problem,
+                            const GenerateOptions& options) {
+  return OriginPath(problem, options) + ".lock";
+}
+
+void RemoveDatagenLeftovers(const std::string& problem,
+                            const GenerateOptions& options) {
+  for (const std::string& stem : {problem, "vocab." + problem}) {
+    for (const std::string& kept : RemoveLeftovers(options.data_dir, stem)) {
+      Log("  " + kept +
+          " may be another host's (or of before a restart of this one); "
+          "remove it where nothing writes it");
+    }
+  }
 }
 
 void ClearShards(const std::string& problem,
@@ -310,13 +348,16 @@ void GenerateProblem(const std::string& problem,
   const bool complete =
       ShardsAreThere(problem, plans, options) && !options.overwrite;
   CheckOrigin(problem, origin, options);
-  // Another task's files may be another machine's.
-  if (options.task_id < 0) RemoveLeftovers(options.data_dir, problem);
+  if (options.task_id < 0) RemoveDatagenLeftovers(problem, options);
   if (complete) {
     Log("  already there");
     return;
   }
   MakeDirectories(options.data_dir);
+  std::optional<BuildLock> lock;
+  if (options.task_id < 0) {
+    lock.emplace(DatagenLockPath(problem, options), "the data of " + problem);
+  }
   if (options.overwrite) ClearShards(problem, plans, options);
   WriteOrigin(problem, origin, options);
   GenerateShards(problem, plans, options);

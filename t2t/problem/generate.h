@@ -53,9 +53,19 @@ void CheckOrigin(const std::string& problem, const Json& origin,
                  const GenerateOptions& options);
 void WriteOrigin(const std::string& problem, const Json& origin,
                  const GenerateOptions& options);
+void RemoveOrigin(const std::string& problem, const GenerateOptions& options);
 // An origin with what all have: the seed, max_cases and the examples.
 Json MakeOrigin(const std::vector<SplitPlan>& plans,
                 const GenerateOptions& options);
+
+// Where a BuildLock for what all processes of a problem need is: the vocabulary
+// for tasks, all that is made for a run that makes all of it.
+std::string DatagenLockPath(const std::string& problem,
+                            const GenerateOptions& options);
+// Removes what killed runs left half-written of the problem and its vocabulary;
+// says which files may be another host's and are kept.
+void RemoveDatagenLeftovers(const std::string& problem,
+                            const GenerateOptions& options);
 
 // Removes the problem's shards, whatever their number; before anything that
 // they depend on is written anew, so that a run that is killed leaves no old

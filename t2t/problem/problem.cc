@@ -103,6 +103,10 @@ class ModifiedProblem : public Problem {
     base_->AdjustHParams(hparams);
   }
 
+  bool TakesTextFiles() const override { return base_->TakesTextFiles(); }
+
+  bool TakesVocabulary() const override { return base_->TakesVocabulary(); }
+
  private:
   void CheckHasInputs(bool has_inputs) const {
     if (has_inputs) return;

@@ -25,9 +25,13 @@ struct FeatureInfo {
   std::string modality = "symbol";
   int64_t vocab_size = 0;  // of the encoder, or classes, or 256 for pixels
   std::shared_ptr<const TextEncoder> encoder;  // may be null (images)
+  std::string vocab_path;  // the file it was read from; empty: none
   // Of every example, where it is always the same ({28, 28, 1}): goes into
   // InputOptions::fixed_shapes.
   std::vector<int64_t> shape;
+  // Whether an EOS ends what is to be shown; else 1 is an id as any other
+  // (pixels, labels).
+  bool ends_at_eos = true;
 };
 
 // What a model and a decoder must know of a problem (T2T's problem_hparams).
@@ -39,7 +43,6 @@ struct ProblemInfo {
   int64_t target_space_id = 0;
   bool was_reversed = false;
   bool was_copy = false;
-  bool stop_at_eos = true;
   double loss_multiplier = 1.0;
 
   bool has_inputs() const { return features.count("inputs") > 0; }

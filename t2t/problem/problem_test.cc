@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "t2t/base/error.h"
+#include "t2t/base/fs.h"
 
 namespace t2t {
 namespace {
@@ -37,6 +38,7 @@ class FakeProblem : public Problem {
     }
     info.features["targets"].vocab_size = 20;
     info.features["targets"].modality = "class_label";
+    info.features["targets"].ends_at_eos = false;
     return info;
   }
   std::vector<std::string> DataFiles(const std::string& data_dir,
@@ -197,6 +199,38 @@ TEST(PreprocessTest, SplitToLengthNeedsThatLength) {
   EXPECT_EQ(example, Pair({5, 6}, {8, 9}));
   example = Pair({5, 6}, {8, 9, 10, 11});
   EXPECT_THROW(PreprocessExampleCommon(&example, Mode::kTrain, hparams), Error);
+}
+
+// A virtual that a name with "_rev" or "_copy" would not pass on to its problem
+// would be the base class's there, without a word.
+TEST(ProblemTest, ModifiedNamesForwardEveryVirtual) {
+  const std::string header = ReadFile("t2t/problem/problem.h");
+  const std::string source = ReadFile("t2t/problem/problem.cc");
+  const size_t begin = header.find("\nclass Problem {");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string body =
+      header.substr(begin, header.find("\n};", begin) - begin);
+  int found = 0;
+  for (size_t at = 0; (at = body.find("virtual ", at)) != std::string::npos;) {
+    const size_t end = body.find('(', at);
+    const std::string head = body.substr(at, end - at);
+    at = end;
+    const std::string name = head.substr(head.find_last_of(" ~") + 1);
+    if (head.find('~') != std::string::npos) continue;
+    ++found;
+    EXPECT_NE(source.find("base_->" + name + "("), std::string::npos) << name;
+  }
+  EXPECT_GE(found, 8);
+}
+
+TEST(ProblemTest, WhatAShownFeatureEndsWithGoesWithIt) {
+  const ProblemInfo forward = MakeProblem("fake_problem")->Info("");
+  const ProblemInfo reversed = MakeProblem("fake_problem_rev")->Info("");
+  const ProblemInfo copied = MakeProblem("fake_problem_copy")->Info("");
+  EXPECT_TRUE(forward.features.at("inputs").ends_at_eos);
+  EXPECT_FALSE(forward.features.at("targets").ends_at_eos);
+  EXPECT_TRUE(reversed.features.at("targets").ends_at_eos);
+  EXPECT_TRUE(copied.features.at("targets").ends_at_eos);
 }
 
 }  // namespace

@@ -6,17 +6,19 @@
 #include <set>
 #include <utility>
 
+#include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/encoder_factory.h"
 #include "t2t/data/encoders.h"
 #include "t2t/data/parallel.h"
 #include "t2t/data/shards.h"
 #include "t2t/data/subword.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/data/unicode.h"
-#include "t2t/problem/line_reader.h"
 
 namespace t2t {
 namespace {
@@ -104,16 +106,16 @@ void BuildSubwords(const TextCorpus& corpus, bool with_targets,
   build.threads = options.threads;
   const TokenCounts counts =
       CountTokens(corpus.VocabularyText(with_targets), options.threads);
+  if (counts.empty()) {
+    throw DataError("the training text has no words to build " + path + " of",
+                    "text", "don't change the files while they are read");
+  }
   const auto encoder = SubwordTextEncoder::BuildToTargetSize(
       target_size, counts, kMinCount, kMaxCount, build);
   encoder->Store(path);
-  Log(Format("  vocabulary: %lld subwords (%.1f s)",
-             static_cast<long long>(encoder->vocab_size()),
+  Log(Format("  vocabulary: %s (%.1f s)",
+             Count(encoder->vocab_size(), "subword").c_str(),
              NowSeconds() - start));
-}
-
-std::string Quantity(int64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 bool AllExist(const std::vector<std::string>& paths) {
@@ -183,19 +185,20 @@ FileCorpus::FileCorpus(Files files, int threads, bool drop_empty)
   for (size_t i = 0; i < pairs.size(); ++i) {
     const FileFacts& inputs = facts[2 * i];
     const FileFacts& targets = facts[2 * i + 1];
+    const std::string inputs_name = TextName(pairs[i].inputs);
+    const std::string targets_name = TextName(pairs[i].targets);
     if (inputs.lines != targets.lines) {
       throw DataError(
-          "source and target are of different length: " + pairs[i].inputs +
-              " has " + Quantity(inputs.lines, "line") + ", " +
-              pairs[i].targets + " has " + Quantity(targets.lines, "line"),
+          "source and target are of different length: " + inputs_name +
+              " has " + Count(inputs.lines, "line") + ", " + targets_name +
+              " has " + Count(targets.lines, "line"),
           "line n of one to be the translation of line n of the "
           "other",
           "check the two files (an empty line counts)");
     }
     if (inputs.lines == 0) {
-      throw DataError(
-          pairs[i].inputs + " and " + pairs[i].targets + " are empty",
-          "one example a line");
+      throw DataError(inputs_name + " and " + targets_name + " are empty",
+                      "one example a line");
     }
     kept[i] = inputs.lines;
     bytes_[pairs[i].inputs] = inputs.bytes;
@@ -206,6 +209,11 @@ FileCorpus::FileCorpus(Files files, int threads, bool drop_empty)
       LinePairSource source({pairs[i]}, drop_empty_);
       kept[i] = 0;
       for (TextSample sample; source.Next(&sample);) ++kept[i];
+      if (kept[i] > 0) return;
+      throw DataError(TextName(pairs[i].inputs) + " and " +
+                          TextName(pairs[i].targets) +
+                          " have no line with text in both",
+                      "one example a line");
     });
   }
   size_t i = 0;
@@ -249,7 +257,8 @@ bool TextProblem::VocabularyIsThere(const GenerateOptions& options) const {
   return AllExist(VocabularyPaths(options.data_dir));
 }
 
-void TextProblem::Generate(const GenerateOptions& options) const {
+std::vector<SplitPlan> TextProblem::Plans(
+    const GenerateOptions& options) const {
   std::vector<SplitPlan> plans;
   for (const TextShards& shards : Shards()) {
     SplitPlan plan;
@@ -258,6 +267,34 @@ void TextProblem::Generate(const GenerateOptions& options) const {
     plan.shuffle = shards.shuffle;
     plans.push_back(std::move(plan));
   }
+  return plans;
+}
+
+void TextProblem::MakeVocabulary(const TextCorpus& corpus,
+                                 const std::vector<SplitPlan>& plans,
+                                 const Json& origin,
+                                 const GenerateOptions& options) const {
+  if (!options.overwrite && VocabularyIsThere(options)) {
+    Log("  vocabulary: another process has made it");
+    return;
+  }
+  ClearShards(name(), plans, options);
+  // Before the vocabulary, so that one that a killed run left is not taken for
+  // that of another text.
+  WriteOrigin(name(), origin, options);
+  try {
+    BuildVocabulary(corpus, options);
+  } catch (...) {
+    // (Of several tasks another one may have data of this origin.)
+    if (options.task_id < 0) RemoveOrigin(name(), options);
+    throw;
+  }
+}
+
+void TextProblem::Generate(const GenerateOptions& given) const {
+  GenerateOptions options = given;
+  options.vocab = Rereadable(given.vocab, given.tmp_dir);
+  std::vector<SplitPlan> plans = Plans(options);
   const bool shards_there = ShardsAreThere(name(), plans, options);
   const bool redo = options.overwrite || !VocabularyIsThere(options);
   const bool complete = shards_there && !redo;
@@ -287,20 +324,21 @@ void TextProblem::Generate(const GenerateOptions& options) const {
   if (!fingerprint.is_null()) origin.Set("text", fingerprint);
   CheckOrigin(name(), origin, options);
 
-  if (options.task_id < 0) {  // else they may be another machine's
-    RemoveLeftovers(options.data_dir, name());
-    RemoveLeftovers(options.data_dir, "vocab.");
-  }
+  const bool is_task = options.task_id >= 0;
+  if (!is_task) RemoveDatagenLeftovers(name(), options);
   if (complete) {
     WriteExtras(*corpus, options);
     Log("  already there");
     return;
   }
   MakeDirectories(options.data_dir);
-  if (redo) {
-    ClearShards(name(), plans, options);
-    BuildVocabulary(*corpus, options);
+  std::optional<BuildLock> lock;
+  if (redo || !is_task) {
+    lock.emplace(DatagenLockPath(name(), options),
+                 (is_task ? "the vocabulary of " : "the data of ") + name());
   }
+  if (redo) MakeVocabulary(*corpus, plans, origin, options);
+  if (is_task) lock.reset();
   WriteOrigin(name(), origin, options);
   encoders = LoadEncoders(options.data_dir);
   GenerateShards(name(), plans, options);
@@ -346,7 +384,7 @@ std::vector<std::string> Text2TextProblem::VocabularyPaths(
 }
 
 std::string Text2TextProblem::GivenVocabulary(const std::string& path) const {
-  return ReadUnzipped(path);
+  return ReadText(path);
 }
 
 bool Text2TextProblem::VocabularyIsThere(const GenerateOptions& options) const {
@@ -354,7 +392,9 @@ bool Text2TextProblem::VocabularyIsThere(const GenerateOptions& options) const {
   if (options.vocab.empty() || options.overwrite) return true;
   const std::string path = VocabularyPaths(options.data_dir)[0];
   if (ReadFile(path) != GivenVocabulary(options.vocab)) {
-    throw UsageError(path + " is there already and isn't " + options.vocab, "",
+    throw UsageError(path + " is there already and isn't " +
+                         TextName(options.vocab),
+                     "",
                      "leave --vocab out, name another --data_dir, or make "
                      "all again with --overwrite");
   }
@@ -379,7 +419,7 @@ void Text2TextProblem::BuildVocabulary(const TextCorpus& corpus,
   Log(Format("  vocabulary: %lld symbols, from %s",
              static_cast<long long>(
                  LoadEncoders(options.data_dir).inputs->vocab_size()),
-             options.vocab.c_str()));
+             TextName(options.vocab).c_str()));
 }
 
 TextEncoders Text2TextProblem::LoadEncoders(const std::string& data_dir) const {
@@ -413,6 +453,8 @@ ProblemInfo Text2TextProblem::Info(const std::string& data_dir) const {
   FeatureInfo feature;
   feature.encoder = encoders.inputs;
   feature.vocab_size = encoders.inputs->vocab_size();
+  const std::vector<std::string> paths = VocabularyPaths(data_dir);
+  if (!paths.empty()) feature.vocab_path = paths[0];
   info.features["inputs"] = feature;
   info.features["targets"] = feature;
   if (vocabulary_type() == VocabularyType::kCharacter) {
@@ -459,7 +501,7 @@ void Text2ClassProblem::BuildVocabulary(const TextCorpus& corpus,
   BuildSubwords(corpus, /*with_targets=*/false, approx_vocab_size(),
                 /*max_subtoken_length=*/200, paths[0], options);
   WriteFileAtomically(paths[1], Join(labels, "\n") + "\n");
-  Log("  " + Quantity(static_cast<int64_t>(labels.size()), "label"));
+  Log("  " + Count(static_cast<int64_t>(labels.size()), "label"));
 }
 
 TextEncoders Text2ClassProblem::LoadEncoders(
@@ -480,17 +522,20 @@ Example Text2ClassProblem::MakeExample(const TextSample& sample,
 
 ProblemInfo Text2ClassProblem::Info(const std::string& data_dir) const {
   const TextEncoders encoders = LoadEncoders(data_dir);
+  const std::vector<std::string> paths = VocabularyPaths(data_dir);
   ProblemInfo info;
   info.name = name();
-  info.stop_at_eos = false;
   FeatureInfo inputs;
   inputs.encoder = encoders.inputs;
   inputs.vocab_size = encoders.inputs->vocab_size();
+  inputs.vocab_path = paths[0];
   info.features["inputs"] = inputs;
   FeatureInfo targets;
   targets.modality = "class_label";
+  targets.ends_at_eos = false;
   targets.encoder = encoders.targets;
   targets.vocab_size = encoders.targets->vocab_size();
+  targets.vocab_path = paths[1];
   info.features["targets"] = targets;
   return info;
 }

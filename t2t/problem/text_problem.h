@@ -129,6 +129,13 @@ class TextProblem : public Problem, public HasDataFacts {
   // A MissingError that says how to get it where the file isn't there.
   void CheckVocabulary(const std::string& path,
                        const std::string& data_dir) const;
+
+ private:
+  std::vector<SplitPlan> Plans(const GenerateOptions& options) const;
+  // To be called with the lock; another process may have made it meanwhile.
+  void MakeVocabulary(const TextCorpus& corpus,
+                      const std::vector<SplitPlan>& plans, const Json& origin,
+                      const GenerateOptions& options) const;
 };
 
 enum class VocabularyType { kCharacter, kSubword, kToken };

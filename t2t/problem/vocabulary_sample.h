@@ -8,7 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "t2t/problem/line_reader.h"
+#include "t2t/data/text_reader.h"
+
 
 namespace t2t {
 

@@ -18,10 +18,11 @@
 #include "t2t/base/strings.h"
 #include "t2t/data/encoders.h"
 #include "t2t/data/shards.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/problem/data_facts.h"
 #include "t2t/problem/generate.h"
-#include "t2t/problem/line_reader.h"
 #include "t2t/problem/problem.h"
+#include "t2t/problem/raw_files.h"
 
 namespace t2t {
 namespace {
@@ -53,7 +54,7 @@ struct IdxFile {
 
 IdxFile ReadIdx(const std::string& path, const std::vector<int64_t>& shape) {
   IdxFile file;
-  file.contents = ReadUnzipped(path);
+  file.contents = ReadText(path);
   const size_t header = 4 * (2 + shape.size());
   const uint32_t magic = 0x800 + 1 + static_cast<uint32_t>(shape.size());
   bool good =
@@ -183,18 +184,19 @@ class ImageMnist : public Problem, public HasDataFacts {
   ProblemInfo Info(const std::string& data_dir) const override {
     ProblemInfo info;
     info.name = name();
-    info.stop_at_eos = false;
     info.input_space_id = 25;  // IMAGE
     info.target_space_id = 1;  // IMAGE_LABEL
     info.loss_multiplier = was_reversed() ? 1.0 : 3.0;
     FeatureInfo inputs;
     inputs.modality = "image";
     inputs.vocab_size = 256;
+    inputs.ends_at_eos = false;
     inputs.shape = {kSide, kSide, 1};
     info.features["inputs"] = std::move(inputs);
     FeatureInfo targets;
     targets.modality = "class_label";
     targets.vocab_size = kClasses;
+    targets.ends_at_eos = false;
     std::vector<std::string> labels;
     for (int64_t label = 0; label < kClasses; ++label) {
       labels.push_back(std::to_string(label));
@@ -268,6 +270,7 @@ class ImageMnist : public Problem, public HasDataFacts {
                    : "Fashion-MNIST and put them there, with 'fashion-' "
                      "before their names"));
     }
+    CheckRawFile(path, /*has_its_sum=*/false);
     return ReadIdx(path, shape);
   }
 

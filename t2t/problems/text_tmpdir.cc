@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,16 +12,23 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/encoders.h"
+#include "t2t/data/parallel.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/data/unicode.h"
-#include "t2t/problem/line_reader.h"
+#include "t2t/problem/raw_files.h"
 #include "t2t/problem/text_problem.h"
 
 namespace t2t {
 namespace {
 
+// What a person names, else T2T's name in tmp_dir, where it must not be
+// another's.
 std::string OneOf(const std::string& given, const std::string& tmp_dir,
                   const char* name) {
-  return given.empty() ? JoinPath(tmp_dir, name) : given;
+  if (!given.empty()) return given;
+  const std::string path = JoinPath(tmp_dir, name);
+  CheckRawFile(path, /*has_its_sum=*/false);
+  return path;
 }
 
 void CheckPair(const std::string& a, const char* a_flag, const std::string& b,
@@ -48,7 +55,7 @@ std::unique_ptr<TextCorpus> FindFiles(const std::string& problem,
        "--dev_tgt"},
   }};
   for (const auto& [path, flag] : files) {
-    if (Exists(path)) continue;
+    if (path == "-" || Exists(path)) continue;
     if (!must_be_there) return nullptr;
     throw MissingError(
         "there is no file " + path,
@@ -58,9 +65,19 @@ std::unique_ptr<TextCorpus> FindFiles(const std::string& problem,
             "files that flags name",
         std::string("put it there, or name another with ") + flag);
   }
+  // All at once: one program may write several pipes line by line.
+  std::map<std::string, std::string> text_at;
+  for (const auto& [path, flag] : files) text_at[path] = "";
+  std::vector<std::pair<const std::string, std::string>*> texts;
+  for (auto& text : text_at) texts.push_back(&text);
+  ParallelFor(texts.size(), static_cast<int>(texts.size()),
+              [&](size_t i, int) {
+                texts[i]->second = Rereadable(texts[i]->first, options.tmp_dir);
+              });
+  const auto text = [&](size_t i) { return text_at.at(files[i].first); };
   return std::make_unique<FileCorpus>(
-      FileCorpus::Files{{DataSplit::kTrain, {{files[0].first, files[1].first}}},
-                        {DataSplit::kDev, {{files[2].first, files[3].first}}}},
+      FileCorpus::Files{{DataSplit::kTrain, {{text(0), text(1)}}},
+                        {DataSplit::kDev, {{text(2), text(3)}}}},
       options.threads);
 }
 
@@ -83,32 +100,32 @@ class Text2textTmpdirTokens : public Text2textTmpdir {
   }
   std::string oov_token() const override { return "<UNK>"; }
 
-  // One token a line; <pad>, <EOS> and <UNK> come first whether the file has
-  // them or not.
+  // One token a line, each of them with an id, as in T2T: empty lines and
+  // tokens that are there twice too (the last one counts then, also of <UNK>).
+  // <pad>, <EOS> and <UNK> come first; the first two are not taken again. What
+  // ends in ".tokens" is a vocabulary file already.
   std::string GivenVocabulary(const std::string& path) const override {
-    if (EndsWith(path, ".model")) {
+    if (EndsWith(path, ".model") || EndsWith(path, ".tokens")) {
       return Text2textTmpdir::GivenVocabulary(path);
     }
-    std::string contents;
-    std::set<std::string, std::less<>> seen;
-    const auto add = [&](std::string_view token) {
-      if (token.empty() || !seen.emplace(token).second) return;
-      contents += token;
-      contents += '\n';
-    };
-    add(ReservedToken(kPadId));
-    add(ReservedToken(kEosId));
-    add(oov_token());
-    LineReader reader(path);
-    for (std::string line; reader.Next(&line);) add(StripPythonSpace(line));
-    return contents;
+    std::vector<std::string> tokens = {std::string(ReservedToken(kPadId)),
+                                       std::string(ReservedToken(kEosId)),
+                                       oov_token()};
+    for (const std::string& line : ReadTextLines(path)) {
+      const std::string_view token = StripPythonSpace(line);
+      if (token == ReservedToken(kPadId) || token == ReservedToken(kEosId)) {
+        continue;
+      }
+      tokens.emplace_back(token);
+    }
+    return Join(tokens, "\n") + "\n";
   }
 
   void BuildVocabulary(const TextCorpus& corpus,
                        const GenerateOptions& options) const override {
     GenerateOptions with_vocabulary = options;
     if (options.vocab.empty()) {
-      with_vocabulary.vocab = JoinPath(options.tmp_dir, "vocab.txt");
+      with_vocabulary.vocab = OneOf("", options.tmp_dir, "vocab.txt");
       if (!Exists(with_vocabulary.vocab)) {
         throw MissingError("there is no vocabulary " + with_vocabulary.vocab,
                            "one token a line",
@@ -133,11 +150,10 @@ class Text2classTmpdir : public Text2ClassProblem {
 
   std::vector<std::string> Labels(
       const GenerateOptions& options) const override {
-    const std::string path = JoinPath(options.tmp_dir, "labels.txt");
+    const std::string path = OneOf("", options.tmp_dir, "labels.txt");
     std::vector<std::string> labels;
     if (!Exists(path)) return labels;
-    LineReader reader(path);
-    for (std::string line; reader.Next(&line);) {
+    for (const std::string& line : ReadTextLines(path)) {
       const std::string_view label = StripPythonSpace(line);
       if (!label.empty()) labels.emplace_back(label);
     }

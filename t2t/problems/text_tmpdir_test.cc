@@ -1,4 +1,8 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <thread>
 
 #include "t2t/problems/problem_testing.h"
 
@@ -161,13 +165,14 @@ TEST_F(TextTmpdirTest, Tokens) {
 
   Put("vocab.txt", "the\n<EOS>\ncat\n\ndie\nKatze\nthe\n");
   problem->Generate(options_);
+  // T2T gives every line an id, empty ones and repeated ones too.
   EXPECT_EQ(
       ReadFile(options_.data_dir + "/vocab.text2text_tmpdir_tokens.tokens"),
-      "<pad>\n<EOS>\n<UNK>\nthe\ncat\ndie\nKatze\n");
+      "<pad>\n<EOS>\n<UNK>\nthe\ncat\n\ndie\nKatze\nthe\n");
   const std::vector<Example> train =
       ReadExamples(*problem, options_.data_dir, DataSplit::kTrain);
-  EXPECT_EQ(train[0].Ints("inputs"), (std::vector<int64_t>{3, 4, 2, 1}));
-  EXPECT_EQ(train[0].Ints("targets"), (std::vector<int64_t>{5, 6, 2, 1}));
+  EXPECT_EQ(train[0].Ints("inputs"), (std::vector<int64_t>{8, 4, 2, 1}));
+  EXPECT_EQ(train[0].Ints("targets"), (std::vector<int64_t>{6, 7, 2, 1}));
   EXPECT_EQ(train[1].Ints("inputs"), std::vector<int64_t>{1});
 
   // Named outright.
@@ -181,6 +186,86 @@ TEST_F(TextTmpdirTest, Tokens) {
   WriteFileAtomically(options_.vocab, "sat\nmat\n");
   EXPECT_EQ(ErrorOf([&] { problem->Generate(options_); }).first,
             ExitCode::kUsage);
+}
+
+// T2T keeps an <UNK> that vocab.txt lists itself beside the one it puts first,
+// and takes the later one for unknown words.
+TEST_F(TextTmpdirTest, AVocabularyThatListsTheUnknownTokenItself) {
+  Put("vocab.txt", "the\na\n<UNK>\nb\n");
+  const auto problem = MakeProblem("text2text_tmpdir_tokens");
+  problem->Generate(options_);
+  const FeatureInfo info =
+      problem->Info(options_.data_dir).features.at("inputs");
+  EXPECT_EQ(info.vocab_size, 7);
+  EXPECT_EQ(info.encoder->Encode("the b what"),
+            (std::vector<int64_t>{3, 6, 5}));
+
+  // A vocabulary file that is there already stays as it is.
+  GenerateOptions other = options_;
+  other.vocab =
+      options_.data_dir + "/vocab.text2text_tmpdir_tokens.tokens";
+  other.data_dir = dir_ + "/other";
+  problem->Generate(other);
+  EXPECT_EQ(
+      ReadFile(other.data_dir + "/vocab.text2text_tmpdir_tokens.tokens"),
+      ReadFile(other.vocab));
+}
+
+TEST_F(TextTmpdirTest, TextOutOfPipesIsAsOutOfFiles) {
+  const auto problem = MakeProblem("text2text_tmpdir");
+  problem->Generate(options_);
+  GenerateOptions piped = options_;
+  piped.data_dir = dir_ + "/piped";
+  std::string* const names[] = {&piped.train_src, &piped.train_tgt,
+                                &piped.dev_src, &piped.dev_tgt};
+  std::vector<std::ofstream> pipes(4);
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < 4; ++i) {
+    *names[i] = dir_ + "/pipe" + std::to_string(i);
+    ASSERT_EQ(::mkfifo(names[i]->c_str(), 0600), 0);
+    texts.push_back(ReadFile(
+        JoinPath(options_.tmp_dir, (i % 2 == 0 ? "inputs." : "targets.") +
+                                       std::string(i < 2 ? "train" : "eval") +
+                                       ".txt")));
+  }
+  // One program writes them all at once, a little at a time.
+  std::thread writer([&] {
+    for (size_t i = 0; i < 4; ++i) pipes[i].open(*names[i]);
+    for (size_t at = 0; at < texts[0].size(); ++at) {
+      for (size_t i = 0; i < 4; ++i) {
+        if (at < texts[i].size()) pipes[i].put(texts[i][at]).flush();
+      }
+    }
+    for (size_t i = 0; i < 4; ++i) {
+      if (texts[i].size() > texts[0].size()) {
+        pipes[i] << texts[i].substr(texts[0].size());
+      }
+      pipes[i].close();
+    }
+  });
+  problem->Generate(piped);
+  writer.join();
+  for (const std::string& name : ListDirectory(options_.data_dir)) {
+    EXPECT_EQ(ReadFile(JoinPath(piped.data_dir, name)),
+              ReadFile(JoinPath(options_.data_dir, name)))
+        << name;
+  }
+}
+
+TEST_F(TextTmpdirTest, WhatFailsLeavesNothingThatALaterRunTakes) {
+  const auto problem = MakeProblem("text2text_tmpdir");
+  const std::string text =
+      ReadFile(JoinPath(options_.tmp_dir, "inputs.train.txt"));
+  Put("inputs.train.txt", " \n\n \n\n");
+  Put("targets.train.txt", "\n \n\n \n");
+  EXPECT_EQ(ErrorOf([&] { problem->Generate(options_); }).first,
+            ExitCode::kBadData);
+  EXPECT_TRUE(ListDirectory(options_.data_dir).empty());
+  Put("inputs.train.txt", text);
+  Put("targets.train.txt", text);
+  problem->Generate(options_);
+  EXPECT_GT(problem->Info(options_.data_dir).features.at("inputs").vocab_size,
+            20);
 }
 
 TEST_F(TextTmpdirTest, GivenSubwords) {

@@ -7,11 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/problem/download.h"
+#include "t2t/problem/raw_files.h"
 #include "t2t/problem/text_problem.h"
 #include "t2t/problem/vocabulary_sample.h"
 
@@ -22,18 +24,25 @@ struct WmtSet {
   DataSplit split;
   const char* folder;   // of the archive's address
   const char* archive;  // a tar file
+  const char* sha256;   // of the archive; "": not known
   const char* stem;     // in it; behind it comes the language
 };
+// T2T fetches them over http, and checks none.
 constexpr WmtSet kSets[] = {
-    {DataSplit::kTrain, "http://data.statmt.org/wmt18/translation-task",
+    {DataSplit::kTrain, "https://data.statmt.org/wmt18/translation-task",
      "training-parallel-nc-v13.tgz",
+     "17992b7e919cfb754c60f4e754148bc23b80706ad0ed7b34150831a554b40c91",
      "training-parallel-nc-v13/news-commentary-v13.de-en"},
-    {DataSplit::kTrain, "http://www.statmt.org/wmt13",
-     "training-parallel-commoncrawl.tgz", "commoncrawl.de-en"},
-    {DataSplit::kTrain, "http://www.statmt.org/wmt13",
-     "training-parallel-europarl-v7.tgz", "training/europarl-v7.de-en"},
-    {DataSplit::kDev, "http://data.statmt.org/wmt17/translation-task",
-     "dev.tgz", "dev/newstest2013"},
+    {DataSplit::kTrain, "https://www.statmt.org/wmt13",
+     "training-parallel-commoncrawl.tgz",
+     "c7a74e2ea01ac6c920123108627e35278d4ccb5701e15428ffa34de86fa3a9e5",
+     "commoncrawl.de-en"},
+    {DataSplit::kTrain, "https://www.statmt.org/wmt13",
+     "training-parallel-europarl-v7.tgz",
+     "0224c7c710c8a063dfd893b0cc0830202d61f4c75c17eb8e31836103d27d96e7",
+     "training/europarl-v7.de-en"},
+    {DataSplit::kDev, "https://data.statmt.org/wmt17/translation-task",
+     "dev.tgz", "", "dev/newstest2013"},
 };
 
 std::vector<std::string> FileNames(const WmtSet& set) {
@@ -59,9 +68,22 @@ bool IsThere(const WmtSet& set, const std::string& tmp_dir) {
   return true;
 }
 
+bool HasMirror() { return std::getenv("T2T_WMT_URL") != nullptr; }
+
 std::string Url(const WmtSet& set) {
-  const char* const mirror = std::getenv("T2T_WMT_URL");
-  return JoinPath(mirror != nullptr ? mirror : set.folder, set.archive);
+  return JoinPath(HasMirror() ? std::getenv("T2T_WMT_URL") : set.folder,
+                  set.archive);
+}
+
+bool HasItsSum(const std::string& archive, const WmtSet& set) {
+  return *set.sha256 != '\0' && FileSha256(archive) == set.sha256;
+}
+
+// As FindFile(), and nothing that another user may have put there.
+std::string FindTrusted(const std::string& tmp_dir, const std::string& file) {
+  const std::string path = FindFile(tmp_dir, file);
+  CheckRawFile(path, /*has_its_sum=*/false);
+  return path;
 }
 
 // As T2T compiles it: without the lines that are empty on either side, and
@@ -102,25 +124,39 @@ class TranslateEndeWmt : public Text2TextProblem {
     for (const WmtSet& set : kSets) {
       if (IsThere(set, options.tmp_dir)) continue;
       if (!fetch) return nullptr;
-      Fetch(set, options.tmp_dir);
+      MakeRawFolder(options.tmp_dir);
+      const BuildLock lock(JoinPath(options.tmp_dir, "wmt.lock"),
+                           "the text of WMT in " + options.tmp_dir);
+      if (!IsThere(set, options.tmp_dir)) Fetch(set, options.tmp_dir);
     }
     FileCorpus::Files files;
     for (const WmtSet& set : kSets) {
       const std::vector<std::string> names = FileNames(set);
-      files[set.split].push_back({FindFile(options.tmp_dir, names[0]),
-                                  FindFile(options.tmp_dir, names[1])});
+      files[set.split].push_back({FindTrusted(options.tmp_dir, names[0]),
+                                  FindTrusted(options.tmp_dir, names[1])});
     }
     return std::make_unique<WmtCorpus>(std::move(files), options.threads);
   }
 
  private:
   static void Fetch(const WmtSet& set, const std::string& tmp_dir) {
-    MakeDirectories(tmp_dir);
     const std::string archive = JoinPath(tmp_dir, set.archive);
     std::string why;
-    if (!Exists(archive)) {
+    const auto check = [&](const std::string& path) -> std::string {
+      // A mirror is the user's own.
+      if (HasMirror() || *set.sha256 == '\0' || HasItsSum(path, set)) return "";
+      return "what came is not the archive that was published (its SHA-256 is "
+             "another)";
+    };
+    if (Exists(archive)) {
+      const bool has_its_sum = HasItsSum(archive, set);
+      CheckRawFile(archive, has_its_sum);
+      if (!has_its_sum && *set.sha256 != '\0') {
+        Log("  note: " + archive + " is not the archive that was published");
+      }
+    } else {
       Log("  downloading " + Url(set));
-      if (!Download(Url(set), archive, &why)) {
+      if (!Download(Url(set), archive, &why, check)) {
         throw MissingError(
             "can't download " + Url(set) + ": " + why,
             "the text of WMT in --tmp_dir=" + tmp_dir,

@@ -118,7 +118,7 @@ TEST_F(TranslateWmtTest, SaysWhatIsMissing) {
   EXPECT_EQ(code, ExitCode::kMissing);
   for (const std::string& part :
        {std::string("training/europarl-v7.de-en.de"), options_.tmp_dir,
-        std::string("http://www.statmt.org/wmt13/"
+        std::string("https://www.statmt.org/wmt13/"
                     "training-parallel-europarl-v7.tgz")}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }

@@ -17,6 +17,8 @@ int Digit(char c) {
   return -1;
 }
 
+bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
 }  // namespace
 
 std::string EncodeBase64(std::string_view bytes) {
@@ -38,17 +40,19 @@ std::string EncodeBase64(std::string_view bytes) {
 }
 
 bool DecodeBase64(std::string_view text, std::string* bytes) {
-  if (!text.empty() && text.size() % 4 == 0 && text.back() == '=') {
-    text.remove_suffix(text[text.size() - 2] == '=' ? 2 : 1);
-  }
-  if (text.size() % 4 == 1) return false;
   bytes->clear();
   bytes->reserve(text.size() / 4 * 3 + 2);
   uint32_t bits = 0;
-  int count = 0;
+  int count = 0;  // of bits
+  size_t padding = 0;
   for (const char c : text) {
+    if (IsSpace(c)) continue;
+    if (c == '=' || c == '.') {
+      ++padding;
+      continue;
+    }
     const int digit = Digit(c);
-    if (digit < 0) return false;
+    if (digit < 0 || padding > 0) return false;
     bits = bits << 6 | static_cast<uint32_t>(digit);
     count += 6;
     if (count >= 8) {
@@ -56,8 +60,9 @@ bool DecodeBase64(std::string_view text, std::string* bytes) {
       *bytes += static_cast<char>(bits >> count & 0xFF);
     }
   }
-  // Bits left over must be none: one text for one value.
-  return (bits & ((1U << count) - 1)) == 0;
+  // 6 bits are no byte; 4 are left of one byte, 2 of two.
+  if (count == 6) return false;
+  return padding == 0 || padding == static_cast<size_t>(count / 2);
 }
 
 }  // namespace t2t

@@ -7,8 +7,10 @@
 namespace t2t {
 
 std::string EncodeBase64(std::string_view bytes);
-// The standard alphabet with or without padding, as TF Serving takes it; false
-// where it is anything else.
+// The standard alphabet as TF Serving's decoder takes it: white space anywhere
+// is ignored, the padding is whole (of '=' or '.') or absent, and bits that are
+// left over may be anything. False where it is anything else, such as the
+// URL-safe alphabet.
 bool DecodeBase64(std::string_view text, std::string* bytes);
 
 }  // namespace t2t

@@ -57,7 +57,9 @@ class BatchQueue {
   struct Reply {
     BatchStatus status = BatchStatus::kOk;
     std::vector<Out> outputs;  // one a row
-    std::string error;
+    // What Run threw for each row, "" where nothing; kFailed where that is for
+    // all of them.
+    std::vector<std::string> errors;
   };
   using Done = std::function<void(Reply)>;
   struct Load {
@@ -153,6 +155,7 @@ class BatchQueue {
            std::shared_ptr<const std::atomic<bool>> cancelled) {
     const auto group = std::make_shared<Group>();
     group->reply.outputs.resize(rows.size());
+    group->reply.errors.resize(rows.size());
     group->left = rows.size();
     group->deadline = deadline;
     group->done = std::move(done);
@@ -244,14 +247,15 @@ class BatchQueue {
     const std::lock_guard<std::mutex> lock(mutex_);
     Group* group = entry.group.get();
     if (group->finished) return false;
-    if (!error.empty()) {
-      group->reply.status = BatchStatus::kFailed;
-      group->reply.error = error;
-      group->finished = true;
-      return true;
-    }
-    group->reply.outputs[entry.index] = std::move((*outputs)[i]);
+    Reply& reply = group->reply;
+    reply.errors[entry.index] = error;
+    if (error.empty()) reply.outputs[entry.index] = std::move((*outputs)[i]);
     group->finished = --group->left == 0;
+    if (group->finished &&
+        std::none_of(reply.errors.begin(), reply.errors.end(),
+                     [](const std::string& e) { return e.empty(); })) {
+      reply.status = BatchStatus::kFailed;
+    }
     return group->finished;
   }
 

@@ -264,8 +264,11 @@ TEST(BatchQueueTest, ABadRowFailsAlone) {
   model.closed = false;
   EXPECT_THAT(good.reply.get().outputs, ElementsAre(10, 20));
   const Queue::Reply reply = bad.reply.get();
-  EXPECT_EQ(reply.status, BatchStatus::kFailed);
-  EXPECT_EQ(reply.error, "error: a negative number");
+  EXPECT_EQ(reply.status, BatchStatus::kOk);
+  EXPECT_THAT(reply.errors, ElementsAre("error: a negative number", ""));
+  EXPECT_EQ(reply.outputs.at(1), 30);
+  EXPECT_EQ(Submit(&queue, {{-1, 1}, {-2, 1}}).reply.get().status,
+            BatchStatus::kFailed);
   EXPECT_EQ(Submit(&queue, {{4, 1}}).reply.get().status, BatchStatus::kOk);
 }
 

@@ -26,10 +26,12 @@ struct FakeControl {
   std::atomic<int> batches{0};  // begun
   std::atomic<int> dropped{0};  // rows that were gone before their batch ended
   int64_t beams = 0;
+  bool gives_class = false;
 };
 
 // Says a text's bytes again, and the contents of the folder's file "says"
-// behind them. An Example is the letters 'e' and its bytes.
+// behind them; nothing to white space. An Example is the letters 'e' and its
+// bytes.
 class FakeServable : public Servable {
  public:
   FakeServable(const std::string& path, FakeControl* control)
@@ -40,10 +42,12 @@ class FakeServable : public Servable {
 
   std::string Description() const override { return "fake " + says_; }
   Ids Encode(std::string_view text) const override {
+    if (Trim(text).empty()) return {};
     return Ids(text.begin(), text.end());
   }
   Ids EncodeExample(std::string_view bytes) const override {
     if (bytes == "bad") throw DataError("this is no Example");
+    if (bytes.empty()) return {};
     return Encode("e" + std::string(bytes));
   }
   std::string Decode(const Ids& ids) const override {
@@ -97,6 +101,7 @@ class FakeServable : public Servable {
     return attention;
   }
   int64_t beams() const override { return control_->beams; }
+  bool gives_class() const override { return control_->gives_class; }
 
  private:
   FakeControl* control_;

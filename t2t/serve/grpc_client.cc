@@ -70,9 +70,9 @@ class GrpcClient::Impl {
                            code == grpc::StatusCode::RESOURCE_EXHAUSTED ||
                            code == grpc::StatusCode::DEADLINE_EXCEEDED ||
                            code == grpc::StatusCode::INTERNAL;
-      throw Error(passing ? ExitCode::kRetry : ExitCode::kUsage,
-                  "the server answers with gRPC's code " +
-                      std::to_string(code) + ": " + status.error_message());
+      throw GrpcError(passing ? ExitCode::kRetry : ExitCode::kUsage, code,
+                      "the server answers with gRPC's code " +
+                          std::to_string(code) + ": " + status.error_message());
     }
     std::vector<grpc::Slice> slices;
     if (!received.Dump(&slices).ok()) {

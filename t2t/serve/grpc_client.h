@@ -5,10 +5,22 @@
 #include <memory>
 #include <string>
 
+#include "t2t/base/error.h"
 #include "t2t/serve/serving_proto.h"
 #include "t2t/serve/tls.h"
 
 namespace t2t {
+
+// What a server answers instead: gRPC's code and message.
+class GrpcError : public Error {
+ public:
+  GrpcError(ExitCode code, int grpc_code, const std::string& what)
+      : Error(code, what), grpc_code_(grpc_code) {}
+  int grpc_code() const { return grpc_code_; }
+
+ private:
+  int grpc_code_;
+};
 
 // Asks a server for TF Serving's PredictionService.
 class GrpcClient {
@@ -19,8 +31,7 @@ class GrpcClient {
              const std::string& bearer_token, const TlsFiles* tls = nullptr);
   ~GrpcClient();
 
-  // Throws an Error with gRPC's code and message: kRetry where asking again
-  // may help, else kUsage.
+  // Throws a GrpcError: kRetry where asking again may help, else kUsage.
   PredictResponse Predict(const PredictRequest& request);
   // Any method, serialized messages.
   std::string Ask(const std::string& method, const std::string& request);

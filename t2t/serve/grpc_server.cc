@@ -24,6 +24,7 @@
 #include "t2t/data/unicode.h"
 #include "t2t/serve/rest_api.h"
 #include "t2t/serve/serving_proto.h"
+#include "t2t/serve/socket.h"
 
 namespace t2t {
 namespace {
@@ -62,8 +63,10 @@ grpc::ByteBuffer ToBuffer(const std::string& bytes) {
 }
 
 // Tensors of T2T's export: outputs [rows, (beams,) length], scores [rows
-// (, beams)]; text as the scores, where it was asked for.
-PredictResponse MakeResponse(const PredictResult& result, bool with_text) {
+// (, beams)]; text as the scores, where it was asked for; error [rows], where
+// it was asked for or there is one.
+PredictResponse MakeResponse(const PredictResult& result, bool with_text,
+                             bool with_errors) {
   PredictResponse response;
   const auto rows = static_cast<int64_t>(result.predictions.size());
   size_t length = 0;
@@ -96,6 +99,15 @@ PredictResponse MakeResponse(const PredictResult& result, bool with_text) {
   response.outputs["outputs"] = std::move(outputs);
   response.outputs["scores"] = std::move(scores);
   if (with_text) response.outputs["text"] = std::move(text);
+  TensorValue errors;
+  errors.shape = {rows};
+  for (int64_t row = 0; row < rows; ++row) {
+    const std::string& error = result.row_errors.at(static_cast<size_t>(row));
+    with_errors |= !error.empty();
+    errors.strings.push_back(
+        error.empty() ? "" : "row " + std::to_string(row) + ": " + error);
+  }
+  if (with_errors) response.outputs["error"] = std::move(errors);
   return response;
 }
 
@@ -168,6 +180,11 @@ class Service : public grpc::CallbackGenericService {
               "");
       return;
     }
+    if (!service_->is_loaded()) {
+      counted(ToStatus(ServeCode::kUnavailable, "the model is being loaded"),
+              "");
+      return;
+    }
     try {
       if (context.method() == kPredict) {
         PredictRequest parsed = ParsePredictRequest(request);
@@ -193,7 +210,10 @@ class Service : public grpc::CallbackGenericService {
       return false;
     }
     if (!spec.version_label.empty()) {
-      reply(Invalid("version labels are not known; ask for a version"), "");
+      // As TF Serving says it: there is no label that it was not given.
+      reply(
+          Invalid("Unrecognized servable version label: " + spec.version_label),
+          "");
       return false;
     }
     return true;
@@ -224,20 +244,27 @@ class Service : public grpc::CallbackGenericService {
       return;
     }
     const bool is_text = name == "text";
-    std::vector<PredictInput> inputs;
+    std::vector<std::string>& filter = request.output_filter;
+    PredictCall call;
+    call.version = request.model_spec.version;
     for (std::string& bytes : tensor.strings) {
-      inputs.push_back({std::move(bytes), is_text});
+      call.inputs.push_back({std::move(bytes), is_text});
     }
-    const std::optional<int64_t> version = request.model_spec.version;
+    // TF Serving's clients know of no such output and would take the padding
+    // for an answer.
+    const bool asks_for_errors =
+        std::find(filter.begin(), filter.end(), "error") != filter.end();
+    call.has_row_errors = asks_for_errors || (is_text && filter.empty());
     service_->Predict(
-        version, std::move(inputs), Deadline(context),
-        [model = service_->name(), is_text, reply,
-         filter = std::move(request.output_filter)](PredictResult result) {
+        call, Deadline(context),
+        [model = service_->name(), is_text, asks_for_errors, reply,
+         filter = std::move(filter)](PredictResult result) {
           if (result.code != ServeCode::kOk) {
             reply(ToStatus(result.code, result.error), "");
             return;
           }
-          PredictResponse response = MakeResponse(result, is_text);
+          PredictResponse response =
+              MakeResponse(result, is_text, asks_for_errors);
           std::string unknown;
           if (!Filter(filter, &response, &unknown)) {
             reply(Invalid("there is no output \"" + unknown + "\""), "");
@@ -379,17 +406,23 @@ class GrpcServer::Impl {
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(kMostRequestBytes);
     builder.RegisterCallbackGenericService(&service_);
+    // gRPC does not say why it can't.
+    if (options.port != 0) {
+      int port = 0;
+      Listen(options.host, options.port, &port, options.port_flag);
+    }
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port_ == 0) {
       throw Error(ExitCode::kIo, "gRPC can't listen on " + address, "",
-                  "choose another port");
+                  "give " + options.port_flag + " another port");
     }
+    if (!service->is_loaded()) SetReady(false);
   }
 
   int port() const { return port_; }
 
-  void StopBeingReady() {
-    server_->GetHealthCheckService()->SetServingStatus(false);
+  void SetReady(bool is_ready) {
+    server_->GetHealthCheckService()->SetServingStatus(is_ready);
   }
 
   void Drain(std::chrono::milliseconds grace) {
@@ -409,7 +442,7 @@ GrpcServer::~GrpcServer() { Drain(std::chrono::milliseconds(0)); }
 
 int GrpcServer::port() const { return impl_->port(); }
 
-void GrpcServer::StopBeingReady() { impl_->StopBeingReady(); }
+void GrpcServer::SetReady(bool is_ready) { impl_->SetReady(is_ready); }
 
 void GrpcServer::Drain(std::chrono::milliseconds grace) { impl_->Drain(grace); }
 

@@ -13,6 +13,8 @@ namespace t2t {
 struct GrpcOptions {
   std::string host = "127.0.0.1";
   int port = 0;  // 0: a free one
+  // For messages: what says so.
+  std::string port_flag = "--port";
   // A request's time where it has no deadline of its own, or a later one.
   std::chrono::milliseconds timeout{30000};
   // What "authorization: Bearer ..." must say; empty: nothing.
@@ -24,6 +26,8 @@ struct GrpcOptions {
 // TF Serving's gRPC: PredictionService's Predict and GetModelMetadata,
 // ModelService's GetModelStatus, and gRPC's own health service. Besides the
 // "input" (serialized tf.Examples) of T2T's exports, Predict takes a "text".
+// Then a bad row does not refuse the others: there is an output "error" too.
+// Until the service has loaded a model, all calls are UNAVAILABLE.
 class GrpcServer {
  public:
   // Throws an Error where it can't listen.
@@ -31,8 +35,8 @@ class GrpcServer {
   ~GrpcServer();
 
   int port() const;
-  // The health service says so from now on.
-  void StopBeingReady();
+  // What the health service says; at first, whether the service is loaded.
+  void SetReady(bool is_ready);
   // Takes no new calls; those that have begun are answered, at most for
   // `grace`.
   void Drain(std::chrono::milliseconds grace);

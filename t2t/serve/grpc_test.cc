@@ -165,10 +165,7 @@ class GrpcTest : public ::testing::Test {
     VersionOptions versions;
     versions.base_path = base_;
     versions.poll_interval = milliseconds(5);
-    ModelServiceOptions options;
-    options.name = "m";
-    options.batching.max_queue_tokens = 10;
-    service_.emplace(options, versions, [this](const std::string& path) {
+    service_.emplace(model_, versions, [this](const std::string& path) {
       return std::make_unique<FakeServable>(path, &control_);
     });
     server_.emplace(grpc_, &*service_);
@@ -188,7 +185,15 @@ class GrpcTest : public ::testing::Test {
     return "";
   }
 
+  static ModelServiceOptions Options() {
+    ModelServiceOptions options;
+    options.name = "m";
+    options.batching.max_queue_tokens = 10;
+    return options;
+  }
+
   const std::string base_ = MakeTempDirectory("grpc");
+  ModelServiceOptions model_ = Options();
   FakeControl control_;
   GrpcOptions grpc_;
   std::optional<ModelService> service_;
@@ -245,10 +250,74 @@ TEST_F(GrpcTest, SaysWhatIsWrong) {
   EXPECT_THAT(ErrorOf(request), HasSubstr("no output \"x\""));
   EXPECT_THAT(ErrorOf(Request("text", {"fail"}), ExitCode::kRetry),
               HasSubstr("code 13: the model failed"));
+  request = Request("input", {"a"});
+  request.model_spec.version_label = "stable";
+  EXPECT_THAT(ErrorOf(request),
+              HasSubstr("code 3: Unrecognized servable version label: stable"));
   EXPECT_THROW(Client().Ask(kStatus, "\xff"), Error);
   EXPECT_THROW(
       Client().Ask("/tensorflow.serving.PredictionService/Classify", ""),
       Error);
+}
+
+// tensorflow/tensor2tensor#1219: the client ended at its first empty line.
+TEST_F(GrpcTest, NothingInNothingOut) {
+  for (const char* name : {"text", "input"}) {
+    const PredictResponse response = Client().Predict(Request(name, {""}));
+    EXPECT_THAT(response.outputs.at("outputs").shape, ElementsAre(1, 0));
+    EXPECT_THAT(response.outputs.at("scores").floats, ElementsAre(0.0F));
+  }
+  EXPECT_THAT(
+      Client().Predict(Request("text", {"", "a"})).outputs.at("text").strings,
+      ElementsAre("", "a."));
+  control_.gives_class = true;
+  EXPECT_THAT(ErrorOf(Request("input", {"a", ""})),
+              HasSubstr("row 1: the input is empty"));
+}
+
+TEST_F(GrpcTest, ABadRowOfTextRefusesNoOther) {
+  model_.max_input_tokens = 3;
+  const PredictResponse response =
+      Client().Predict(Request("text", {"a", "abcd", "b"}));
+  EXPECT_THAT(response.outputs.at("text").strings, ElementsAre("a.", "", "b."));
+  EXPECT_THAT(response.outputs.at("error").strings,
+              ElementsAre("", "row 1: 4 tokens; at most 3 are taken", ""));
+  EXPECT_EQ(Client().Predict(Request("text", {"a"})).outputs.count("error"), 0);
+  // Whoever does not look at errors does not get padding for an answer.
+  PredictRequest filtered = Request("text", {"a", "abcd"});
+  filtered.output_filter = {"text"};
+  EXPECT_THAT(ErrorOf(filtered), HasSubstr("row 1: 4 tokens"));
+  filtered.output_filter = {"text", "error"};
+  EXPECT_EQ(ErrorOf(filtered), "");
+  EXPECT_THAT(ErrorOf(Request("input", {"a", "bad"})), HasSubstr("row 1: "));
+}
+
+TEST_F(GrpcTest, IsUnavailableWhileItLoads) {
+  ModelService loading(model_);
+  GrpcServer server({}, &loading);
+  GrpcClient client("127.0.0.1:" + std::to_string(server.port()),
+                    milliseconds(10000), "");
+  const auto error = [&] {
+    try {
+      client.Predict(Request("text", {"a"}));
+    } catch (const GrpcError& error) {
+      EXPECT_EQ(error.code(), ExitCode::kRetry);
+      return std::to_string(error.grpc_code()) + " " + error.what();
+    }
+    return std::string();
+  };
+  // Field 1 of the answer is 2, NOT_SERVING; then 1, SERVING.
+  constexpr char kCheck[] = "/grpc.health.v1.Health/Check";
+  EXPECT_THAT(error(), ::testing::StartsWith("14 "));
+  EXPECT_EQ(client.Ask(kCheck, ""), "\x08\x02");
+  VersionOptions versions;
+  versions.base_path = base_;
+  loading.Load(versions, [this](const std::string& path) {
+    return std::make_unique<FakeServable>(path, &control_);
+  });
+  server.SetReady(true);
+  EXPECT_EQ(error(), "");
+  EXPECT_EQ(client.Ask(kCheck, ""), "\x08\x01");
 }
 
 TEST_F(GrpcTest, TellsStatusAndMetadata) {
@@ -334,7 +403,7 @@ TEST_F(GrpcTest, DrainAnswersWhatHasBegun) {
     std::this_thread::sleep_for(milliseconds(50));
     control_.closed = false;
   });
-  server_->StopBeingReady();
+  server_->SetReady(false);
   server_->Drain(milliseconds(10000));
   first.join();
   opener.join();
@@ -345,7 +414,15 @@ TEST_F(GrpcTest, SaysWhyItCantListen) {
   Client();
   GrpcOptions options;
   options.port = server_->port();
-  EXPECT_THROW(GrpcServer(options, &*service_), Error);
+  try {
+    GrpcServer second(options, &*service_);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kIo);
+    EXPECT_THAT(error.what(),
+                HasSubstr(std::to_string(options.port) + ": Address already"));
+    EXPECT_THAT(error.what(), HasSubstr("give --port another port"));
+  }
 }
 
 }  // namespace

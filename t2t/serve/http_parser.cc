@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "t2t/base/strings.h"
+#include "t2t/serve/http_target.h"
 
 namespace t2t {
 namespace {
@@ -55,14 +56,15 @@ bool ParseHexLength(std::string_view text, uint64_t* value) {
   return true;
 }
 
-// "HTTP/1.0" or "HTTP/1.1"; -1 for another form, -2 for another version.
+// "HTTP/1.0" or "HTTP/1.1" (which later ones of HTTP/1 are understood as); -1
+// for another form, -2 for another version.
 int MinorVersion(std::string_view text) {
   if (text.size() != 8 || !StartsWith(text, "HTTP/") || text[6] != '.' ||
       text[5] < '0' || text[5] > '9' || text[7] < '0' || text[7] > '9') {
     return -1;
   }
-  if (text[5] != '1' || text[7] > '1') return -2;
-  return text[7] - '0';
+  if (text[5] != '1') return -2;
+  return text[7] == '0' ? 0 : 1;
 }
 
 std::string_view TrimBlanks(std::string_view text) {
@@ -82,6 +84,18 @@ const std::string* HttpMessage::Header(std::string_view name) const {
     if (key == name) return &value;
   }
   return nullptr;
+}
+
+std::vector<std::string> HttpMessage::List(std::string_view name) const {
+  std::vector<std::string> elements;
+  for (const auto& [key, value] : headers) {
+    if (key != name) continue;
+    for (const std::string& element : Split(value, ',')) {
+      const std::string_view trimmed = TrimBlanks(element);
+      if (!trimmed.empty()) elements.push_back(Lower(trimmed));
+    }
+  }
+  return elements;
 }
 
 void HttpParser::Fail(int status, const std::string& why) {
@@ -144,7 +158,13 @@ size_t HttpParser::FeedLine(std::string_view data) {
   const size_t count = ends ? newline + 1 : data.size();
   if (line_.size() + count > LineLimit()) {
     if (state_ == State::kStartLine) {
-      Fail(414, "the request line is too long");
+      const std::string start =
+          line_ + std::string(data.substr(0, LineLimit() - line_.size()));
+      if (start.find(' ') == std::string::npos) {
+        Fail(501, "the method is too long");
+      } else {
+        Fail(414, "the request line is too long");
+      }
     } else if (state_ == State::kChunkSize || state_ == State::kChunkEnd) {
       Fail(400, "a chunk is malformed");
     } else {
@@ -197,7 +217,12 @@ void HttpParser::TakeLine() {
       }
       break;
     case State::kTrailer:
-      if (line_.empty()) state_ = State::kDone;  // trailers mean nothing here
+      // Trailers mean nothing here.
+      if (line_.empty()) {
+        state_ = State::kDone;
+      } else {
+        CheckField();
+      }
       break;
     default:
       break;
@@ -215,19 +240,15 @@ void HttpParser::TakeRequestLine() {
     Fail(version == -2 ? 505 : 400, "the protocol is not HTTP/1.1 or 1.0");
     return;
   }
-  const std::string& target = parts[1];
-  const bool plain = std::all_of(target.begin(), target.end(), [](char c) {
-    return static_cast<unsigned char>(c) > 0x20 &&
-           static_cast<unsigned char>(c) < 0x7F && c != '#';
-  });
-  if (!plain || (!StartsWith(target, "/") && target != "*")) {
-    Fail(400, "the request's target is no path");
+  HttpTarget target;
+  if (!ParseTarget(parts[0], parts[1], &target)) {
+    Fail(400, "the request's target is malformed");
     return;
   }
-  const size_t question = std::min(target.find('?'), target.size());
   message_.method = parts[0];
-  message_.path = target.substr(0, question);
-  if (question < target.size()) message_.query = target.substr(question + 1);
+  message_.path = std::move(target.path);
+  message_.query = std::move(target.query);
+  message_.scheme = std::move(target.scheme);
   message_.minor_version = version;
   state_ = State::kHeader;
 }
@@ -247,13 +268,18 @@ void HttpParser::TakeStatusLine() {
   state_ = State::kHeader;
 }
 
-void HttpParser::TakeHeader() {
+bool HttpParser::CheckField() {
   const size_t colon = std::min(line_.find(':'), line_.size());
+  if (colon < line_.size() && IsToken(std::string_view(line_).substr(0, colon)))
+    return true;
+  Fail(400, "a header is malformed");
+  return false;
+}
+
+void HttpParser::TakeHeader() {
+  if (!CheckField()) return;
+  const size_t colon = line_.find(':');
   const std::string_view name = std::string_view(line_).substr(0, colon);
-  if (colon == line_.size() || !IsToken(name)) {
-    Fail(400, "a header is malformed");
-    return;
-  }
   if (message_.headers.size() >= limits_.header_count) {
     Fail(431, "there are too many headers");
     return;
@@ -265,57 +291,79 @@ void HttpParser::TakeHeader() {
 // Whether "Connection" can be understood; sets keep_alive.
 bool HttpParser::TakeConnection() {
   message_.keep_alive = message_.minor_version >= 1;
-  for (const auto& [name, value] : message_.headers) {
-    if (name != "connection") continue;
-    for (const std::string& option : Split(value, ',')) {
-      const std::string word = Lower(TrimBlanks(option));
-      if (word == "close") {
-        message_.keep_alive = false;
-        return true;
-      }
-      if (word == "keep-alive") message_.keep_alive = true;
-      if (!word.empty() && !IsToken(word)) return false;
+  for (const std::string& option : message_.List("connection")) {
+    if (!IsToken(option)) {
+      Fail(400, "the Connection header is malformed");
+      return false;
     }
+    if (option == "close") {
+      message_.keep_alive = false;
+      return true;
+    }
+    if (option == "keep-alive") message_.keep_alive = true;
   }
   return true;
 }
 
-void HttpParser::EndHeaders() {
+bool HttpParser::CheckRequest() {
   size_t hosts = 0;
-  size_t lengths = 0;
-  size_t encodings = 0;
   for (const auto& [name, value] : message_.headers) {
-    hosts += name == "host";
-    lengths += name == "content-length";
-    encodings += name == "transfer-encoding";
+    if (name != "host") continue;
+    ++hosts;
+    if (IsHost(value)) continue;
+    Fail(400, "the Host header is malformed");
+    return false;
   }
-  if (!TakeConnection()) return Fail(400, "the Connection header is malformed");
+  if (hosts > 1 || (hosts == 0 && message_.minor_version > 0)) {
+    Fail(400, "there must be one Host header");
+    return false;
+  }
+  for (const std::string& expectation : message_.List("expect")) {
+    if (expectation != "100-continue") {
+      Fail(417, "the expectation is unknown");
+      return false;
+    }
+    // A client of HTTP/1.0 does not know the answer to that.
+    message_.expects_continue = message_.minor_version > 0;
+  }
+  return true;
+}
+
+bool HttpParser::TakeTransferEncoding(bool* is_chunked) {
+  *is_chunked = message_.Header("transfer-encoding") != nullptr;
+  if (!*is_chunked) return true;
+  const std::vector<std::string> codings = message_.List("transfer-encoding");
+  const int64_t times = std::count(codings.begin(), codings.end(), "chunked");
+  if (message_.minor_version == 0) {
+    Fail(400, "HTTP/1.0 has no Transfer-Encoding");
+  } else if (times != 1 || codings.back() != "chunked") {
+    Fail(400, "the last transfer encoding must be chunked, once");
+  } else if (codings.size() > 1) {
+    Fail(501, "only the chunked transfer encoding is known");
+  }
+  return state_ != State::kFailed;
+}
+
+void HttpParser::EndHeaders() {
   const bool is_request = kind_ == Kind::kRequest;
-  if (is_request && (hosts > 1 || (hosts == 0 && message_.minor_version > 0))) {
-    return Fail(400, "there must be one Host header");
+  if (!TakeConnection() || (is_request && !CheckRequest())) return;
+  const bool has_encoding = message_.Header("transfer-encoding") != nullptr;
+  size_t lengths = 0;
+  for (const auto& [name, value] : message_.headers) {
+    lengths += name == "content-length";
   }
   // Two ways to tell the body's end are how requests are smuggled.
-  if (lengths + encodings > 1) {
+  if (lengths + has_encoding > 1) {
     return Fail(400, "the body's length is told more than once");
-  }
-  if (const std::string* expect = message_.Header("expect")) {
-    if (Lower(*expect) != "100-continue") {
-      return Fail(417, "the expectation is unknown");
-    }
-    message_.expects_continue = message_.minor_version > 0;
   }
   if (!is_request && (no_body_ || message_.status == 204 ||
                       message_.status == 304 || message_.status < 200)) {
     state_ = State::kDone;
     return;
   }
-  if (encodings == 1) {
-    if (message_.minor_version == 0) {
-      return Fail(400, "HTTP/1.0 has no Transfer-Encoding");
-    }
-    if (Lower(*message_.Header("transfer-encoding")) != "chunked") {
-      return Fail(501, "only the chunked transfer encoding is known");
-    }
+  bool is_chunked = false;
+  if (!TakeTransferEncoding(&is_chunked)) return;
+  if (is_chunked) {
     state_ = State::kChunkSize;
     return;
   }
@@ -332,9 +380,12 @@ void HttpParser::EndHeaders() {
 }
 
 void HttpParser::TakeChunkSize() {
-  const std::string_view line = line_;
-  const std::string_view size =
-      TrimBlanks(line.substr(0, std::min(line.find(';'), line.size())));
+  std::string_view size = line_;
+  // Extensions are ignored; blanks may stand in front of their semicolon.
+  if (const size_t end = size.find(';'); end != std::string_view::npos) {
+    size = size.substr(0, end);
+    while (EndsWith(size, " ") || EndsWith(size, "\t")) size.remove_suffix(1);
+  }
   if (!ParseHexLength(size, &left_)) {
     return Fail(400, "a chunk's size is malformed");
   }
@@ -348,6 +399,10 @@ const char* HttpReason(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
     case 400:
       return "Bad Request";
     case 401:
@@ -358,16 +413,24 @@ const char* HttpReason(int status) {
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 412:
+      return "Precondition Failed";
     case 413:
       return "Content Too Large";
     case 414:
       return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
     case 417:
       return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
     case 429:
       return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
+    case 499:
+      return "Client Closed Request";
     case 500:
       return "Internal Server Error";
     case 501:

@@ -22,8 +22,10 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 // A request or a response; which fields are filled depends on that.
 struct HttpMessage {
   std::string method;
-  std::string path;  // as sent, without the query
+  // A request's target, see HttpTarget.
+  std::string path;
   std::string query;
+  std::string scheme;
   int status = 0;
   int minor_version = 1;  // HTTP/1.x
   HttpHeaders headers;    // names in lower case
@@ -33,6 +35,9 @@ struct HttpMessage {
 
   // nullptr where absent; the name in lower case.
   const std::string* Header(std::string_view name) const;
+  // The elements, in lower case, of all headers of that name; empty ones are
+  // none.
+  std::vector<std::string> List(std::string_view name) const;
 };
 
 // Reads one HTTP/1.x message from bytes as they come, strictly: what RFC 9112
@@ -82,8 +87,13 @@ class HttpParser {
   void TakeLine();
   void TakeRequestLine();
   void TakeStatusLine();
+  // Of the header's or the trailer's fields.
+  bool CheckField();
   void TakeHeader();
   void EndHeaders();
+  // Both return whether the message is still good.
+  bool CheckRequest();
+  bool TakeTransferEncoding(bool* is_chunked);
   void TakeChunkSize();
   bool TakeConnection();
 

@@ -17,6 +17,7 @@
 #include "t2t/base/json.h"
 #include "t2t/base/log.h"
 #include "t2t/data/unicode.h"
+#include "t2t/serve/content_coding.h"
 
 namespace t2t {
 namespace {
@@ -50,7 +51,7 @@ HttpResponse HttpServer::ErrorResponse(int status, const std::string& message) {
 
 HttpServer::HttpServer(const HttpServerOptions& options, Handler handler)
     : options_(options), handler_(std::move(handler)) {
-  listener_ = Listen(options_.host, options_.port, &port_);
+  listener_ = Listen(options_.host, options_.port, &port_, options_.port_flag);
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) throw IoError("can't make an eventfd for", options_.host);
   accept_thread_ = std::thread([this] { Accept(); });
@@ -179,53 +180,14 @@ bool HttpServer::StartTls(Socket* socket) {
 bool HttpServer::ServeOne(Socket* socket, bool is_first,
                           std::string* received) {
   HttpParser parser(HttpParser::Kind::kRequest, options_.limits);
-  SteadyTime until = After(options_.idle_timeout);
-  bool in_body = false;
-  int wake_fd = wake_fd_;
-  while (true) {
-    received->erase(0, parser.Feed(*received));
-    if (parser.done() || parser.error_status() != 0) break;
-    if (parser.has_headers() && !in_body) {
-      in_body = true;
-      until = After(options_.body_timeout);
-      if (parser.message().expects_continue && received->empty() &&
-          parser.message().body.empty() &&
-          socket->Write("HTTP/1.1 100 Continue\r\n\r\n", until) !=
-              Socket::Result::kOk) {
-        return false;
-      }
-    }
-    const bool had_started = parser.started();
-    switch (socket->Read(received, until, had_started ? -1 : wake_fd)) {
-      case Socket::Result::kOk:
-        break;
-      case Socket::Result::kWoken:
-        // Who has just connected is about to ask.
-        if (!is_first || wake_fd < 0) return false;
-        wake_fd = -1;
-        until = After(milliseconds(500));
-        continue;
-      case Socket::Result::kTimeout:
-        if (had_started) {
-          Respond(socket, nullptr,
-                  ErrorResponse(408, "the request did not come in time"),
-                  /*keep_alive=*/false);
-          Linger(socket);
-        }
-        return false;
-      default:
-        return false;
-    }
-    if (!had_started) until = After(options_.header_timeout);
-  }
-  if (parser.error_status() != 0) {
-    Respond(socket, nullptr,
-            ErrorResponse(parser.error_status(), parser.error()),
-            /*keep_alive=*/false);
-    Linger(socket);
+  if (!ReadRequest(socket, is_first, received, &parser)) return false;
+  HttpMessage& request = parser.message();
+  std::optional<HttpResponse> refusal = CheckHeaders(request);
+  if (!refusal.has_value()) refusal = DecodeBody(&request);
+  if (refusal.has_value()) {
+    Refuse(socket, request, *std::move(refusal));
     return false;
   }
-  const HttpMessage& request = parser.message();
   HttpResponse response;
   try {
     response = handler_(request, [&] { return socket->IsClosedByPeer(); });
@@ -237,14 +199,100 @@ bool HttpServer::ServeOne(Socket* socket, bool is_first,
   return Respond(socket, &request, response, keep_alive) && keep_alive;
 }
 
+bool HttpServer::ReadRequest(Socket* socket, bool is_first,
+                             std::string* received, HttpParser* parser) {
+  SteadyTime until = After(options_.idle_timeout);
+  bool in_body = false;
+  int wake_fd = wake_fd_;
+  while (true) {
+    received->erase(0, parser->Feed(*received));
+    const HttpMessage& request = parser->message();
+    if (parser->error_status() != 0) {
+      Refuse(socket, request,
+             ErrorResponse(parser->error_status(), parser->error()));
+      return false;
+    }
+    if (parser->done()) return true;
+    if (parser->has_headers() && !in_body) {
+      in_body = true;
+      until = After(options_.body_timeout);
+      if (const auto refusal = CheckHeaders(request)) {
+        Refuse(socket, request, *refusal);
+        return false;
+      }
+      if (request.expects_continue && received->empty() &&
+          request.body.empty() &&
+          socket->Write("HTTP/1.1 100 Continue\r\n\r\n", until) !=
+              Socket::Result::kOk) {
+        return false;
+      }
+    }
+    const bool had_started = parser->started();
+    switch (socket->Read(received, until, had_started ? -1 : wake_fd)) {
+      case Socket::Result::kOk:
+        break;
+      case Socket::Result::kWoken:
+        // Who has just connected is about to ask.
+        if (!is_first || wake_fd < 0) return false;
+        wake_fd = -1;
+        until = After(milliseconds(500));
+        continue;
+      case Socket::Result::kTimeout:
+        if (had_started) {
+          Refuse(socket, request,
+                 ErrorResponse(408, "the request did not come in time"));
+        }
+        return false;
+      default:
+        return false;
+    }
+    if (!had_started) until = After(options_.header_timeout);
+  }
+}
+
+std::optional<HttpResponse> HttpServer::CheckHeaders(
+    const HttpMessage& request) const {
+  if (request.scheme == "https" && options_.tls == nullptr) {
+    return ErrorResponse(421, "this port does not speak HTTPS");
+  }
+  std::vector<ContentCoding> codings;
+  if (ContentCodingsOf(request, &codings)) return {};
+  HttpResponse response =
+      ErrorResponse(415, "the Content-Encoding is unknown; known are " +
+                             std::string(kContentCodings));
+  response.headers.emplace_back("Accept-Encoding", kContentCodings);
+  return response;
+}
+
+std::optional<HttpResponse> HttpServer::DecodeBody(HttpMessage* request) const {
+  std::vector<ContentCoding> codings;
+  ContentCodingsOf(*request, &codings);
+  const int status =
+      DecodeContent(codings, options_.limits.body, &request->body);
+  if (status == 0) return {};
+  return ErrorResponse(
+      status, status == 413 ? "the decompressed body is too large"
+                            : "the body is not what its Content-Encoding says");
+}
+
+void HttpServer::Refuse(Socket* socket, const HttpMessage& request,
+                        const HttpResponse& response) {
+  Respond(socket, &request, response, /*keep_alive=*/false);
+  Linger(socket);
+}
+
 bool HttpServer::Respond(Socket* socket, const HttpMessage* request,
                          const HttpResponse& response, bool keep_alive) {
-  std::string text =
-      "HTTP/1.1 " + std::to_string(response.status) + " " +
-      HttpReason(response.status) + "\r\nDate: " + HttpDate() +
-      "\r\nContent-Type: " + response.content_type +
-      "\r\nContent-Length: " + std::to_string(response.body.size()) +
-      "\r\nX-Content-Type-Options: nosniff\r\n";
+  // RFC 9110, 8.6 and 15.4.5: these have no body, nor its length.
+  const bool has_content = response.status != 204 && response.status != 304;
+  std::string text = "HTTP/1.1 " + std::to_string(response.status) + " " +
+                     HttpReason(response.status) + "\r\nDate: " + HttpDate() +
+                     "\r\n";
+  if (has_content) {
+    text += "Content-Type: " + response.content_type +
+            "\r\nContent-Length: " + std::to_string(response.body.size()) +
+            "\r\nX-Content-Type-Options: nosniff\r\n";
+  }
   for (const auto& [name, value] : response.headers) {
     text += name + ": " + value + "\r\n";
   }
@@ -254,7 +302,9 @@ bool HttpServer::Respond(Socket* socket, const HttpMessage* request,
     text += "Connection: keep-alive\r\n";
   }
   text += "\r\n";
-  if (request == nullptr || request->method != "HEAD") text += response.body;
+  if (has_content && (request == nullptr || request->method != "HEAD")) {
+    text += response.body;
+  }
   return socket->Write(text, After(options_.write_timeout)) ==
          Socket::Result::kOk;
 }

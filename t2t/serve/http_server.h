@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -26,6 +27,8 @@ struct HttpResponse {
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
   int port = 0;  // 0: a free one
+  // For messages: what says so.
+  std::string port_flag = "--rest_api_port";
   HttpLimits limits;
   size_t max_connections = 512;
   std::chrono::milliseconds header_timeout{10000};  // from the first byte on
@@ -68,8 +71,18 @@ class HttpServer {
   bool StartTls(Socket* socket);
   // One request; whether another may follow.
   bool ServeOne(Socket* socket, bool is_first, std::string* received);
+  // False where none came, or it was refused.
+  bool ReadRequest(Socket* socket, bool is_first, std::string* received,
+                   HttpParser* parser);
+  // What is wrong with the headers of a request, if anything.
+  std::optional<HttpResponse> CheckHeaders(const HttpMessage& request) const;
+  // Takes the content codings off; what is wrong with them, if anything.
+  std::optional<HttpResponse> DecodeBody(HttpMessage* request) const;
   bool Respond(Socket* socket, const HttpMessage* request,
                const HttpResponse& response, bool keep_alive);
+  // Answers what can't be taken, as the last thing on this connection.
+  void Refuse(Socket* socket, const HttpMessage& request,
+              const HttpResponse& response);
   // Reads on a little, so that the peer gets to read the answer.
   void Linger(Socket* socket);
   bool draining() const;

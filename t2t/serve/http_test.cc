@@ -104,7 +104,10 @@ TEST(HttpParserTest, RefusesWhatIsMalformed) {
         "GET x HTTP/1.1\r\n",
         "GET /\x80 HTTP/1.1\r\n",
         "GET /#a HTTP/1.1\r\n",
-        "GET http://h/ HTTP/1.1\r\n",
+        "GET ftp://h/ HTTP/1.1\r\n",
+        "GET * HTTP/1.1\r\n",
+        "GET /%4 HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
         "GET / HTTP/1.1\r\r\n",
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost : h\r\n",
@@ -119,6 +122,22 @@ TEST(HttpParserTest, RefusesWhatIsMalformed) {
   EXPECT_EQ(StatusOf(std::string("GET /\0 HTTP/1.1\r\n", 17)), 400);
   EXPECT_EQ(StatusOf("GET / HTTP/2.0\r\n"), 505);
   EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nHost: h\r\nExpect: tea\r\n\r\n"), 417);
+}
+
+TEST(HttpParserTest, ReadsEveryFormOfATarget) {
+  const auto read = [](const std::string& line) {
+    HttpParser parser(kRequest);
+    parser.Feed(line + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_TRUE(parser.done()) << line << ": " << parser.error();
+    const HttpMessage& message = parser.message();
+    return message.scheme + "|" + message.path + "|" + message.query;
+  };
+  EXPECT_EQ(read("GET /a/%7Eb%2f%41?%41"), "|/a/~b%2fA|%41");
+  EXPECT_EQ(read("GET hTTp://[::1]:8/a?b"), "http|/a|b");
+  EXPECT_EQ(read("GET https://h?b"), "https|/|b");
+  EXPECT_EQ(read("OPTIONS *"), "|*|");
+  EXPECT_EQ(read("OPTIONS http://h"), "http|*|");
+  EXPECT_EQ(read("CONNECT h:80"), "|h:80|");
 }
 
 TEST(HttpParserTest, RefusesDoubtfulLengths) {

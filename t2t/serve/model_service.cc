@@ -16,6 +16,9 @@
 namespace t2t {
 namespace {
 
+// What is said of it to clients; the log says more.
+constexpr char kModelFailed[] = "the model failed";
+
 double ResidentBytes() {
   long pages = 0;
   if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
@@ -31,6 +34,20 @@ PredictResult Failure(ServeCode code, const std::string& error) {
   result.code = code;
   result.error = error;
   return result;
+}
+
+// Puts what the model threw where it belongs; whether it did.
+bool TakeErrors(const std::vector<std::string>& errors,
+                const std::vector<size_t>& places,
+                std::vector<std::string>* row_errors) {
+  bool failed = false;
+  for (size_t i = 0; i < errors.size(); ++i) {
+    if (errors[i].empty()) continue;
+    Warn("a row failed: " + errors[i]);
+    failed = true;
+    (*row_errors)[places[i]] = kModelFailed;
+  }
+  return failed;
 }
 
 // Puts outputs where they belong, with their texts; rows without an output
@@ -85,6 +102,11 @@ const char* ServeCodeName(ServeCode code) {
 ModelService::ModelService(const ModelServiceOptions& options,
                            const VersionOptions& versions,
                            VersionManager::Load load)
+    : ModelService(options) {
+  Load(versions, std::move(load));
+}
+
+ModelService::ModelService(const ModelServiceOptions& options)
     : options_(options) {
   const std::vector<double> seconds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                        0.5,   1,    2.5,   5,    10,  30};
@@ -113,9 +135,14 @@ ModelService::ModelService(const ModelServiceOptions& options,
            {"process_resident_memory_bytes", "gauge", "Resident memory."}}) {
     metrics_.Describe(family, type, help);
   }
+}
+
+void ModelService::Load(const VersionOptions& versions,
+                        VersionManager::Load load) {
   versions_.emplace(versions, std::move(load), [this](Servable* servable) {
     return StartQueue(servable);
   });
+  is_loaded_ = true;
 }
 
 std::unique_ptr<ServableQueue> ModelService::StartQueue(Servable* servable) {
@@ -158,10 +185,35 @@ std::vector<Prediction> ModelService::RunBatch(
   return predictions;
 }
 
-void ModelService::Predict(std::optional<int64_t> version,
-                           std::vector<PredictInput> inputs, Time deadline,
-                           Done done,
+Servable::Ids ModelService::Encode(const Servable& servable,
+                                   const PredictCall& call, size_t row,
+                                   std::string* error) const {
+  const PredictInput& input = call.inputs[row];
+  *error = input.error;
+  if (!error->empty()) return {};
+  Servable::Ids ids;
+  try {
+    ids = input.is_text ? servable.Encode(input.bytes)
+                        : servable.EncodeExample(input.bytes);
+  } catch (const Error& exception) {
+    *error = exception.what();
+    return {};
+  }
+  if (static_cast<int64_t>(ids.size()) > options_.max_input_tokens) {
+    *error = std::to_string(ids.size()) + " tokens; at most " +
+             std::to_string(options_.max_input_tokens) + " are taken";
+    return {};
+  }
+  if (ids.empty() && servable.gives_class() && !call.is_text_only) {
+    *error = "the input is empty: nothing has no class";
+  }
+  return ids;
+}
+
+void ModelService::Predict(const PredictCall& call, Time deadline, Done done,
                            std::shared_ptr<const std::atomic<bool>> cancelled) {
+  const std::optional<int64_t>& version = call.version;
+  const std::vector<PredictInput>& inputs = call.inputs;
   const std::shared_ptr<ServedVersion> served = versions_->Get(version);
   if (served == nullptr) {
     done(Failure(
@@ -180,31 +232,27 @@ void ModelService::Predict(std::optional<int64_t> version,
                      std::to_string(options_.max_rows) + " are taken"));
     return;
   }
-  const Servable& servable = *served->servable;
   std::vector<ServableQueue::Row> rows;
   // Where each of them belongs: texts of white space need no model.
   std::vector<size_t> places;
+  std::vector<std::string> errors(inputs.size());
+  size_t bad = 0;
+  size_t first_bad = 0;
   int64_t tokens = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    Servable::Ids ids;
-    try {
-      ids = inputs[i].is_text ? servable.Encode(inputs[i].bytes)
-                              : servable.EncodeExample(inputs[i].bytes);
-    } catch (const Error& error) {
-      done(Failure(ServeCode::kInvalidArgument,
-                   "row " + std::to_string(i) + ": " + error.what()));
-      return;
-    }
-    const auto length = static_cast<int64_t>(ids.size());
-    if (length > options_.max_input_tokens) {
-      done(Failure(ServeCode::kInvalidArgument,
-                   "row " + std::to_string(i) + " has " +
-                       std::to_string(length) + " tokens; at most " +
-                       std::to_string(options_.max_input_tokens) +
-                       " are taken"));
+    Servable::Ids ids = Encode(*served->servable, call, i, &errors[i]);
+    if (!errors[i].empty()) {
+      if (++bad == 1) first_bad = i;
+      if (call.has_row_errors && bad < inputs.size()) continue;
+      PredictResult refusal = Failure(
+          ServeCode::kInvalidArgument,
+          "row " + std::to_string(first_bad) + ": " + errors[first_bad]);
+      refusal.row_errors = std::move(errors);
+      done(std::move(refusal));
       return;
     }
     if (ids.empty()) continue;
+    const auto length = static_cast<int64_t>(ids.size());
     tokens += length;
     rows.push_back({std::move(ids), length});
     places.push_back(i);
@@ -217,9 +265,11 @@ void ModelService::Predict(std::optional<int64_t> version,
   }
   std::vector<bool> wants_text;
   for (const PredictInput& input : inputs) wants_text.push_back(input.is_text);
-  const auto finish = [served, places, wants_text,
+  const auto finish = [served, places, wants_text, errors,
+                       has_row_errors = call.has_row_errors,
                        done](ServableQueue::Reply reply) {
     PredictResult result;
+    result.row_errors = errors;
     result.version = served->version;
     result.gives_int32 = served->servable->gives_int32();
     result.beams = served->servable->beams();
@@ -234,9 +284,13 @@ void ModelService::Predict(std::optional<int64_t> version,
         result = Failure(ServeCode::kCancelled, "the request was cancelled");
         break;
       default:
-        Warn("a batch failed: " + reply.error);
-        result = Failure(ServeCode::kInternal, "the model failed");
         break;
+    }
+    if (result.code == ServeCode::kOk) {
+      const bool failed = TakeErrors(reply.errors, places, &result.row_errors);
+      if (failed && (!has_row_errors || reply.status == BatchStatus::kFailed)) {
+        result = Failure(ServeCode::kInternal, kModelFailed);
+      }
     }
     if (result.code == ServeCode::kOk) {
       try {
@@ -244,7 +298,7 @@ void ModelService::Predict(std::optional<int64_t> version,
                     std::move(reply.outputs), &result);
       } catch (const std::exception& error) {
         Warn("an output has no text: " + std::string(error.what()));
-        result = Failure(ServeCode::kInternal, "the model failed");
+        result = Failure(ServeCode::kInternal, kModelFailed);
       }
     }
     done(std::move(result));
@@ -268,14 +322,14 @@ void ModelService::Predict(std::optional<int64_t> version,
 }
 
 PredictResult ModelService::PredictAndWait(
-    std::optional<int64_t> version, std::vector<PredictInput> inputs,
-    Time deadline, const std::function<bool()>& is_gone) {
+    const PredictCall& call, Time deadline,
+    const std::function<bool()>& is_gone) {
   constexpr auto kLook = std::chrono::milliseconds(20);
   const auto promise = std::make_shared<std::promise<PredictResult>>();
   const auto cancelled = std::make_shared<std::atomic<bool>>(false);
   std::future<PredictResult> future = promise->get_future();
   Predict(
-      version, std::move(inputs), deadline,
+      call, deadline,
       [promise](PredictResult r) { promise->set_value(std::move(r)); },
       cancelled);
   while (true) {
@@ -324,7 +378,7 @@ AttentionResult ModelService::Attend(const std::string& text, Time deadline,
                     std::to_string(most));
   }
   const PredictResult predicted =
-      PredictAndWait(served->version, {{text, true}}, deadline, is_gone);
+      PredictAndWait({served->version, {{text, true}}}, deadline, is_gone);
   if (predicted.code != ServeCode::kOk) {
     return fail(predicted.code, predicted.error);
   }
@@ -339,7 +393,7 @@ AttentionResult ModelService::Attend(const std::string& text, Time deadline,
     attention = servable.Attend(input, output);
   } catch (const std::exception& error) {
     Warn("attention: " + std::string(error.what()));
-    return fail(ServeCode::kInternal, "the model failed");
+    return fail(ServeCode::kInternal, kModelFailed);
   }
   if (!attention.has_value()) {
     return fail(ServeCode::kUnimplemented,
@@ -352,6 +406,8 @@ AttentionResult ModelService::Attend(const std::string& text, Time deadline,
 }
 
 std::string ModelService::MetricsText() {
+  metrics_.Set("process_resident_memory_bytes", ResidentBytes());
+  if (!is_loaded_) return metrics_.ToText();
   if (const std::shared_ptr<ServedVersion> served = versions_->Get({})) {
     const ServableQueue::Load load = served->queue->load();
     metrics_.Set("t2t_queue_rows", static_cast<double>(load.rows));
@@ -360,7 +416,6 @@ std::string ModelService::MetricsText() {
   }
   metrics_.Set("t2t_version_swaps_total",
                static_cast<double>(versions_->swaps()));
-  metrics_.Set("process_resident_memory_bytes", ResidentBytes());
   return metrics_.ToText();
 }
 

@@ -46,6 +46,18 @@ struct ModelServiceOptions {
 struct PredictInput {
   std::string bytes;
   bool is_text = true;  // else a serialized tf.Example
+  std::string error;    // where it is known to be wrong before it is encoded
+};
+
+// What Predict() is asked.
+struct PredictCall {
+  std::optional<int64_t> version;  // else the newest
+  std::vector<PredictInput> inputs;
+  // Whether the caller can say what is wrong with a row beside the others'
+  // answers. Where it can't, one bad row refuses the call.
+  bool has_row_errors = false;
+  // Whether only texts are wanted: then a classifier says "" to nothing.
+  bool is_text_only = false;
 };
 
 struct PredictResult {
@@ -55,6 +67,8 @@ struct PredictResult {
   std::vector<Prediction> predictions;
   // Texts of the predictions' hypotheses: one list a row.
   std::vector<std::vector<std::string>> texts;
+  // What is wrong with each row; empty where nothing is.
+  std::vector<std::string> row_errors;
   bool gives_int32 = true;
   int64_t beams = 0;
 };
@@ -74,18 +88,24 @@ class ModelService {
   using Time = std::chrono::steady_clock::time_point;
   using Done = std::function<void(PredictResult)>;
 
+  // Serves nothing until Load().
+  explicit ModelService(const ModelServiceOptions& options);
   ModelService(const ModelServiceOptions& options,
                const VersionOptions& versions, VersionManager::Load load);
 
+  // Loads what there is to serve; throws where that is nothing. Once.
+  void Load(const VersionOptions& versions, VersionManager::Load load);
+  // Whether Load() is done. Before that only name() and the metrics may be
+  // asked for.
+  bool is_loaded() const { return is_loaded_; }
+
   // done is called once, on this or another thread. When *cancelled (may be
   // null) becomes true, the work ends at the next step.
-  void Predict(std::optional<int64_t> version, std::vector<PredictInput> inputs,
-               Time deadline, Done done,
+  void Predict(const PredictCall& call, Time deadline, Done done,
                std::shared_ptr<const std::atomic<bool>> cancelled = nullptr);
   // The same; returns at the deadline at the latest, or soon after is_gone
   // (may be empty) says that nobody waits.
-  PredictResult PredictAndWait(std::optional<int64_t> version,
-                               std::vector<PredictInput> inputs, Time deadline,
+  PredictResult PredictAndWait(const PredictCall& call, Time deadline,
                                const std::function<bool()>& is_gone = nullptr);
   // The newest version's answer to a text, and where it looked. One at a time
   // besides the batches.
@@ -102,6 +122,9 @@ class ModelService {
                    double seconds);
 
  private:
+  // A row's ids, none where nothing is to be said; or what is wrong with it.
+  Servable::Ids Encode(const Servable& servable, const PredictCall& call,
+                       size_t row, std::string* error) const;
   std::unique_ptr<ServableQueue> StartQueue(Servable* servable);
   std::vector<Prediction> RunBatch(Servable* servable,
                                    const std::vector<Servable::Ids>& rows,
@@ -109,6 +132,7 @@ class ModelService {
 
   const ModelServiceOptions options_;
   Metrics metrics_;
+  std::atomic<bool> is_loaded_{false};
   std::timed_mutex attention_mutex_;
   std::optional<VersionManager> versions_;  // last: its queues use the rest
 };

@@ -131,6 +131,8 @@ inline constexpr char kPage[] = R"html(<!doctype html>
       const text = await reply.text();
       output.className = reply.ok ? "" : "error";
       output.textContent = reply.ok ? text : JSON.parse(text).error;
+      const refused = reply.headers.get("X-T2T-Error");
+      if (reply.ok && refused) output.textContent += "\n(" + refused + ")";
       time.textContent = Math.round(performance.now() - start) + " ms";
       if (reply.ok) await look(headers, form.text.value);
     } catch (error) {

@@ -9,6 +9,7 @@
 
 #include "t2t/serve/http_parser.h"
 #include "t2t/serve/http_server.h"
+#include "t2t/serve/model_path.h"
 #include "t2t/serve/model_service.h"
 
 namespace t2t {
@@ -26,12 +27,12 @@ bool SameSecret(std::string_view a, std::string_view b);
 // Whether an "Authorization" value (nullptr: none) has the token.
 bool IsAuthorized(const std::string* authorization, const std::string& token);
 
-// TF Serving's REST interface and the plain one:
-//   POST /v1/models/NAME[/versions/N]:predict
-//   GET  /v1/models/NAME[/versions/N][/metadata]
-//   POST /translate   lines of text in, lines of text out
+// TF Serving's REST interface (see ModelPath) and the plain one:
+//   POST /translate   lines of text in, lines of text out; a line that is
+//                     refused is empty, and an X-T2T-Error header says why
 //   POST /attention   a sentence in, where the model looked out
 //   GET  /, /healthz, /readyz, /metrics
+// Until the service has loaded a model, all but the page and /healthz is 503.
 class RestApi {
  public:
   RestApi(const RestOptions& options, ModelService* service)
@@ -49,7 +50,11 @@ class RestApi {
   HttpResponse Route(const HttpMessage& request, const IsGone& is_gone);
   HttpResponse Translate(const HttpMessage& request, const IsGone& is_gone);
   HttpResponse Attention(const HttpMessage& request, const IsGone& is_gone);
-  HttpResponse Model(const HttpMessage& request, const IsGone& is_gone);
+  HttpResponse Model(const ModelPath& path, const HttpMessage& request,
+                     const IsGone& is_gone);
+  HttpResponse Predict(const ModelPath& path, const HttpMessage& request,
+                       const IsGone& is_gone);
+  // Throws a DataError where the request asks for no time.
   ModelService::Time Deadline(const HttpMessage& request) const;
 
   const RestOptions options_;

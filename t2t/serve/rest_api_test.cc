@@ -6,21 +6,18 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
-#include "t2t/serve/base64.h"
-#include "t2t/serve/fake_servable.h"
-#include "t2t/serve/http_client.h"
 #include "t2t/serve/http_server.h"
 #include "t2t/serve/metrics.h"
 #include "t2t/serve/model_service.h"
+#include "t2t/serve/rest_fixture.h"
 #include "t2t/serve/socket.h"
 #include "t2t/serve/version_manager.h"
 
@@ -30,84 +27,6 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-void WaitFor(const std::function<bool()>& condition) {
-  for (int i = 0; i < 5000 && !condition(); ++i) {
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  EXPECT_TRUE(condition());
-}
-
-class RestTest : public ::testing::Test {
- protected:
-  RestTest() { WriteFakeVersion(base_, 1, "."); }
-
-  void Start() {
-    VersionOptions versions;
-    versions.base_path = base_;
-    versions.poll_interval = milliseconds(5);
-    versions.versions_to_serve = versions_to_serve_;
-    service_.emplace(options_, versions, [this](const std::string& path) {
-      return std::make_unique<FakeServable>(path, &control_);
-    });
-    api_.emplace(rest_, &*service_);
-    server_.emplace(HttpServerOptions{},
-                    [this](const HttpMessage& request,
-                           const std::function<bool()>& is_gone) {
-                      return api_->Handle(request, is_gone);
-                    });
-  }
-
-  HttpMessage Ask(const std::string& method, const std::string& target,
-                  const std::string& body = "",
-                  const HttpHeaders& headers = {}) {
-    if (!server_.has_value()) Start();
-    return HttpClient("127.0.0.1", server_->port(), milliseconds(10000))
-        .Ask(method, target, body, headers);
-  }
-  // The answer's JSON on one line, or "<status> <its error>".
-  std::string Predict(const std::string& body,
-                      const std::string& target = "/v1/models/m:predict") {
-    const HttpMessage reply = Ask("POST", target, body);
-    const Json json = Json::Parse(reply.body);
-    if (reply.status == 200) return json.ToString();
-    return std::to_string(reply.status) + " " + json.At("error").AsString();
-  }
-
-  static ModelServiceOptions Options() {
-    ModelServiceOptions options;
-    options.name = "m";
-    options.batching.latency_budget = std::chrono::microseconds(100);
-    return options;
-  }
-
-  const std::string base_ = MakeTempDirectory("serve");
-  FakeControl control_;
-  ModelServiceOptions options_ = Options();
-  RestOptions rest_;
-  int64_t versions_to_serve_ = 1;
-  std::optional<ModelService> service_;
-  std::optional<RestApi> api_;
-  std::optional<HttpServer> server_;
-};
-
-TEST(Base64Test, ThereAndBack) {
-  std::string bytes;
-  for (int i = 0; i < 300; ++i) {
-    std::string back;
-    EXPECT_TRUE(DecodeBase64(EncodeBase64(bytes), &back));
-    EXPECT_EQ(back, bytes);
-    bytes += static_cast<char>(i * 7);
-  }
-  EXPECT_EQ(EncodeBase64("a"), "YQ==");
-  EXPECT_EQ(EncodeBase64("abc"), "YWJj");
-  EXPECT_TRUE(DecodeBase64("YQ", &bytes));
-  EXPECT_EQ(bytes, "a");
-  for (const char* bad : {"Y", "YQ=", "YR==", "Y===", "====", "YW Jj", "YQ==YQ",
-                          "=", "YWJj=", "YW-_"}) {
-    EXPECT_FALSE(DecodeBase64(bad, &bytes)) << bad;
-  }
-}
 
 TEST(MetricsTest, IsPrometheusText) {
   Metrics metrics;
@@ -125,73 +44,6 @@ TEST(MetricsTest, IsPrometheusText) {
             "h_bucket{le=\"+Inf\"} 3\nh_sum 12\nh_count 3\n");
 }
 
-TEST_F(RestTest, PredictsRows) {
-  EXPECT_EQ(Predict(R"({"instances": ["ab", {"input": "c"}]})"),
-            R"({"predictions": [{"outputs": [97, 98, 46], "scores": -0.1, )"
-            R"("text": "ab."}, {"outputs": [99, 46, 0], "scores": -0.1, )"
-            R"("text": "c."}]})");
-  // "eab."
-  EXPECT_EQ(Predict(R"({"signature_name": "serving_default", )"
-                    R"("instances": [{"input": {"b64": "YWI="}}]})"),
-            R"({"predictions": [{"outputs": [101, 97, 98, 46], )"
-            R"("scores": -0.1}]})");
-  EXPECT_EQ(Predict(R"({"instances": [{"b64": "YWI="}]})",
-                    "/v1/models/m/versions/1:predict"),
-            R"({"predictions": [{"outputs": [101, 97, 98, 46], )"
-            R"("scores": -0.1}]})");
-}
-
-TEST_F(RestTest, PredictsColumns) {
-  EXPECT_EQ(Predict(R"({"inputs": {"input": ["a", "bc"]}})"),
-            R"({"outputs": {"outputs": [[97, 46, 0], [98, 99, 46]], )"
-            R"("scores": [-0.1, -0.1], "text": ["a.", "bc."]}})");
-  EXPECT_EQ(Predict(R"({"inputs": [{"b64": "YQ=="}]})"),
-            R"({"outputs": {"outputs": [[101, 97, 46]], "scores": [-0.1]}})");
-}
-
-TEST_F(RestTest, PredictsBeams) {
-  control_.beams = 2;
-  EXPECT_EQ(Predict(R"({"instances": ["a"]})"),
-            R"({"predictions": [{"outputs": [[97, 46, 0], [97, 46, 33]], )"
-            R"("scores": [-0.1, -1.1], "text": ["a.", "a.!"]}]})");
-}
-
-TEST_F(RestTest, SaysWhatIsWrongWithARequest) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"", "JSON"},
-      {"[1]", "no JSON object"},
-      {"{}", "either \"instances\" or \"inputs\""},
-      {R"({"instances": ["a"], "inputs": ["a"]})", "either"},
-      {R"({"instances": "a"})", "no list"},
-      {R"({"instances": []})", "0 rows"},
-      {R"({"instances": [1]})", "neither a text"},
-      {R"({"instances": [{"x": "a"}]})", "by the name \"input\""},
-      {R"({"instances": [{"input": "a", "x": "a"}]})", "by the name"},
-      {R"({"instances": [{"b64": 1}]})", "wrong type"},
-      {R"({"instances": [{"b64": "?"}]})", "no base64"},
-      {R"({"instances": [{"b64": "YmFk"}]})", "row 0: this is no Example"},
-      {R"({"instances": ["a"], "signature_name": "x"})", "signature \"x\""},
-      {R"({"instances": ["a"], "x": 1})", "\"x\" is unknown"},
-      {R"({"inputs": {"x": ["a"]}})", "by the name \"input\""},
-  };
-  for (const auto& [body, error] : cases) {
-    const std::string answer = Predict(body);
-    EXPECT_THAT(answer, ::testing::StartsWith("400 ")) << body;
-    EXPECT_THAT(answer, HasSubstr(error)) << body;
-  }
-  EXPECT_THAT(Predict("{\"\xff\": 1}"), HasSubstr("\uFFFD"));
-  EXPECT_THAT(Predict("{\"instances\": [\"" + std::string(513, 'a') + "\"]}"),
-              HasSubstr("513 tokens; at most 512"));
-  EXPECT_THAT(Predict(R"({"instances": ["fail"]})"),
-              ::testing::StartsWith("500 the model failed"));
-  // Many keys take no long time.
-  std::string keys = "{";
-  for (int i = 0; i < 60000; ++i) keys += "\"" + std::to_string(i) + "\":1,";
-  const auto start = std::chrono::steady_clock::now();
-  EXPECT_THAT(Predict(keys + "\"x\":1}"), HasSubstr("is unknown"));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(2000));
-}
-
 TEST_F(RestTest, KnowsItsPaths) {
   const std::pair<const char*, int> gets[] = {
       {"/healthz", 200},
@@ -203,11 +55,19 @@ TEST_F(RestTest, KnowsItsPaths) {
       {"/v1/models/m/metadata", 200},
       {"/v1/models/m/versions/1/metadata", 200},
       {"/v1/models/m/versions/2/metadata", 404},
-      {"/v1/models/m/versions/-1", 404},
-      {"/v1/models/m/versions/x", 404},
+      {"/v1/models/m/versions/-1", 400},
+      {"/v1/models/m/versions/x", 400},
+      {"/v1/models/m/versions/99999999999999999999", 400},
+      {"/v1/models/m/labels/stable", 400},
       {"/v1/models/x", 404},
-      {"/v1/models/", 404},
-      {"/v1/models/m/other", 404},
+      {"/v1/models", 400},
+      {"/v1/models/", 400},
+      {"/v1/models/m/other", 400},
+      {"/v1/models/m/versions/1/labels/x", 400},
+      {"/v1/other", 400},
+      {"/V1/Models/m/Versions/1/MetaData", 200},
+      {"/v1/models/%6D", 200},
+      {"/v1/models/M", 404},
       {"/other", 404},
       {"/v1/models/m:predict", 405},
       {"/translate", 405},
@@ -217,7 +77,8 @@ TEST_F(RestTest, KnowsItsPaths) {
   }
   EXPECT_EQ(Ask("HEAD", "/healthz").status, 200);
   EXPECT_EQ(Ask("POST", "/healthz").status, 405);
-  EXPECT_EQ(*Ask("DELETE", "/v1/models/m").Header("allow"), "GET, HEAD");
+  EXPECT_EQ(*Ask("DELETE", "/v1/models/m").Header("allow"),
+            "GET, HEAD, OPTIONS");
   EXPECT_EQ(Predict("{}", "/v1/models/x:predict"),
             "404 Servable not found for request: Latest(x)");
   EXPECT_EQ(
@@ -225,21 +86,35 @@ TEST_F(RestTest, KnowsItsPaths) {
       "404 Servable not found for request: Specific(m, 7)");
 }
 
-TEST_F(RestTest, TellsStatusAndMetadata) {
-  EXPECT_EQ(Json::Parse(Ask("GET", "/v1/models/m").body).ToString(),
-            R"({"model_version_status": [{"version": "1", )"
-            R"("state": "AVAILABLE", "status": {"error_code": "OK", )"
-            R"("error_message": ""}}]})");
-  const Json metadata = Json::Parse(Ask("GET", "/v1/models/m/metadata").body);
-  EXPECT_EQ(metadata.At("model_spec").At("version").AsString(), "1");
-  const Json& signature = metadata.At("metadata")
-                              .At("signature_def")
-                              .At("signature_def")
-                              .At("serving_default");
-  EXPECT_EQ(signature.At("inputs").At("input").At("dtype").AsString(),
-            "DT_STRING");
-  EXPECT_EQ(signature.At("outputs").At("outputs").At("dtype").AsString(),
-            "DT_INT32");
+TEST_F(RestTest, IsAliveButNotReadyWhileItLoads) {
+  ModelService loading(options_);
+  RestApi api(rest_, &loading);
+  const auto ask = [&](const std::string& method, const std::string& path) {
+    HttpMessage request;
+    request.method = method;
+    request.path = path;
+    return api.Handle(request);
+  };
+  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+  EXPECT_EQ(ask("GET", "/").status, 200);
+  EXPECT_EQ(ask("GET", "/metrics").status, 200);
+  for (const auto& [method, path] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"GET", "/readyz"},
+           {"POST", "/translate"},
+           {"POST", "/attention"},
+           {"GET", "/v1/models/m"},
+           {"POST", "/v1/models/m:predict"}}) {
+    const HttpResponse response = ask(method, path);
+    EXPECT_EQ(response.status, 503) << path;
+    EXPECT_THAT(response.body, HasSubstr("is being loaded")) << path;
+  }
+  VersionOptions versions;
+  versions.base_path = base_;
+  loading.Load(versions, [this](const std::string& path) {
+    return std::make_unique<FakeServable>(path, &control_);
+  });
+  EXPECT_EQ(ask("GET", "/readyz").status, 200);
 }
 
 TEST_F(RestTest, TranslatesLines) {

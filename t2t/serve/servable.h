@@ -43,8 +43,9 @@ class Servable {
   virtual std::string Description() const = 0;
   // A text's ids as Predict() takes them; none where nothing is to be said.
   virtual Ids Encode(std::string_view text) const = 0;
-  // The same of a serialized tf.Example. Throws a DataError where it is none,
-  // or its ids can't be the model's.
+  // The same of a serialized tf.Example; none where it has nothing but the end
+  // symbol. Throws a DataError where it is no Example, or its ids can't be the
+  // model's.
   virtual Ids EncodeExample(std::string_view bytes) const = 0;
   virtual std::string Decode(const Ids& ids) const = 0;
   // One prediction a row; an empty one for a row that is_gone (may be empty)
@@ -56,6 +57,9 @@ class Servable {
                                                  const Ids& output) const {
     return std::nullopt;
   }
+  // Whether an answer is the id of a class: then nothing has no answer that
+  // could be told from class 0.
+  virtual bool gives_class() const { return false; }
   // Hypotheses a row, where T2T's export has an axis for them; else 0 (one).
   virtual int64_t beams() const { return 0; }
   // The type of T2T's outputs: beam search gives int32, the rest int64.

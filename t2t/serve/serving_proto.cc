@@ -52,6 +52,7 @@ std::string SerializeModelSpec(const ModelSpec& spec) {
     writer.Bytes(2, value.bytes());
   }
   if (!spec.signature_name.empty()) writer.Bytes(3, spec.signature_name);
+  if (!spec.version_label.empty()) writer.Bytes(4, spec.version_label);
   return writer.bytes();
 }
 
@@ -85,11 +86,18 @@ std::string SerializeShape(const std::vector<int64_t>& shape) {
 
 // The number of elements; throws where it is more than `most` or no number.
 size_t CountElements(const std::vector<int64_t>& shape, size_t most) {
+  const auto too_large = [] {
+    return DataError("a tensor's shape does not fit its values");
+  };
+  bool is_empty = false;
+  for (const int64_t size : shape) {
+    if (size < 0) throw too_large();
+    is_empty |= size == 0;
+  }
+  if (is_empty) return 0;  // [1, 0] is as good as [0, 1]
   size_t count = 1;
   for (const int64_t size : shape) {
-    if (size < 0 || (size > 0 && count > most / static_cast<size_t>(size))) {
-      throw DataError("a tensor's shape does not fit its values");
-    }
+    if (count > most / static_cast<size_t>(size)) throw too_large();
     count *= static_cast<size_t>(size);
   }
   return count;

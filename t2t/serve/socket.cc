@@ -57,6 +57,20 @@ std::string Name(const std::string& host, int port) {
          std::to_string(port);
 }
 
+std::string HintOnListening(int error, int port, const std::string& port_flag) {
+  switch (error) {
+    case EADDRINUSE:
+      return "give " + port_flag +
+             " another port (0: a free one), or end what listens there: ss "
+             "-ltnp 'sport = :" +
+             std::to_string(port) + "' shows it";
+    case EACCES:
+      return "give " + port_flag + " a port of 1024 or more";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 Socket& Socket::operator=(Socket&& other) noexcept {
@@ -215,7 +229,8 @@ Socket::Result Socket::WriteRaw(std::string_view data, SteadyTime until) {
   return Result::kOk;
 }
 
-Socket Listen(const std::string& host, int port, int* bound_port) {
+Socket Listen(const std::string& host, int port, int* bound_port,
+              const std::string& port_flag) {
   const AddressList list = Lookup(host, port, /*passive=*/true);
   Socket socket(
       ::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -227,8 +242,9 @@ Socket Listen(const std::string& host, int port, int* bound_port) {
     const int saved = errno;
     throw Error(
         ExitCode::kIo,
-        "can't listen on " + Name(host, port) + ": " + std::strerror(saved), "",
-        saved == EADDRINUSE ? "choose another port" : "");
+        "can't listen on " + Name(host, port) + ": " + std::strerror(saved),
+        "an address of this machine and a port that nobody listens on",
+        HintOnListening(saved, port, port_flag));
   }
   sockaddr_storage address = {};
   socklen_t size = sizeof(address);

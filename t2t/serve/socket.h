@@ -61,8 +61,9 @@ class Socket {
 };
 
 // Throws an Error where the address is wrong or taken; port 0 takes a free
-// one.
-Socket Listen(const std::string& host, int port, int* bound_port);
+// one. port_flag is what a user gives another port with.
+Socket Listen(const std::string& host, int port, int* bound_port,
+              const std::string& port_flag = "the port's flag");
 // Throws an Error (kRetry) where there is no connection in time.
 Socket Connect(const std::string& host, int port, SteadyTime until);
 

@@ -76,6 +76,11 @@ TextServable::Ids TextServable::EncodeExample(std::string_view bytes) const {
                       "0 to " + std::to_string(size - 1));
     }
   }
+  // An empty line's ids, as T2T's clients send them.
+  const bool says_nothing = std::all_of(ids.begin(), ids.end(), [](int64_t id) {
+    return id == kPadId || id == kEosId;
+  });
+  if (decoder_.has_inputs() && says_nothing) return {};
   return ids;
 }
 

@@ -31,6 +31,7 @@ class TextServable : public Servable {
                                   const IsGone& is_gone) override;
   std::optional<AttentionWeights> Attend(const Ids& input,
                                          const Ids& output) const override;
+  bool gives_class() const override { return decoder_.is_class_label(); }
   int64_t beams() const override;
   bool gives_int32() const override;
 

@@ -11,20 +11,31 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/run_identity.h"
 #include "t2t/train/stop.h"
 
 namespace t2t {
 namespace {
 
-// A checkpoint's weights; none where the file is damaged, or gone since.
-std::optional<Checkpoint> LoadWeights(const std::string& path) {
+constexpr char kAverages[] = "ema/";
+
+// A checkpoint's weights (with use_ema their moving averages, where it has
+// any); none where the file is damaged, or gone since.
+std::optional<Checkpoint> LoadWeights(const std::string& path, bool use_ema) {
   try {
     Checkpoint checkpoint = LoadCheckpoint(path);
+    if (use_ema) {
+      for (const auto& [name, tensor] : checkpoint.tensors) {
+        if (!StartsWith(name, kAverages)) continue;
+        checkpoint.tensors.at(name.substr(sizeof(kAverages) - 1)) = tensor;
+      }
+    }
     std::erase_if(checkpoint.tensors, [](const auto& item) {
       return StartsWith(item.first, "optimizer/") ||
-             StartsWith(item.first, "ema/");
+             StartsWith(item.first, kAverages);
     });
     return checkpoint;
   } catch (const Error& error) {
@@ -64,6 +75,7 @@ class WeightSum {
   Checkpoint Mean(const Checkpoint& newest, double count) const {
     Checkpoint mean;
     mean.step = newest.step;
+    PutIdentity(IdentityIn(newest.meta), &mean.meta);
     for (const auto& [name, tensor] : newest.tensors) {
       mean.tensors[name] =
           tensor.is_floating_point()
@@ -88,6 +100,7 @@ int64_t AverageCheckpoints(const AverageOptions& options) {
     throw MissingError("there is no folder --model_dir=" + options.model_dir);
   }
   WeightSum sum;
+  RunIdentity first_run;
   std::deque<int64_t> window;
   int64_t last_step = -1;
   int64_t written = 0;
@@ -98,15 +111,18 @@ int64_t AverageCheckpoints(const AverageOptions& options) {
       if (step <= last_step || step < options.min_steps) continue;
       last_step = step;
       const std::optional<Checkpoint> checkpoint =
-          LoadWeights(CheckpointPath(options.model_dir, step));
+          LoadWeights(CheckpointPath(options.model_dir, step), options.use_ema);
       if (!checkpoint) continue;
       found = true;
+      const RunIdentity run = IdentityIn(checkpoint->meta);
+      if (window.empty()) first_run = run;
+      CheckVocabularies(first_run, run, "the checkpoints before");
       sum.Add(*checkpoint, 1.0);
       window.push_back(step);
       if (static_cast<int64_t>(window.size()) > options.n) {
         // (A trainer that goes on may have removed it by now.)
-        const std::optional<Checkpoint> leaving =
-            LoadWeights(CheckpointPath(options.model_dir, window.front()));
+        const std::optional<Checkpoint> leaving = LoadWeights(
+            CheckpointPath(options.model_dir, window.front()), options.use_ema);
         if (!leaving) {
           throw MissingError("the checkpoint of step " +
                                  std::to_string(window.front()) + " is gone",
@@ -135,8 +151,7 @@ int64_t AverageCheckpoints(const AverageOptions& options) {
       ++written;
     }
     if (found) waiting_since = NowSeconds();
-    ThrowIfStopped(" after writing " + std::to_string(written) +
-                   " checkpoints");
+    ThrowIfStopped(" after writing " + Count(written, "checkpoint"));
     if (NowSeconds() - waiting_since >=
         60.0 * static_cast<double>(options.wait_minutes)) {
       break;

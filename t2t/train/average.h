@@ -12,6 +12,7 @@ struct AverageOptions {
   int64_t n = 8;
   int64_t min_steps = 0;
   int64_t wait_minutes = 0;  // for a new checkpoint
+  bool use_ema = true;       // the moving averages, where there are any
 };
 
 // Writes, for each checkpoint that has n - 1 before it, the mean of the n

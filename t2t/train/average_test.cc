@@ -6,6 +6,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/run_identity.h"
 
 namespace t2t {
 namespace {
@@ -25,10 +26,19 @@ class AverageTest : public ::testing::Test {
     checkpoint.tensors["x"] = at::full({2, 3}, value, at::kFloat);
     checkpoint.tensors["count"] = at::full({1}, step, at::kLong);
     checkpoint.tensors["optimizer/adam_m/x"] = at::ones({2, 3});
+    RunIdentity run;
+    run.problem = "p";
+    run.vocabularies["inputs"] = {"vocab", vocabulary_};
+    PutIdentity(run, &checkpoint.meta);
+    if (with_averages_) {
+      checkpoint.tensors["ema/x"] = at::full({2, 3}, value + 10, at::kFloat);
+    }
     SaveCheckpoint(dir_, checkpoint, 0);
   }
 
   const std::string dir_;
+  std::string vocabulary_ = "a";  // its hash
+  bool with_averages_ = false;
   AverageOptions options_;
 };
 
@@ -60,6 +70,42 @@ TEST_F(AverageTest, PassesOverDamagedAndEarlyOnes) {
   EXPECT_TRUE(
       at::equal(LoadLatestCheckpoint(options_.output_dir)->tensors.at("x"),
                 at::full({2, 3}, 3.0)));
+}
+
+// As t2t-decoder --avg_checkpoints does.
+TEST_F(AverageTest, TakesMovingAveragesUnlessTold) {
+  with_averages_ = true;
+  Save(10, 1);
+  Save(20, 2);
+  AverageCheckpoints(options_);
+  const Checkpoint mean = *LoadLatestCheckpoint(options_.output_dir);
+  EXPECT_TRUE(at::equal(mean.tensors.at("x"), at::full({2, 3}, 11.5)));
+  EXPECT_EQ(mean.tensors.size(), 2U);
+  options_.output_dir += "2";
+  options_.use_ema = false;
+  AverageCheckpoints(options_);
+  EXPECT_TRUE(
+      at::equal(LoadLatestCheckpoint(options_.output_dir)->tensors.at("x"),
+                at::full({2, 3}, 1.5)));
+}
+
+TEST_F(AverageTest, KeepsTheRunsIdentityAndRefusesAnother) {
+  Save(10, 1);
+  Save(20, 2);
+  AverageCheckpoints(options_);
+  const RunIdentity run =
+      IdentityIn(LoadLatestCheckpoint(options_.output_dir)->meta);
+  EXPECT_EQ(run.problem, "p");
+  EXPECT_EQ(run.vocabularies.at("inputs").sha256, "a");
+  vocabulary_ = "b";
+  Save(30, 2);
+  try {
+    AverageCheckpoints(options_);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kMismatch);
+    EXPECT_NE(std::string(error.what()).find("vocabulary"), std::string::npos);
+  }
 }
 
 TEST_F(AverageTest, TooFewWritesNothing) {

@@ -1,6 +1,9 @@
 #include "t2t/train/background.h"
 
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <string>
@@ -10,6 +13,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/strings.h"
 #include "t2t/train/progress.h"
 #include "t2t/train/safetensors.h"
 
@@ -62,6 +66,33 @@ TEST(BackgroundJobTest, AnErrorNobodyAskedForIsPrinted) {
   }
   EXPECT_NE(::testing::internal::GetCapturedStderr().find("no such luck"),
             std::string::npos);
+}
+
+// Each line is rewritten in its place: one that is too long would scroll.
+TEST(ProgressTest, LineFitsTheTerminal) {
+  int master = -1;
+  int terminal = -1;
+  const struct winsize size = {24, 60, 0, 0};
+  ASSERT_EQ(::openpty(&master, &terminal, nullptr, nullptr, &size), 0);
+  const int saved = ::dup(STDERR_FILENO);
+  ::dup2(terminal, STDERR_FILENO);
+  {
+    Progress progress(0, 1000);
+    progress.Report(10, 1.0, 0.1, 123456, /*due=*/true,
+                    "  in 0% fw 52% bw 44% opt 1% and more");
+  }
+  ::dup2(saved, STDERR_FILENO);
+  ::close(saved);
+  char buffer[1000];
+  const ssize_t count = ::read(master, buffer, sizeof(buffer));
+  ::close(master);
+  ::close(terminal);
+  ASSERT_GT(count, 0);
+  std::string line(buffer, static_cast<size_t>(count));
+  ASSERT_TRUE(StartsWith(line, "\r\033[KETA ")) << line;
+  line = line.substr(4, line.find_first_of("\r\n", 4) - 4);
+  EXPECT_EQ(line.size(), 59u) << line;
+  EXPECT_NE(line.find("step 10/1,000"), std::string::npos) << line;
 }
 
 // What the checkpoint writer does, without torch, for ThreadSanitizer: files

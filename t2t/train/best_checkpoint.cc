@@ -24,6 +24,11 @@ void CopyWhole(const std::string& from, const std::string& to) {
   writer.Commit();
 }
 
+void WriteIfChanged(const std::string& path, const std::string& text) {
+  if (Exists(path) && ReadFile(path) == text) return;
+  WriteFileAtomically(path, text);
+}
+
 // A second name for the file where the file system knows such, else a copy:
 // checkpoints are written once and never changed.
 void LinkOrCopy(const std::string& from, const std::string& to) {
@@ -104,14 +109,13 @@ bool BestCheckpoint::Complete() const {
   }
   for (const char* const name : {"hparams.json", "flags.txt"}) {
     const std::string from = JoinPath(model_dir_, name);
-    if (Exists(from)) CopyWhole(from, JoinPath(dir_, name));
+    if (Exists(from)) WriteIfChanged(JoinPath(dir_, name), ReadFile(from));
   }
   const std::string name = BaseName(kept);
   const std::string prefix = name.substr(0, name.rfind('.'));
-  WriteFileAtomically(JoinPath(dir_, "checkpoint"),
-                      "model_checkpoint_path: \"" + prefix +
-                          "\"\nall_model_checkpoint_paths: \"" + prefix +
-                          "\"\n");
+  WriteIfChanged(JoinPath(dir_, "checkpoint"),
+                 "model_checkpoint_path: \"" + prefix +
+                     "\"\nall_model_checkpoint_paths: \"" + prefix + "\"\n");
   for (const int64_t step : ListCheckpoints(dir_)) {
     if (step != step_) RemoveCheckpoint(dir_, step);
   }

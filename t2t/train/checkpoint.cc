@@ -19,6 +19,9 @@ namespace {
 constexpr char kPrefix[] = "model.ckpt-";
 constexpr char kSuffix[] = ".safetensors";
 constexpr char kUnread[] = ".unread";
+constexpr char kIndexFile[] = "checkpoint";
+constexpr char kOptimizerPrefix[] = "optimizer/";
+constexpr char kAveragePrefix[] = "ema/";
 
 struct DtypeName {
   at::ScalarType type;
@@ -164,6 +167,11 @@ void ReadShards(const std::string& path, const std::vector<std::string>& shards,
       throw DataError(path + ": the parts of '" + name + "' are not the whole");
     }
   }
+}
+
+std::string NewestLine(int64_t newest) {
+  return "model_checkpoint_path: \"" + std::string(kPrefix) +
+         std::to_string(newest) + "\"\n";
 }
 
 std::string StepPrefix(int64_t step) {
@@ -336,6 +344,45 @@ std::vector<std::string> ReadPieces(
   return missing;
 }
 
+void CheckNoneLeftOver(const std::vector<std::string>& tensor_names,
+                       const std::set<std::string>& model_names,
+                       const std::string& path) {
+  std::string first;
+  int64_t count = 0;
+  for (const std::string& name : tensor_names) {
+    if (StartsWith(name, kOptimizerPrefix) ||
+        StartsWith(name, kAveragePrefix) || model_names.count(name) > 0) {
+      continue;
+    }
+    if (count++ == 0) first = name;
+  }
+  if (count == 0) return;
+  throw MismatchError(
+      path + " has the parameter '" + first + "'" +
+          (count > 1 ? " and " + std::to_string(count - 1) + " more" : "") +
+          " that the model lacks",
+      "a model with all of its parameters",
+      "use the --model and hparams it was trained with (hparams.json and "
+      "flags.txt beside it say them), or another --output_dir");
+}
+
+std::vector<std::string> TensorNames(const std::string& path) {
+  const SafetensorsFile file(path);
+  std::vector<std::string> names;
+  for (const SafetensorsEntry& entry : file.header().entries) {
+    names.push_back(entry.name);
+  }
+  for (const std::string& name : ShardsIn(file, path)) {
+    const ShardFile shard(path, name);
+    for (const SafetensorsEntry& entry : shard.entries()) {
+      names.push_back(entry.name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 std::vector<std::string> CheckpointFiles(const std::string& model_dir,
                                          int64_t step) {
   const std::string path = CheckpointPath(model_dir, step);
@@ -403,6 +450,11 @@ void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
   IndexCheckpoints(model_dir, checkpoint.step, keep_max, keep_always);
 }
 
+bool IsIndexed(const std::string& model_dir, int64_t newest) {
+  const std::string path = JoinPath(model_dir, kIndexFile);
+  return Exists(path) && StartsWith(ReadFile(path), NewestLine(newest));
+}
+
 void IndexCheckpoints(const std::string& model_dir, int64_t newest,
                       int64_t keep_max,
                       const std::vector<int64_t>& keep_always) {
@@ -415,13 +467,12 @@ void IndexCheckpoints(const std::string& model_dir, int64_t newest,
   if (keep_max > 0 && static_cast<int64_t>(steps.size()) > keep_max) {
     kept.assign(steps.end() - keep_max, steps.end());
   }
-  std::string index = "model_checkpoint_path: \"" + std::string(kPrefix) +
-                      std::to_string(newest) + "\"\n";
+  std::string index = NewestLine(newest);
   for (const int64_t step : kept) {
     index += "all_model_checkpoint_paths: \"" + std::string(kPrefix) +
              std::to_string(step) + "\"\n";
   }
-  WriteFileAtomically(JoinPath(model_dir, "checkpoint"), index);
+  WriteFileAtomically(JoinPath(model_dir, kIndexFile), index);
   for (size_t i = 0; i + kept.size() < steps.size(); ++i) {
     if (std::find(keep_always.begin(), keep_always.end(), steps[i]) ==
         keep_always.end()) {
@@ -441,6 +492,7 @@ Checkpoint LoadCheckpoint(const std::string& path,
     Warn(path + " has no checksums: damage in it would not be noticed");
   }
   Checkpoint checkpoint;
+  checkpoint.path = path;
   std::map<std::string, std::string> metadata = file.header().metadata;
   if (!ParseInt(metadata["step"], &checkpoint.step) || checkpoint.step < 0) {
     throw DataError(path + " names no step");

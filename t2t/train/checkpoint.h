@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ std::map<std::string, at::Tensor> ReadSafetensors(
 // under their own names, the optimizer's state under "optimizer/<slot>/<name>",
 // averages under "ema/<name>". meta: input state, counters (JSON).
 struct Checkpoint {
+  std::string path;  // of its file, where it was read
   int64_t step = 0;
   std::map<std::string, at::Tensor> tensors;
   Json meta = Json::Object();
@@ -56,6 +58,15 @@ void WriteShard(const std::string& model_dir, const std::string& name,
 std::vector<std::string> ReadPieces(
     const std::string& path, const std::vector<std::string>& shards,
     const std::map<std::string, CheckpointPiece>& pieces);
+// Throws a mismatch error where a checkpoint's tensors have a parameter (or
+// others of the names) that is none of the model's: the model would be a part
+// of what was trained. Averages and the optimizer's state don't count.
+void CheckNoneLeftOver(const std::vector<std::string>& tensor_names,
+                       const std::set<std::string>& model_names,
+                       const std::string& path);
+// The names of a checkpoint's tensors, of its shards' too; reads headers alone.
+std::vector<std::string> TensorNames(const std::string& path);
+
 // A checkpoint's files' names: its own, those of its shards.
 std::vector<std::string> CheckpointFiles(const std::string& model_dir,
                                          int64_t step);
@@ -69,6 +80,8 @@ void RemoveLoneShards(const std::string& model_dir);
 void SaveCheckpoint(const std::string& model_dir, const Checkpoint& checkpoint,
                     int64_t keep_max,
                     const std::vector<int64_t>& keep_always = {});
+// Whether the index names this step's as the newest.
+bool IsIndexed(const std::string& model_dir, int64_t newest);
 // The last part of it, for a newest checkpoint that is known to be whole: the
 // index, and removing older ones.
 void IndexCheckpoints(const std::string& model_dir, int64_t newest,

@@ -1,5 +1,9 @@
 #include "t2t/train/evaluation.h"
 
+#include <cstdio>
+#include <optional>
+
+#include "t2t/base/error.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/eval_metrics.h"
@@ -19,18 +23,44 @@ std::vector<std::string> EvaluatedMetrics(const Problem& problem) {
   return metrics;
 }
 
-void RecordEvaluation(const std::string& problem, int64_t step,
-                      const std::map<std::string, double>& results,
-                      double seconds, EventWriter* events) {
-  std::map<std::string, double> tags;
+void LogEvaluation(int64_t step, const std::map<std::string, double>& results,
+                   double seconds) {
   std::string line = "evaluation at step " + std::to_string(step) + ":";
+  std::string metric_lines;
   for (const auto& [name, value] : results) {
-    line += "  " + name + " " + Format("%.4f", value);
+    const std::string number = Format("%.6f", value);
+    line += "  " + name + " " + number;
+    metric_lines += kMetricLinePrefix + name + "=" + number +
+                    " step=" + std::to_string(step) + "\n";
+  }
+  Log(line + "  (" + DurationText(seconds) + ")");
+  std::fputs(metric_lines.c_str(), stderr);
+}
+
+void WriteEvaluation(const std::string& problem, int64_t step,
+                     const std::map<std::string, double>& results,
+                     EventWriter* events) {
+  std::map<std::string, double> tags;
+  for (const auto& [name, value] : results) {
     tags[name == "loss" ? name : "metrics-" + problem + "/targets/" + name] =
         value;
   }
-  Log(line + "  (" + DurationText(seconds) + ")");
   events->Write(step, tags);
+}
+
+void WriteEvaluationIfPossible(const std::string& problem, int64_t step,
+                               const std::map<std::string, double>& results,
+                               const std::string& folder,
+                               std::unique_ptr<EventWriter>* events) {
+  try {
+    if (*events == nullptr) {
+      *events = std::make_unique<EventWriter>(folder, std::nullopt);
+    }
+    WriteEvaluation(problem, step, results, events->get());
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kIo) throw;
+    Warn(std::string("no events were written: ") + error.what());
+  }
 }
 
 }  // namespace t2t

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,27 @@ namespace t2t {
 // The problem's metrics that an evaluation computes; warns of the others.
 std::vector<std::string> EvaluatedMetrics(const Problem& problem);
 
-// Logs the results of an evaluation in one line and writes them as events,
-// under T2T's tags.
-void RecordEvaluation(const std::string& problem, int64_t step,
-                      const std::map<std::string, double>& results,
-                      double seconds, EventWriter* events);
+// How a line on stderr begins that holds one metric of an evaluation,
+// "t2t-metric: loss=1.234567 step=9", for programs such as Katib's collector
+// that read metrics out of a log. No other line of any program begins so.
+constexpr char kMetricLinePrefix[] = "t2t-metric: ";
+
+// Logs the results of an evaluation in one line, and for each metric in a line
+// of its own.
+void LogEvaluation(int64_t step, const std::map<std::string, double>& results,
+                   double seconds);
+
+// Writes them as events, under T2T's tags.
+void WriteEvaluation(const std::string& problem, int64_t step,
+                     const std::map<std::string, double>& results,
+                     EventWriter* events);
+
+// The same into a folder where it can be written, else a warning: for those
+// who only want to know. *events is made where it is null.
+void WriteEvaluationIfPossible(const std::string& problem, int64_t step,
+                               const std::map<std::string, double>& results,
+                               const std::string& folder,
+                               std::unique_ptr<EventWriter>* events);
 
 }  // namespace t2t
 

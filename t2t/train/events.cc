@@ -2,17 +2,23 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
+#include "t2t/data/tfrecord.h"
 
 namespace t2t {
 namespace {
+
+constexpr char kNamePrefix[] = "events.out.tfevents.";
+constexpr size_t kStampSize = 10;
 
 // Protocol buffers by hand: tensorflow.Event and what it holds.
 template <typename T>
@@ -54,22 +60,78 @@ std::string EventHead(int64_t step) {
   return event;
 }
 
+std::vector<std::string> EventFiles(const std::string& dir) {
+  std::vector<std::string> names;
+  if (!IsDirectory(dir)) return names;
+  for (const std::string& name : ListDirectory(dir)) {
+    if (StartsWith(name, kNamePrefix)) names.push_back(name);
+  }
+  return names;
+}
+
+// The time, or where there is a file of this second or of a clock that was
+// ahead, the second behind it.
+int64_t Stamp(const std::string& dir) {
+  int64_t stamp = static_cast<int64_t>(WallSeconds());
+  for (const std::string& name : EventFiles(dir)) {
+    int64_t other = 0;
+    if (ParseInt(name.substr(sizeof(kNamePrefix) - 1, kStampSize), &other)) {
+      stamp = std::max(stamp, other + 1);
+    }
+  }
+  return stamp;
+}
+
+// False at the end, or where the bytes are no varint.
+bool TakeVarint(std::string_view* bytes, uint64_t* value) {
+  *value = 0;
+  for (int shift = 0; shift < 64 && !bytes->empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes->front());
+    bytes->remove_prefix(1);
+    *value |= static_cast<uint64_t>(byte & 0x7F) << shift;
+    if (byte < 0x80) return true;
+  }
+  return false;
+}
+
+// Whether it is an event with values (field 5) of this step (field 2).
+bool HasValuesAt(std::string_view event, int64_t step) {
+  uint64_t key = 0;
+  uint64_t found_step = 0;
+  bool values = false;
+  while (TakeVarint(&event, &key)) {
+    uint64_t number = 8;  // of a fixed64
+    if ((key & 7) == 0) {
+      if (!TakeVarint(&event, &number)) return false;
+      if (key >> 3 == 2) found_step = number;
+      continue;
+    }
+    if ((key & 7) == 5) number = 4;
+    if ((key & 7) == 2 && !TakeVarint(&event, &number)) return false;
+    if (number > event.size()) return false;
+    event.remove_prefix(number);
+    values |= key >> 3 == 5;
+  }
+  return values && found_step == static_cast<uint64_t>(step);
+}
+
 }  // namespace
 
-EventWriter::EventWriter(const std::string& dir, int64_t start_step) {
+EventWriter::EventWriter(const std::string& dir,
+                         std::optional<int64_t> first_step) {
   MakeDirectories(dir);
   char host[256] = "localhost";
   ::gethostname(host, sizeof(host) - 1);
   path_ = JoinPath(
-      dir, Format("events.out.tfevents.%010lld.%s.%d",
-                  static_cast<long long>(WallSeconds()), host, ::getpid()));
+      dir, Format("%s%010lld.%s.%d", kNamePrefix,
+                  static_cast<long long>(Stamp(dir)), host, ::getpid()));
   file_ = std::fopen(path_.c_str(), "abe");
   if (file_ == nullptr) throw IoError("can't write", path_);
   std::string version = EventHead(0);
   AppendBytes(3, "brain.Event:2", &version);
   WriteRecord(version);
-  if (start_step > 0) {
-    std::string start = EventHead(start_step);
+  if (first_step) {
+    std::string start = EventHead(*first_step);
     AppendBytes(7, std::string("\x08\x01", 2), &start);  // session_log START
     WriteRecord(start);
   }
@@ -103,6 +165,22 @@ void EventWriter::WriteRecord(const std::string& event) {
       std::fflush(file_) != 0) {
     throw IoError("can't write", path_);
   }
+}
+
+bool HasEventsAt(const std::string& dir, int64_t step) {
+  for (const std::string& name : EventFiles(dir)) {
+    const std::string bytes = ReadFile(JoinPath(dir, name));
+    size_t offset = 0;
+    std::string_view event;
+    try {
+      while (NextTfRecord(bytes, &offset, name, &event)) {
+        if (HasValuesAt(event, step)) return true;
+      }
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kBadData) throw;
+    }
+  }
+  return false;
 }
 
 }  // namespace t2t

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace t2t {
@@ -11,9 +12,11 @@ namespace t2t {
 // A TensorBoard event file, events.out.tfevents.* in a folder that it makes.
 class EventWriter {
  public:
-  // start_step: TensorBoard drops what an earlier run that was killed wrote
-  // from this step on.
-  EventWriter(const std::string& dir, int64_t start_step);
+  // TensorBoard drops what earlier files of the folder have from first_step on:
+  // a run that was killed wrote it, and it is to come again. Where there is
+  // none, all of it stays. TensorBoard reads files in the order of their names,
+  // so this one's comes behind those that are there.
+  EventWriter(const std::string& dir, std::optional<int64_t> first_step);
   ~EventWriter();
   EventWriter(const EventWriter&) = delete;
   EventWriter& operator=(const EventWriter&) = delete;
@@ -27,6 +30,10 @@ class EventWriter {
   std::string path_;
   std::FILE* file_ = nullptr;
 };
+
+// Whether a folder's event files have values at this step. Files that are
+// damaged count as far as they can be read.
+bool HasEventsAt(const std::string& dir, int64_t step);
 
 }  // namespace t2t
 

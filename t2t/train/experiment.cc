@@ -16,7 +16,9 @@
 #include "hparams/describe.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/cuda/device.h"
 #include "t2t/dist/process_group.h"
@@ -36,8 +38,10 @@
 #include "t2t/train/flops.h"
 #include "t2t/train/model_axis.h"
 #include "t2t/train/output_lock.h"
+#include "t2t/train/peak_record.h"
 #include "t2t/train/profiler.h"
 #include "t2t/train/progress.h"
+#include "t2t/train/run_identity.h"
 #include "t2t/train/stop.h"
 #include "t2t/train/trainer.h"
 
@@ -157,6 +161,8 @@ class Experiment {
     LearningRate(hparams_, 0, flags_.train_steps);
     MakeOptimizer(hparams_, {});
     info_ = problem_->Info(flags_.data_dir);
+    run_ = MakeRunIdentity(flags_.problem, flags_.model, flags_.hparams_set,
+                           info_);
     int64_t threads = flags_.threads;
     if (threads == 0) threads = flags_.intra_op_parallelism_threads;
     if (threads == 0) threads = DefaultThreads();
@@ -412,6 +418,7 @@ class Experiment {
     const std::unique_ptr<OutputLock> lock = LockOutput();
     TrainerOptions options;
     options.output_dir = flags_.output_dir;
+    options.identity = run_;
     options.train_steps = flags_.train_steps;
     options.save_steps = flags_.local_eval_frequency;
     options.save_seconds = flags_.save_checkpoints_secs;
@@ -443,7 +450,20 @@ class Experiment {
     options.initial_values = initial_values_;
     options.sharded_checkpoints = flags_.sharded_checkpoints;
     options.bf16_gradients = flags_.gradient_compression == "bf16";
-    options.monitor = MonitorOptions();
+    options.monitor.ranks = group_ == nullptr ? 1 : group_->size();
+    options.monitor.one_rank_tokens_per_second =
+        flags_.one_rank_tokens_per_second;
+    options.monitor.peak_flops = 1e12 * flags_.peak_tflops;
+    std::unique_ptr<PeakRecord> peak;
+    if (flags_.peak_tflops == 0) {
+      peak = MeasuredPeak();
+      options.monitor.peak_flops = peak->best();
+      options.measure_peak = [&] {
+        peak->Measure();
+        if (IsFirst()) peak->Save();
+        return peak->best();
+      };
+    }
     // true and false are T2T's.
     if (!flags_.profile.empty() && flags_.profile != "false") {
       options.profile = ProfilePath(
@@ -457,7 +477,8 @@ class Experiment {
       return Input(DataSplit::kTrain, Mode::kTrain, seed);
     });
     const int64_t start = trainer.Restore();
-    if (IsFirst()) SaveMetadata();
+    // What is complete is left as it is.
+    const bool complete = over_ || start >= flags_.train_steps;
     if (IsFirst()) Announce(start, trainer);
     EarlyStopping stopping(flags_.eval_early_stopping_steps,
                            flags_.eval_early_stopping_metric_delta,
@@ -486,7 +507,7 @@ class Experiment {
       Log("stopped early: " + flags_.eval_early_stopping_metric +
           " has not changed by " +
           DoubleToString(flags_.eval_early_stopping_metric_delta) + " for " +
-          std::to_string(flags_.eval_early_stopping_steps) + " steps");
+          Count(flags_.eval_early_stopping_steps, "step"));
       return true;
     };
     // A checkpoint is written before it is evaluated: where the run was stopped
@@ -499,7 +520,12 @@ class Experiment {
         return;
       }
     }
-    if (group_ != nullptr && IsFirst()) UnmarkFinished(flags_.output_dir);
+    if (IsFirst() && !complete) {
+      // Not before the checkpoint was seen to fit.
+      SaveMetadata();
+      if (peak != nullptr) peak->Save();
+      if (group_ != nullptr) UnmarkFinished(flags_.output_dir);
+    }
     const auto after_save = [&](int64_t step) {
       if (!evaluate || !FromFirst([&] {
             return step >= flags_.train_steps ||
@@ -529,26 +555,29 @@ class Experiment {
     MarkFinished(flags_.output_dir, FinishSettings(flags_), step);
   }
 
-  StepMonitor::Options MonitorOptions() const {
-    StepMonitor::Options options;
-    options.ranks = group_ == nullptr ? 1 : group_->size();
-    options.one_rank_tokens_per_second = flags_.one_rank_tokens_per_second;
-    options.peak_flops = 1e12 * flags_.peak_tflops;
-    if (options.peak_flops == 0) {
-      const bool bfloat16 =
-          !ComputeDevice().is_cpu() && hparams_.Has("activation_dtype") &&
-          hparams_.GetString("activation_dtype") == "bfloat16";
-      options.peak_flops =
-          MeasurePeakFlops(bfloat16 ? at::kBFloat16 : at::kFloat);
-      if (IsFirst()) {
-        Log(Format(
-            "MFU is against %.3g TFLOP/s%s, measured by a matrix "
-            "product in %s (--peak_tflops states another figure)",
-            options.peak_flops / 1e12, group_ == nullptr ? "" : " a rank",
-            bfloat16 ? "bf16" : "fp32"));
-      }
+  // What MFU is held against, where it is not stated.
+  std::unique_ptr<PeakRecord> MeasuredPeak() const {
+    const bool bfloat16 = !ComputeDevice().is_cpu() &&
+                          hparams_.Has("activation_dtype") &&
+                          hparams_.GetString("activation_dtype") == "bfloat16";
+    const std::string type = bfloat16 ? "bf16" : "fp32";
+    const std::string machine =
+        (ComputeDevice().is_cpu() ? ComputerName(at::get_num_threads())
+                                  : DeviceName()) +
+        ", " + type;
+    auto peak =
+        std::make_unique<PeakRecord>(flags_.output_dir, machine, [bfloat16] {
+          return MeasurePeakFlops(bfloat16 ? at::kBFloat16 : at::kFloat);
+        });
+    peak->Measure();
+    if (IsFirst()) {
+      Log(
+          Format("MFU is against %.3g TFLOP/s%s, the best measured so far by a "
+                 "matrix product in %s (--peak_tflops states another figure)",
+                 peak->best() / 1e12, group_ == nullptr ? "" : " a rank",
+                 type.c_str()));
     }
-    return options;
+    return peak;
   }
 
   void Announce(int64_t start, const Trainer& trainer) const {
@@ -558,10 +587,10 @@ class Experiment {
                        " in " + flags_.output_dir + ": " + flags_.model + ", " +
                        GroupedText(model_->params().NumParameters()) +
                        (axis_ != nullptr ? " of its" : "") + " parameters, " +
-                       std::to_string(at::get_num_threads()) + " threads";
+                       Count(at::get_num_threads(), "thread");
     if (group_ != nullptr) {
-      text += ", " + std::to_string(group_->size()) + " ranks (" +
-              cluster_.source + ")";
+      text +=
+          ", " + Count(group_->size(), "rank") + " (" + cluster_.source + ")";
       if (flags_.zero_stage > 0) {
         text += Format(", ZeRO stage %d with %.1f MB of the optimizer's state",
                        static_cast<int>(flags_.zero_stage),
@@ -611,13 +640,21 @@ class Experiment {
             : EvaluateModel(model_.get(), input.get(), metrics_,
                             flags_.eval_steps);
     if (!IsFirst()) return results;
+    LogEvaluation(step, results, NowSeconds() - start);
+    const std::string events_dir = JoinPath(flags_.output_dir, folder);
     std::unique_ptr<EventWriter>& events = events_[folder];
-    if (events == nullptr) {
-      events =
-          std::make_unique<EventWriter>(JoinPath(flags_.output_dir, folder), 0);
+    if (trainer == nullptr) {
+      WriteEvaluationIfPossible(flags_.problem, step, results, events_dir,
+                                &events);
+    } else if (trainer->steps_done() > 0 || !HasEventsAt(events_dir, step)) {
+      if (events == nullptr) {
+        // Of the steps that this run does, there may be some of one before.
+        const int64_t first = trainer->step() - trainer->steps_done() + 1;
+        events =
+            std::make_unique<EventWriter>(events_dir, std::min(step, first));
+      }
+      WriteEvaluation(flags_.problem, step, results, events.get());
     }
-    RecordEvaluation(flags_.problem, step, results, NowSeconds() - start,
-                     events.get());
     // It is kept as a second name of the file.
     if (best_ != nullptr && trainer != nullptr) trainer->WaitForCheckpoint();
     if (best_ != nullptr && folder == "eval" &&
@@ -634,6 +671,13 @@ class Experiment {
     if (!checkpoint) {
       throw MissingError("there is no checkpoint in " + flags_.output_dir, "",
                          "train first: --schedule=train");
+    }
+    const RunIdentity saved =
+        WithFlagsText(IdentityIn(checkpoint->meta), flags_.output_dir);
+    CheckVocabularies(saved, run_, checkpoint->path);
+    const std::string changed = ChangedNames(saved, run_);
+    if (!changed.empty()) {
+      Warn(checkpoint->path + " was trained otherwise: " + changed);
     }
     LoadParameters(*checkpoint, /*averaged=*/true, &model_->params());
     Evaluate(split, folder, checkpoint->step);
@@ -675,6 +719,10 @@ class Experiment {
       const std::optional<Checkpoint> checkpoint =
           LoadLatestCheckpoint(flags_.output_dir);
       if (checkpoint) {
+        const RunIdentity saved =
+            WithFlagsText(IdentityIn(checkpoint->meta), flags_.output_dir);
+        CheckSameRun(saved, run_, flags_.output_dir);
+        CheckVocabularies(saved, run_, checkpoint->path);
         LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
         std::printf("checkpoint:       step %s, fits\n",
                     GroupedText(checkpoint->step).c_str());
@@ -694,11 +742,6 @@ class Experiment {
         MakeOptimizer(hparams_, parameters)->StateBytes() +
         (flags_.ema_decay > 0 ? weight_bytes : 0);
     const StepCost cost = MeasureStep(model_.get(), ToFeatures(*batch));
-    int64_t accumulate = 1;
-    if (hparams_.Has("optimizer_multistep_accumulate_steps")) {
-      accumulate = std::max<int64_t>(
-          1, hparams_.GetInt("optimizer_multistep_accumulate_steps"));
-    }
     std::printf("problem:          %s\n", flags_.problem.c_str());
     for (const auto& [name, feature] : info_.features) {
       std::printf("  %-15s %s, vocabulary of %s\n", (name + ":").c_str(),
@@ -718,11 +761,8 @@ class Experiment {
         megabytes(weight_bytes).c_str(), megabytes(weight_bytes).c_str(),
         megabytes(state_bytes).c_str(),
         megabytes(cost.activation_bytes).c_str());
-    std::printf("FLOPs per step:   %.3g (matrix products of this batch%s)\n",
-                cost.flops * static_cast<double>(accumulate),
-                accumulate > 1
-                    ? (", times " + std::to_string(accumulate)).c_str()
-                    : "");
+    std::printf("FLOPs per step:   %.3g (matrix products of this batch)\n",
+                cost.flops);
     std::printf("first batch:\n");
     for (const auto& [name, tensor] : *batch) {
       std::vector<std::string> sizes;
@@ -749,6 +789,7 @@ class Experiment {
   std::unique_ptr<Problem> problem_;
   HParams hparams_;
   ProblemInfo info_;
+  RunIdentity run_;
   std::vector<std::string> metrics_;
   std::unique_ptr<ModelAxis> axis_;  // null: every rank has the whole model
   std::unique_ptr<Model> model_;
@@ -933,8 +974,8 @@ HParams RunHParams(const ExperimentFlags& flags, const Problem& problem) {
       !Exists(path)) {
     return given;
   }
-  const Json json = Json::Parse(ReadFile(path));
-  const std::vector<std::string> unknown = run.MergeJson(json);
+  const std::vector<std::string> unknown =
+      ReadJsonFile(path, [&](const Json& json) { return run.MergeJson(json); });
   if (!unknown.empty()) {
     Warn(path + " has hparams that " + flags.hparams_set +
          " has not; they are dropped: " + Join(unknown, ", "));

@@ -21,7 +21,10 @@ void MarkFinished(const std::string& output_dir, const std::string& settings,
   Json mark = Json::Object();
   mark.Set("settings", settings);
   mark.Set("step", step);
-  WriteFileAtomically(MarkPath(output_dir), mark.ToString() + "\n");
+  const std::string text = mark.ToString() + "\n";
+  const std::string path = MarkPath(output_dir);
+  if (Exists(path) && ReadFile(path) == text) return;
+  WriteFileAtomically(path, text);
 }
 
 void UnmarkFinished(const std::string& output_dir) {

@@ -10,7 +10,8 @@ namespace t2t {
 // the ranks' own ends: one that is killed just then, and started again, is not
 // to wait for others that have ended well.
 
-// settings: what says how long the run is to be.
+// settings: what says how long the run is to be. A mark that says the same is
+// not written again.
 void MarkFinished(const std::string& output_dir, const std::string& settings,
                   int64_t step);
 void UnmarkFinished(const std::string& output_dir);

@@ -9,11 +9,11 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <random>
 #include <utility>
 #include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/base/file_lock.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/staging.h"
@@ -24,28 +24,7 @@ namespace {
 
 constexpr char kLockName[] = "writer.lock";
 constexpr char kStagingPrefix[] = ".writer-";
-constexpr char kBootId[] = "/proc/sys/kernel/random/boot_id";
 constexpr double kPollSeconds = 0.05;
-
-std::string RandomToken() {
-  std::random_device device;
-  return Format("%08x%08x", device(), device());
-}
-
-std::string HostName() {
-  char host[256] = "?";
-  ::gethostname(host, sizeof(host) - 1);
-  return host;
-}
-
-// The same for all processes of one running kernel, in containers too.
-std::string BootId() {
-  try {
-    return Split(ReadFile(kBootId), '\n').front();
-  } catch (const Error&) {
-    return "";
-  }
-}
 
 // Of one size, so that it can be written over in place.
 std::string BeatLine(int64_t beat) {
@@ -90,11 +69,6 @@ bool WriteRecord(int fd, const std::string& text) {
                                         static_cast<ssize_t>(text.size());
 }
 
-bool NoSuchLocks(int error) {
-  return error == EINVAL || error == ENOLCK || error == ENOSYS ||
-         error == EOPNOTSUPP;
-}
-
 }  // namespace
 
 // What was seen of an owner that can't be told to be dead.
@@ -132,30 +106,12 @@ std::unique_ptr<OutputLock> OutputLock::Acquire(const std::string& directory,
 bool OutputLock::LockFile() {
   locked_ = false;
   if (!options_.file_locks) return true;
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  // Belongs to the open file: no other close() of the path gives it up.
-  if (::fcntl(fd_, F_OFD_SETLK, &lock) == 0) {
-    locked_ = true;
-    return true;
-  }
-  if (errno == EAGAIN || errno == EACCES) return false;
-  if (NoSuchLocks(errno)) return true;
-  throw IoError("can't lock", path_);
+  const FileLock lock = TryLockFile(fd_, path_);
+  locked_ = lock == FileLock::kTaken;
+  return lock != FileLock::kTakenByAnother;
 }
 
-// Whether the path still names the file that is open.
-bool OutputLock::OwnsPath() const {
-  struct stat mine;
-  struct stat there;
-  if (::fstat(fd_, &mine) != 0) return false;
-  if (::stat(path_.c_str(), &there) == 0) {
-    return mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
-  }
-  // What can't be looked at just now is not gone.
-  return errno != ENOENT && errno != ESTALE;
-}
+bool OutputLock::OwnsPath() const { return NamesOpenFile(path_, fd_); }
 
 bool OutputLock::TryAcquire(Seen* seen) {
   Close();

@@ -7,6 +7,7 @@
 
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/base/terminal.h"
 
 namespace t2t {
 
@@ -52,15 +53,20 @@ void Progress::Report(int64_t step, double loss, double learning_rate,
   const double left = static_cast<double>(last_step_ - step);
   const double eta = done > 0 ? (now - start_) / done * left : -1;
   const std::string text = Format(
-      "step %s/%s  loss %.4f  lr %.3g  %s tokens/s%s  ETA %s",
+      "step %s/%s  loss %.4f  lr %.3g  %s tokens/s%s",
       GroupedText(step).c_str(), GroupedText(last_step_).c_str(), loss,
       learning_rate, GroupedText(std::llround(tokens_per_second)).c_str(),
-      more.c_str(), DurationText(eta).c_str());
+      more.c_str());
+  const std::string eta_text = "ETA " + DurationText(eta);
   if (terminal_) {
-    std::fprintf(stderr, "\r\033[K%s", text.c_str());
+    // The last column stays free: some terminals wrap when it is written.
+    std::fprintf(
+        stderr, "\r\033[K%s",
+        ClipText(eta_text + "  " + text, TerminalWidth(STDERR_FILENO) - 1)
+            .c_str());
     line_open_ = true;
   } else {
-    Log(text);
+    Log(text + "  " + eta_text);
   }
 }
 

@@ -11,8 +11,9 @@ std::string DurationText(double seconds);
 // "12,345".
 std::string GroupedText(int64_t number);
 
-// The progress line on stderr: on a terminal one line that is rewritten, else
-// a line each time Report() is called with `due`.
+// The progress line on stderr: on a terminal one line that is rewritten, ETA
+// first and cut at the terminal's width; else a whole line each time Report()
+// is called with `due`.
 class Progress {
  public:
   Progress(int64_t first_step, int64_t last_step);

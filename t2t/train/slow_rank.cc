@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -38,9 +39,9 @@ std::vector<std::string> SlowRankFinder::Add(
       slow_[rank] = true;
       texts.push_back(
           Format("rank %zu is slow: %.1fx the median of the ranks' time to "
-                 "compute a batch (%.0f ms to %.0f ms, over %lld steps)",
+                 "compute a batch (%.0f ms to %.0f ms, over %s)",
                  rank, ratio, 1000 * sums_[rank] / steps, 1000 * median / steps,
-                 static_cast<long long>(steps_)));
+                 Count(steps_, "step").c_str()));
     } else if (slow_[rank] && ratio < kNoLongerSlow) {
       slow_[rank] = false;
       texts.push_back(Format("rank %zu is no longer slow", rank));

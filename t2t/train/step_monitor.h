@@ -37,6 +37,9 @@ class StepMonitor {
 
   explicit StepMonitor(const Options& options) : options_(options) {}
 
+  // Where a better one has been measured.
+  void set_peak_flops(double flops) { options_.peak_flops = flops; }
+
   // Whether the next step's FLOPs are to be counted: counting costs a little.
   bool WantsFlops() const {
     return options_.peak_flops > 0 && steps_ < kCountedSteps;
@@ -63,7 +66,7 @@ class StepMonitor {
   // Of each interval.
   static constexpr int64_t kCountedSteps = 2;
 
-  const Options options_;
+  Options options_;
   SlowRankFinder finder_;
   int64_t steps_ = 0;
   double tokens_ = 0;

@@ -14,6 +14,7 @@
 #include "t2t/base/json.h"
 #include "t2t/base/rng.h"
 #include "t2t/dist/testing_job.h"
+#include "t2t/train/peak_record.h"
 #include "t2t/train/profiler.h"
 #include "t2t/train/slow_rank.h"
 #include "t2t/train/trainer.h"
@@ -243,6 +244,33 @@ TEST(StepMonitorTest, ASlowRankIsNamedAndEveryRankIsProfiled) {
     EXPECT_GE(std::count(names.begin(), names.end(), "aten::mm"), 4) << rank;
   }
   EXPECT_EQ(ListDirectory(JoinPath(folder, "trace")).size(), 3u);
+}
+
+TEST(PeakRecordTest, KeepsTheBestOfAllStarts) {
+  const std::string dir = MakeTempDirectory("peak");
+  const std::string path = JoinPath(dir, "peak_flops.json");
+  double now = 5;
+  const auto measure = [&] { return now; };
+  {
+    PeakRecord peak(dir, "a", measure);
+    EXPECT_EQ(peak.Measure(), 5);
+    EXPECT_FALSE(Exists(path));
+    peak.Save();
+  }
+  now = 3;  // the machine is busy
+  PeakRecord again(dir, "a", measure);
+  EXPECT_EQ(again.Measure(), 5);
+  PeakRecord other(dir, "b", measure);
+  EXPECT_EQ(other.Measure(), 3);
+  other.Save();
+  now = 7;
+  EXPECT_EQ(again.Measure(), 7);
+  again.Save();
+  EXPECT_EQ(PeakRecord(dir, "a", measure).best(), 7);
+  EXPECT_EQ(PeakRecord(dir, "b", measure).best(), 3);
+  WriteFileAtomically(path, "{damaged");
+  EXPECT_EQ(PeakRecord(dir, "a", measure).best(), 0);
+  RemoveTree(dir);
 }
 
 }  // namespace

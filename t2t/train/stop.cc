@@ -7,11 +7,13 @@
 #include <cstring>
 
 #include "t2t/base/error.h"
+#include "t2t/base/process_end.h"
 
 namespace t2t {
 namespace {
 
 volatile sig_atomic_t stop_signal = 0;
+volatile sig_atomic_t was_asked = 0;  // by SIGTERM or SIGINT
 std::atomic<unsigned> grace_seconds{0};
 std::atomic<int64_t> saved_step{-1};
 
@@ -33,7 +35,9 @@ void PrintNumber(int64_t number) {
 }
 
 void EndLate(int) {
-  Print("\nSIGTERM came ");
+  Print("\n");
+  Print(SignalName(stop_signal));
+  Print(" came ");
   PrintNumber(grace_seconds);
   Print(" s ago and --preemption_grace_seconds is over; ");
   if (saved_step >= 0) {
@@ -47,13 +51,17 @@ void EndLate(int) {
 }
 
 void Handle(int signal) {
-  if (stop_signal != 0) {
+  // A terminal that is closed may send SIGHUP several times, and SIGTERM with
+  // it; SIGXCPU comes each second.
+  const bool is_asking = signal == SIGTERM || signal == SIGINT;
+  if (is_asking && was_asked != 0) {
     Print("\nstopped at once by a second signal\n");
-    ::_exit(static_cast<int>(signal == SIGINT ? ExitCode::kInterrupted
-                                              : ExitCode::kPreempted));
+    ::_exit(ExitCodeOfStop(signal));
   }
+  if (is_asking) was_asked = 1;
+  if (stop_signal != 0) return;
   stop_signal = signal;
-  if (signal == SIGTERM) ::alarm(grace_seconds);
+  if (signal != SIGINT) ::alarm(grace_seconds);
 }
 
 void Catch(int signal, void (*handler)(int)) {
@@ -69,6 +77,8 @@ void Catch(int signal, void (*handler)(int)) {
 void CatchStopSignals() {
   Catch(SIGTERM, Handle);
   Catch(SIGINT, Handle);
+  if (!IsIgnored(SIGHUP)) Catch(SIGHUP, Handle);  // nohup
+  Catch(SIGXCPU, Handle);
   Catch(SIGALRM, EndLate);
 }
 
@@ -86,17 +96,16 @@ void RequestStop(int signal) {
 
 void ResetStopSignal() {
   stop_signal = 0;
+  was_asked = 0;
   ::alarm(0);
   CatchStopSignals();
 }
 
 void ThrowIfStopped(const std::string& state) {
   if (stop_signal == 0) return;
-  const bool interrupted = stop_signal == SIGINT;
-  throw Error(
-      interrupted ? ExitCode::kInterrupted : ExitCode::kPreempted,
-      std::string("stopped by ") + (interrupted ? "SIGINT" : "SIGTERM") + state,
-      "", "run the same command again to go on");
+  throw Error(static_cast<ExitCode>(ExitCodeOfStop(stop_signal)),
+              std::string("stopped by ") + SignalName(stop_signal) + state, "",
+              "run the same command again to go on");
 }
 
 }  // namespace t2t

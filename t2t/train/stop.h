@@ -6,11 +6,12 @@
 
 namespace t2t {
 
-// SIGTERM and SIGINT ask the program to stop when it next looks; a second one
-// ends it at once.
+// SIGTERM, SIGINT, SIGHUP (unless it is ignored) and SIGXCPU ask the program to
+// stop when it next looks; a second SIGTERM or SIGINT ends it at once.
 void CatchStopSignals();
-// After SIGTERM the program has so many seconds to end by itself; then it is
-// ended with kRetry, and a line that names NoteSavedStep()'s step. 0: for ever.
+// After any but SIGINT the program has so many seconds to end by itself; then
+// it is ended with kRetry, and a line that names NoteSavedStep()'s step. 0: for
+// ever.
 void SetStopGrace(int64_t seconds);
 void NoteSavedStep(int64_t step);
 // 0, or the signal that came.

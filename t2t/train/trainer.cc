@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -17,7 +18,9 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
+#include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/optim/learning_rate.h"
@@ -32,6 +35,9 @@ constexpr char kOptimizerPrefix[] = "optimizer/";
 constexpr char kAveragePrefix[] = "ema/";
 constexpr char kKeptSteps[] = "kept_steps";
 constexpr char kKeptAgo[] = "kept_ago";
+// From one measurement of the machine's peak, which takes a tenth of a second,
+// to the next.
+constexpr double kMeasureSeconds = 120;
 
 std::string ShapeText(at::IntArrayRef shape) {
   std::vector<std::string> sizes;
@@ -48,6 +54,14 @@ void CheckShape(const std::string& name, const at::Tensor& saved,
       ShapeText(wanted.sizes()) + " by the hparams and the vocabulary given",
       "use the hparams, problem and data_dir it was trained with, or another "
       "--output_dir");
+}
+
+std::set<std::string> NamesOf(const ParamStore& params) {
+  std::set<std::string> names;
+  for (const ParamStore::Entry& entry : params.entries()) {
+    names.insert(entry.name);
+  }
+  return names;
 }
 
 // The entries under a prefix, without it.
@@ -70,7 +84,8 @@ std::vector<NamedTensor> TrainableParameters(const ParamStore& params) {
 }
 
 // What is there by the same name and shape; the rest is said and stays.
-void WarmStart(const std::string& from, ParamStore* params,
+void WarmStart(const std::string& from, const RunIdentity& here,
+               ParamStore* params,
                const std::function<void(Checkpoint*)>& take_parts) {
   Checkpoint checkpoint;
   if (IsDirectory(from)) {
@@ -82,6 +97,13 @@ void WarmStart(const std::string& from, ParamStore* params,
     checkpoint = std::move(*latest);
   } else {
     checkpoint = LoadCheckpoint(from);
+  }
+  try {
+    CheckVocabularies(IdentityIn(checkpoint.meta), here, checkpoint.path);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kMismatch) throw;
+    // Of use all the same, where the languages have much in common.
+    Warn(std::string("--warm_start_from: ") + error.what());
   }
   take_parts(&checkpoint);
   const at::NoGradGuard no_grad;
@@ -102,7 +124,7 @@ void WarmStart(const std::string& from, ParamStore* params,
         "--warm_start_from=" + from + " has no parameter of this model",
         "a checkpoint of a like model");
   }
-  Log("warm start: " + std::to_string(taken) + " parameters from " + from);
+  Log("warm start: " + Count(taken, "parameter") + " from " + from);
   if (!absent.empty()) {
     Warn(std::to_string(absent.size()) +
          " parameters are not in it and start at random: " + absent.front() +
@@ -118,6 +140,7 @@ int UseThreads(int threads) {
         std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
   at::set_num_threads(threads);
+  CurrentSimdTarget();  // an error in its variable shows before the work
   // Sums into an index in a fixed order; but no filling of new memory.
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
@@ -151,6 +174,9 @@ void LoadParameters(const Checkpoint& checkpoint, bool averaged,
     CheckShape(entry.name, found->second, entry.tensor);
     copies.emplace_back(entry.tensor.detach(), found->second);
   }
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : checkpoint.tensors) names.push_back(name);
+  CheckNoneLeftOver(names, NamesOf(*params), checkpoint.path);
   for (auto& [to, from] : copies) to.copy_(from);
 }
 
@@ -177,10 +203,6 @@ Trainer::Trainer(Model* model, TrainerOptions options, InputFactory input)
   }
   if (shared_ == nullptr && options_.ema_decay > 0) {
     average_ = std::make_unique<MovingAverage>(options_.ema_decay, parameters);
-  }
-  if (hparams.Has("optimizer_multistep_accumulate_steps")) {
-    accumulate_ = std::max<int64_t>(
-        1, hparams.GetInt("optimizer_multistep_accumulate_steps"));
   }
 }
 
@@ -247,6 +269,7 @@ int64_t Trainer::Restore() {
   if (IsFirst()) RestoreFromFolder();
   if (options_.group != nullptr) RestoreFromFirst();
   MakeShardedStep();
+  restored_step_ = step_;
   return step_;
 }
 
@@ -258,9 +281,11 @@ void Trainer::TakeParts(Checkpoint* checkpoint) {
 
 void Trainer::RestoreFromFolder() {
   bool has_state = false;
+  bool has_averages = false;
   // Where each rank reads its own part they are not kept.
   const auto wanted = [&](const std::string& name) {
     has_state = has_state || StartsWith(name, kOptimizerPrefix);
+    has_averages = has_averages || StartsWith(name, kAveragePrefix);
     return !WritesShards();
   };
   std::optional<Checkpoint> checkpoint =
@@ -268,12 +293,17 @@ void Trainer::RestoreFromFolder() {
   if (!checkpoint) {
     if (!options_.warm_start_from.empty()) {
       MakeWhole(/*values=*/true);
-      WarmStart(options_.warm_start_from, &model_->params(),
+      WarmStart(options_.warm_start_from, options_.identity, &model_->params(),
                 [this](Checkpoint* from) { TakeParts(from); });
       if (average_ != nullptr) average_->LoadState({});
     }
     input_ = make_input_(options_.seed);
     return;
+  }
+  CheckFits(*checkpoint);
+  if (has_averages && options_.ema_decay <= 0) {
+    Warn(checkpoint->path +
+         " has moving averages, which end here: --ema_decay is not given");
   }
   const Json* const input_state = checkpoint->meta.Find("input");
   step_ = checkpoint->step;
@@ -324,6 +354,16 @@ void Trainer::RestoreFromFolder() {
   if (input_state != nullptr) input_->Restore(input_state->AsString());
 }
 
+void Trainer::CheckFits(const Checkpoint& checkpoint) const {
+  const RunIdentity saved =
+      WithFlagsText(IdentityIn(checkpoint.meta), options_.output_dir);
+  CheckSameRun(saved, options_.identity, options_.output_dir);
+  CheckVocabularies(saved, options_.identity, checkpoint.path);
+  if (!WritesShards()) return;  // else LoadParameters() sees to it
+  CheckNoneLeftOver(TensorNames(checkpoint.path), NamesOf(model_->params()),
+                    checkpoint.path);
+}
+
 void Trainer::TakeWhole(Checkpoint* checkpoint, bool weights_alone) {
   TakeParts(checkpoint);
   MakeWhole(/*values=*/false);
@@ -371,11 +411,14 @@ void Trainer::RestoreFromFirst() {
     state.Set("virtual_ranks", saved_virtual_ranks_);
     state.Set("input", input_->State());
     state.Set("to_read", to_read_);
+    state.Set("run", options_.identity.ToJson());
     state.Set("draw", step_ == 0 && saved_step_ < 0 &&
                           options_.warm_start_from.empty() &&
                           !options_.initial_values.empty());
   }
   state = Json::Parse(options_.group->BroadcastText(state.ToString(), kWhat));
+  CheckVocabularies(RunIdentity::FromJson(state.At("run")), options_.identity,
+                    "rank 0");
   const at::NoGradGuard no_grad;
   const Json to_read = state.At("to_read");
   std::vector<std::string> missing;
@@ -533,9 +576,8 @@ void Trainer::MakeShardedStep() {
   if (options_.virtual_ranks == 0 && batches < ranks &&
       !options_.deterministic) {
     if (IsFirst()) {
-      Warn("the run took " + std::to_string(batches) +
-           " batches a step; with as many ranks it takes " +
-           std::to_string(ranks));
+      Warn("the run took " + Count(batches, "batch") +
+           " a step; with as many ranks it takes " + std::to_string(ranks));
     }
     batches = ranks;
   }
@@ -548,7 +590,6 @@ void Trainer::MakeShardedStep() {
     sharded.counts = axis->counts();
   }
   sharded.virtual_ranks = batches;
-  sharded.accumulate = accumulate_;
   sharded.sum.deterministic = options_.deterministic;
   sharded.sum.bucket_bytes = options_.bucket_bytes;
   sharded.sum.bf16 = options_.bf16_gradients;
@@ -679,52 +720,34 @@ Trainer::StepResult Trainer::TrainStep(bool save_due) {
   at::manual_seed(Rng::Combine(options_.seed, static_cast<uint64_t>(step_)));
   StepResult result{0, LearningRate(hparams, step_, options_.train_steps)};
   optimizer_->AddWeightNoise(result.learning_rate);
-  std::vector<at::Tensor> gradients;
   StepTimes& times = result.measured.times;
-  for (int64_t part = 0; part < accumulate_; ++part) {
-    std::optional<Batch> batch;
-    {
-      const Phase phase("input", &times.input);
-      batch = input_->Next();
-    }
-    if (!batch) {
-      throw DataError("the training data has ended", "data without an end");
-    }
-    at::Tensor total;
-    {
-      const Phase phase("forward", &times.forward);
-      const LossParts parts = model_->Loss(ToFeatures(*batch), Mode::kTrain);
-      total = parts.Total();
-      const double loss = total.item<double>();
-      if (!std::isfinite(loss)) {
-        ThrowDiverged("the loss is " + DoubleToString(loss));
-      }
-      result.loss += loss / static_cast<double>(accumulate_);
-      result.tokens += parts.denominator.to(at::kLong).item<int64_t>();
-    }
-    const Phase phase("backward", &times.backward);
-    std::vector<at::Tensor> fresh = torch::autograd::grad(
-        {total}, trainable_, {}, std::nullopt, /*create_graph=*/false,
-        /*allow_unused=*/true);
-    if (part == 0) {
-      gradients = std::move(fresh);
-      continue;
-    }
-    const at::NoGradGuard no_grad;
-    for (size_t i = 0; i < gradients.size(); ++i) {
-      if (!fresh[i].defined()) continue;
-      // Not in place: two parameters' first gradients may be one tensor.
-      gradients[i] =
-          gradients[i].defined() ? gradients[i] + fresh[i] : fresh[i];
-    }
+  std::optional<Batch> batch;
+  {
+    const Phase phase("input", &times.input);
+    batch = input_->Next();
   }
-  if (accumulate_ > 1) {
-    const at::NoGradGuard no_grad;
-    for (at::Tensor& gradient : gradients) {
-      if (gradient.defined()) {
-        gradient = gradient / static_cast<double>(accumulate_);
-      }
-    }
+  if (!batch) {
+    throw DataError("the training data has ended", "data without an end");
+  }
+  LossParts parts;
+  at::Tensor total;
+  {
+    const Phase phase("forward", &times.forward);
+    parts = model_->Loss(ToFeatures(*batch), Mode::kTrain);
+    total = parts.Total();
+  }
+  std::vector<at::Tensor> gradients;
+  {
+    const Phase phase("backward", &times.backward);
+    gradients = torch::autograd::grad({total}, trainable_, {}, std::nullopt,
+                                      /*create_graph=*/false,
+                                      /*allow_unused=*/true);
+    // Not before: a device has the whole step to do while it is waited for.
+    result.loss = total.item<double>();
+    result.tokens = parts.denominator.to(at::kLong).item<int64_t>();
+  }
+  if (!std::isfinite(result.loss)) {
+    ThrowDiverged("the loss is " + DoubleToString(result.loss));
   }
   result.measured.tokens = static_cast<double>(result.tokens);
   result.measured.own_tokens = result.measured.tokens;
@@ -859,6 +882,7 @@ void Trainer::Save() {
   checkpoint.meta.Set("seed", static_cast<int64_t>(options_.seed));
   checkpoint.meta.Set("threads", static_cast<int64_t>(at::get_num_threads()));
   checkpoint.meta.Set("input", input_->State());
+  PutIdentity(options_.identity, &checkpoint.meta);
   checkpoint.meta.Set("extra", extra_);
   if (sharded_ != nullptr) {
     checkpoint.meta.Set("virtual_ranks", sharded_->virtual_ranks());
@@ -883,15 +907,20 @@ void Trainer::WaitForCheckpoint() {
 
 void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
   const bool first = IsFirst();
-  if (first && step_ > 0 && saved_step_ == step_) {
+  const bool over = step_ >= options_.train_steps;
+  // Where there is nothing to do nothing is written, but what lacks.
+  if (first && step_ > 0 && saved_step_ == step_ &&
+      !(over && IsIndexed(options_.output_dir, step_))) {
     // What a process that was killed had no time for.
     RemoveLeftovers(options_.output_dir);
     IndexCheckpoints(options_.output_dir, step_, options_.keep_checkpoint_max,
                      kept_steps_);
   }
-  if (step_ >= options_.train_steps) {
-    Log("all of the " + GroupedText(options_.train_steps) +
-        " steps are done already");
+  if (over) {
+    Log(options_.train_steps == 1
+            ? "the one step is done already"
+            : "all of the " + GroupedText(options_.train_steps) +
+                  " steps are done already");
     return;
   }
   std::unique_ptr<EventWriter> events;
@@ -900,7 +929,7 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
     MakeDirectories(options_.output_dir);
     writer_ = std::make_unique<CheckpointWriter>(options_.output_dir,
                                                  options_.keep_checkpoint_max);
-    events = std::make_unique<EventWriter>(options_.output_dir, step_);
+    events = std::make_unique<EventWriter>(options_.output_dir, step_ + 1);
   } else if (WritesShards()) {
     writer_ = std::make_unique<CheckpointWriter>(options_.output_dir);
   }
@@ -911,6 +940,7 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
   StepProfiler profiler(options_.profile, options_.profile_steps, step_);
   kept_clock_ = NowSeconds();
   double last_save = NowSeconds();
+  double last_measured = NowSeconds();
   double interval_start = NowSeconds();
   double interval_loss = 0;
   int64_t interval_steps = 0;
@@ -959,6 +989,11 @@ void Trainer::Train(const std::function<bool(int64_t step)>& after_save) {
             {"tokens_per_second", tokens_per_second}};
         values.merge(monitor.Values(seconds));
         events->Write(step_, values);
+      }
+      if (options_.measure_peak != nullptr &&
+          NowSeconds() - last_measured > kMeasureSeconds) {
+        monitor.set_peak_flops(options_.measure_peak());
+        last_measured = NowSeconds();
       }
       interval_start = NowSeconds();
       interval_loss = 0;

@@ -22,6 +22,7 @@
 #include "t2t/train/events.h"
 #include "t2t/train/model_axis.h"
 #include "t2t/train/profiler.h"
+#include "t2t/train/run_identity.h"
 #include "t2t/train/sharded_optimizer.h"
 #include "t2t/train/step_monitor.h"
 
@@ -29,6 +30,8 @@ namespace t2t {
 
 struct TrainerOptions {
   std::string output_dir;
+  // Goes into the checkpoints; one of another run is not gone on with.
+  RunIdentity identity;
   int64_t train_steps = 250000;
   // Checkpoints every so many steps, or where save_seconds > 0 seconds.
   int64_t save_steps = 1000;
@@ -62,6 +65,9 @@ struct TrainerOptions {
   bool bf16_gradients = false;  // on their way
   // What the progress line holds the speed against.
   StepMonitor::Options monitor;
+  // Measures the machine's peak again, now and then, and returns the best of
+  // all times; null: monitor's is stated.
+  std::function<double()> measure_peak;
   // A trace of some steps is written there, where it is not empty.
   std::string profile;
   ProfileSteps profile_steps;
@@ -74,8 +80,9 @@ struct TrainerOptions {
 int UseThreads(int threads);
 
 // Puts a checkpoint's parameters (not the optimizer's state) into the model.
-// Throws a MismatchError naming a parameter that is missing or of another
-// shape. averaged: the moving averages, where the checkpoint has any.
+// Throws a MismatchError naming a parameter that is missing, or of another
+// shape, or that the model lacks. averaged: the moving averages, where the
+// checkpoint has any.
 void LoadParameters(const Checkpoint& checkpoint, bool averaged,
                     ParamStore* params);
 
@@ -125,7 +132,9 @@ class Trainer {
   void WithAverages(const std::function<void()>& body);
 
   int64_t step() const { return step_; }
-  // The batches of a step (times the accumulated ones).
+  // Since Restore().
+  int64_t steps_done() const { return step_ - restored_step_; }
+  // The batches of a step.
   int64_t virtual_ranks() const {
     return sharded_ == nullptr ? 1 : sharded_->virtual_ranks();
   }
@@ -190,6 +199,8 @@ class Trainer {
   }
   // Restore(), out of the output_dir or from rank 0.
   void RestoreFromFolder();
+  // Throws where the checkpoint is not of this run, or not of this model.
+  void CheckFits(const Checkpoint& checkpoint) const;
   void RestoreFromFirst();
   // Reads what is this rank's own out of the checkpoint's files, and on rank 0
   // what is not shared out. Returns the averages that are not there.
@@ -244,8 +255,8 @@ class Trainer {
   Optimizer::TotalSquares total_squares_;  // empty: the model is whole here
   std::unique_ptr<ShardedStep> sharded_;   // null: one batch a step
   int64_t saved_virtual_ranks_ = 0;
-  int64_t accumulate_ = 1;
   int64_t step_ = 0;
+  int64_t restored_step_ = 0;
   int64_t saved_step_ = -1;          // or handed to the writer
   std::vector<int64_t> kept_steps_;  // that stay for good
   double kept_ago_ = 0;              // seconds of training since the last

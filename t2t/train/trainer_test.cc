@@ -13,6 +13,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
+#include "t2t/data/tfrecord.h"
 #include "t2t/train/cost.h"
 #include "t2t/train/early_stopping.h"
 #include "t2t/train/eval_metrics.h"
@@ -207,7 +208,7 @@ TEST_F(TrainerTest, GoesOnFromBeforeADamagedCheckpoint) {
 }
 
 TEST_F(TrainerTest, AccumulationIsTheMean) {
-  // Twice the same batch is that batch; steps are real ones.
+  // Twice the same batch is that batch; a step is a batch.
   class Twice : public ToyInput {
    public:
     using ToyInput::ToyInput;
@@ -226,7 +227,7 @@ TEST_F(TrainerTest, AccumulationIsTheMean) {
   const auto results = [&](bool twice) {
     ToyModel model(hparams);
     // No dropout in this comparison.
-    Trainer trainer(&model, Options(twice ? "two" : "one", 1),
+    Trainer trainer(&model, Options(twice ? "two" : "one", twice ? 2 : 1),
                     [&](uint64_t seed) -> std::unique_ptr<InputPipeline> {
                       if (twice) return std::make_unique<Twice>(seed);
                       return std::make_unique<ToyInput>(seed);
@@ -377,6 +378,46 @@ TEST_F(TrainerTest, EventsAreFramedRecords) {
   EXPECT_EQ(records[2].substr(9),
             std::string("\x10\x07\x2a\x0d\x0a\x0b\x0a\x04loss\x15", 13) +
                 std::string("\x00\x00\xc0\x3f", 4));
+}
+
+// The events' files in the order of their names, and of each event the step and
+// whether it marks a start (as TensorBoard reads them, which then drops what it
+// has read from that step on).
+std::vector<std::pair<int64_t, bool>> EventSteps(const std::string& folder) {
+  std::vector<std::pair<int64_t, bool>> steps;
+  for (const std::string& name : ListDirectory(folder)) {
+    if (!StartsWith(name, "events.out.tfevents.")) continue;
+    TfRecordReader reader(JoinPath(folder, name));
+    std::string event;
+    while (reader.Next(&event)) {
+      // wall_time, step (below 128 here), then what it is.
+      const bool start = event.size() > 11 && event[11] == '\x3a';
+      const bool values = event.size() > 11 && event[11] == '\x2a';
+      if (start || values) steps.emplace_back(event[10], start);
+    }
+  }
+  return steps;
+}
+
+TEST_F(TrainerTest, TensorBoardShowsEveryPointOfAResumedRun) {
+  const std::string folder = JoinPath(dir_, "points");
+  Run(ToyHParams(), Options("points", 10));
+  // A file of a host whose clock is ahead.
+  WriteFileAtomically(JoinPath(folder, "events.out.tfevents.9000000000.x.1"),
+                      "");
+  Run(ToyHParams(), Options("points", 15));
+  std::vector<int64_t> shown;
+  for (const auto& [step, start] : EventSteps(folder)) {
+    if (start) {
+      std::erase_if(shown, [&, first = step](int64_t s) { return s >= first; });
+    } else {
+      shown.push_back(step);
+    }
+  }
+  EXPECT_EQ(shown, (std::vector<int64_t>{5, 10, 15}));
+  EXPECT_TRUE(HasEventsAt(folder, 10));
+  EXPECT_FALSE(HasEventsAt(folder, 11));
+  EXPECT_FALSE(HasEventsAt(JoinPath(dir_, "nowhere"), 10));
 }
 
 TEST(EvalMetricsTest, ByHand) {

@@ -120,17 +120,22 @@ TEST(FaultTest, KilledAtRandomMoments) {
               times.Text().c_str(), runs + 1);
 }
 
-TEST(FaultTest, SigtermSavesAndGoesOn) {
+TEST(FaultTest, SignalsSaveAndTrainingGoesOn) {
   const World& world = TheWorld();
   const std::string dir = JoinPath(world.dir, "terminated");
-  for (const int signal : {SIGTERM, SIGINT}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGXCPU}) {
     Subprocess run(TrainCommand(world.dir, "terminated"));
     const size_t before = ListCheckpoints(dir).size();
     while (ListCheckpoints(dir).size() <= std::min<size_t>(before, 2) &&
            !run.EndsWithin(0.001)) {
     }
     run.Signal(signal);
-    ASSERT_EQ(run.Wait(), signal == SIGTERM ? 143 : 130) << run.Output();
+    // As a terminal that is closed, or a limit that is over, may do.
+    if (signal == SIGHUP || signal == SIGXCPU) {
+      run.Signal(signal);
+      run.Signal(SIGTERM);
+    }
+    ASSERT_EQ(run.Wait(), signal == SIGINT ? 130 : 143) << run.Output();
     EXPECT_NE(run.Output().find("the checkpoint is written"), std::string::npos)
         << run.Output();
     ExpectNoLeftovers("terminated");
@@ -138,6 +143,41 @@ TEST(FaultTest, SigtermSavesAndGoesOn) {
   const RunResult run = RunProgram(TrainCommand(world.dir, "terminated"));
   ASSERT_EQ(run.code, 0) << run.output;
   ExpectSameEnd("terminated");
+}
+
+// "t2t-trainer ... 2>&1 | head -1".
+TEST(FaultTest, TrainingGoesOnWhereNobodyReadsTheLog) {
+  const World& world = TheWorld();
+  std::string command;
+  for (const std::string& word : TrainCommand(world.dir, "unread")) {
+    command += "'" + word + "' ";
+  }
+  const std::string code = JoinPath(world.dir, "unread_code");
+  const RunResult run =
+      RunProgram({"/bin/bash", "-c",
+                  "(" + command + " 2>&1; echo $? >" + code + ") | head -1"});
+  EXPECT_EQ(ReadFile(code), "0\n");
+  ExpectSameEnd("unread");
+  const std::string log =
+      ReadFile(JoinPath(JoinPath(world.dir, "unread"), "log.txt"));
+  EXPECT_TRUE(StartsWith(log, "t2t-trainer: nobody reads the log any more"))
+      << log;
+  EXPECT_NE(log.find("step 40/40"), std::string::npos) << log;
+}
+
+TEST(FaultTest, NohupStaysNohup) {
+  const World& world = TheWorld();
+  const std::string dir = JoinPath(world.dir, "nohup");
+  std::vector<std::string> command = {"/usr/bin/nohup"};
+  for (const std::string& word : TrainCommand(world.dir, "nohup")) {
+    command.push_back(word);
+  }
+  Subprocess run(command);
+  while (ListCheckpoints(dir).empty() && !run.EndsWithin(0.001)) {
+  }
+  run.Signal(SIGHUP);
+  ASSERT_EQ(run.Wait(), 0) << run.Output();
+  ExpectSameEnd("nohup");
 }
 
 TEST(FaultTest, FullDisk) {

@@ -1,13 +1,27 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "t2t/serve/content_coding.h"
 #include "t2t/serve/http_parser.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace {
 
 using t2t::HttpParser;
+
+// The body without its content codings.
+std::string Decoded(const t2t::HttpMessage& message) {
+  constexpr size_t kLimit = 256;
+  std::vector<t2t::ContentCoding> codings;
+  if (!t2t::ContentCodingsOf(message, &codings)) return "415";
+  std::string body = message.body;
+  const int status = t2t::DecodeContent(codings, kLimit, &body);
+  t2t::Require(status != 0 || body.size() <= kLimit,
+               "what is decompressed has a limit");
+  return std::to_string(status) + body;
+}
 
 // All messages of a connection, in pieces of a size; what came of them.
 std::string Parse(HttpParser::Kind kind, std::string_view text, size_t piece) {
@@ -42,6 +56,7 @@ std::string Parse(HttpParser::Kind kind, std::string_view text, size_t piece) {
       return result + std::to_string(parser.error_status()) + parser.error();
     }
     if (!parser.done()) parser.FeedEnd();
+    result += Decoded(message);
   }
   return result;
 }

@@ -85,6 +85,14 @@ std::vector<std::string> HttpSeeds() {
       Post("/translate", "slow", "X-Timeout-Ms: 7\r\n"),
       Post("/translate", "\xff\xfe\x80", "Expect: 100-continue\r\n"),
       Post("/attention", "a sentence"),
+      // "ab\n" in gzip's format.
+      Post("/translate",
+           std::string("\x1f\x8b\x08\0\0\0\0\0\x02\xffKL\xe2\x02\0>\x98J\x01"
+                       "\x03\0\0\0",
+                       23),
+           "Content-Encoding: gzip\r\n"),
+      "OPTIONS * HTTP/1.1\r\nHost: h\r\nIf-None-Match: *\r\n\r\n",
+      "GET http://h:80/v1/models/%6D/labels/a HTTP/1.1\r\nHost: h\r\n\r\n",
       Post(predict, R"({"instances": ["ab", {"input": {"b64": "YWI="}}]})"),
       Post(predict, R"({"inputs": {"input": ["a\u00e4\ud83d\ude00"]}})"),
       Post("/v1/models/m/versions/1:predict",

@@ -1,8 +1,9 @@
 #!/bin/bash
 # What the image's Dockerfile says, without Docker: every program that it copies
-# is built by a target of that name, and every library that a program links to
-# is LibTorch's, of a package that is installed, or of Debian's own base.
-# Arguments: Dockerfile, BUILD.bazel of the root, LibTorch's folder, programs.
+# is built by a target of that name, so is every plug-in, and every library that
+# one of them links to is LibTorch's, of a package that is installed, or of
+# Debian's own base. Arguments: Dockerfile, BUILD.bazel of the root, LibTorch's
+# folder, programs and plug-ins (*.so).
 set -euo pipefail
 dockerfile=$1 root=$2 torch=$(dirname "$(realpath "$3")")
 shift 3
@@ -24,7 +25,15 @@ libraries=$(/sbin/ldconfig -p)  # not in every PATH
 checked=0
 for program; do
   name=$(basename "$program")
-  grep -q "//:$name\b" "$dockerfile" || fail "the image lacks $name"
+  case $name in
+    *.so)
+      if ! grep -q "[/:]$name\b" "$dockerfile" ||
+        ! grep -q "/${name%.so}\b" "$dockerfile"; then
+        fail "the image lacks $name"
+      fi
+      ;;
+    *) grep -q "//:$name\b" "$dockerfile" || fail "the image lacks $name" ;;
+  esac
   for library in $(readelf -d "$program" |
     sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
     checked=$((checked + 1))
@@ -43,4 +52,4 @@ for program; do
   done
 done
 ((checked > 20)) || fail "only $checked libraries were seen"
-echo "$checked libraries of $# programs are in the image"
+echo "$checked libraries of $# programs and plug-ins are in the image"

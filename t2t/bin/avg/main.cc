@@ -6,6 +6,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/process_end.h"
 #include "t2t/train/average.h"
 #include "t2t/train/stop.h"
 
@@ -23,6 +24,9 @@ int Main(int argc, char** argv) {
              "Pass over checkpoints of fewer steps.");
   parser.Add("wait_minutes", &options.wait_minutes,
              "Wait so long for a new checkpoint.");
+  parser.Add("use_ema", &options.use_ema,
+             "Average the parameters' moving averages where checkpoints have "
+             "them, as t2t-decoder --avg_checkpoints does.");
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty() || options.model_dir.empty()) {
     throw UsageError(rest.empty()
@@ -33,6 +37,7 @@ int Main(int argc, char** argv) {
   options.model_dir = ExpandUser(options.model_dir);
   options.output_dir = ExpandUser(options.output_dir);
   CatchStopSignals();
+  OutliveReaders("");
   AverageCheckpoints(options);
   return 0;
 }

@@ -19,6 +19,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/unicode.h"
 #include "t2t/metrics/bleu.h"
@@ -101,7 +102,8 @@ class Scorer {
     for (size_t i = 0; i < references_.size(); ++i) {
       if (references_[i].size() == translation.size()) continue;
       throw DataError(
-          path + " has " + std::to_string(translation.size()) + " lines, " +
+          path + " has " +
+              Count(static_cast<int64_t>(translation.size()), "line") + ", " +
               reference_paths_[i] + " has " +
               std::to_string(references_[i].size()),
           "one line of translation for each of the reference, in its order",
@@ -291,8 +293,8 @@ void ScoreFolder(const Scorer& scorer, const Settings& settings,
       PrintStep(file, tags, settings);
       if (!event_dir.empty()) {
         if (events == nullptr) {
-          events = std::make_unique<EventWriter>(event_dir,
-                                                 report_zero ? 0 : file.step);
+          // Other scores' points in the folder stay.
+          events = std::make_unique<EventWriter>(event_dir, std::nullopt);
         }
         if (report_zero && file.step > 0) {
           std::map<std::string, double> zeros = tags;

@@ -24,6 +24,7 @@ expect 0 "example:" --help
 expect 0 "algorithmic_sort_problem" --problem='algorithmic_*' --only_list
 expect 2 "did you mean" --problem=tiny_algos --data_dir=data
 expect 2 "--problem is missing" --data_dir=data
+expect 2 "--data_dir is missing" --problem=tiny_algo
 expect 2 "did you mean" --problm=tiny_algo
 expect 2 "takes no --train_src" --problem=tiny_algo --data_dir=data \
   --train_src=a --train_tgt=b
@@ -53,6 +54,12 @@ expect 3 "b has 1 line" --problem=text2text_tmpdir --data_dir=text \
 [[ -e text ]] && { echo "FAIL: text was made"; failures=$((failures + 1)); }
 expect 0 "2 examples" --problem=text2text_tmpdir --data_dir=text \
   --train_src=a --train_tgt=a --dev_src=b --dev_tgt=b --num_shards=2
+
+# Text out of pipes, which can be read once, is as out of files.
+expect 0 "2 examples" --problem=text2text_tmpdir --data_dir=piped \
+  --tmp_dir=tmp --train_src=<(cat a) --train_tgt=<(gzip <a) \
+  --dev_src=<(cat b) --dev_tgt=b --num_shards=2
+diff -r text piped || { echo "FAIL: pipes"; failures=$((failures + 1)); }
 
 "$datagen" --registry_help >/dev/full 2>out
 [[ $? == 5 ]] || { echo "FAIL: /dev/full"; cat out; failures=$((failures + 1)); }

@@ -1,5 +1,4 @@
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -7,6 +6,7 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/datagen/select_problems.h"
 #include "t2t/problem/problem.h"
@@ -43,7 +43,8 @@ void Declare(DatagenFlags* f, Flags* flags) {
              "texts, with commas; problems with one in the name are left out");
   flags->Add("train_src", &f->train_src,
              "text2text_tmpdir, text2class_tmpdir: training sources, a line "
-             "each (gzipped or not)");
+             "each; as they are or compressed by gzip or zstd, out of a file, "
+             "a pipe or (-) the standard input");
   flags->Add("train_tgt", &f->train_tgt,
              "the same: training targets or labels");
   flags->Add("dev_src", &f->dev_src, "the same: sources to evaluate on");
@@ -150,9 +151,9 @@ int Body(int argc, char** argv) {
     return 0;
   }
   if (f.data_dir.empty()) {
-    const char* const folder = std::getenv("TMPDIR");
-    f.data_dir = folder != nullptr ? folder : "/tmp";
-    Warn("no --data_dir: the data go to " + f.data_dir);
+    throw UsageError("--data_dir is missing",
+                     "the folder that vocabulary and shards go into",
+                     "--data_dir=~/t2t_data");
   }
   const bool several = flags.WasGiven("task_id_start");
   if (several != flags.WasGiven("task_id_end") ||
@@ -161,6 +162,7 @@ int Body(int argc, char** argv) {
         "--task_id_start and --task_id_end go together, without "
         "--task_id");
   }
+  OutliveReaders("");
   GenerateOptions options = MakeOptions(f);
   int end = options.task_id + 1;
   if (several) {

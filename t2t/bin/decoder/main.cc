@@ -2,6 +2,7 @@
 // terminal, and scores files.
 
 #include <ATen/Parallel.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -12,9 +13,13 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/output_file.h"
+#include "t2t/base/plural.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/ignored_flags.h"
 #include "t2t/cuda/device.h"
+#include "t2t/data/text_reader.h"
 #include "t2t/decode/dataset_decode.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/file_decode.h"
@@ -70,9 +75,11 @@ void DecoderFlags::AddTo(Flags* flags) {
              "Changes of the decode hyperparameters, such as "
              "beam_size=4,alpha=0.6.");
   flags->Add("decode_from_file", &decode_from_file,
-             "Decode the lines of this file.");
+             "Decode the lines of this file (compressed by gzip or zstd, or "
+             "not), or of a pipe; -: of the standard input.");
   flags->Add("decode_to_file", &decode_to_file,
-             "Where to write what was decoded or scored.");
+             "Where to write what was decoded or scored; -: to the standard "
+             "output.");
   flags->Add("decode_reference", &decode_reference,
              "References to compute T2T's BLEU with after decoding.");
   flags->Add("score_file", &score_file,
@@ -140,15 +147,58 @@ DataSplit SplitOf(const DecoderFlags& flags) {
   throw UsageError("--dataset_split=" + name, "train, dev or test");
 }
 
-void LogBleu(const std::string& reference, const std::string& decodes) {
-  const std::string path = ExpandUser(reference);
-  if (!Exists(path)) {
-    throw MissingError("there is no file " + path, "the references, one a line",
-                       "see --decode_reference");
+bool IsPlainFile(const std::string& path) {
+  return path != "-" && std::filesystem::is_regular_file(path);
+}
+
+// Where the lines that are decoded go, by the flags; "": the model's names are
+// needed to tell.
+std::string NamedOutput(const DecoderFlags& flags,
+                        const HParams& decode_hparams) {
+  const std::string wanted =
+      ExpandUser(decode_hparams.GetString("decode_to_file"));
+  if (!flags.score_file.empty()) return wanted;
+  if (!wanted.empty()) return AddShardToFilename(wanted, decode_hparams);
+  // Beside a pipe there is no place for a file.
+  const std::string input = ExpandUser(flags.decode_from_file);
+  return input == "-" || (Exists(input) && !IsPlainFile(input)) ? "-" : "";
+}
+
+// Says before the work what can't be read or written.
+void CheckFiles(const DecoderFlags& flags, const HParams& decode_hparams) {
+  const std::string reference =
+      ExpandUser(decode_hparams.GetString("decode_reference"));
+  if (!reference.empty() && reference != "-" && !Exists(reference)) {
+    throw MissingError("there is no file " + reference,
+                       "the references, one a line", "see --decode_reference");
   }
-  const std::vector<std::string> references = SplitLines(ReadFile(path), "\n");
-  const std::vector<std::string> translations =
-      SplitLines(ReadFile(decodes), "\n");
+  const std::string& text =
+      flags.score_file.empty() ? flags.decode_from_file : flags.score_file;
+  const std::string output = NamedOutput(flags, decode_hparams);
+  if (text.empty() || output.empty()) return;
+  const OutputPlace place = FindOutput(output, /*make_folder=*/true);
+  CheckDecodeOutput(place,
+                    {AddShardToFilename(ExpandUser(text), decode_hparams),
+                     ExpandUser(text), reference});
+  if (!reference.empty() && !place.is_file()) {
+    throw UsageError("--decode_reference with an output that is no plain file",
+                     "a file, which is read again to compare them",
+                     "name one with --decode_to_file, or use t2t-bleu");
+  }
+}
+
+// The output is written; what went wrong in it is told by the exit code too.
+void ThrowIfBad(int64_t bad_lines, int64_t lines, const std::string& what) {
+  if (bad_lines == 0) return;
+  throw DataError(std::to_string(bad_lines) + " of " + std::to_string(lines) +
+                      " lines could not be taken (see the warnings); " + what,
+                  "", "the other lines are whole: nothing to be done for them");
+}
+
+void LogBleu(const std::string& reference, const std::string& decodes) {
+  const std::vector<std::string> references =
+      ReadTextLines(ExpandUser(reference));
+  const std::vector<std::string> translations = ReadTextLines(decodes);
   Log(Format("BLEU_uncased = %6.2f",
              T2TBleu(references, translations, /*case_sensitive=*/false)));
   Log(Format("BLEU_cased = %6.2f",
@@ -156,40 +206,41 @@ void LogBleu(const std::string& reference, const std::string& decodes) {
 }
 
 void Score(const DecoderFlags& flags, TextDecoder* decoder) {
-  const std::string text =
-      ScoresText(ScoreFile(ExpandUser(flags.score_file), decoder));
-  if (flags.decode_to_file.empty()) {
-    std::fputs(text.c_str(), stdout);
-  } else {
-    WriteFileAtomically(ExpandUser(flags.decode_to_file), text);
-  }
+  const FileScores scores =
+      ScoreFile(ExpandUser(flags.score_file), decoder);
+  const std::string output = NamedOutput(flags, decoder->decode_hparams());
+  WriteOutput(FindOutput(output.empty() ? "-" : output),
+              ScoresText(scores.scores));
+  ThrowIfBad(scores.bad_lines, static_cast<int64_t>(scores.scores.size()),
+             "their score is nan");
 }
 
-// Returns the file of decodes.
+// Returns where the decodes are.
 std::string FromFile(const DecoderFlags& flags, const LoadedModel& loaded,
-                     TextDecoder* decoder) {
+                     TextDecoder* decoder, FileDecodeReport* report) {
   const HParams& decode_hparams = decoder->decode_hparams();
   FileDecodeOptions options;
-  options.input =
-      AddShardToFilename(ExpandUser(flags.decode_from_file), decode_hparams);
-  const std::string wanted =
-      ExpandUser(decode_hparams.GetString("decode_to_file"));
-  // The input's name has the shard already.
-  HParams unsharded = decode_hparams;
-  unsharded.Set("shards", 1);
-  options.output =
-      wanted.empty()
-          ? DecodeFilename(options.input, loaded.model_name, loaded.hparams_set,
-                           loaded.problem_name, unsharded)
-          : AddShardToFilename(wanted, decode_hparams);
+  options.input = ExpandUser(flags.decode_from_file);
+  if (options.input != "-") {
+    options.input = AddShardToFilename(options.input, decode_hparams);
+  }
+  options.output = NamedOutput(flags, decode_hparams);
+  if (options.output.empty()) {
+    // The input's name has the shard already.
+    HParams unsharded = decode_hparams;
+    unsharded.Set("shards", 1);
+    options.output =
+        DecodeFilename(options.input, loaded.model_name, loaded.hparams_set,
+                       loaded.problem_name, unsharded);
+  }
   options.identity =
       loaded.Identity() + ", random seed " + std::to_string(flags.random_seed);
-  const FileDecodeReport report = DecodeFile(options, decoder);
-  Log(Format("%lld lines in %.1f s into ",
-             static_cast<long long>(report.lines - report.resumed),
-             report.seconds) +
-      options.output);
-  if (flags.keep_timestamp) {
+  *report = DecodeFile(options, decoder);
+  Log(Format("%s in %.1f s into ",
+             Count(report->lines - report->resumed, "line").c_str(),
+             report->seconds) +
+      (options.output == "-" ? "the standard output" : options.output));
+  if (flags.keep_timestamp && IsPlainFile(options.output)) {
     std::filesystem::last_write_time(
         options.output,
         std::filesystem::last_write_time(loaded.weights.files.front()));
@@ -233,11 +284,15 @@ int Main(int argc, char** argv) {
     throw UsageError("--threads=" + std::to_string(flags.threads),
                      "0 (one a core) or more");
   }
+  if (!flags.decode_from_file.empty() || !flags.decode_to_file.empty()) {
+    OutliveReaders("");
+  }
   if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
   const std::string device = UseDevice(flags.device, 0);
   if (!device.empty()) Log("computing on " + device);
   const HParams decode_hparams = MakeDecodeHParams(flags, parser);
   SplitOf(flags);
+  CheckFiles(flags, decode_hparams);
   const LoadedModel loaded = LoadModel(flags.load);
   TextDecoder decoder(loaded.model.get(), decode_hparams,
                       static_cast<uint64_t>(flags.random_seed));
@@ -249,14 +304,19 @@ int Main(int argc, char** argv) {
       NoteOnSampling(loaded.model->hparams(), decode_hparams);
   if (!note.empty()) Warn(note);
   if (flags.decode_interactive) {
-    DecodeInteractively(std::cin, std::cout, &decoder);
-    return 0;
+    const int64_t refused = DecodeInteractively(std::cin, std::cout, &decoder);
+    // At a terminal they were seen.
+    if (refused == 0 || ::isatty(STDIN_FILENO) == 1) return 0;
+    throw DataError(std::to_string(refused) + " lines can't be decoded", "",
+                    "see the messages between the decodes");
   }
+  FileDecodeReport report;
   const std::string decodes = flags.decode_from_file.empty()
                                   ? FromDataset(flags, loaded, &decoder)
-                                  : FromFile(flags, loaded, &decoder);
+                                  : FromFile(flags, loaded, &decoder, &report);
   const std::string& reference = decode_hparams.GetString("decode_reference");
   if (!reference.empty() && !decodes.empty()) LogBleu(reference, decodes);
+  ThrowIfBad(report.bad_lines, report.lines, "they are empty in the output");
   return 0;
 }
 

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "t2t/base/fs.h"
+#include "t2t/base/strings.h"
 #include "tests/fault/subprocess.h"
 
 namespace t2t {
@@ -78,6 +80,27 @@ TEST_F(EvalCliTest, SaysWhatTheTrainerSaid) {
   EXPECT_EQ(ListDirectory(Out("a/eval")).size(), 3u);
 }
 
+// Katib reads each number that a pattern finds in a log: a metric has a line
+// of its own, with the number of the line for people.
+TEST_F(EvalCliTest, EachMetricHasALineOfItsOwn) {
+  std::map<std::string, int> lines;
+  for (const std::string& line : Split(trained_, '\n')) {
+    if (!StartsWith(line, "t2t-metric: ")) continue;
+    const size_t equals = line.find('=');
+    const size_t space = line.find(" step=");
+    ASSERT_NE(space, std::string::npos) << line;
+    const std::string name = line.substr(12, equals - 12);
+    const std::string number = line.substr(equals + 1, space - equals - 1);
+    EXPECT_NE((EvaluationLine(trained_, line.substr(space + 6)) + " ")
+                  .find("  " + name + " " + number + " "),
+              std::string::npos)
+        << line << " of " << trained_;
+    ++lines[name];
+  }
+  EXPECT_EQ(lines["loss"], 2);
+  EXPECT_EQ(lines["approx_bleu_score"], 2);
+}
+
 TEST_F(EvalCliTest, OtherSplitsAndForms) {
   const std::string out = "--output_dir=" + Out("a");
   const RunResult test =
@@ -86,6 +109,19 @@ TEST_F(EvalCliTest, OtherSplitsAndForms) {
   EXPECT_NE(EvaluationLine(test.output, "2"), EvaluationLine(trained_, "2"));
   Expect(Eval({out, "--avg_checkpoints=2", "--eval_steps=1", "--worker_gpu=0"}),
          0, {"mean of 2", "--worker_gpu has no effect"});
+}
+
+// (Not a folder without the right to write: this may run as root.)
+TEST_F(EvalCliTest, FiguresComeWhereEventsCannotBeWritten) {
+  MakeDirectories(Out("closed"));
+  for (const std::string& name : ListDirectory(Out("a"))) {
+    if (IsDirectory(JoinPath(Out("a"), name))) continue;
+    WriteFileAtomically(JoinPath(Out("closed"), name),
+                        ReadFile(JoinPath(Out("a"), name)));
+  }
+  WriteFileAtomically(Out("closed/eval"), "a file");
+  Expect(Eval({"--output_dir=" + Out("closed"), "--eval_steps=1"}), 0,
+         {"step = 2", "loss = ", "warning: no events were written"});
 }
 
 TEST_F(EvalCliTest, BadInput) {
@@ -98,6 +134,7 @@ TEST_F(EvalCliTest, BadInput) {
          {"translate_numbers_ende"});
   Expect(Eval({out, "--hparams=hidden_sise=3"}), 2, {"hidden_size"});
   Expect(Eval({out, "--hparams=hidden_size=32"}), 7, {"shape"});
+  Expect(Eval({out, "--hparams=num_decoder_layers=0"}), 7, {"the model lacks"});
   Expect(Eval({out, "--data_dir=" + Out("nowhere")}), 4, {"nowhere"});
   Expect(Eval({"--checkpoint_path=" + Out("a/model.ckpt-7")}), 4,
          {"model.ckpt-7"});

@@ -132,12 +132,10 @@ int64_t EvaluateOnce(const EvalFlags& flags,
   const std::map<std::string, double> results =
       EvaluateModel(loaded.model.get(), input.get(),
                     EvaluatedMetrics(*loaded.problem), flags.eval_steps);
-  if (*events == nullptr) {
-    *events = std::make_unique<EventWriter>(EventFolder(flags.load.weights), 0);
-  }
-  RecordEvaluation(loaded.problem_name, loaded.weights.step, results,
-                   NowSeconds() - start, events->get());
+  LogEvaluation(loaded.weights.step, results, NowSeconds() - start);
   Print(loaded.weights.step, results, flags.json);
+  WriteEvaluationIfPossible(loaded.problem_name, loaded.weights.step, results,
+                            EventFolder(flags.load.weights), events);
   return loaded.weights.step;
 }
 

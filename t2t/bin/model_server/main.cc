@@ -18,6 +18,8 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/process_end.h"
+#include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/load_model.h"
@@ -155,6 +157,11 @@ void ServerFlags::Check() const {
     throw UsageError("--ssl_client_ca_file without --ssl_cert_file",
                      "a certificate of the server's too");
   }
+  if (port != 0 && port == rest_api_port) {
+    throw UsageError(
+        "--port and --rest_api_port are both " + std::to_string(port),
+        "a port for gRPC and another for HTTP");
+  }
 }
 
 std::chrono::milliseconds Milliseconds(double seconds) {
@@ -199,6 +206,7 @@ int Main(int argc, char** argv) {
   }
   const std::shared_ptr<const TlsContext> tls_context =
       tls.cert.empty() ? nullptr : TlsContext::ForServer(tls);
+  OutliveReaders("");
   // Otherwise glibc's heaps, of which every thread may have its own, keep what
   // many batches have freed.
   ::mallopt(M_ARENA_MAX, 4);
@@ -207,12 +215,15 @@ int Main(int argc, char** argv) {
   const int64_t lanes =
       flags.batch_lanes > 0 ? flags.batch_lanes : std::min<int64_t>(threads, 2);
   at::set_num_threads(static_cast<int>(std::max<int64_t>(threads / lanes, 1)));
+  CurrentSimdTarget();  // an error in its variable shows before the work
 
   // Blocked before any thread is made, so that only sigwait() below sees them.
   sigset_t stops;
   sigemptyset(&stops);
   sigaddset(&stops, SIGTERM);
   sigaddset(&stops, SIGINT);
+  // What is blocked comes even where it is ignored (nohup).
+  if (!IsIgnored(SIGHUP)) sigaddset(&stops, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
 
   ModelServiceOptions options;
@@ -228,15 +239,16 @@ int Main(int argc, char** argv) {
   versions.base_path = ExpandUser(flags.model_base_path);
   versions.versions_to_serve = flags.versions_to_serve;
   versions.poll_interval = Milliseconds(flags.file_system_poll_wait_seconds);
-  ModelService service(options, versions, [&](const std::string& path) {
+  const auto load_version = [&](const std::string& path) {
     LoadModelOptions load;
     load.export_dir = path;
     auto servable = std::make_unique<TextServable>(LoadModel(load),
                                                    decode_hparams, flags.int8);
     servable->WarmUp();
     return servable;
-  });
+  };
 
+  ModelService service(options);
   RestApi api(rest_options, &service);
   HttpServerOptions http;
   http.host = flags.host;
@@ -254,6 +266,10 @@ int Main(int argc, char** argv) {
   grpc.bearer_token = rest_options.bearer_token;
   grpc.tls = tls;
   GrpcServer grpc_server(grpc, &service);
+
+  // Whoever asks meanwhile is told to come again, a probe that it is alive.
+  service.Load(versions, load_version);
+  grpc_server.SetReady(true);
   Log("gRPC at " + flags.host + ":" + std::to_string(grpc_server.port()));
   Log("serving " + flags.model_name + " at " +
       (tls.cert.empty() ? "http" : "https") + "://" + flags.host + ":" +
@@ -267,10 +283,12 @@ int Main(int argc, char** argv) {
   int signal = 0;
   ::sigwait(&stops, &signal);
   Log("stopping: requests that have begun are answered");
-  // A second signal ends the program at once.
+  // A second signal ends the program at once; a terminal that is closed may
+  // send SIGHUP several times.
+  sigdelset(&stops, SIGHUP);
   ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
   api.StopBeingReady();
-  grpc_server.StopBeingReady();
+  grpc_server.SetReady(false);
   const std::chrono::milliseconds grace = Milliseconds(flags.drain_seconds);
   std::thread drain_grpc([&] { grpc_server.Drain(grace); });
   server.Drain(grace);

@@ -29,6 +29,7 @@
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
 #include "t2t/serve/serving_proto.h"
+#include "t2t/serve/socket.h"
 #include "t2t/serve/test_certificate.h"
 #include "t2t/serve/text_servable.h"
 #include "t2t/serve/tls.h"
@@ -218,6 +219,11 @@ TEST_F(ModelServerTest, ServableChecksExamples) {
     example.features["inputs"] = bad;
     EXPECT_THROW(servable.EncodeExample(SerializeExample(example)), Error);
   }
+  // What T2T's client makes of an empty line.
+  example.features["inputs"] = Servable::Ids{kEosId};
+  EXPECT_TRUE(servable.EncodeExample(SerializeExample(example)).empty());
+  example.features["inputs"] = Servable::Ids{kPadId, kEosId, kPadId};
+  EXPECT_TRUE(servable.EncodeExample(SerializeExample(example)).empty());
   example.features["inputs"] = std::vector<std::string>{"forty-two"};
   EXPECT_THROW(servable.EncodeExample(SerializeExample(example)), Error);
   EXPECT_THROW(servable.EncodeExample(""), Error);
@@ -307,6 +313,47 @@ TEST_F(ModelServerTest, TheClientAsksInEveryWay) {
   EXPECT_EQ(Query({"--inputs_once=a"}).code, 2);
   EXPECT_EQ(Query({"--server=http://127.0.0.1:1", "--inputs_once=a"}).code,
             static_cast<int>(ExitCode::kRetry));
+}
+
+// tensorflow/tensor2tensor#1219: an empty line ended the client, and a wrong
+// one took the rest with it.
+TEST_F(ModelServerTest, NoLineEndsTheClient) {
+  Start(JoinPath(*dir_, "first"), {"--max_input_tokens=50"});
+  const std::string first = "):\n" + (*first_)[0] + "\n";
+  for (const std::string& address :
+       {"http://127.0.0.1:" + std::to_string(rest_port_),
+        "127.0.0.1:" + std::to_string(grpc_port_)}) {
+    for (const std::string& problem :
+         {std::string(), " --problem=" + std::string(kProblem) +
+                             " --data_dir=" + JoinPath(*dir_, "first")}) {
+      const auto pipe = [&](const std::string& lines) {
+        return RunProgram({"/bin/sh", "-c",
+                           "printf '" + lines +
+                               "' | t2t/bin/query_server/t2t-query-server "
+                               "--servable_name=numbers --server=" +
+                               address + problem});
+      };
+      const RunResult empty = pipe("\\n\u3000 \\n" + Texts()[0] + "\\n");
+      EXPECT_EQ(empty.code, 0) << empty.output;
+      EXPECT_THAT(empty.output, HasSubstr("\nOutput (Score 0.000):\n\n>> \n"));
+      EXPECT_THAT(empty.output, HasSubstr(first));
+      const RunResult bad =
+          pipe(std::string(200, '7') + "\\n" + Texts()[0] + "\\n");
+      EXPECT_EQ(bad.code, static_cast<int>(ExitCode::kBadData)) << bad.output;
+      EXPECT_THAT(bad.output, HasSubstr("line 1: the server answers"));
+      EXPECT_THAT(bad.output, HasSubstr("at most 50 are taken"));
+      EXPECT_THAT(bad.output, HasSubstr("1 of 2 lines have no answer"));
+      EXPECT_THAT(bad.output, HasSubstr(first));
+    }
+  }
+  // What is wrong with all of them ends it.
+  const RunResult other = RunProgram(
+      {"/bin/sh", "-c",
+       "printf 'one\\ntwo\\n' | t2t/bin/query_server/t2t-query-server "
+       "--servable_name=other --server=127.0.0.1:" +
+           std::to_string(grpc_port_)});
+  EXPECT_EQ(other.code, static_cast<int>(ExitCode::kUsage));
+  EXPECT_THAT(other.output, ::testing::Not(HasSubstr("line 2")));
 }
 
 TEST_F(ModelServerTest, RefusesWhatIsMalformed) {
@@ -501,6 +548,36 @@ TEST_F(ModelServerTest, ChangesVersionsWithoutALostRequest) {
               HasSubstr("t2t_version_swaps_total 1\n"));
   // Back, for the tests that follow.
   Rename(JoinPath(base, "1"), JoinPath(*dir_, "first"));
+}
+
+// A model may take minutes to load.
+TEST_F(ModelServerTest, SaysThatAPortIsTakenBeforeItLoads) {
+  int port = 0;
+  const Socket taken = Listen("127.0.0.1", 0, &port);
+  for (const char* flag : {"--port", "--rest_api_port"}) {
+    const RunResult run =
+        RunProgram(Command(JoinPath(*dir_, "first"),
+                           {std::string(flag) + "=" + std::to_string(port)}));
+    EXPECT_EQ(run.code, static_cast<int>(ExitCode::kIo));
+    EXPECT_THAT(run.output, HasSubstr("127.0.0.1:" + std::to_string(port) +
+                                      ": Address already in use"));
+    EXPECT_THAT(run.output,
+                HasSubstr("give " + std::string(flag) + " another port"));
+    EXPECT_THAT(run.output, ::testing::Not(HasSubstr("is ready")));
+  }
+  EXPECT_EQ(
+      RunProgram(Command(*dir_, {"--port=9000", "--rest_api_port=9000"})).code,
+      2);
+}
+
+TEST_F(ModelServerTest, SaysWhichFileItCantLoad) {
+  const std::string path = JoinPath(*dir_, "damaged");
+  WriteModel(path, 1);
+  const std::string file = JoinPath(path, "model.safetensors");
+  WriteFileAtomically(file, ReadFile(file).substr(0, 20));
+  const RunResult run = RunProgram(Command(path));
+  EXPECT_NE(run.code, 0);
+  EXPECT_THAT(run.output, HasSubstr(file));
 }
 
 TEST_F(ModelServerTest, SaysWhyItCantStart) {

@@ -1,8 +1,12 @@
 // t2t-query-server: asks a model server, as T2T's serving/query.py does.
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +20,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/data/example.h"
 #include "t2t/data/text_encoder.h"
+#include "t2t/data/unicode.h"
 #include "t2t/problem/problem.h"
 #include "t2t/serve/base64.h"
 #include "t2t/serve/grpc_client.h"
@@ -117,9 +122,16 @@ struct Input {
   bool is_text = true;  // else a serialized tf.Example
 };
 
+// Why one input has no answer; the next may have one.
+class Refused : public Error {
+ public:
+  explicit Refused(const Error& error) : Error(error.code(), error.what()) {}
+};
+
 class Server {
  public:
   virtual ~Server() = default;
+  // Throws Refused, or another Error where no input would be answered.
   virtual Answer Ask(const Input& input) = 0;
 };
 
@@ -156,9 +168,11 @@ class RestServer : public Server {
     if (reply.status != 200) {
       // Refusals of the moment may be asked again, the others not.
       const bool passing = reply.status == 429 || reply.status >= 500;
-      throw Error(passing ? ExitCode::kRetry : ExitCode::kUsage,
-                  "the server answers " + std::to_string(reply.status) + ": " +
-                      std::string(Trim(reply.body)));
+      const Error error(passing ? ExitCode::kRetry : ExitCode::kUsage,
+                        "the server answers " + std::to_string(reply.status) +
+                            ": " + std::string(Trim(reply.body)));
+      if (IsAboutInput(reply.status)) throw Refused(error);
+      throw error;
     }
     const Json json = Json::Parse(reply.body);
     const std::vector<Json>& predictions = json.At("predictions").items();
@@ -187,6 +201,11 @@ class RestServer : public Server {
   }
 
  private:
+  static bool IsAboutInput(int status) {
+    return status == 400 || status == 413 || status == 429 || status == 500 ||
+           status == 504;
+  }
+
   static std::vector<const Json*> Values(const Json& value, bool is_list) {
     if (!is_list) return {&value};
     std::vector<const Json*> values;
@@ -214,7 +233,13 @@ class GrpcQueryServer : public Server {
     TensorValue& tensor = request.inputs[input.is_text ? "text" : "input"];
     tensor.shape = {1};
     tensor.strings = {input.bytes};
-    const PredictResponse response = client_.Predict(request);
+    PredictResponse response;
+    try {
+      response = client_.Predict(request);
+    } catch (const GrpcError& error) {
+      if (IsAboutInput(error.grpc_code())) throw Refused(error);
+      throw;
+    }
     Answer answer;
     const TensorValue& scores = Output(response, "scores");
     answer.scores.assign(scores.floats.begin(), scores.floats.end());
@@ -237,6 +262,12 @@ class GrpcQueryServer : public Server {
   }
 
  private:
+  static bool IsAboutInput(int code) {
+    const int codes[] = {3, 4, 8, 13};  // as 400, 504, 429 and 500
+    return std::find(std::begin(codes), std::end(codes), code) !=
+           std::end(codes);
+  }
+
   static const TensorValue& Output(const PredictResponse& response,
                                    const std::string& name) {
     const auto found = response.outputs.find(name);
@@ -336,6 +367,52 @@ void Print(const std::string& input, const Answer& answer,
   std::fflush(stdout);
 }
 
+// Asks for one input and prints the answer. Nothing has the answer "", as when
+// a file is decoded: a model would make something up.
+void Ask(const std::string& text, const Coder& coder, Server* server) {
+  Answer answer;
+  if (StripPythonSpace(text).empty()) {
+    answer.scores = {0};
+    Print(text, answer, {""});
+    return;
+  }
+  answer = server->Ask(coder.Encode(text));
+  Print(text, answer, coder.Decode(answer));
+}
+
+// Asks line by line. A line that has no answer costs the others nothing. At a
+// terminal no error ends the session; else one that is not about a line does,
+// and the exit code says that lines were refused.
+int AskLines(const Coder& coder, Server* server) {
+  const bool at_terminal = ::isatty(STDIN_FILENO) == 1;
+  int64_t lines = 0;
+  int64_t refused = 0;
+  ExitCode code = ExitCode::kRetry;  // where each may be asked again
+  std::string line;
+  while (std::fputs(">> ", stdout), std::fflush(stdout),
+         std::getline(std::cin, line)) {
+    ++lines;
+    try {
+      Ask(line, coder, server);
+    } catch (const Error& error) {
+      const bool is_about_line =
+          error.code() == ExitCode::kBadData ||
+          dynamic_cast<const Refused*>(&error) != nullptr;
+      if (!at_terminal && !is_about_line) throw;
+      ++refused;
+      if (error.code() != ExitCode::kRetry) code = ExitCode::kBadData;
+      std::fprintf(stderr, "line %lld: %s\n", static_cast<long long>(lines),
+                   error.what());
+    }
+  }
+  std::puts("");
+  if (refused == 0 || at_terminal) return 0;
+  throw Error(code,
+              std::to_string(refused) + " of " + std::to_string(lines) +
+                  " lines have no answer",
+              "", "see the messages above; the other lines are answered");
+}
+
 int Main(int argc, char** argv) {
   QueryFlags flags;
   Flags parser("Asks a model server.",
@@ -360,20 +437,8 @@ int Main(int argc, char** argv) {
   }
   const Coder coder(flags);
   const std::unique_ptr<Server> server = MakeServer(flags);
-  const auto ask = [&](const std::string& text) {
-    const Answer answer = server->Ask(coder.Encode(text));
-    Print(text, answer, coder.Decode(answer));
-  };
-  if (parser.WasGiven("inputs_once")) {
-    ask(flags.inputs_once);
-    return 0;
-  }
-  std::string line;
-  while (std::fputs(">> ", stdout), std::fflush(stdout),
-         std::getline(std::cin, line)) {
-    ask(line);
-  }
-  std::puts("");
+  if (!parser.WasGiven("inputs_once")) return AskLines(coder, server.get());
+  Ask(flags.inputs_once, coder, server.get());
   return 0;
 }
 

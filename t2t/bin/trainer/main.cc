@@ -6,7 +6,9 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
+#include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/trainer/hparams_questions.h"
 #include "t2t/dist/cluster.h"
@@ -68,6 +70,9 @@ int Main(int argc, char** argv) {
   if (flags.registry_help) {
     std::fputs(RegistryHelp().c_str(), stdout);
     return 0;
+  }
+  if (!flags.dry_run && !flags.output_dir.empty()) {
+    OutliveReaders(JoinPath(ExpandUser(flags.output_dir), "log.txt"));
   }
   const Cluster cluster = ResolveCluster(flags.cluster, CurrentEnvironment());
   if (cluster.role == Cluster::Role::kParameterServer) {

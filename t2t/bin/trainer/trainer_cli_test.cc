@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
+#include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
 #include "tests/fault/subprocess.h"
 
@@ -50,6 +53,21 @@ class TrainerCliTest : public ::testing::Test {
       EXPECT_NE(run.output.find(text), std::string::npos)
           << "'" << text << "' in: " << run.output;
     }
+  }
+
+  // Every file of a folder, but for what a trainer locks it with.
+  static std::map<std::string, std::string> Snapshot(const std::string& dir) {
+    std::map<std::string, std::string> files;
+    for (const std::string& name : ListDirectory(dir)) {
+      const std::string path = JoinPath(dir, name);
+      if (name == "writer.lock") continue;
+      if (!IsDirectory(path)) {
+        files[path] = ReadFile(path);
+      } else {
+        files.merge(Snapshot(path));
+      }
+    }
+    return files;
   }
 
   static std::string dir_;
@@ -186,6 +204,73 @@ TEST_F(TrainerCliTest, ShapesThatDoNotFit) {
             16);
 }
 
+// A run of 2 layers, of which a model of 1 layer would take half.
+TEST_F(TrainerCliTest, FinishedRunIsNotSpoilt) {
+  const std::string out = "--output_dir=" + Out("two");
+  Expect(Train({out, "--hp_num_hidden_layers", "2", "--train_steps=1",
+                "--schedule=train"}),
+         0, {});
+  const auto before = Snapshot(Out("two"));
+  const std::vector<std::string> one = {out, "--hparams=num_hidden_layers=1",
+                                        "--eval_steps=1"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> flags = one;
+    flags.insert(flags.end(), more.begin(), more.end());
+    return Train(flags);
+  };
+  const std::vector<std::string> texts = {"layer_1", "model.ckpt-1",
+                                          "the model lacks"};
+  Expect(with({"--train_steps=1"}), 7, texts);
+  Expect(with({"--train_steps=2", "--schedule=train"}), 7, texts);
+  Expect(with({"--schedule=evaluate"}), 7, texts);
+  Expect(with({"--dry_run"}), 7, texts);
+  EXPECT_EQ(Snapshot(Out("two")), before);
+}
+
+TEST_F(TrainerCliTest, NothingToDoWritesNothing) {
+  const auto before = Snapshot(Out("a"));
+  Expect(Train({"--output_dir=" + Out("a"), "--train_steps=2", "--eval_steps=2",
+                "--keep_checkpoint_max=1", "--hp_learning_rate=0.3"}),
+         0, {"are done already", "evaluation at step 2"});
+  EXPECT_EQ(Snapshot(Out("a")), before);
+}
+
+TEST_F(TrainerCliTest, AnotherRunIsRefused) {
+  const auto before = Snapshot(Out("a"));
+  const std::string out = "--output_dir=" + Out("a");
+  const std::string more = "--train_steps=3";
+  Expect(Train({out, more, "--problem=translate_numbers_ende_rev"}), 7,
+         {"the problem is translate_numbers_ende_rev, not "
+          "translate_numbers_ende",
+          "--warm_start_from"});
+  Expect(Train({out, more, "--hparams_set=transformer_small"}), 7,
+         {"the hparams set is transformer_small, not transformer_tiny"});
+  Expect(Train({out, more, "--model=transformer_scorer"}), 7,
+         {"the model is transformer_scorer, not transformer"});
+  Expect(Train({out, more, "--hparams_set=transformer_small", "--dry_run"}), 7,
+         {"transformer_small"});
+  // Of the same size, with other pieces.
+  const std::string data = Out("other_data");
+  MakeDirectories(data);
+  for (const std::string& name : ListDirectory(Out("data"))) {
+    std::string bytes = ReadFile(JoinPath(Out("data"), name));
+    if (StartsWith(name, "vocab.")) {
+      std::vector<std::string> lines = Split(bytes, '\n');
+      std::swap(lines.at(10), lines.at(11));
+      bytes = Join(lines, "\n");
+    }
+    WriteFileAtomically(JoinPath(data, name), bytes);
+  }
+  const std::string other = "--data_dir=" + data;
+  const std::vector<std::string> texts = {"vocabulary", "sha256", data};
+  Expect(Train({out, other, more, "--schedule=train"}), 7, texts);
+  Expect(Train({out, other, more, "--schedule=train", "--worker_cpu=2"}), 7,
+         texts);
+  Expect(Train({out, other, "--schedule=evaluate"}), 7, texts);
+  Expect(Train({out, other, "--dry_run"}), 7, texts);
+  EXPECT_EQ(Snapshot(Out("a")), before);
+}
+
 TEST_F(TrainerCliTest, BadInput) {
   const std::string out = "--output_dir=" + Out("bad");
   Expect(Train({out, "--modell=x"}), 2, {"--modell", "--model"});
@@ -212,6 +297,44 @@ TEST_F(TrainerCliTest, BadInput) {
          2, {"accuracy"});
   Expect(Train({out, "--warm_start_from=" + Out("nowhere")}), 4, {"nowhere"});
   EXPECT_FALSE(Exists(Out("bad")));
+}
+
+TEST_F(TrainerCliTest, FilesThatCannotBeReadAreNamed) {
+  ASSERT_EQ(RunProgram({"/bin/cp", "-r", Out("a"), Out("named")}).code, 0);
+  const std::vector<std::string> more = {"--output_dir=" + Out("named"),
+                                         "--train_steps=3"};
+  const std::string hparams = JoinPath(Out("named"), "hparams.json");
+  const std::string whole = ReadFile(hparams);
+  for (const char* const damaged : {"", "{\"hidden_size\": ", "[]",
+                                    "{\"hidden_size\": \"many\"}"}) {
+    WriteFileAtomically(hparams, damaged);
+    Expect(Train(more), 3, {hparams});
+  }
+  RemoveFile(hparams);
+  MakeDirectories(hparams);
+  Expect(Train(more), 5, {hparams, "Is a directory"});
+  RemoveTree(hparams);
+  WriteFileAtomically(hparams, whole);
+  const std::string checkpoint = CheckpointPath(Out("named"), 2);
+  RemoveFile(checkpoint);
+  MakeDirectories(checkpoint);
+  Expect(Train(more), 5, {checkpoint, "Is a directory"});
+}
+
+// What no memory holds is not a bug of ours: no 1 and no 134.
+TEST_F(TrainerCliTest, OutOfMemory) {
+  const std::string out = "--output_dir=" + Out("memory");
+  Expect(Train({out, "--hp_hidden_size=1000000000"}), 5,
+         {"t2t-trainer: out of memory: ", "hidden_size"});
+  // In the first step: the batch is too large.
+  RunResult run =
+      RunProgram({"/bin/sh", "-c",
+                  "ulimit -v 4000000; exec t2t/bin/trainer/t2t-trainer "
+                  "--problem=translate_numbers_ende --model=transformer "
+                  "--hparams_set=transformer_tiny --hparams=hidden_size=16384 "
+                  "--data_dir=" +
+                      Out("data") + " --output_dir=" + Out("memory")});
+  Expect(run, 5, {"t2t-trainer: out of memory", "ulimit -v"});
 }
 
 TEST_F(TrainerCliTest, DevicesAndBackends) {

@@ -1,0 +1,25 @@
+#ifndef T2T_LAUNCH_TRAINER_ARGUMENTS_H_
+#define T2T_LAUNCH_TRAINER_ARGUMENTS_H_
+
+#include <string>
+#include <vector>
+
+#include "launch/pod.h"
+
+namespace t2t {
+
+// Changes of hyperparameters, "name=value,name=value", as one text where each
+// name stands once; those of the second win.
+std::string JoinHParams(const std::string& first, const std::string& second);
+// The changes of hyperparameters: the parameter hparams, then what trainer_args
+// has of them.
+std::string TrainerHParams(const Component& component);
+// The flags of t2t-trainer that say what is trained, escaped.
+std::vector<std::string> TrainerArguments(const Component& component,
+                                          const std::string& schedule);
+// Puts "--name=value" where that flag is, or else at the end.
+void PutFlag(const std::string& argument, std::vector<std::string>* arguments);
+
+}  // namespace t2t
+
+#endif  // T2T_LAUNCH_TRAINER_ARGUMENTS_H_

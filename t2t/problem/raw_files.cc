@@ -1,0 +1,109 @@
+#include "t2t/problem/raw_files.h"
+
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string_view>
+
+#include "t2t/base/error.h"
+#include "t2t/base/fs.h"
+#include "t2t/data/text_reader.h"
+
+namespace t2t {
+namespace {
+
+std::string Sha256(const std::function<std::string_view()>& next) {
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(
+      EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  if (context == nullptr ||
+      EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) {
+    throw std::bad_alloc();
+  }
+  for (std::string_view piece; !(piece = next()).empty();) {
+    EVP_DigestUpdate(context.get(), piece.data(), piece.size());
+  }
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_DigestFinal_ex(context.get(), digest, &size);
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (unsigned int i = 0; i < size; ++i) {
+    text += kDigits[digest[i] >> 4];
+    text += kDigits[digest[i] & 15];
+  }
+  return text;
+}
+
+bool IsTrusted(uid_t owner) { return owner == ::geteuid() || owner == 0; }
+
+bool AnyoneWrites(const struct stat& folder) {
+  return (folder.st_mode & S_IWOTH) != 0;
+}
+
+// Whether other users than this one and root decide what is in the folder.
+bool IsOthersToo(const std::string& folder) {
+  struct stat here;
+  struct stat above;
+  if (::stat(folder.c_str(), &here) != 0) return false;
+  if (AnyoneWrites(here)) return true;
+  return !IsTrusted(here.st_uid) &&
+         ::stat(JoinPath(folder, "..").c_str(), &above) == 0 &&
+         AnyoneWrites(above);
+}
+
+}  // namespace
+
+std::string FileSha256(const std::string& path) {
+  const RandomAccessFile file(path);
+  std::string buffer(1 << 18, '\0');
+  int64_t at = 0;
+  return Sha256([&] {
+    const auto size = static_cast<size_t>(std::min<int64_t>(
+        static_cast<int64_t>(buffer.size()), file.size() - at));
+    file.Read(at, buffer.data(), size);
+    at += static_cast<int64_t>(size);
+    return std::string_view(buffer).substr(0, size);
+  });
+}
+
+std::string TextSha256(const std::string& path) {
+  TextReader reader(path);
+  return Sha256([&] { return reader.Next(); });
+}
+
+void CheckRawFile(const std::string& path, bool has_its_sum) {
+  const std::string folder = DirName(path).empty() ? "." : DirName(path);
+  struct stat info;
+  if (has_its_sum || !IsOthersToo(folder) ||
+      ::lstat(path.c_str(), &info) != 0) {
+    return;
+  }
+  const bool is_link = S_ISLNK(info.st_mode);
+  if (!is_link && IsTrusted(info.st_uid)) return;
+  throw UsageError(
+      path + (is_link ? " is a link" : " is another user's") +
+          " in a folder that other users write into",
+      "a file of yours, or one whose SHA-256 is known and right",
+      "look at it, and copy it into a folder of your own: --tmp_dir");
+}
+
+void MakeRawFolder(const std::string& folder) {
+  MakeDirectories(folder);
+  struct stat info;
+  if (::stat(folder.c_str(), &info) != 0) {
+    throw IoError("can't look at", folder);
+  }
+  // Where the sticky bit is set, a file is its owner's alone.
+  const bool sticky = AnyoneWrites(info) && (info.st_mode & S_ISVTX) != 0;
+  if (sticky || !IsOthersToo(folder)) return;
+  throw UsageError(
+      "other users may change what is in the folder " + folder,
+      "a folder of yours to download into", "name another with --tmp_dir");
+}
+
+}  // namespace t2t
