@@ -325,8 +325,8 @@ constexpr HParamsRow kSets[] = {
      {{"simulation_random_starts", false}}},
 };
 
-// Games of Atari: all, those with a human score, and the paper's
-// choice.
+// Games of Atari: all, those that agents are scored on, those with a human's
+// score, and the paper's choice.
 constexpr char kAllGames[] =
     "air_raid,alien,amidar,assault,asterix,asteroids,atlantis,bank_heist,"
     "battle_zone,beam_rider,berzerk,bowling,boxing,breakout,carnival,centipede,"

@@ -216,12 +216,17 @@ TEST(TransformerTest, EverySetBuildsOrSaysWhyNot) {
       EXPECT_TRUE(std::isfinite(loss.Total().item<double>())) << set;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kUsage) << set << error.what();
+      // lmx_relative and its like: T2T refuses a distance of 0, too.
+      const std::string attention = hparams.GetString("self_attention_type");
+      const bool no_distance = attention == "dot_product_relative_v2" &&
+                               hparams.GetInt("max_relative_position") == 0;
       const std::string ffn = hparams.GetString("ffn_layer");
-      EXPECT_EQ(ffn.rfind("local_moe", 0), 0U) << set << error.what();
+      EXPECT_TRUE(ffn.rfind("local_moe", 0) == 0 || no_distance)
+          << set << error.what();
       ++refused;
     }
   }
-  EXPECT_LE(refused, 8);
+  EXPECT_LE(refused, 9);
 }
 
 TEST(TransformerTest, LearnsUnderAutocast) {
