@@ -71,15 +71,22 @@ BuildLock::BuildLock(std::string path, std::string what, const Options& options)
       options_(options),
       token_(RandomToken()) {
   Seen seen;
-  while (!TryAcquire(&seen)) {
-    ::usleep(static_cast<useconds_t>(kPollSeconds * 1e6));
+  try {
+    while (!TryAcquire(&seen)) {
+      ::usleep(static_cast<useconds_t>(kPollSeconds * 1e6));
+    }
+  } catch (...) {
+    Release();
+    throw;
   }
   thread_ = std::thread([this] { Beat(); });
 }
 
 FileLock BuildLock::Lock() {
-  return options_.file_locks ? TryLockFile(fd_, path_)
-                             : FileLock::kNoSuchLocks;
+  const FileLock lock =
+      options_.file_locks ? TryLockFile(fd_, path_) : FileLock::kNoSuchLocks;
+  locked_ = lock == FileLock::kTaken;
+  return lock;
 }
 
 bool BuildLock::TryAcquire(Seen* seen) {
@@ -130,9 +137,8 @@ void BuildLock::Claim() {
   owner.boot = BootId();
   owner.name = "pid " + std::to_string(::getpid()) + " on host " + HostName();
   const std::string text = owner.Text();
-  if (::ftruncate(fd_, 0) != 0 ||
-      ::pwrite(fd_, text.data(), text.size(), 0) !=
-          static_cast<ssize_t>(text.size())) {
+  if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, text.data(), text.size(), 0) !=
+                                      static_cast<ssize_t>(text.size())) {
     throw IoError("can't write", path_);
   }
 }
@@ -164,6 +170,16 @@ void BuildLock::Beat() {
   }
 }
 
+void RemoveUnusedBuildLock(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return;
+  if (TryLockFile(fd, path) == FileLock::kTaken &&
+      ReadOwner(fd).boot == BootId() && NamesOpenFile(path, fd)) {
+    ::unlink(path.c_str());
+  }
+  ::close(fd);
+}
+
 void BuildLock::Close() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
@@ -177,12 +193,18 @@ BuildLock::~BuildLock() {
     wake_.notify_all();
     thread_.join();
   }
-  // Removed while it is locked, so that a waiting process sees that what it
-  // gets the lock of isn't there any more. Not where another one took over.
-  if (fd_ >= 0 && ReadOwner(fd_).token == token_ &&
-      NamesOpenFile(path_, fd_)) {
-    ::unlink(path_.c_str());
-  }
+  Release();
+}
+
+// The file is removed while it is locked, so that a waiting process sees that
+// what it gets the lock of isn't there any more. Not where another one took
+// over.
+void BuildLock::Release() {
+  if (fd_ < 0) return;
+  const std::string token = ReadOwner(fd_).token;
+  // (Empty: its writing failed.)
+  const bool mine = token == token_ || (token.empty() && locked_);
+  if (mine && NamesOpenFile(path_, fd_)) ::unlink(path_.c_str());
   Close();
 }
 

@@ -46,6 +46,7 @@ class BuildLock {
   void Claim();
   void Replace();
   void Beat();
+  void Release();
   void Close();
 
   const std::string path_;
@@ -53,12 +54,17 @@ class BuildLock {
   const Options options_;
   const std::string token_;
   int fd_ = -1;
+  bool locked_ = false;
 
   std::mutex mutex_;
   std::condition_variable wake_;
   bool ending_ = false;
   std::thread thread_;
 };
+
+// Removes the lock's file where a process of this kernel that was killed left
+// it, for those who need no lock themselves.
+void RemoveUnusedBuildLock(const std::string& path);
 
 }  // namespace t2t
 

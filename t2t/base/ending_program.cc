@@ -44,9 +44,13 @@ void InThread(const Body& body) {
   thread.join();
 }
 
-// Logs many lines, then writes the file.
+// Prints and logs many lines, then writes the file.
 void LogMuch(const std::string& path) {
-  for (int i = 0; i < 1000; ++i) std::fprintf(stderr, "line %d\n", i);
+  for (int i = 0; i < 1000; ++i) {
+    std::printf("output %d\n", i);
+    std::fflush(stdout);
+    std::fprintf(stderr, "line %d\n", i);
+  }
   WriteFileAtomically(path, "done");
 }
 
@@ -69,7 +73,8 @@ int Main(int argc, char** argv) {
   if (how == "torch") {
     throw std::runtime_error(
         "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: "
-        "can't allocate memory: you tried to allocate 4000 bytes.\nFrames");
+        "can't allocate memory: you tried to allocate 4000 bytes. Error code "
+        "12\nFrames");
   }
   if (how == "allocate_in_thread") {
     InThread([] { throw std::bad_alloc(); });

@@ -77,6 +77,15 @@ TEST_F(FilesTest, TwoWritersOfOneNameDoNotMeet) {
   EXPECT_EQ(ListDirectory(dir_).size(), 1U);
 }
 
+TEST_F(FilesTest, TemporariesAreKnownByTheirNames) {
+  const AtomicWriter writer(Path("vocab.p.subwords"));
+  ASSERT_EQ(ListDirectory(dir_).size(), 1U);
+  EXPECT_TRUE(IsTemporaryName(ListDirectory(dir_)[0]));
+  for (const char* const name : {"vocab.p.subwords", "out-100", ".tmp-", "a"}) {
+    EXPECT_FALSE(IsTemporaryName(name)) << name;
+  }
+}
+
 TEST_F(FilesTest, ALongNameHasATemporaryToo) {
   const std::string name(255, 'n');
   WriteFileAtomically(Path(name), "x");
@@ -144,8 +153,15 @@ TEST_F(FilesTest, OneBuildsAndTheOthersWait) {
 TEST_F(FilesTest, TheLockOfAKilledBuilderIsFreeAtOnce) {
   RunAndKill([&] { new BuildLock(Path("x.lock"), "x"); });
   EXPECT_TRUE(Exists(Path("x.lock")));
+  RunAndKill([&] { new BuildLock(Path("y.lock"), "y"); });
+  RemoveUnusedBuildLock(Path("y.lock"));
+  EXPECT_FALSE(Exists(Path("y.lock")));
   const double start = NowSeconds();
-  { const BuildLock lock(Path("x.lock"), "x"); }
+  {
+    const BuildLock lock(Path("x.lock"), "x");
+    RemoveUnusedBuildLock(Path("x.lock"));
+    EXPECT_TRUE(Exists(Path("x.lock")));
+  }
   EXPECT_LT(NowSeconds() - start, 5);
   EXPECT_FALSE(Exists(Path("x.lock")));
 }

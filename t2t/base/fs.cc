@@ -81,8 +81,9 @@ bool IsHex(std::string_view text) {
   return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// Whether the name is one that TemporaryPath() gives; and then, of which kernel.
-bool IsTemporaryName(std::string_view name, std::string* kernel) {
+// Whether the name is one that TemporaryPath() gives; and then, of which
+// kernel.
+bool ParseTemporaryName(std::string_view name, std::string* kernel) {
   if (name.size() <= kTemporaryEnd) return false;
   std::string_view ending = name.substr(name.size() - kTemporaryEnd);
   const std::string_view mark = kTemporaryMark;
@@ -106,13 +107,13 @@ std::string TemporaryPath(const std::string& path) {
 }
 
 // Makes the file, of this process alone, and locks it for as long as it is
-// open: by that RemoveLeftovers() knows that it is in use. -1 and errno where it
-// can't.
+// open: by that RemoveLeftovers() knows that it is in use. -1 and errno where
+// it can't.
 int OpenTemporary(const std::string& path, std::string* temporary) {
   for (;;) {
     *temporary = TemporaryPath(path);
-    const int fd = ::open(temporary->c_str(),
-                          O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const int fd =
+        ::open(temporary->c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0 && errno == EEXIST) continue;
     if (fd < 0) return fd;
     // A RemoveLeftovers() that came before the lock takes the file away.
@@ -253,13 +254,19 @@ void SyncDirectory(const std::string& path) {
   }
 }
 
+bool IsTemporaryName(std::string_view name) {
+  std::string kernel;
+  return ParseTemporaryName(name, &kernel);
+}
+
 std::vector<std::string> RemoveLeftovers(const std::string& directory,
                                          std::string_view stem) {
   std::vector<std::string> kept;
   if (!IsDirectory(directory)) return kept;
   for (const std::string& name : ListDirectory(directory)) {
     std::string kernel;
-    if (!IsTemporaryName(name, &kernel) || name.rfind(stem, 0) != 0) continue;
+    if (!ParseTemporaryName(name, &kernel) || name.rfind(stem, 0) != 0)
+      continue;
     const char next = name[stem.size()];
     if (!stem.empty() && next != '.' && next != '-') continue;
     const std::string path = JoinPath(directory, name);

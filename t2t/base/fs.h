@@ -23,6 +23,9 @@ void Rename(const std::string& from, const std::string& to);
 void RemoveFile(const std::string& path);  // no error where absent
 void RemoveTree(const std::string& path);  // no error where absent
 void SyncDirectory(const std::string& path);
+// Whether a file of this name is one that is being written, or was: whoever
+// goes through a folder leaves it out.
+bool IsTemporaryName(std::string_view name);
 // Removes what killed processes left half-written in a folder: the temporary
 // files of `stem` ("" is all: else those whose names go on with '.' or '-'
 // behind it) that were made under this running kernel, in whatever container,

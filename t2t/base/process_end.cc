@@ -24,6 +24,7 @@ constexpr int kIo = static_cast<int>(ExitCode::kIo);
 // For handlers: no memory is allocated, no lock taken there.
 char program_name[64] = "t2t";
 char reader_log[4096] = "";
+volatile sig_atomic_t output_was_moved = 0;
 
 void Print(const char* text) {
   [[maybe_unused]] const ssize_t written =
@@ -64,6 +65,7 @@ void MoveToFile(int fd) {
   if (to < 0) return;
   ::dup2(to, fd);
   ::close(to);
+  if (fd == STDOUT_FILENO) output_was_moved = 1;
   if (!has_file || fd != STDERR_FILENO) return;
   Print(program_name);
   Print(": nobody reads the log any more (SIGPIPE); it goes on here\n");
@@ -124,8 +126,13 @@ int ReportNoThread(const char* why) {
   return kIo;
 }
 
-std::string FirstLine(const char* text) {
-  return std::string(text, std::strcspn(text, "\n"));
+// "4000 bytes were asked for", or else the first line.
+std::string WhatMemory(const std::string& text) {
+  constexpr char kAsked[] = "ried to allocate ";  // "you tried", CUDA's "Tried"
+  const size_t at = text.find(kAsked);
+  if (at == std::string::npos) return text.substr(0, text.find('\n'));
+  const size_t begin = at + sizeof(kAsked) - 1;
+  return text.substr(begin, text.find(". ", begin) - begin) + " were asked for";
 }
 
 // An exception that nobody catches: of a thread, or out of a parallel region.
@@ -267,7 +274,7 @@ int ReportException() {
     return kIo;
   } catch (const std::exception& error) {
     if (IsAboutMemory(error.what())) {
-      return ReportNoMemory(FirstLine(error.what()));
+      return ReportNoMemory(WhatMemory(error.what()));
     }
     std::fprintf(stderr, "%s: internal error: %s\n", program_name,
                  error.what());
@@ -282,8 +289,9 @@ int CloseOutput(int code) {
   main_has_ended = true;
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  if (output_was_moved != 0) return code;  // OutliveReaders()
   if (errno == EPIPE || HasNoReader(STDOUT_FILENO)) {
-    return ExitCodeOfStop(SIGPIPE);
+    return code != 0 ? code : ExitCodeOfStop(SIGPIPE);
   }
   std::fprintf(stderr, "%s: can't write to the standard output: %s\n",
                program_name,

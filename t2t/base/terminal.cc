@@ -21,7 +21,6 @@ std::string WrapLine(const std::string& line, int columns, bool is_command) {
   const size_t indent = std::min(line.find_first_not_of(' '), line.size());
   const std::string first(indent, ' ');
   const std::string next(indent + (is_command ? 4 : 0), ' ');
-  const int end = is_command ? columns - 2 : columns;
   std::string wrapped = first;
   int at = static_cast<int>(indent);
   bool has_word = false;
@@ -30,6 +29,8 @@ std::string WrapLine(const std::string& line, int columns, bool is_command) {
     const std::string word = line.substr(begin, stop - begin);
     begin = stop + 1;
     const int width = Columns(word);
+    const bool is_last = stop == line.size();
+    const int end = is_command && !is_last ? columns - 2 : columns;  // " \\"
     if (has_word && at + 1 + width > end) {
       wrapped += (is_command ? " \\\n" : "\n") + next;
       at = static_cast<int>(next.size());

@@ -38,7 +38,7 @@ class SubwordTextEncoder : public TextEncoder {
       std::vector<std::string> subtokens);
 
   // Building gives T2T's vocabulary, whatever the number of threads. Memory:
-  // about 40 bytes for each character of the distinct tokens.
+  // about 45 bytes for each character of the distinct tokens.
   static std::shared_ptr<const SubwordTextEncoder> BuildFromTokenCounts(
       const TokenCounts& counts, int64_t min_count,
       const SubwordBuildOptions& options = {});

@@ -1,7 +1,7 @@
 #include "t2t/data/subword_build.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "t2t/base/error.h"
@@ -88,6 +88,10 @@ SubwordBuilder::SubwordBuilder(const TokenCounts& counts,
     alphabet_.AddAll(token);
   }
   alphabet_.AddEscapeCharacters();
+  for (const std::string& token : options.reserved_tokens) {
+    reserved_.emplace_back();
+    EscapeToken(token, alphabet_, &reserved_.back());
+  }
   for (char32_t c = 0; c < 0x110000; ++c) {
     if (!alphabet_.Has(c)) continue;
     characters_.emplace_back();
@@ -239,9 +243,55 @@ void SubwordBuilder::Count(size_t begin, size_t end,
   close(0);
 }
 
-void SubwordBuilder::MarkStarts(const std::vector<std::string>& subtokens,
+std::vector<uint32_t> SubwordBuilder::LongestMatches(
+    const std::vector<Candidate>& candidates) const {
+  // Where the suffixes begin that start with each candidate.
+  struct Range {
+    size_t begin;
+    uint32_t length;
+  };
+  std::vector<Range> ranges(candidates.size());
+  const size_t blocks = (candidates.size() + kTokensABlock - 1) / kTokensABlock;
+  ParallelFor(blocks, options_.threads, [&](size_t block, int) {
+    const size_t end = std::min(candidates.size(), (block + 1) * kTokensABlock);
+    for (size_t i = block * kTokensABlock; i < end; ++i) {
+      const std::string_view text = candidates[i].text;
+      const uint64_t key = SortKey(text);
+      const auto first =
+          std::lower_bound(suffixes_.begin(), suffixes_.end(), text,
+                           [&](const Suffix& suffix, std::string_view wanted) {
+                             if (suffix.key != key) return suffix.key < key;
+                             return TextOf(suffix) < wanted;
+                           });
+      // (Some characters of the alphabet are not in the text.)
+      const bool there = first != suffixes_.end() &&
+                         TextOf(*first).substr(0, text.size()) == text;
+      ranges[i] = {there ? static_cast<size_t>(first - suffixes_.begin())
+                         : suffixes_.size(),
+                   static_cast<uint32_t>(text.size())};
+    }
+  });
+  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.length < b.length;
+  });
+  std::vector<uint32_t> longest(text_.size());
+  std::vector<uint32_t> open;  // of the candidates that the suffix starts with
+  size_t next = 0;
+  for (size_t i = 0; i < suffixes_.size(); ++i) {
+    const Suffix& suffix = suffixes_[i];
+    while (!open.empty() && open.back() > suffix.common) open.pop_back();
+    for (; next < ranges.size() && ranges[next].begin == i; ++next) {
+      open.push_back(ranges[next].length);
+    }
+    longest[suffix.offset] = open.empty() ? 0 : open.back();
+  }
+  return longest;
+}
+
+void SubwordBuilder::MarkStarts(const std::vector<Candidate>& candidates,
                                 std::vector<char>* is_start) const {
-  const SubwordTrie trie(subtokens);
+  const std::vector<uint32_t> longest = LongestMatches(candidates);
+  const SubwordTrie reserved(reserved_);
   std::fill(is_start->begin(), is_start->end(), 0);
   const size_t blocks =
       (token_count_.size() + kTokensABlock - 1) / kTokensABlock;
@@ -252,53 +302,61 @@ void SubwordBuilder::MarkStarts(const std::vector<std::string>& subtokens,
       size_t at = token_begin_[token];
       while (at < token_begin_[token + 1]) {
         (*is_start)[at] = 1;
+        const std::string_view left =
+            std::string_view(text_).substr(at, token_begin_[token + 1] - at);
         size_t length = 0;
-        trie.LongestMatch(
-            std::string_view(text_).substr(at, token_begin_[token + 1] - at),
-            &length);
-        at += length;
+        reserved.LongestMatch(left, &length);
+        at += std::max({length, FirstCharacterLength(left),
+                        static_cast<size_t>(longest[at])});
       }
     }
   });
 }
 
+std::vector<SubwordBuilder::Candidate> SubwordBuilder::CountAll(
+    const std::vector<char>& is_start, int64_t min_count) const {
+  std::vector<std::vector<Candidate>> parts(chunks_.size() - 1);
+  ParallelFor(parts.size(), options_.threads, [&](size_t i, int) {
+    Count(chunks_[i], chunks_[i + 1], is_start, min_count, &parts[i]);
+  });
+  std::vector<Candidate> candidates;
+  for (const std::vector<Candidate>& part : parts) {
+    candidates.insert(candidates.end(), part.begin(), part.end());
+  }
+  // The characters no subtoken starts with.
+  std::unordered_set<std::string_view> counted;
+  for (const Candidate& candidate : candidates) {
+    if (FirstCharacterLength(candidate.text) == candidate.text.size()) {
+      counted.insert(candidate.text);
+    }
+  }
+  for (const std::string& character : characters_) {
+    if (counted.count(character) == 0) candidates.push_back({0, character});
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) {
+              return a.count != b.count ? a.count > b.count : a.text > b.text;
+            });
+  return candidates;
+}
+
 std::vector<std::string> SubwordBuilder::Build(int64_t min_count) const {
   min_count = std::max<int64_t>(1, min_count);
-  std::vector<std::string> reserved;
-  for (const std::string& token : options_.reserved_tokens) {
-    reserved.emplace_back();
-    EscapeToken(token, alphabet_, &reserved.back());
-  }
-  std::vector<std::string> subtokens = options_.reserved_tokens;
-  subtokens.insert(subtokens.end(), characters_.begin(), characters_.end());
   // T2T starts from single characters, so every character starts a subtoken.
   std::vector<char> is_start(text_.size(), 1);
+  std::vector<Candidate> candidates;
   for (int iteration = 0; iteration < options_.num_iterations; ++iteration) {
-    if (iteration > 0) MarkStarts(subtokens, &is_start);
-    std::vector<std::vector<Candidate>> parts(chunks_.size() - 1);
-    ParallelFor(parts.size(), options_.threads, [&](size_t i, int) {
-      Count(chunks_[i], chunks_[i + 1], is_start, min_count, &parts[i]);
-    });
-    std::vector<Candidate> candidates;
-    for (const std::vector<Candidate>& part : parts) {
-      candidates.insert(candidates.end(), part.begin(), part.end());
-    }
-    // The characters no subtoken starts with.
-    std::unordered_map<std::string_view, bool> counted;
-    for (const Candidate& candidate : candidates) {
-      counted.emplace(candidate.text, true);
-    }
-    for (const std::string& character : characters_) {
-      if (counted.count(character) == 0) candidates.push_back({0, character});
-    }
-    std::sort(candidates.begin(), candidates.end(),
-              [](const Candidate& a, const Candidate& b) {
-                return a.count != b.count ? a.count > b.count : a.text > b.text;
-              });
-    subtokens = reserved;
-    for (const Candidate& candidate : candidates) {
-      subtokens.emplace_back(candidate.text);
-    }
+    if (iteration > 0) MarkStarts(candidates, &is_start);
+    candidates = CountAll(is_start, min_count);
+  }
+  if (options_.num_iterations == 0) {
+    std::vector<std::string> subtokens = options_.reserved_tokens;
+    subtokens.insert(subtokens.end(), characters_.begin(), characters_.end());
+    return subtokens;
+  }
+  std::vector<std::string> subtokens = reserved_;
+  for (const Candidate& candidate : candidates) {
+    subtokens.emplace_back(candidate.text);
   }
   return subtokens;
 }

@@ -43,7 +43,10 @@ void EscapeToken(std::string_view token, const Alphabet& alphabet,
 // lessens the counts of a taken one's prefixes. On the tree that means: a node
 // is taken if its count, less what its descendants took, is still enough. The
 // prefixes inside an edge have the count of the node below, so none of them is
-// ever taken. Linear in the text, where T2T is quadratic in a token's length.
+// ever taken. How the tokens are cut by the candidates is read off the sorted
+// suffixes as well, since those that start with a candidate stand together: a
+// candidate costs the same however long it is. Linear in the text, where T2T is
+// quadratic in a token's length.
 class SubwordBuilder {
  public:
   SubwordBuilder(const TokenCounts& counts, const SubwordBuildOptions& options);
@@ -72,8 +75,17 @@ class SubwordBuilder {
   // character with others.
   void Count(size_t begin, size_t end, const std::vector<char>& is_start,
              int64_t min_count, std::vector<Candidate>* candidates) const;
-  void MarkStarts(const std::vector<std::string>& subtokens,
+  // For each place in text_ that a suffix starts at, the length of the longest
+  // candidate there.
+  std::vector<uint32_t> LongestMatches(
+      const std::vector<Candidate>& candidates) const;
+  // Where subtokens start when the tokens are cut into the longest ones:
+  // candidates and reserved tokens.
+  void MarkStarts(const std::vector<Candidate>& candidates,
                   std::vector<char>* is_start) const;
+  // Sorted as T2T sorts them, with the characters of which there are none.
+  std::vector<Candidate> CountAll(const std::vector<char>& is_start,
+                                  int64_t min_count) const;
 
   SubwordBuildOptions options_;
   Alphabet alphabet_;
@@ -82,7 +94,8 @@ class SubwordBuilder {
   std::vector<uint32_t> token_begin_;    // and the end of the last
   std::vector<int64_t> token_count_;
   std::vector<Suffix> suffixes_;
-  std::vector<size_t> chunks_;  // where Count() may cut suffixes_
+  std::vector<std::string> reserved_;  // escaped
+  std::vector<size_t> chunks_;         // where Count() may cut suffixes_
 };
 
 }  // namespace t2t

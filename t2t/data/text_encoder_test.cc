@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -259,6 +260,26 @@ TEST(SubwordBuild, KeepsBytesThatAreNotUtf8) {
   const auto again =
       SubwordTextEncoder::Parse(encoder->ToFileContents(), "again");
   EXPECT_EQ(again->Encode(text), encoder->Encode(text));
+}
+
+// Building takes time and memory as the token has letters, some seconds here;
+// it was minutes and 2 GB, since at the smallest counts there is, for a while,
+// a subtoken of 199 letters at every letter.
+TEST(SubwordBuild, AVeryLongToken) {
+  constexpr size_t kLetters = 400000;
+  std::string letters;
+  std::mt19937 random(1);
+  while (letters.size() < kLetters) {
+    letters += static_cast<char>('a' + random() % 26);
+  }
+  for (const std::string& token : {letters, std::string(kLetters, 'a')}) {
+    SubwordBuildOptions options;
+    options.max_subtoken_length = 200;
+    options.threads = 1;
+    const auto encoder = SubwordTextEncoder::BuildToTargetSize(
+        8192, {{token, 1}, {"word", 5}}, 1, 1000, options);
+    EXPECT_EQ(encoder->Decode(encoder->Encode(token)), token);
+  }
 }
 
 TEST(SubwordBuild, BadOptions) {

@@ -3,12 +3,15 @@
 #include <map>
 #include <utility>
 
+#include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/model/parameter_units.h"
+#include "t2t/ops/tensor_memory.h"
 #include "t2t/train/checkpoint.h"
 #include "t2t/train/run_identity.h"
 
@@ -76,6 +79,7 @@ std::vector<std::string> VocabularyFiles(const std::string& data_dir) {
   std::vector<std::string> files;
   if (data_dir.empty() || !IsDirectory(data_dir)) return files;
   for (const std::string& name : ListDirectory(data_dir)) {
+    if (IsTemporaryName(name)) continue;
     const bool is_vocabulary =
         StartsWith(name, "vocab.") || EndsWith(name, ".subwords") ||
         EndsWith(name, ".tokens") || EndsWith(name, ".labels") ||
@@ -99,12 +103,33 @@ void CheckIdentity(const LoadedModel& loaded, const std::string& flags_folder) {
   }
 }
 
+// Puts the weights that were read into the model.
+void TakeWeights(LoadedModel* loaded) {
+  Weights& weights = loaded->weights;
+  PutWeights(&weights, &loaded->model->params());
+  Log("model " + loaded->model_name + ", step " + std::to_string(weights.step) +
+      " of " + weights.files.front() +
+      (weights.files.size() > 1
+           ? " (mean of " + std::to_string(weights.files.size()) + ")"
+           : "") +
+      (weights.are_ema ? ", moving averages" : ""));
+}
+
 }  // namespace
+
+void TakeSavedNames(LoadModelOptions* options) {
+  const auto saved =
+      ReadFlagsText(JoinPath(ModelFolder(options->weights), "flags.txt"));
+  Resolve(saved, "model", &options->model);
+  Resolve(saved, "hparams_set", &options->hparams_set);
+  Resolve(saved, "problem", &options->problem);
+  Resolve(saved, "data_dir", &options->data_dir);
+}
 
 std::string LoadedModel::Identity() const {
   return "model " + model_name + ", hparams " + hparams_set + " " +
          model->hparams().ToJson(-1) + ", problem " + problem_name +
-         ", weights " + weights.identity;
+         ", weights " + weights.identity + ", run " + run.ToJson().ToString();
 }
 
 LoadedModel LoadModel(const LoadModelOptions& options) {
@@ -136,11 +161,12 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
       throw UsageError("neither --output_dir nor --checkpoint_path is given",
                        "where the trained model is", "give --output_dir");
     }
-    const auto saved = ReadFlagsText(JoinPath(folder, "flags.txt"));
-    Resolve(saved, "model", &loaded.model_name);
-    Resolve(saved, "hparams_set", &loaded.hparams_set);
-    Resolve(saved, "problem", &loaded.problem_name);
-    Resolve(saved, "data_dir", &loaded.data_dir);
+    LoadModelOptions named = options;
+    TakeSavedNames(&named);
+    loaded.model_name = named.model;
+    loaded.hparams_set = named.hparams_set;
+    loaded.problem_name = named.problem;
+    loaded.data_dir = ExpandUser(named.data_dir);
     hparams_path = JoinPath(folder, kHParamsFile);
   }
   Require("model", loaded.model_name);
@@ -158,17 +184,23 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
   loaded.run = MakeRunIdentity(loaded.problem_name, loaded.model_name,
                                loaded.hparams_set, info);
   CheckIdentity(loaded, DirName(hparams_path));
-  loaded.model = make_model(hparams, info, /*seed=*/0);
-  PutWeights(loaded.weights, &loaded.model->params());
-  loaded.weights.tensors.clear();
-  Log("model " + loaded.model_name + ", step " +
-      std::to_string(loaded.weights.step) + " of " +
-      loaded.weights.files.front() +
-      (loaded.weights.files.size() > 1
-           ? " (mean of " + std::to_string(loaded.weights.files.size()) + ")"
-           : "") +
-      (loaded.weights.are_ema ? ", moving averages" : ""));
+  {
+    // The weights' memory becomes the model's.
+    const AbsentParameters absent;
+    loaded.model = make_model(hparams, info, /*seed=*/0);
+  }
+  TakeWeights(&loaded);
   return loaded;
+}
+
+void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded) {
+  for (const at::Tensor& tensor : loaded->model->params().Trainable()) {
+    DropMemory(tensor);
+  }
+  loaded->weights = ReadWeights(options);
+  CheckVocabularies(loaded->weights.run, loaded->run,
+                    loaded->weights.files.front());
+  TakeWeights(loaded);
 }
 
 void ExportModel(const LoadModelOptions& options,
@@ -183,6 +215,13 @@ void ExportModel(const LoadModelOptions& options,
                      "remove it, or choose another --export_dir");
   }
   const LoadedModel loaded = LoadModel(options);
+  if (!DirName(target).empty()) MakeDirectories(DirName(target));
+  // So that what is at the temporary name was left by one that was killed.
+  const BuildLock lock(target + ".lock", "the exported model " + target);
+  if (Exists(target)) {
+    throw UsageError("another process has written " + target + " meanwhile",
+                     "one exporter for each --export_dir");
+  }
   const std::string temporary = target + ".tmp";
   RemoveTree(temporary);
   MakeDirectories(temporary);

@@ -36,9 +36,17 @@ struct LoadedModel {
   std::string Identity() const;
 };
 
+// Fills names that are empty out of the flags.txt of the model's folder, where
+// it has one.
+void TakeSavedNames(LoadModelOptions* options);
+
 // The hparams are the set's, then output_dir/hparams.json's, then the
 // overrides.
 LoadedModel LoadModel(const LoadModelOptions& options);
+
+// Gives a model that was loaded the weights of another checkpoint of the same
+// training. After an error it can't be used until it was given others.
+void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded);
 
 // Writes a folder that holds all that decoding needs: model.safetensors,
 // hparams.json, problem.json and the vocabulary files. Complete or not there.

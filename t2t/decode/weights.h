@@ -34,6 +34,7 @@ struct Weights {
   std::string identity;
 };
 
+// Reads the parameters, and nothing else of the files; what is read is checked.
 // Throws a MissingError where there is no checkpoint; damaged ones are passed
 // over with a warning unless named outright.
 Weights ReadWeights(const WeightsOptions& options);
@@ -41,10 +42,10 @@ Weights ReadWeights(const WeightsOptions& options);
 // Reads a file that holds parameters alone (t2t-exporter's).
 Weights ReadExportedWeights(const std::string& path);
 
-// Copies the tensors into the model's parameters, whole or not at all: throws
+// Moves the tensors into the model's parameters, whole or not at all: throws
 // a MismatchError that names the first one missing, of another shape, or that
 // the model lacks.
-void PutWeights(const Weights& weights, ParamStore* params);
+void PutWeights(Weights* weights, ParamStore* params);
 
 }  // namespace t2t
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/plural.h"
 #include "t2t/ops/tensor_memory.h"
 
 namespace t2t {
@@ -109,8 +110,8 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
       all_to_all_(ranks_ > 1 && (deterministic_ || owners_ || bf16_)) {
   if (shards < ranks_) {
     throw UsageError(
-        "there are " + std::to_string(ranks_) + " ranks, but " +
-            std::to_string(shards) + " batches a step",
+        "there are " + Count(ranks_, "rank") + ", but " +
+            Count(shards, "batch") + " a step",
         "a batch for every rank at least",
         "start fewer ranks, or set --virtual_ranks=" + std::to_string(ranks_));
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -108,21 +109,20 @@ Mesh Mesh::Parse(const std::string& text, int64_t ranks) {
   }
   if (!has_data) {
     if (ranks % product != 0) {
-      throw UsageError(
-          "--mesh_shape=" + text + " with " + std::to_string(ranks) + " ranks",
-          "a multiple of " + std::to_string(product) + " ranks",
-          "start so many, or change --mesh_shape");
+      throw UsageError("--mesh_shape=" + text + " with " + Count(ranks, "rank"),
+                       "a multiple of " + std::to_string(product) + " ranks",
+                       "start so many, or change --mesh_shape");
     }
     axes.insert(axes.begin(), {kData, ranks / product});
     product = ranks;
   }
   if (product != ranks) {
     throw UsageError(
-        "--mesh_shape=" + text + " is of " + std::to_string(product) +
-            " ranks, but the job has " + std::to_string(ranks),
+        "--mesh_shape=" + text + " is of " + Count(product, "rank") +
+            ", but the job has " + std::to_string(ranks),
         "as many",
-        "start " + std::to_string(product) +
-            " ranks, change --mesh_shape, or leave its 'data' out: it then "
+        "start " + Count(product, "rank") +
+            ", change --mesh_shape, or leave its 'data' out: it then "
             "takes what the other axes leave");
   }
   return Mesh(std::move(axes));

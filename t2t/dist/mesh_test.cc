@@ -83,7 +83,7 @@ TEST(MeshTest, BadShapes) {
   ExpectUsage(parse("rows:2", 4), {"'rows:2'", "the axes are data"});
   ExpectUsage(parse("data:2,model:2", 8), {"of 4 ranks", "the job has 8"});
   ExpectUsage(parse("model:3", 8), {"a multiple of 3"});
-  ExpectUsage(parse("model:2", 1), {"with 1 ranks", "a multiple of 2"});
+  ExpectUsage(parse("model:2", 1), {"with 1 rank", "a multiple of 2"});
   ExpectUsage(parse("model", 2), {"'model'", "name:value"});
   ExpectUsage(parse("model:two", 2), {"'model:two'", "from 1 up"});
   ExpectUsage(parse("model:0", 2), {"from 1 up"});

@@ -109,7 +109,7 @@ ShardedStep::Result ShardedStep::Run(InputPipeline* input, uint64_t step_seed,
     options_.parameters->EndStep();
   }
   {
-    const Phase phase("backward", &times.backward);
+    const Phase phase("loss", &times.backward);
     for (const auto& [shard, batch] : found) {
       losses[static_cast<size_t>(shard)] = batch.loss.item<double>();
       tokens[static_cast<size_t>(shard)] = batch.weight.item<double>();

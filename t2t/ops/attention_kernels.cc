@@ -1,11 +1,10 @@
 #include "t2t/ops/attention_kernels.h"
 
 #include <cstring>
-#include <limits>
-#include <utility>
 
 #include "t2t/base/simd_target.h"
 #include "t2t/ops/dropout_bits.h"
+#include "t2t/ops/vectors.h"
 
 #define T2T_SIMD_SOURCE "t2t/ops/attention_kernels.inc"
 #include "t2t/base/for_each_simd_target.inc"

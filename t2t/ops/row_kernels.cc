@@ -5,6 +5,7 @@
 
 #include "t2t/base/simd_target.h"
 #include "t2t/ops/fast_exp.h"
+#include "t2t/ops/vectors.h"
 
 #define T2T_SIMD_SOURCE "t2t/ops/row_kernels.inc"
 #include "t2t/base/for_each_simd_target.inc"

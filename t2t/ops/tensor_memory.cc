@@ -68,6 +68,24 @@ at::Tensor MappedFloats(int64_t size, at::Device device) {
   return tensor;
 }
 
+void MoveValues(const at::Tensor& from, const at::Tensor& to) {
+  c10::StorageImpl* const source = StorageOf(from);
+  c10::StorageImpl* const target = StorageOf(to);
+  const bool fits =
+      from.device() == to.device() && from.scalar_type() == to.scalar_type() &&
+      from.sizes() == to.sizes() && from.is_contiguous() &&
+      to.is_contiguous() && from.storage_offset() == 0 &&
+      to.storage_offset() == 0 && source->nbytes() == target->nbytes() &&
+      from.storage().use_count() == 1;
+  if (fits) {
+    target->set_data_ptr_noswap(
+        source->set_data_ptr(at::DataPtr(nullptr, source->device())));
+    return;
+  }
+  if (!HasMemory(to)) RestoreMemory(to);
+  to.copy_(from);
+}
+
 bool HasMemory(const at::Tensor& tensor) {
   return tensor.storage().data() != nullptr;
 }

@@ -14,6 +14,11 @@ void DropMemory(const at::Tensor& tensor);
 void RestoreMemory(const at::Tensor& tensor);
 bool HasMemory(const at::Tensor& tensor);
 
+// Gives `to` the values of `from`, which has none after: its memory itself
+// where that fits and nobody shares it. Views of `to` have them too. `to` may
+// have no memory before.
+void MoveValues(const at::Tensor& from, const at::Tensor& to);
+
 // 1-D, fp32, without values. On the CPU its memory, like that of
 // RestoreMemory(), goes back to the system when it is freed: malloc() would
 // keep it for the process. (A GPU's goes back to LibTorch's pool.)

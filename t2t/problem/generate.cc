@@ -305,8 +305,11 @@ std::string DatagenLockPath(const std::string& problem,
 
 void RemoveDatagenLeftovers(const std::string& problem,
                             const GenerateOptions& options) {
+  RemoveUnusedBuildLock(DatagenLockPath(problem, options));
   for (const std::string& stem : {problem, "vocab." + problem}) {
     for (const std::string& kept : RemoveLeftovers(options.data_dir, stem)) {
+      // Of several tasks others run on other hosts: nothing to be said.
+      if (options.task_id >= 0) continue;
       Log("  " + kept +
           " may be another host's (or of before a restart of this one); "
           "remove it where nothing writes it");
@@ -348,7 +351,7 @@ void GenerateProblem(const std::string& problem,
   const bool complete =
       ShardsAreThere(problem, plans, options) && !options.overwrite;
   CheckOrigin(problem, origin, options);
-  if (options.task_id < 0) RemoveDatagenLeftovers(problem, options);
+  RemoveDatagenLeftovers(problem, options);
   if (complete) {
     Log("  already there");
     return;

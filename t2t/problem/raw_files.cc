@@ -1,43 +1,15 @@
 #include "t2t/problem/raw_files.h"
 
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <functional>
-#include <memory>
-#include <new>
-#include <string_view>
-
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/sha256.h"
 #include "t2t/data/text_reader.h"
 
 namespace t2t {
 namespace {
-
-std::string Sha256(const std::function<std::string_view()>& next) {
-  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(
-      EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (context == nullptr ||
-      EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) {
-    throw std::bad_alloc();
-  }
-  for (std::string_view piece; !(piece = next()).empty();) {
-    EVP_DigestUpdate(context.get(), piece.data(), piece.size());
-  }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_DigestFinal_ex(context.get(), digest, &size);
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) {
-    text += kDigits[digest[i] >> 4];
-    text += kDigits[digest[i] & 15];
-  }
-  return text;
-}
 
 bool IsTrusted(uid_t owner) { return owner == ::geteuid() || owner == 0; }
 
@@ -59,21 +31,11 @@ bool IsOthersToo(const std::string& folder) {
 }  // namespace
 
 std::string FileSha256(const std::string& path) {
-  const RandomAccessFile file(path);
-  std::string buffer(1 << 18, '\0');
-  int64_t at = 0;
-  return Sha256([&] {
-    const auto size = static_cast<size_t>(std::min<int64_t>(
-        static_cast<int64_t>(buffer.size()), file.size() - at));
-    file.Read(at, buffer.data(), size);
-    at += static_cast<int64_t>(size);
-    return std::string_view(buffer).substr(0, size);
-  });
+  return Sha256(MappedFile(path).data());
 }
 
 std::string TextSha256(const std::string& path) {
-  TextReader reader(path);
-  return Sha256([&] { return reader.Next(); });
+  return Sha256(ReadText(path));
 }
 
 void CheckRawFile(const std::string& path, bool has_its_sum) {

@@ -325,7 +325,7 @@ void TextProblem::Generate(const GenerateOptions& given) const {
   CheckOrigin(name(), origin, options);
 
   const bool is_task = options.task_id >= 0;
-  if (!is_task) RemoveDatagenLeftovers(name(), options);
+  RemoveDatagenLeftovers(name(), options);
   if (complete) {
     WriteExtras(*corpus, options);
     Log("  already there");
@@ -416,10 +416,11 @@ void Text2TextProblem::BuildVocabulary(const TextCorpus& corpus,
   const bool is_model = EndsWith(options.vocab, ".model");
   if (!is_model) RemoveFile(model);
   WriteFileAtomically(is_model ? model : built, contents);
-  Log(Format("  vocabulary: %lld symbols, from %s",
-             static_cast<long long>(
-                 LoadEncoders(options.data_dir).inputs->vocab_size()),
-             TextName(options.vocab).c_str()));
+  Log(Format(
+      "  vocabulary: %s, from %s",
+      Count(LoadEncoders(options.data_dir).inputs->vocab_size(), "symbol")
+          .c_str(),
+      TextName(options.vocab).c_str()));
 }
 
 TextEncoders Text2TextProblem::LoadEncoders(const std::string& data_dir) const {

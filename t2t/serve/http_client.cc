@@ -37,8 +37,10 @@ HttpMessage HttpClient::Ask(const std::string& method,
                             const std::string& target, const std::string& body,
                             const HttpHeaders& headers) {
   const SteadyTime until = std::chrono::steady_clock::now() + timeout_;
-  std::string request = method + " " + target + " HTTP/1.1\r\nHost: " + host_ +
-                        ":" + std::to_string(port_) + "\r\n";
+  const bool is_v6 = host_.find(':') != std::string::npos;
+  std::string request = method + " " + target + " HTTP/1.1\r\nHost: " +
+                        (is_v6 ? "[" + host_ + "]" : host_) + ":" +
+                        std::to_string(port_) + "\r\n";
   for (const auto& [name, value] : headers) {
     request += name + ": " + value + "\r\n";
   }

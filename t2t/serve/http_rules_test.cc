@@ -252,7 +252,7 @@ TEST_F(HttpRulesTest, BodiesAndTheirEnds) {
             Post("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
                  "0\r\n\r\n"),
             400},
-           {"9112 6.3", "no body at all", Post("", ""), 400},  // of no lines
+           {"9112 6.3", "no body at all", Get("/healthz"), 200},
            {"9110 15.5.14", "too large",
             Post("Content-Length: 2000000\r\n", ""), 413},
            {"9112 7.1", "chunks", chunked("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
@@ -270,7 +270,9 @@ TEST_F(HttpRulesTest, BodiesAndTheirEnds) {
             chunked(" 1\r\na\r\n0\r\n\r\n"), 400},
            {"9112 7.1", "0x", chunked("0x1\r\na\r\n0\r\n\r\n"), 400},
            {"9112 7.1", "no CR", chunked("1\na\r\n0\r\n\r\n"), 400},
-           {"9112 6.1", "empty elements", coded(", chunked"), 400},  // no lines
+           {"9112 6.1", "empty elements",
+            Get("/healthz", "Transfer-Encoding: , chunked\r\n") + "0\r\n\r\n",
+            200},
            {"9112 6.1", "one that is not known", coded("gzip, chunked"), 501},
            {"9112 6.3", "chunked is not the last", coded("chunked, gzip"), 400},
            {"9112 6.3", "without chunked", coded("gzip"), 400},
@@ -282,8 +284,14 @@ TEST_F(HttpRulesTest, BodiesAndTheirEnds) {
             "1\r\na\r\n0\r\n\r\n",
             400},
        }) {
+    // Nobody knows where the next request would begin: the server closes,
+    // though the client has not asked for that.
+    const std::string request =
+        rule.status == 200
+            ? rule.request
+            : ReplaceAll(rule.request, "Connection: close\r\n", "");
     bool closed = false;
-    EXPECT_EQ(StatusOf(rule.request, &closed), rule.status)
+    EXPECT_EQ(StatusOf(request, &closed), rule.status)
         << rule.where << ": " << rule.what;
     EXPECT_TRUE(closed) << rule.what;
   }
@@ -302,7 +310,12 @@ TEST_F(HttpRulesTest, MethodsAndWhatIsAllowed) {
     EXPECT_THAT(head, StartsWith("HTTP/1.1 200 OK\r\n")) << path;
     // 9110 9.3.2: the same fields, no content.
     EXPECT_EQ(head.size(), head.find("\r\n\r\n") + 4) << path;
+    const auto length = [](const std::string& answer) {
+      const size_t at = answer.find("Content-Length: ");
+      return answer.substr(at, answer.find('\r', at) - at);
+    };
     EXPECT_THAT(head, HasSubstr("Content-Length: ")) << path;
+    if (path != std::string("/metrics")) EXPECT_EQ(length(get), length(head));
     const std::string post = Say(ask("POST", path));
     EXPECT_THAT(post, StartsWith("HTTP/1.1 405 ")) << path;
     EXPECT_THAT(post, HasSubstr("\r\nAllow: GET, HEAD, OPTIONS\r\n")) << path;

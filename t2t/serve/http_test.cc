@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -389,6 +390,19 @@ TEST(HttpServerTest, SaysWhyItCantListen) {
   EXPECT_THROW(HttpServer(options, Echo), Error);
   options.host = "no such host";
   EXPECT_THROW(HttpServer(options, Echo), Error);
+}
+
+TEST(HttpClientTest, NamesAnIpv6AddressInBrackets) {
+  HttpServerOptions options;
+  options.host = "::1";
+  std::unique_ptr<HttpServer> server;
+  try {
+    server = std::make_unique<HttpServer>(options, Echo);
+  } catch (const Error&) {
+    GTEST_SKIP() << "this machine has no IPv6";
+  }
+  HttpClient client("::1", server->port(), milliseconds(5000));
+  EXPECT_EQ(client.Ask("GET", "/").status, 200);
 }
 
 TEST(HttpClientTest, SaysWhyThereIsNoAnswer) {

@@ -14,6 +14,7 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/checkpoint.h"
+#include "t2t/train/checkpoint_reader.h"
 #include "t2t/train/run_identity.h"
 #include "t2t/train/stop.h"
 
@@ -26,17 +27,18 @@ constexpr char kAverages[] = "ema/";
 // any); none where the file is damaged, or gone since.
 std::optional<Checkpoint> LoadWeights(const std::string& path, bool use_ema) {
   try {
-    Checkpoint checkpoint = LoadCheckpoint(path);
-    if (use_ema) {
-      for (const auto& [name, tensor] : checkpoint.tensors) {
-        if (!StartsWith(name, kAverages)) continue;
-        checkpoint.tensors.at(name.substr(sizeof(kAverages) - 1)) = tensor;
+    const CheckpointReader reader(path);
+    Checkpoint checkpoint;
+    checkpoint.path = path;
+    checkpoint.step = reader.step();
+    checkpoint.meta = reader.meta();
+    for (const std::string& name : reader.names()) {
+      if (StartsWith(name, "optimizer/") || StartsWith(name, kAverages)) {
+        continue;
       }
+      checkpoint.tensors[name] = reader.Read(
+          use_ema && reader.Has(kAverages + name) ? kAverages + name : name);
     }
-    std::erase_if(checkpoint.tensors, [](const auto& item) {
-      return StartsWith(item.first, "optimizer/") ||
-             StartsWith(item.first, kAverages);
-    });
     return checkpoint;
   } catch (const Error& error) {
     if (error.code() != ExitCode::kBadData &&

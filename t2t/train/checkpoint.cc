@@ -12,6 +12,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/safetensors.h"
+#include "t2t/train/shard_file.h"
 
 namespace t2t {
 namespace {
@@ -23,42 +24,9 @@ constexpr char kIndexFile[] = "checkpoint";
 constexpr char kOptimizerPrefix[] = "optimizer/";
 constexpr char kAveragePrefix[] = "ema/";
 
-struct DtypeName {
-  at::ScalarType type;
-  const char* name;
-};
-constexpr DtypeName kDtypes[] = {{at::kDouble, "F64"}, {at::kFloat, "F32"},
-                                 {at::kHalf, "F16"},   {at::kBFloat16, "BF16"},
-                                 {at::kLong, "I64"},   {at::kInt, "I32"},
-                                 {at::kShort, "I16"},  {at::kChar, "I8"},
-                                 {at::kByte, "U8"},    {at::kBool, "BOOL"}};
-
-std::string DtypeToName(at::ScalarType type) {
-  for (const DtypeName& dtype : kDtypes) {
-    if (dtype.type == type) return dtype.name;
-  }
-  throw Error(ExitCode::kInternal, std::string("a tensor of type ") +
-                                       c10::toString(type) + " can't be saved");
-}
-
-at::ScalarType DtypeFromName(const std::string& name, const std::string& path) {
-  for (const DtypeName& dtype : kDtypes) {
-    if (name == dtype.name) return dtype.type;
-  }
-  throw DataError(path + ": tensors of type " + name + " can't be read");
-}
-
 std::string_view BytesOf(const at::Tensor& tensor) {
   return {static_cast<const char*>(tensor.const_data_ptr()),
           static_cast<size_t>(tensor.nbytes())};
-}
-
-at::Tensor ReadTensor(const SafetensorsFile& file,
-                      const SafetensorsEntry& entry, const std::string& path) {
-  at::Tensor tensor = at::empty(
-      entry.shape, at::TensorOptions().dtype(DtypeFromName(entry.dtype, path)));
-  file.Read(entry, tensor.mutable_data_ptr());
-  return tensor;
 }
 
 // Checks all, and keeps what is wanted.
@@ -79,61 +47,6 @@ std::string ShapeText(at::IntArrayRef shape) {
   for (const int64_t size : shape) sizes.push_back(std::to_string(size));
   return "[" + Join(sizes, ", ") + "]";
 }
-
-// A shard, read piece by piece.
-class ShardFile {
- public:
-  // main: the checkpoint it is of.
-  ShardFile(const std::string& main, const std::string& name)
-      : path_(JoinPath(DirName(main), name)), file_(Found(main, path_)) {
-    if (!file_.has_checksums()) throw Damaged("it has no checksums");
-    try {
-      const auto found = file_.header().metadata.find("pieces");
-      if (found == file_.header().metadata.end()) throw Damaged("no pieces");
-      pieces_ = Json::Parse(found->second);
-    } catch (const Error& error) {
-      throw Damaged(error.what());
-    }
-  }
-
-  const std::vector<SafetensorsEntry>& entries() const {
-    return file_.header().entries;
-  }
-
-  TensorPlace Place(const SafetensorsEntry& entry) const {
-    std::optional<TensorPlace> place;
-    try {
-      if (entry.shape.size() == 1) {
-        place = TensorPlace::FromJson(pieces_.At(entry.name), entry.shape[0]);
-      }
-    } catch (const Error& error) {
-      throw Damaged(error.what());
-    }
-    if (!place) throw Damaged("'" + entry.name + "' has no place");
-    return *std::move(place);
-  }
-
-  at::Tensor Read(const SafetensorsEntry& entry) const {
-    return ReadTensor(file_, entry, path_);
-  }
-
-  Error Damaged(const std::string& why) const {
-    return DataError(path_ + " is damaged: " + why);
-  }
-
- private:
-  static const std::string& Found(const std::string& main,
-                                  const std::string& path) {
-    if (Exists(path)) return path;
-    const std::string text = main + " lacks its part " + BaseName(path);
-    // Removed together just now, or damaged.
-    throw Exists(main) ? DataError(text) : MissingError(text, "", "try again");
-  }
-
-  const std::string path_;
-  const SafetensorsFile file_;
-  Json pieces_;
-};
 
 // Reads all pieces, and so checks them; keeps what is wanted.
 void ReadShards(const std::string& path, const std::vector<std::string>& shards,
@@ -187,25 +100,6 @@ std::vector<std::string> ShardsThere(const std::string& model_dir,
     if (StartsWith(name, step < 0 ? kPrefix : StepPrefix(step)) &&
         EndsWith(name, kSuffix) && name.find("-of-") != std::string::npos) {
       names.push_back(name);
-    }
-  }
-  return names;
-}
-
-std::vector<std::string> ShardsIn(const SafetensorsFile& file,
-                                  const std::string& path) {
-  std::vector<std::string> names;
-  const auto found = file.header().metadata.find("shards");
-  if (found == file.header().metadata.end()) return names;
-  try {
-    const Json json = Json::Parse(found->second);
-    for (const Json& name : json.items()) names.push_back(name.AsString());
-  } catch (const Error& error) {
-    throw DataError(path + ": " + error.what());
-  }
-  for (const std::string& name : names) {
-    if (BaseName(name) != name || !StartsWith(name, kPrefix)) {
-      throw DataError(path + ": '" + name + "' is no part of a checkpoint");
     }
   }
   return names;

@@ -1,6 +1,7 @@
 #include "t2t/train/checkpoint.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/best_checkpoint.h"
+#include "t2t/train/checkpoint_reader.h"
 #include "t2t/train/checkpoint_writer.h"
 #include "t2t/train/safetensors.h"
 #include "t2t/train/tensor_place.h"
@@ -160,6 +162,7 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
   SaveCheckpoint(dir_, checkpoint, 0);
   const std::string main = CheckpointPath(dir_, 3);
   EXPECT_THROW(LoadCheckpoint(main), Error);
+  EXPECT_THROW(CheckpointReader{main}, Error);
   WriteShard(dir_, checkpoint.shards[0],
              {{"x", {flat.narrow(0, 0, 4), {shape, 0, 4, {}}}},
               {"y", {columns, TensorPlace::All(shape, Cut{1, 1, 2})}},
@@ -174,6 +177,14 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
                {whole.select(1, 0).contiguous(),
                 TensorPlace::All(shape, Cut{1, 0, 1})}}});
   const Checkpoint loaded = LoadCheckpoint(main);
+  const CheckpointReader reader(main);
+  EXPECT_EQ(reader.step(), 3);
+  EXPECT_EQ(reader.meta().ToString(), loaded.meta.ToString());
+  EXPECT_EQ(reader.names().size(), loaded.tensors.size());
+  for (const auto& [name, tensor] : loaded.tensors) {
+    EXPECT_EQ(reader.shape(name), tensor.sizes().vec());
+    EXPECT_TRUE(at::equal(reader.Read(name), tensor)) << name;
+  }
   EXPECT_TRUE(at::equal(loaded.tensors.at("x"), whole));
   EXPECT_TRUE(at::equal(loaded.tensors.at("y"), whole));
   EXPECT_TRUE(LoadCheckpoint(main, [](const std::string&) {
@@ -511,16 +522,21 @@ TEST_F(CheckpointTest, TheWritersErrorComesOutOnceAndNamesTheFile) {
 }
 
 TEST_F(CheckpointTest, LeftoversOfTheDeadAreRemoved) {
-  const std::string mine = ".tmp-" + std::to_string(::getpid());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    new AtomicWriter(JoinPath(dir_, "model.ckpt-1.safetensors"));
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   for (const std::string& name : std::vector<std::string>{
-           "model.ckpt-1.safetensors.tmp-999999999", "checkpoint" + mine,
-           "x.tmp-1", "x.tmp-", "y.tmp-z", "model.ckpt-1.safetensors"}) {
+           "x.tmp-1", "x.tmp-", "model.ckpt-1.safetensors"}) {
     WriteFileAtomically(JoinPath(dir_, name), "x");
   }
+  ASSERT_EQ(ListDirectory(dir_).size(), 4U);
   const CheckpointWriter writer(dir_, 0);
   EXPECT_EQ(ListDirectory(dir_),
             (std::vector<std::string>{"model.ckpt-1.safetensors", "x.tmp-",
-                                      "x.tmp-1", "y.tmp-z"}));
+                                      "x.tmp-1"}));
 }
 
 // How long a step is held, and how long the write takes that it does not wait

@@ -10,6 +10,7 @@
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
+#include "t2t/base/file_lock.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
 #include "t2t/data/tfrecord.h"
@@ -51,10 +52,10 @@ double WallSeconds() {
       .count();
 }
 
-std::string EventHead(int64_t step) {
+std::string EventHead(int64_t step, double wall_time = 0) {
   std::string event;
   AppendTag(1, 1, &event);  // wall_time
-  AppendLittleEndian(WallSeconds(), &event);
+  AppendLittleEndian(wall_time > 0 ? wall_time : WallSeconds(), &event);
   AppendTag(2, 0, &event);  // step
   AppendVarint(static_cast<uint64_t>(step), &event);
   return event;
@@ -120,12 +121,12 @@ bool HasValuesAt(std::string_view event, int64_t step) {
 EventWriter::EventWriter(const std::string& dir,
                          std::optional<int64_t> first_step) {
   MakeDirectories(dir);
-  char host[256] = "localhost";
-  ::gethostname(host, sizeof(host) - 1);
+  // In containers every pid is 1, and those of a Pod have one host name.
   path_ = JoinPath(
-      dir, Format("%s%010lld.%s.%d", kNamePrefix,
-                  static_cast<long long>(Stamp(dir)), host, ::getpid()));
-  file_ = std::fopen(path_.c_str(), "abe");
+      dir, Format("%s%010lld.%s.%d.%s", kNamePrefix,
+                  static_cast<long long>(Stamp(dir)), HostName().c_str(),
+                  ::getpid(), RandomToken().c_str()));
+  file_ = std::fopen(path_.c_str(), "abex");
   if (file_ == nullptr) throw IoError("can't write", path_);
   std::string version = EventHead(0);
   AppendBytes(3, "brain.Event:2", &version);
@@ -140,7 +141,8 @@ EventWriter::EventWriter(const std::string& dir,
 EventWriter::~EventWriter() { std::fclose(file_); }
 
 void EventWriter::Write(int64_t step,
-                        const std::map<std::string, double>& scalars) {
+                        const std::map<std::string, double>& scalars,
+                        double wall_time) {
   std::string summary;
   for (const auto& [tag, number] : scalars) {
     std::string value;
@@ -149,7 +151,7 @@ void EventWriter::Write(int64_t step,
     AppendLittleEndian(static_cast<float>(number), &value);
     AppendBytes(1, value, &summary);
   }
-  std::string event = EventHead(step);
+  std::string event = EventHead(step, wall_time);
   AppendBytes(5, summary, &event);
   WriteRecord(event);
 }

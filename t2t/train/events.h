@@ -21,8 +21,10 @@ class EventWriter {
   EventWriter(const EventWriter&) = delete;
   EventWriter& operator=(const EventWriter&) = delete;
 
-  // Values by tag; flushed at once. Throws an IoError.
-  void Write(int64_t step, const std::map<std::string, double>& scalars);
+  // Values by tag; flushed at once. wall_time: when they came to be, in seconds
+  // since 1970; 0: now. Throws an IoError.
+  void Write(int64_t step, const std::map<std::string, double>& scalars,
+             double wall_time = 0);
 
  private:
   void WriteRecord(const std::string& event);

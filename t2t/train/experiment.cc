@@ -25,6 +25,7 @@
 #include "t2t/model/model.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
+#include "t2t/ops/tensor_memory.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/best_checkpoint.h"
 #include "t2t/train/checkpoint.h"
@@ -219,6 +220,11 @@ class Experiment {
                        DidYouMean(flags_.schedule, schedules),
                        "--schedule is one of " + Join(schedules, ", "));
     }
+    if (flags_.measure && !flags_.dry_run) {
+      throw UsageError("--measure without --dry_run",
+                       "a dry run, which it makes run one step",
+                       "add --dry_run, or leave it out");
+    }
     Require(flags_.problem, "problem");
     Require(flags_.model, "model");
     Require(flags_.hparams_set, "hparams_set");
@@ -317,6 +323,12 @@ class Experiment {
     std::optional<ModelParallel::Use> part;
     if (axis_ != nullptr) part.emplace(axis_->parallel());
     const ProcessGroup* const data = axis_ != nullptr ? axis_->data() : group_;
+    if (flags_.dry_run && !flags_.measure) {
+      // Shapes are all that it asks for.
+      const AbsentParameters absent;
+      model_ = MakeModel();
+      return;
+    }
     if (flags_.zero_stage < 3 || data == nullptr || data->size() == 1 ||
         !Trains(flags_.schedule) || flags_.dry_run) {
       model_ = MakeModel();
@@ -723,6 +735,9 @@ class Experiment {
             WithFlagsText(IdentityIn(checkpoint->meta), flags_.output_dir);
         CheckSameRun(saved, run_, flags_.output_dir);
         CheckVocabularies(saved, run_, checkpoint->path);
+        for (const at::Tensor& tensor : model_->params().Trainable()) {
+          if (!HasMemory(tensor)) RestoreMemory(tensor);
+        }
         LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
         std::printf("checkpoint:       step %s, fits\n",
                     GroupedText(checkpoint->step).c_str());
@@ -741,7 +756,9 @@ class Experiment {
     const int64_t state_bytes =
         MakeOptimizer(hparams_, parameters)->StateBytes() +
         (flags_.ema_decay > 0 ? weight_bytes : 0);
-    const StepCost cost = MeasureStep(model_.get(), ToFeatures(*batch));
+    std::optional<StepCost> cost;
+    if (flags_.measure) cost = MeasureStep(model_.get(), ToFeatures(*batch));
+    const int64_t activation_bytes = cost ? cost->activation_bytes : 0;
     std::printf("problem:          %s\n", flags_.problem.c_str());
     for (const auto& [name, feature] : info_.features) {
       std::printf("  %-15s %s, vocabulary of %s\n", (name + ":").c_str(),
@@ -756,13 +773,17 @@ class Experiment {
     std::printf(
         "memory:           %s (weights %s, gradients %s, optimizer %s, "
         "activations of this batch %s)\n",
-        megabytes(2 * weight_bytes + state_bytes + cost.activation_bytes)
-            .c_str(),
+        megabytes(2 * weight_bytes + state_bytes + activation_bytes).c_str(),
         megabytes(weight_bytes).c_str(), megabytes(weight_bytes).c_str(),
         megabytes(state_bytes).c_str(),
-        megabytes(cost.activation_bytes).c_str());
-    std::printf("FLOPs per step:   %.3g (matrix products of this batch)\n",
-                cost.flops);
+        cost ? megabytes(activation_bytes).c_str()
+             : "come on top: see --measure");
+    if (cost) {
+      std::printf("FLOPs per step:   %.3g (matrix products of this batch)\n",
+                  cost->flops);
+    } else {
+      std::printf("FLOPs per step:   not counted: see --measure\n");
+    }
     std::printf("first batch:\n");
     for (const auto& [name, tensor] : *batch) {
       std::vector<std::string> sizes;
@@ -870,6 +891,9 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("generate_data", &generate_data, "Generate the data first.");
   flags->Add("registry_help", &registry_help,
              "List problems, models, hparams sets and optimizers.");
+  flags->Add("measure", &measure,
+             "With --dry_run: run one step (on its first batch), to count its "
+             "matrix products and the memory of its activations.");
   flags->Add("dry_run", &dry_run,
              "Check names, hparams, data and vocabulary, say what a step "
              "costs, and neither train nor write.");

@@ -46,6 +46,7 @@ struct ExperimentFlags {
   bool generate_data = false;
   bool registry_help = false;
   bool dry_run = false;
+  bool measure = false;
   int64_t threads = 0;
   int64_t intra_op_parallelism_threads = 0;
   double ema_decay = 0;

@@ -1,7 +1,6 @@
 #include "t2t/train/profiler.h"
 
 #include <torch/csrc/autograd/profiler_kineto.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/file_lock.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
@@ -52,9 +52,9 @@ StepProfiler::StepProfiler(std::string path, ProfileSteps steps,
                            int64_t first_step)
     : path_(std::move(path)), steps_(steps), first_step_(first_step) {
   if (path_.empty()) return;
-  MakeDirectories(DirName(path_));
   // To be known now, not after the steps.
-  WriteFileAtomically(path_, "{\"traceEvents\": []}\n");
+  place_ = FindOutput(path_, /*make_folder=*/true);
+  if (place_.is_file()) WriteOutput(place_, "{\"traceEvents\": []}\n");
   // It tells of GPUs that are not there.
   ::setenv("KINETO_LOG_LEVEL", "99", /*overwrite=*/0);
 }
@@ -86,17 +86,21 @@ void StepProfiler::Stop() {
   const std::unique_ptr<kineto::ProfilerResult> result =
       kineto::disableProfiler();
   // Kineto does not tell whether it could write.
+  const std::string folder =
+      place_.is_file() ? "" : MakeTempDirectory("t2t-profile");
   const std::string temporary =
-      path_ + ".tmp" + std::to_string(::getpid()) + ".json";
+      (place_.is_file() ? place_.path : JoinPath(folder, "profile")) + ".tmp-" +
+      RandomToken() + ".json";
   result->save(temporary);
   std::string trace;
   if (Exists(temporary)) trace = ReadFile(temporary);
   RemoveFile(temporary);
+  if (!folder.empty()) RemoveTree(folder);
   if (!EndsWith(Trim(trace), "}")) {
     throw Error(ExitCode::kIo, "the profile could not be written to " + path_,
                 "room and permission to write there");
   }
-  WriteFileAtomically(path_, trace);
+  WriteOutput(place_, trace);
   Log("the profile is in " + path_ +
       " (chrome://tracing and ui.perfetto.dev show it)");
 }

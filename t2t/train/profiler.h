@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "t2t/base/output_file.h"
+
 namespace t2t {
 
 // Steps [begin, end) of a run.
@@ -39,6 +41,7 @@ class StepProfiler {
   void Stop();
 
   const std::string path_;
+  OutputPlace place_;
   const ProfileSteps steps_;
   const int64_t first_step_;
   bool running_ = false;

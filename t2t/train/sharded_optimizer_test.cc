@@ -526,7 +526,7 @@ TEST_F(ZeroTest, ShardsNeedOneFolder) {
       ADD_FAILURE();
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kUsage);
-      EXPECT_NE(std::string(error.what()).find("1 ranks do not see"),
+      EXPECT_NE(std::string(error.what()).find("is not seen by 1 rank"),
                 std::string::npos)
           << error.what();
     }
@@ -579,6 +579,73 @@ TEST_F(ZeroTest, AStateThatDoesNotFitIsNamed) {
     group->Barrier("the end");
   });
   job.ExpectAllWell();
+}
+
+// Ranks that go on from a folder: the one told refuses, with a text, and the
+// others hear of it.
+void ExpectRefusal(const HParams& hparams, const TrainerOptions& options,
+                   int64_t refuses, const std::string& text,
+                   const RunIdentity& of_rank_1) {
+  Job job(2);
+  job.StartAll([&](ProcessGroup* group) {
+    at::set_num_threads(1);
+    ToyModel model(hparams);
+    TrainerOptions own = options;
+    own.group = group;
+    if (group->rank() == 1) own.identity = of_rank_1;
+    Trainer trainer(&model, own, [](uint64_t seed) {
+      return std::make_unique<ToyInput>(seed);
+    });
+    try {
+      trainer.Restore();
+      trainer.Train();
+      ADD_FAILURE() << group->rank();
+    } catch (const Error& error) {
+      if (group->rank() != refuses) return;
+      EXPECT_EQ(error.code(), ExitCode::kMismatch);
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos)
+          << error.what();
+      group->Fail(error.what());
+    }
+  });
+  job.ExpectAllWell();
+}
+
+TEST_F(ZeroTest, ARankWithAnotherVocabularyRefuses) {
+  TrainerOptions options = Options(Dir("vocabulary"), 2);
+  options.identity.vocabularies["targets"] = {"data/vocab", "aaaa"};
+  RunIdentity other = options.identity;
+  other.vocabularies["targets"].sha256 = "bbbb";
+  ExpectRefusal(ToyHParams("adam"), options, 1, "aaaa", other);
+}
+
+TEST_F(ZeroTest, ShardsKnowTheVocabulary) {
+  TrainerOptions options = Options(Dir("shards"), 2);
+  options.zero_stage = 1;
+  options.sharded_checkpoints = true;
+  options.identity.vocabularies["targets"] = {"data/vocab", "aaaa"};
+  Train(ToyHParams("adam"), options, 2);
+  options.train_steps = 4;
+  options.identity.vocabularies["targets"].sha256 = "bbbb";
+  ExpectRefusal(ToyHParams("adam"), options, 0, "sha256 aaaa",
+                options.identity);
+}
+
+TEST_F(ZeroTest, ShardsOfALargerModelAreRefused) {
+  TrainerOptions options = Options(Dir("larger"), 2);
+  options.zero_stage = 1;
+  options.sharded_checkpoints = true;
+  Train(ToyHParams("adam"), options, 2);
+  const std::string path = CheckpointPath(Dir("larger"), 2);
+  std::map<std::string, std::string> metadata;
+  auto tensors = ReadSafetensors(path, &metadata);
+  metadata.erase("crc32c");
+  metadata.erase("header_crc32c");
+  tensors["toy/body/layer_1/kernel"] = at::ones({2});
+  WriteSafetensors(path, tensors, metadata);
+  options.train_steps = 4;
+  ExpectRefusal(ToyHParams("adam"), options, 0, "toy/body/layer_1/kernel",
+                options.identity);
 }
 
 }  // namespace

@@ -126,9 +126,9 @@ void WarmStart(const std::string& from, const RunIdentity& here,
   }
   Log("warm start: " + Count(taken, "parameter") + " from " + from);
   if (!absent.empty()) {
-    Warn(std::to_string(absent.size()) +
-         " parameters are not in it and start at random: " + absent.front() +
-         (absent.size() > 1 ? ", ..." : ""));
+    Warn("not in it, so that they start at random: " +
+         Count(static_cast<int64_t>(absent.size()), "parameter") + ", " +
+         absent.front() + (absent.size() > 1 ? ", ..." : ""));
   }
 }
 
@@ -334,9 +334,8 @@ void Trainer::RestoreFromFolder() {
   }
   if (const Json* threads = checkpoint->meta.Find("threads")) {
     if (threads->AsInt() != at::get_num_threads()) {
-      Warn("the run began with " + std::to_string(threads->AsInt()) +
-           " threads and goes on with " +
-           std::to_string(at::get_num_threads()) +
+      Warn("the run began with " + Count(threads->AsInt(), "thread") +
+           " and goes on with " + std::to_string(at::get_num_threads()) +
            ": its numbers will differ in the last bits");
     }
   }
@@ -811,9 +810,9 @@ void Trainer::PrepareShards() {
   if (IsFirst()) RemoveFile(mark);
   if (blind.item<double>() == 0) return;
   throw UsageError(
-      "--sharded_checkpoints, but " +
-          std::to_string(std::llround(blind.item<double>())) +
-          " ranks do not see rank 0's " + options_.output_dir,
+      "--sharded_checkpoints, but rank 0's " + options_.output_dir +
+          " is not seen by " +
+          Count(std::llround(blind.item<double>()), "rank"),
       "one folder for all ranks",
       "give them all the same --output_dir, or leave the flag out");
 }

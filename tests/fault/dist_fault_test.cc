@@ -610,7 +610,7 @@ TEST(DistFaultTest, WhatIsAskedForWrongly) {
   expect(command, 2, {"--expect_world_size=3", "--worker_cpu=2"});
   command = TrainCommand(dir, "wrong", 2);
   command.push_back("--virtual_ranks=1");
-  expect(command, 2, {"2 ranks, but 1 batches", "--virtual_ranks=2"});
+  expect(command, 2, {"2 ranks, but 1 batch", "--virtual_ranks=2"});
   command = TrainCommand(dir, "wrong", 2);
   command.push_back("--worker_gpu=2");
   expect(command, 2, {"--worker_gpu=2 and --worker_cpu=2"});

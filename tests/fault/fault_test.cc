@@ -120,14 +120,19 @@ TEST(FaultTest, KilledAtRandomMoments) {
               times.Text().c_str(), runs + 1);
 }
 
-TEST(FaultTest, SignalsSaveAndTrainingGoesOn) {
+// Stops a run by each of the signals, one after the other.
+void StopBySignals(const std::string& output_dir,
+                   const std::vector<int>& signals) {
   const World& world = TheWorld();
-  const std::string dir = JoinPath(world.dir, "terminated");
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGXCPU}) {
-    Subprocess run(TrainCommand(world.dir, "terminated"));
-    const size_t before = ListCheckpoints(dir).size();
-    while (ListCheckpoints(dir).size() <= std::min<size_t>(before, 2) &&
-           !run.EndsWithin(0.001)) {
+  const std::string dir = JoinPath(world.dir, output_dir);
+  const auto newest = [&] {
+    const std::vector<int64_t> steps = ListCheckpoints(dir);
+    return steps.empty() ? int64_t{-1} : steps.back();
+  };
+  for (const int signal : signals) {
+    const int64_t before = newest();
+    Subprocess run(TrainCommand(world.dir, output_dir));
+    while (newest() <= before && !run.EndsWithin(0.001)) {
     }
     run.Signal(signal);
     // As a terminal that is closed, or a limit that is over, may do.
@@ -138,11 +143,19 @@ TEST(FaultTest, SignalsSaveAndTrainingGoesOn) {
     ASSERT_EQ(run.Wait(), signal == SIGINT ? 130 : 143) << run.Output();
     EXPECT_NE(run.Output().find("the checkpoint is written"), std::string::npos)
         << run.Output();
-    ExpectNoLeftovers("terminated");
+    ExpectNoLeftovers(output_dir);
   }
-  const RunResult run = RunProgram(TrainCommand(world.dir, "terminated"));
+  const RunResult run = RunProgram(TrainCommand(world.dir, output_dir));
   ASSERT_EQ(run.code, 0) << run.output;
-  ExpectSameEnd("terminated");
+  ExpectSameEnd(output_dir);
+}
+
+TEST(FaultTest, SigtermSavesAndGoesOn) {
+  StopBySignals("terminated", {SIGTERM, SIGINT});
+}
+
+TEST(FaultTest, ClosedTerminalAndLimitOfProcessorTimeSaveToo) {
+  StopBySignals("hung_up", {SIGHUP, SIGXCPU});
 }
 
 // "t2t-trainer ... 2>&1 | head -1".

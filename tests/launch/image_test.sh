@@ -23,6 +23,7 @@ grep -q '^USER 1000:1000$' <<<"$runtime" || fail "not of the user 1000"
 words=" $(tr '\\\n' '  ' <<<"$runtime") "
 libraries=$(/sbin/ldconfig -p)  # not in every PATH
 checked=0
+declare -A seen=()
 for program; do
   name=$(basename "$program")
   case $name in
@@ -37,6 +38,8 @@ for program; do
   for library in $(readelf -d "$program" |
     sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
     checked=$((checked + 1))
+    if [[ -n ${seen[$library]:-} ]]; then continue; fi
+    seen[$library]=yes
     if [[ -e $torch/$library ]]; then continue; fi
     file=$(awk -v l="$library" '$1 == l && !n++ { print $NF }' <<<"$libraries")
     [[ -n $file ]] || fail "$name: $library is nowhere"

@@ -12,4 +12,5 @@ PROGRAMS = [
     "//t2t/bin/model_server:t2t-model-server",
     "//t2t/bin/query_server:t2t-query-server",
     "//t2t/bin/trainer:t2t-trainer",
+    "//t2t/bin/translate_all:t2t-translate-all",
 ]

@@ -37,7 +37,7 @@ expect 0 'chrF2++|nrefs:1' --translation=out --reference=ref --chrf \
   --chrf_word_order=2
 expect 0 '"name": "BLEU"' --translation=out --reference=ref --tokenize=none \
   --json
-expect 3 'short has 1 lines, ref has 2' --translation=short --reference=ref
+expect 3 'short has 1 line, ref has 2' --translation=short --reference=ref
 expect 4 'nothing' --translation=nothing --reference=ref
 expect 2 'one of 13a' --translation=out --reference=ref --tokenize=14a
 expect 2 'cased, uncased or both' --translation=out --reference=ref \

@@ -192,8 +192,14 @@ void PrintScores(const std::vector<MetricScore>& scores,
 struct StepFile {
   int64_t step = 0;
   std::string path;
-  double changed = 0;  // seconds since 1970
+  double changed = 0;  // seconds since 1970: when it came to be there
+  double time = 0;     // its own: of the checkpoint that it was made with
 };
+
+double Seconds(const struct timespec& time) {
+  return static_cast<double>(time.tv_sec) +
+         static_cast<double>(time.tv_nsec) * 1e-9;
+}
 
 // The files of the folder named <something>-<step>, from min_steps on, by
 // rising step.
@@ -205,19 +211,34 @@ std::vector<StepFile> ListStepFiles(const std::string& folder,
     StepFile file;
     file.path = JoinPath(folder, name);
     struct stat info;
-    if (dash == std::string::npos ||
+    if (dash == std::string::npos || IsTemporaryName(name) ||
         !ParseInt(name.substr(dash + 1), &file.step) || file.step < min_steps ||
         ::stat(file.path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
       continue;
     }
-    file.changed = static_cast<double>(info.st_ctim.tv_sec) +
-                   static_cast<double>(info.st_ctim.tv_nsec) * 1e-9;
+    file.changed = Seconds(info.st_ctim);
+    file.time = Seconds(info.st_mtim);
     files.push_back(file);
   }
   std::stable_sort(
       files.begin(), files.end(),
       [](const StepFile& a, const StepFile& b) { return a.step < b.step; });
   return files;
+}
+
+// The oldest file's time: t2t-translate-all keeps there when training began.
+double OldestTime(const std::string& folder) {
+  double oldest = 0;
+  for (const std::string& name : ListDirectory(folder)) {
+    struct stat info;
+    if (::stat(JoinPath(folder, name).c_str(), &info) != 0 ||
+        !S_ISREG(info.st_mode)) {
+      continue;
+    }
+    const double time = Seconds(info.st_mtim);
+    oldest = oldest == 0 ? time : std::min(oldest, time);
+  }
+  return oldest;
 }
 
 double Clock() {
@@ -299,10 +320,10 @@ void ScoreFolder(const Scorer& scorer, const Settings& settings,
         if (report_zero && file.step > 0) {
           std::map<std::string, double> zeros = tags;
           for (auto& [tag, score] : zeros) score = 0;
-          events->Write(0, zeros);
+          events->Write(0, zeros, OldestTime(folder));
         }
         report_zero = false;
-        events->Write(file.step, tags);
+        events->Write(file.step, tags, file.time);
         WriteFileAtomically(JoinPath(event_dir, kLastStepFile),
                             std::to_string(file.step) + "\n");
       }

@@ -91,8 +91,8 @@ for ((run = 0; run < ${T2T_RUNS:-1}; ++run)); do
       { fail "task $i, not killed, of run $run: $?"; cat "killed/log.$i"; }
   done
   (task killed "$victim") || { fail "again: $?"; cat "killed/log.$victim"; }
-  # A temporary of the killed one may be left; nothing else.
-  for name in killed/*/*.tmp-*; do [[ -e $name ]] && rm "$name"; done
+  # A temporary of the killed one may be left where it downloaded.
+  for name in killed/raw/*.tmp-*; do [[ -e $name ]] && rm "$name"; done
   diff -r one/data killed/data || fail "run $run made other data after a kill"
   rm -rf all killed
 done

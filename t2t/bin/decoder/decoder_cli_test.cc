@@ -186,21 +186,28 @@ TEST_F(DecoderCliTest, EmptyLinesAndBytesThatAreNoText) {
   }
 }
 
+// A bad line is named and has no score; the others have theirs.
 TEST_F(DecoderCliTest, ScoreFileThatDoesNotPair) {
-  const std::string out = Put("kept.scores", "as it was\n");
+  const std::string out = Path("some.scores");
   const auto score = [&](const std::string& text) {
     return Decode(
         {"--score_file=" + Put("bad.tsv", text), "--decode_to_file=" + out});
   };
-  Expect(score("one\teins\ntwo\nthree\tdrei\n"), 3,
-         {"bad.tsv line 2 has no tab", "source<tab>target"});
+  Expect(
+      score("one\teins\ntwo\nthree\tdrei\n"), 3,
+      {"bad.tsv line 2: there is no tab", "source<tab>target", "1 of 3 lines"});
+  const std::vector<std::string> lines = Split(ReadFile(out), '\n');
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[1], "nan");
+  double value = 0;
+  EXPECT_TRUE(ParseDouble(lines[0], &value) && value > 0);
+  EXPECT_TRUE(ParseDouble(lines[2], &value) && value > 0);
   Expect(score("one\teins\ntwo\tzwei\tdeux\n"), 3,
-         {"bad.tsv line 2 has 2 tabs"});
+         {"bad.tsv line 2: there are 2 tabs"});
   // An empty line has no tab: the files it was pasted from are of different
   // length, or one has an empty line.
   Expect(score("one\teins\n\n"), 3, {"bad.tsv line 2"});
   Expect(Decode({"--score_file=" + Path("none.tsv")}), 4, {"none.tsv"});
-  EXPECT_EQ(ReadFile(out), "as it was\n");
   // Without a file the scores go to the standard output.
   Expect(Decode({"--score_file=" + Put("good.tsv", "one\teins\n")}), 0, {"\n"});
 }
@@ -259,12 +266,12 @@ TEST_F(DecoderCliTest, BadInput) {
   WriteFileAtomically(other, "");
   Expect(Decode({from, to, "--data_dir=" + Path("other")}), 3, {other});
 
-  // A damaged checkpoint.
+  // A damaged checkpoint: a parameter, which come last.
   const std::vector<std::string> checkpoints =
       Glob(Path("model/model.ckpt-*.safetensors"));
   ASSERT_FALSE(checkpoints.empty());
   std::string bytes = ReadFile(checkpoints.back());
-  bytes[bytes.size() / 2] ^= 8;
+  bytes[bytes.size() - 9] ^= 8;
   MakeDirectories(Path("damaged"));
   for (const std::string file : {"flags.txt", "hparams.json", "checkpoint"}) {
     WriteFileAtomically(Path("damaged/") + file,

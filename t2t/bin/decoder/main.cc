@@ -151,6 +151,14 @@ bool IsPlainFile(const std::string& path) {
   return path != "-" && std::filesystem::is_regular_file(path);
 }
 
+// What is decoded; "": the dataset.
+std::string InputPath(const DecoderFlags& flags,
+                      const HParams& decode_hparams) {
+  const std::string path = ExpandUser(flags.decode_from_file);
+  return path.empty() || path == "-" ? path
+                                     : AddShardToFilename(path, decode_hparams);
+}
+
 // Where the lines that are decoded go, by the flags; "": the model's names are
 // needed to tell.
 std::string NamedOutput(const DecoderFlags& flags,
@@ -160,7 +168,7 @@ std::string NamedOutput(const DecoderFlags& flags,
   if (!flags.score_file.empty()) return wanted;
   if (!wanted.empty()) return AddShardToFilename(wanted, decode_hparams);
   // Beside a pipe there is no place for a file.
-  const std::string input = ExpandUser(flags.decode_from_file);
+  const std::string input = InputPath(flags, decode_hparams);
   return input == "-" || (Exists(input) && !IsPlainFile(input)) ? "-" : "";
 }
 
@@ -172,14 +180,18 @@ void CheckFiles(const DecoderFlags& flags, const HParams& decode_hparams) {
     throw MissingError("there is no file " + reference,
                        "the references, one a line", "see --decode_reference");
   }
-  const std::string& text =
-      flags.score_file.empty() ? flags.decode_from_file : flags.score_file;
+  std::string input = ExpandUser(flags.score_file);
+  if (input.empty()) input = InputPath(flags, decode_hparams);
+  if (input.empty()) return;
+  if (input != "-" && !Exists(input)) {
+    throw MissingError("there is no file " + input, "a text, one input a line",
+                       flags.score_file.empty() ? "see --decode_from_file"
+                                                : "see --score_file");
+  }
   const std::string output = NamedOutput(flags, decode_hparams);
-  if (text.empty() || output.empty()) return;
+  if (output.empty()) return;
   const OutputPlace place = FindOutput(output, /*make_folder=*/true);
-  CheckDecodeOutput(place,
-                    {AddShardToFilename(ExpandUser(text), decode_hparams),
-                     ExpandUser(text), reference});
+  CheckDecodeOutput(place, {input, reference});
   if (!reference.empty() && !place.is_file()) {
     throw UsageError("--decode_reference with an output that is no plain file",
                      "a file, which is read again to compare them",
@@ -206,8 +218,7 @@ void LogBleu(const std::string& reference, const std::string& decodes) {
 }
 
 void Score(const DecoderFlags& flags, TextDecoder* decoder) {
-  const FileScores scores =
-      ScoreFile(ExpandUser(flags.score_file), decoder);
+  const FileScores scores = ScoreFile(ExpandUser(flags.score_file), decoder);
   const std::string output = NamedOutput(flags, decoder->decode_hparams());
   WriteOutput(FindOutput(output.empty() ? "-" : output),
               ScoresText(scores.scores));
@@ -220,10 +231,7 @@ std::string FromFile(const DecoderFlags& flags, const LoadedModel& loaded,
                      TextDecoder* decoder, FileDecodeReport* report) {
   const HParams& decode_hparams = decoder->decode_hparams();
   FileDecodeOptions options;
-  options.input = ExpandUser(flags.decode_from_file);
-  if (options.input != "-") {
-    options.input = AddShardToFilename(options.input, decode_hparams);
-  }
+  options.input = InputPath(flags, decode_hparams);
   options.output = NamedOutput(flags, decode_hparams);
   if (options.output.empty()) {
     // The input's name has the shard already.
@@ -257,7 +265,8 @@ std::string FromDataset(const DecoderFlags& flags, const LoadedModel& loaded,
   options.split = SplitOf(flags);
   const std::string wanted =
       ExpandUser(decode_hparams.GetString("decode_to_file"));
-  if (!wanted.empty()) {
+  // (Without a file the decodes go to the standard output.)
+  if (!wanted.empty() && wanted != "-") {
     options.output =
         DecodeFilename(wanted, loaded.model_name, loaded.hparams_set,
                        loaded.problem_name, decode_hparams);

@@ -21,7 +21,7 @@ class EvalCliTest : public ::testing::Test {
         {"t2t/bin/trainer/t2t-trainer", "--problem=translate_numbers_ende",
          "--model=transformer", "--hparams_set=transformer_tiny",
          "--hparams=batch_size=200,hidden_size=16,filter_size=32,num_heads=2,"
-         "num_hidden_layers=1,learning_rate_schedule=constant,"
+         "num_hidden_layers=2,learning_rate_schedule=constant,"
          "learning_rate_constant=0.01",
          "--data_dir=" + Out("data"), "--tmp_dir=" + Out("tmp"),
          "--generate_data", "--output_dir=" + Out("a"), "--train_steps=2",
@@ -134,7 +134,7 @@ TEST_F(EvalCliTest, BadInput) {
          {"translate_numbers_ende"});
   Expect(Eval({out, "--hparams=hidden_sise=3"}), 2, {"hidden_size"});
   Expect(Eval({out, "--hparams=hidden_size=32"}), 7, {"shape"});
-  Expect(Eval({out, "--hparams=num_decoder_layers=0"}), 7, {"the model lacks"});
+  Expect(Eval({out, "--hparams=num_hidden_layers=1"}), 7, {"the model lacks"});
   Expect(Eval({out, "--data_dir=" + Out("nowhere")}), 4, {"nowhere"});
   Expect(Eval({"--checkpoint_path=" + Out("a/model.ckpt-7")}), 4,
          {"model.ckpt-7"});

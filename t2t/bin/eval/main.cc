@@ -13,6 +13,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/ignored_flags.h"
 #include "t2t/data/input.h"
@@ -160,8 +161,7 @@ void Evaluate(const EvalFlags& flags) {
     if (flags.eval_timeout_mins > 0 &&
         NowSeconds() - waiting_since >
             60.0 * static_cast<double>(flags.eval_timeout_mins)) {
-      Log("no new checkpoint for " + std::to_string(flags.eval_timeout_mins) +
-          " minutes");
+      Log("no new checkpoint for " + Count(flags.eval_timeout_mins, "minute"));
       return;
     }
     ::usleep(500'000);

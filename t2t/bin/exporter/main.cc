@@ -5,6 +5,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
+#include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/decode/load_model.h"
 
@@ -41,7 +42,7 @@ int Main(int argc, char** argv) {
                      "--name=value", "--help lists the flags");
   }
   ExportModel(options, export_dir);
-  Log("exported to " + export_dir);
+  Log("exported to " + ExpandUser(export_dir));
   return 0;
 }
 

@@ -6,8 +6,12 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -177,6 +181,32 @@ std::string ReadToken(const std::string& path) {
   return token;
 }
 
+// Loads on a thread of its own, so that a signal to stop need not wait for a
+// large model. False where the signal came first: then the thread is left
+// alone.
+bool LoadUnlessStopped(const sigset_t& stops,
+                       const std::function<void()>& load) {
+  std::exception_ptr failure;
+  std::atomic<bool> is_done = false;
+  std::thread loader([&] {
+    try {
+      load();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    is_done = true;
+  });
+  const timespec pause = {0, 5000000};
+  while (!is_done) {
+    if (::sigtimedwait(&stops, nullptr, &pause) < 0) continue;
+    loader.detach();
+    return false;
+  }
+  loader.join();
+  if (failure != nullptr) std::rethrow_exception(failure);
+  return true;
+}
+
 int Main(int argc, char** argv) {
   ServerFlags flags;
   Flags parser(
@@ -268,7 +298,11 @@ int Main(int argc, char** argv) {
   GrpcServer grpc_server(grpc, &service);
 
   // Whoever asks meanwhile is told to come again, a probe that it is alive.
-  service.Load(versions, load_version);
+  if (!LoadUnlessStopped(stops,
+                         [&] { service.Load(versions, load_version); })) {
+    Log("stopped before the model was loaded");
+    std::_Exit(0);  // the thread that loads uses all that is here
+  }
   grpc_server.SetReady(true);
   Log("gRPC at " + flags.host + ":" + std::to_string(grpc_server.port()));
   Log("serving " + flags.model_name + " at " +

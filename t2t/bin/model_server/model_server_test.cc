@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <chrono>
@@ -315,47 +316,6 @@ TEST_F(ModelServerTest, TheClientAsksInEveryWay) {
             static_cast<int>(ExitCode::kRetry));
 }
 
-// tensorflow/tensor2tensor#1219: an empty line ended the client, and a wrong
-// one took the rest with it.
-TEST_F(ModelServerTest, NoLineEndsTheClient) {
-  Start(JoinPath(*dir_, "first"), {"--max_input_tokens=50"});
-  const std::string first = "):\n" + (*first_)[0] + "\n";
-  for (const std::string& address :
-       {"http://127.0.0.1:" + std::to_string(rest_port_),
-        "127.0.0.1:" + std::to_string(grpc_port_)}) {
-    for (const std::string& problem :
-         {std::string(), " --problem=" + std::string(kProblem) +
-                             " --data_dir=" + JoinPath(*dir_, "first")}) {
-      const auto pipe = [&](const std::string& lines) {
-        return RunProgram({"/bin/sh", "-c",
-                           "printf '" + lines +
-                               "' | t2t/bin/query_server/t2t-query-server "
-                               "--servable_name=numbers --server=" +
-                               address + problem});
-      };
-      const RunResult empty = pipe("\\n\u3000 \\n" + Texts()[0] + "\\n");
-      EXPECT_EQ(empty.code, 0) << empty.output;
-      EXPECT_THAT(empty.output, HasSubstr("\nOutput (Score 0.000):\n\n>> \n"));
-      EXPECT_THAT(empty.output, HasSubstr(first));
-      const RunResult bad =
-          pipe(std::string(200, '7') + "\\n" + Texts()[0] + "\\n");
-      EXPECT_EQ(bad.code, static_cast<int>(ExitCode::kBadData)) << bad.output;
-      EXPECT_THAT(bad.output, HasSubstr("line 1: the server answers"));
-      EXPECT_THAT(bad.output, HasSubstr("at most 50 are taken"));
-      EXPECT_THAT(bad.output, HasSubstr("1 of 2 lines have no answer"));
-      EXPECT_THAT(bad.output, HasSubstr(first));
-    }
-  }
-  // What is wrong with all of them ends it.
-  const RunResult other = RunProgram(
-      {"/bin/sh", "-c",
-       "printf 'one\\ntwo\\n' | t2t/bin/query_server/t2t-query-server "
-       "--servable_name=other --server=127.0.0.1:" +
-           std::to_string(grpc_port_)});
-  EXPECT_EQ(other.code, static_cast<int>(ExitCode::kUsage));
-  EXPECT_THAT(other.output, ::testing::Not(HasSubstr("line 2")));
-}
-
 TEST_F(ModelServerTest, RefusesWhatIsMalformed) {
   Start(JoinPath(*dir_, "first"),
         {"--max_queue_tokens=100", "--max_input_tokens=50"});
@@ -572,12 +532,44 @@ TEST_F(ModelServerTest, SaysThatAPortIsTakenBeforeItLoads) {
 
 TEST_F(ModelServerTest, SaysWhichFileItCantLoad) {
   const std::string path = JoinPath(*dir_, "damaged");
+  for (const char* name : {"model.safetensors", "hparams.json"}) {
+    RemoveTree(path);
+    WriteModel(path, 1);
+    const std::string file = JoinPath(path, name);
+    WriteFileAtomically(file, ReadFile(file).substr(0, 20));
+    const RunResult run = RunProgram(Command(path));
+    EXPECT_NE(run.code, 0);
+    EXPECT_THAT(run.output, HasSubstr(file));
+  }
+}
+
+// A model on a disk that does not answer: probes are answered, and a signal to
+// stop is followed.
+TEST_F(ModelServerTest, IsAliveAndStopsWhileItLoads) {
+  const std::string path = JoinPath(*dir_, "slow");
   WriteModel(path, 1);
-  const std::string file = JoinPath(path, "model.safetensors");
-  WriteFileAtomically(file, ReadFile(file).substr(0, 20));
-  const RunResult run = RunProgram(Command(path));
-  EXPECT_NE(run.code, 0);
-  EXPECT_THAT(run.output, HasSubstr(file));
+  RemoveFile(JoinPath(path, "problem.json"));
+  ASSERT_EQ(::mkfifo(JoinPath(path, "problem.json").c_str(), 0600), 0);
+  // A port that is free a moment later too, most likely.
+  Listen("127.0.0.1", 0, &rest_port_).Close();
+  Subprocess server(
+      Command(path, {"--rest_api_port=" + std::to_string(rest_port_)}));
+  const auto status = [&](const std::string& target) {
+    try {
+      return Ask("GET", target).status;
+    } catch (const Error&) {
+      return 0;
+    }
+  };
+  for (int i = 0; i < 3000 && status("/healthz") != 200; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_EQ(status("/healthz"), 200);
+  EXPECT_EQ(status("/readyz"), 503);
+  EXPECT_EQ(Ask("POST", "/translate", "one").status, 503);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+  EXPECT_THAT(server.Output(), HasSubstr("stopped before the model was"));
 }
 
 TEST_F(ModelServerTest, SaysWhyItCantStart) {

@@ -237,6 +237,9 @@ class GrpcQueryServer : public Server {
     try {
       response = client_.Predict(request);
     } catch (const GrpcError& error) {
+      if (IsTooLong(error)) {
+        throw Refused(Error(ExitCode::kBadData, error.what()));
+      }
       if (IsAboutInput(error.grpc_code())) throw Refused(error);
       throw;
     }
@@ -262,6 +265,13 @@ class GrpcQueryServer : public Server {
   }
 
  private:
+  // gRPC's own limit has the code of a server that is busy, but it will never
+  // take such a line.
+  static bool IsTooLong(const GrpcError& error) {
+    return std::string_view(error.what()).find("message larger than max") !=
+           std::string_view::npos;
+  }
+
   static bool IsAboutInput(int code) {
     const int codes[] = {3, 4, 8, 13};  // as 400, 504, 429 and 500
     return std::find(std::begin(codes), std::end(codes), code) !=

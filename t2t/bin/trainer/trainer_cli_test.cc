@@ -149,8 +149,24 @@ TEST_F(TrainerCliTest, KeepsTheBest) {
 
 TEST_F(TrainerCliTest, DryRunWritesNothing) {
   const RunResult run = Train({"--output_dir=" + Out("dry"), "--dry_run"});
-  Expect(run, 0, {"parameters:", "FLOPs per step:", "memory:", "inputs:"});
+  // No step is run, so there are no products to count.
+  Expect(
+      run, 0,
+      {"parameters:", "FLOPs per step:   not counted", "memory:", "inputs:"});
+  const RunResult measured =
+      Train({"--output_dir=" + Out("dry"), "--dry_run", "--measure"});
+  Expect(measured, 0,
+         {"parameters:", "(matrix products of this batch)",
+          "activations of this batch "});
+  EXPECT_EQ(measured.output.find("see --measure"), std::string::npos);
+  const auto line = [](const RunResult& run, const std::string& start) {
+    const size_t at = run.output.find(start);
+    return run.output.substr(at, run.output.find('\n', at) - at);
+  };
+  EXPECT_EQ(line(run, "parameters:"), line(measured, "parameters:"));
   EXPECT_FALSE(Exists(Out("dry")));
+  Expect(Train({"--output_dir=" + Out("dry"), "--measure"}), 2,
+         {"--measure without --dry_run"});
 }
 
 TEST_F(TrainerCliTest, RegistryHelp) {
@@ -305,10 +321,11 @@ TEST_F(TrainerCliTest, FilesThatCannotBeReadAreNamed) {
                                          "--train_steps=3"};
   const std::string hparams = JoinPath(Out("named"), "hparams.json");
   const std::string whole = ReadFile(hparams);
-  for (const char* const damaged : {"", "{\"hidden_size\": ", "[]",
-                                    "{\"hidden_size\": \"many\"}"}) {
+  for (const auto& [damaged, code] :
+       {std::pair("", 3), std::pair("{\"hidden_size\": ", 3),
+        std::pair("{\"hidden_size\": \"many\"}", 2)}) {
     WriteFileAtomically(hparams, damaged);
-    Expect(Train(more), 3, {hparams});
+    Expect(Train(more), code, {hparams});
   }
   RemoveFile(hparams);
   MakeDirectories(hparams);

@@ -1,0 +1,119 @@
+// t2t-translate-all: translates a text with each checkpoint of a folder.
+
+#include <ATen/Parallel.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/flags.h"
+#include "t2t/base/log.h"
+#include "t2t/base/strings.h"
+#include "t2t/cuda/device.h"
+#include "t2t/decode/decode_hparams.h"
+#include "t2t/decode/translate_all.h"
+
+namespace t2t {
+namespace {
+
+constexpr char kDefaultCommand[] = "t2t-decoder {params}";
+
+struct TranslateAllFlags {
+  TranslateAllOptions options;
+  int64_t beam_size = 4;
+  double alpha = 0.6;
+  std::string decode_hparams;
+  std::string decoder_command = kDefaultCommand;
+  int64_t random_seed = 0;
+  int64_t threads = 0;
+  std::string device = "auto";
+
+  void AddTo(Flags* flags);
+};
+
+void TranslateAllFlags::AddTo(Flags* flags) {
+  LoadModelOptions& load = options.load;
+  flags->Add("model_dir", &load.weights.model_dir,
+             "Where t2t-trainer or t2t-avg-all leaves the checkpoints.");
+  flags->Add("source", &options.source, "The text, one input a line.");
+  flags->Add("translations_dir", &options.translations_dir,
+             "Where the translations go, as <problem>-<step>.");
+  flags->Add("min_steps", &options.min_steps,
+             "Pass over checkpoints of fewer steps.");
+  flags->Add("wait_minutes", &options.wait_minutes,
+             "Wait so long for a new checkpoint.");
+  flags->Add("beam_size", &beam_size, "The decode hparam beam_size.");
+  flags->Add("alpha", &alpha, "The decode hparam alpha.");
+  flags->Add("decode_hparams", &decode_hparams,
+             "Changes of further decode hyperparameters, such as "
+             "extra_length=20.");
+  flags->Add("data_dir", &load.data_dir, "Where vocabulary and data are.");
+  flags->Add("problem", &load.problem,
+             "Problem name; not given: that in model_dir's flags.txt.");
+  flags->Add("model", &load.model,
+             "Model name; not given: that in model_dir's flags.txt.");
+  flags->Add("hparams_set", &load.hparams_set,
+             "Hyperparameter set; not given: that in model_dir's flags.txt.");
+  flags->Add("hparams", &load.hparams,
+             "Changes of hyperparameters: name=value,name=value.");
+  flags->Add("use_ema", &load.weights.use_ema,
+             "Take the parameters' moving averages where a checkpoint has "
+             "them.");
+  flags->Add("random_seed", &random_seed, "Seed of sampling.");
+  flags->Add("threads", &threads, "CPU threads; 0: one a core.");
+  flags->Add("device", &device,
+             "cpu, cuda, or auto: a GPU where there is one that can be used.");
+  flags->Add("decoder_command", &decoder_command,
+             "Another command that is run for each checkpoint, such as a "
+             "queue's; {params} becomes t2t-decoder's flags. Not given: this "
+             "process translates all.");
+  flags->AddIgnored("t2t_usr_dir", "problems and models are compiled in");
+}
+
+int Main(int argc, char** argv) {
+  TranslateAllFlags flags;
+  Flags parser("Translates a text with each checkpoint of a folder.",
+               "t2t-translate-all --model_dir=train --source=dev.en "
+               "--translations_dir=translations --wait_minutes=60");
+  flags.AddTo(&parser);
+  const std::vector<std::string> rest = parser.Parse(argc, argv);
+  TranslateAllOptions& options = flags.options;
+  if (!rest.empty() || options.load.weights.model_dir.empty()) {
+    throw UsageError(rest.empty()
+                         ? "--model_dir is missing"
+                         : "the argument '" + rest.front() + "' is no flag",
+                     "", "--help shows an example");
+  }
+  for (const auto& [name, value] :
+       {std::pair<const char*, int64_t>{"min_steps", options.min_steps},
+        {"wait_minutes", options.wait_minutes},
+        {"threads", flags.threads}}) {
+    if (value >= 0) continue;
+    throw UsageError("--" + std::string(name) + "=" + std::to_string(value),
+                     "0 or more");
+  }
+  options.decode_overrides = "beam_size=" + std::to_string(flags.beam_size) +
+                             ",alpha=" + DoubleToString(flags.alpha);
+  if (!flags.decode_hparams.empty()) {
+    options.decode_overrides += "," + flags.decode_hparams;
+  }
+  options.decode_hparams = DecodeHParams(options.decode_overrides);
+  for (const std::string& note : NotesOnDecodeHParams(options.decode_hparams)) {
+    std::fprintf(stderr, "%s\n", note.c_str());
+  }
+  options.random_seed = static_cast<uint64_t>(flags.random_seed);
+  if (flags.decoder_command != kDefaultCommand) {
+    options.decoder_command = flags.decoder_command;
+  }
+  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
+  const std::string device = UseDevice(flags.device, 0);
+  if (!device.empty()) Log("computing on " + device);
+  TranslateAll(options);
+  return 0;
+}
+
+}  // namespace
+}  // namespace t2t
+
+int main(int argc, char** argv) { return t2t::RunMain(argc, argv, t2t::Main); }
