@@ -4,10 +4,13 @@
 #include <map>
 #include <memory>
 
-#include "launch/models.h"
+#include "hparams/all_hparams.h"
+#include "hparams/catalogue.h"
+#include "hparams/describe.h"
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/strings.h"
+#include "t2t/hparams/keys.h"
 #include "t2t/problem/data_facts.h"
 #include "t2t/problem/problem.h"
 
@@ -51,25 +54,6 @@ const std::vector<CodeHelp>& CodeHelps() {
 template <typename List>
 bool Has(const List& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-std::string DescribeSet(const std::string& name) {
-  const HParams hparams = HParamsSets().Get(name)();
-  std::string text = name + ": a set of hyperparameters\n";
-  for (const std::string& key : hparams.Names()) {
-    text += "  " + key + "=" + HParams::ValueToString(hparams.Get(key)) + "\n";
-  }
-  return text;
-}
-
-std::string DescribeModel(const std::string& name) {
-  std::string text = name + ": a model\n  sets of its name: ";
-  std::vector<std::string> sets;
-  const std::string start = name.substr(0, name.find('_'));
-  for (const std::string& set : HParamsSets().Names()) {
-    if (StartsWith(set, start)) sets.push_back(set);
-  }
-  return text + (sets.empty() ? "none" : Join(sets, ", ")) + "\n";
 }
 
 std::string DescribeProblem(const std::string& name) {
@@ -224,15 +208,16 @@ std::string Explain(const std::string& what) {
     }
   }
   const std::vector<std::string> sets = HParamsSets().Names();
-  if (Has(sets, what)) return DescribeSet(what);
-  if (Has(ModelNames(), what)) return DescribeModel(what);
+  if (Has(sets, what)) return DescribeHParams(what, LookUpHParams(what));
+  if (FindCatalogueModel(what) != nullptr) return DescribeModel(what);
+  if (FindHParamKey(what) != nullptr) return DescribeHParam(what);
   const std::vector<std::string> problems = Problems().Names();
   if (Has(problems, ParseProblemName(what).base_name)) {
     return DescribeProblem(what);
   }
   const std::string field = DescribeField(what);
   if (!field.empty()) return field;
-  for (const std::vector<std::string>& more : {sets, ModelNames(), problems}) {
+  for (const std::vector<std::string>& more : {sets, ModelsHere(), problems}) {
     names.insert(names.end(), more.begin(), more.end());
   }
   for (const auto& [name, help] : FieldHelps()) names.push_back(name);

@@ -22,8 +22,9 @@ std::string DescribeParam(const ParamSpec& spec);
 std::string DescribeExitCode(int code);
 
 // A name that is not the app's: an exit code, a prototype or a parameter of one
-// ("train.workers"), a hyperparameter set, a model, a problem, a field of
-// manifests ("spec.podFailurePolicy"). Throws a usage error with did-you-mean.
+// ("train.workers"), a hyperparameter set, a hyperparameter, a model, a problem,
+// a field of manifests ("spec.podFailurePolicy"). Throws a usage error with
+// did-you-mean.
 std::string Explain(const std::string& what);
 
 }  // namespace t2t

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "hparams/all_hparams.h"
+#include "hparams/catalogue.h"
 #include "launch/estimate.h"
 #include "launch/sweep.h"
 #include "t2t/base/error.h"
@@ -24,36 +26,23 @@ constexpr double kMemoryMargin = 1.5;
 // What a checkpoint is written with at least.
 constexpr double kBytesASecond = 1e8;
 
-// A set's model, by the set's name.
+// The prototypes' own.
+constexpr char kDefaultSet[] = "transformer_base";
+
+// The model that a set is for; "" where it is for none, or for one that is not
+// here.
 std::string ModelOfSet(const std::string& set) {
-  for (const auto& [start, model] :
-       std::vector<std::pair<std::string, std::string>>{
-           {"basic_fc", "basic_fc_relu"},
-           {"lstm_seq2seq", "lstm_seq2seq"},
-           {"lstm_attention", "lstm_seq2seq_attention"},
-           {"lstm_area_attention", "lstm_seq2seq_attention"},
-           {"lstm_bahdanau_attention", "lstm_seq2seq_attention"},
-           {"lstm_luong_attention", "lstm_seq2seq_attention"},
-           {"transformer", "transformer"}}) {
-    if (!StartsWith(set, start)) continue;
-    const bool memory = set.find("_memory_v") != std::string::npos;
-    return memory ? "transformer_memory" : model;
-  }
-  return "";
+  if (!AllHParams().Has(set)) return "";
+  const CatalogueModel* const model = FirstModel(AllHParams().Family(set));
+  return model != nullptr && model->here ? model->name : "";
 }
 
-// T2T's set for a model that the prototype's default is not for.
-std::string SetOfModel(const std::string& model) {
-  for (const auto& [start, set] :
-       std::vector<std::pair<std::string, std::string>>{
-           {"basic_fc_relu", "basic_fc_small"},
-           {"lstm_encoder", "lstm_seq2seq"},
-           {"lstm_seq2seq_attention", "lstm_attention"},
-           {"lstm_seq2seq", "lstm_seq2seq"},
-           {"transformer_memory", "transformer_wikitext103_l4k_memory_v0"}}) {
-    if (StartsWith(model, start)) return set;
-  }
-  return "";
+// A set for a model that the prototype's default is not for.
+std::string SetOfModel(const std::string& name) {
+  const CatalogueModel* const model = FindCatalogueModel(name);
+  if (model == nullptr || !model->here) return "";
+  const std::string set = model->default_set;
+  return set == kDefaultSet ? "" : set;
 }
 
 void AddModelFacts(Params* params) {

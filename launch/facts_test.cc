@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "launch/models.h"
+#include "hparams/all_hparams.h"
+#include "hparams/catalogue.h"
 #include "launch/prototypes.h"
 #include "launch/sweep.h"
 #include "t2t/base/hparams.h"
@@ -115,14 +116,14 @@ TEST(FactsTest, ModelsAndTheirSets) {
   EXPECT_EQ(Said(both, "model"), "test: transformer_encoder");
   EXPECT_EQ(Said(Make("train"), "model"), "default: transformer");
   // All of them are registered.
-  const std::vector<std::string>& models = ModelNames();
+  const std::vector<std::string> models = ModelsHere();
   for (const std::string& name : models) {
     const std::string set =
         Make("evaluate", {{"model", name}}).params.String("hparams_set");
     EXPECT_TRUE(HParamsSets().Has(set)) << set;
   }
   int known = 0;
-  for (const std::string& set : HParamsSets().Names()) {
+  for (const std::string& set : SetsHere()) {
     const Component component = Make("train", {{"hparams_set", set}});
     EXPECT_EQ(std::count(models.begin(), models.end(),
                          component.params.String("model")),

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "hparams/catalogue.h"
 #include "launch/explain.h"
 #include "launch/facts.h"
 #include "launch/manifests.h"
-#include "launch/models.h"
 #include "launch/prototypes.h"
 #include "launch/restart_rules.h"
 #include "launch/sweep.h"
@@ -852,7 +852,7 @@ TEST(RenderTest, ModelNamesAreTheRegistrys) {
     }
   }
   std::sort(registered.begin(), registered.end());
-  EXPECT_EQ(registered, ModelNames());
+  EXPECT_EQ(registered, ModelsHere());
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <map>
 #include <set>
 
+#include "hparams/catalogue.h"
 #include "launch/manifests.h"
-#include "launch/models.h"
 #include "launch/sweep.h"
 #include "launch/trainer_arguments.h"
 #include "launch/yaml.h"
@@ -447,7 +447,7 @@ std::vector<std::string> CheckComponent(const Component& component) {
     }
   }
   const std::string model = text("model");
-  const std::vector<std::string>& models = ModelNames();
+  const std::vector<std::string> models = ModelsHere();
   if (!model.empty() &&
       std::find(models.begin(), models.end(), model) == models.end()) {
     found.push_back(component.name + ": there is no model '" + model + "'\n" +

@@ -53,8 +53,9 @@ class Flags {
   // says in which.
   void AddRefused(const std::string& name, const std::string& instead);
 
-  // Returns the arguments that are no flags. Prints help and exits 0 on
-  // --help; with the flags that have no effect on --helpfull.
+  // Returns the arguments that are no flags. --help is an Error of code kOk
+  // with the help, which RunMain() prints; --helpfull has the flags that have
+  // no effect too.
   std::vector<std::string> Parse(int argc, char** argv);
 
   bool Has(const std::string& name) const { return Find(name) != nullptr; }

@@ -210,14 +210,6 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
   return loaded;
 }
 
-std::string ExportedDecodeHParams(const std::string& export_dir) {
-  if (export_dir.empty()) return "";
-  return ReadExport(ExpandUser(export_dir), [](const Json& json) {
-    const Json* const kept = json.Find("decode_hparams");
-    return kept == nullptr ? std::string() : kept->AsString();
-  });
-}
-
 void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded) {
   for (const at::Tensor& tensor : loaded->model->params().Trainable()) {
     DropMemory(tensor);
@@ -226,6 +218,14 @@ void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded) {
   CheckVocabularies(loaded->weights.run, loaded->run,
                     loaded->weights.files.front());
   TakeWeights(loaded);
+}
+
+std::string ExportedDecodeHParams(const std::string& export_dir) {
+  if (export_dir.empty()) return "";
+  return ReadExport(ExpandUser(export_dir), [](const Json& json) {
+    const Json* const kept = json.Find("decode_hparams");
+    return kept == nullptr ? std::string() : kept->AsString();
+  });
 }
 
 void ExportModel(const LoadModelOptions& options,

@@ -46,13 +46,13 @@ void TakeSavedNames(LoadModelOptions* options);
 // overrides.
 LoadedModel LoadModel(const LoadModelOptions& options);
 
-// The changes of the decode hparams that an export keeps; "" where it has none,
-// or where there is no export ("").
-std::string ExportedDecodeHParams(const std::string& export_dir);
-
 // Gives a model that was loaded the weights of another checkpoint of the same
 // training. After an error it can't be used until it was given others.
 void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded);
+
+// The changes of the decode hparams that an export keeps; "" where it has none,
+// or where there is no export ("").
+std::string ExportedDecodeHParams(const std::string& export_dir);
 
 // Writes a folder that holds all that decoding needs: model.safetensors,
 // hparams.json, problem.json and the vocabulary files. Complete or not there.

@@ -62,13 +62,6 @@ class RangedHParams {
 // The registered ranges ("transformer_base_range"): each adds to what is given.
 Registry<void(RangedHParams*)>& HParamsRanges();
 
-// T2T_REGISTER_RANGED_HPARAMS(basic1) { ranges->SetInt(...); }
-#define T2T_REGISTER_RANGED_HPARAMS(range_name)                              \
-  void HParamsRange_##range_name(::t2t::RangedHParams* ranges);              \
-  static const bool registered_hparams_range_##range_name [[maybe_unused]] = \
-      ::t2t::HParamsRanges().Add(#range_name, HParamsRange_##range_name);    \
-  void HParamsRange_##range_name([[maybe_unused]] ::t2t::RangedHParams* ranges)
-
 }  // namespace t2t
 
 #endif  // T2T_HPARAMS_RANGES_H_

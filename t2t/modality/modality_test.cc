@@ -9,14 +9,14 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
-#include "t2t/hparams/common.h"
+#include "t2t/hparams/keys.h"
 #include "t2t/modality/golden_tensors.h"
 
 namespace t2t {
 namespace {
 
 HParams SmallHParams() {
-  HParams hparams = BasicParams1();
+  HParams hparams = InitialHParams();
   hparams.Set("hidden_size", 4);
   hparams.Set("initializer", "uniform_unit_scaling");
   return hparams;

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "hparams/catalogue.h"
+#include "hparams/describe.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json_file.h"
@@ -998,8 +1000,12 @@ InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
 
 std::string RegistryHelp() {
   std::string text;
-  AppendNames("models", Models().Names(), &text);
-  AppendNames("hparams sets", HParamsSets().Names(), &text);
+  text += DescribeCatalogue();
+  std::vector<std::string> others;
+  for (const std::string& name : Models().Names()) {
+    if (FindCatalogueModel(name) == nullptr) others.push_back(name);
+  }
+  if (!others.empty()) AppendNames("other models", others, &text);
   AppendNames("problems", Problems().Names(), &text);
   AppendNames("optimizers", Optimizers().Names(), &text);
   return text;

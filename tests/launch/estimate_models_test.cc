@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "hparams/all_hparams.h"
 #include "launch/estimate.h"
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
@@ -42,8 +43,11 @@ bool Compare(const HParams& hparams, int64_t inputs, int64_t targets,
 // Every set of the Transformer's, made small.
 TEST(EstimateModelsTest, ParametersOfEverySet) {
   int compared = 0;
-  for (const std::string& set : HParamsSets().Names()) {
-    if (set.rfind("transformer", 0) != 0) continue;
+  std::vector<std::string> sets = SetsHere("transformer");
+  for (const std::string& set : SetsHere("transformer_memory")) {
+    sets.push_back(set);
+  }
+  for (const std::string& set : sets) {
     HParams hparams = MakeHParams(set, "");
     const int64_t heads = hparams.GetInt("num_heads");
     hparams.Set("hidden_size", 4 * heads);

@@ -11,6 +11,7 @@
 #include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/t2t_flags.h"
+#include "t2t/bin/trainer/hparams_questions.h"
 #include "t2t/dist/cluster.h"
 #include "t2t/dist/launcher.h"
 #include "t2t/train/experiment.h"
@@ -20,18 +21,21 @@ namespace {
 
 int Main(int argc, char** argv) {
   ExperimentFlags flags;
+  HParamsQuestions questions;
   Flags parser(
       "Trains and evaluates a model on a problem.",
       "t2t-trainer --problem=translate_numbers_ende --model=transformer "
       "--hparams_set=transformer_tiny --data_dir=data --output_dir=train "
       "--train_steps=1000");
   flags.AddTo(&parser);
+  questions.AddTo(&parser);
   AddOtherT2TFlags(&parser);
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",
                      "--name=value", "--help lists the flags");
   }
+  if (questions.Answer(flags.hparams_set, flags.hparams)) return 0;
   if (flags.registry_help) {
     std::fputs(RegistryHelp().c_str(), stdout);
     return 0;

@@ -1,5 +1,3 @@
-#include "t2t/base/hparams.h"
-
 #include <gtest/gtest.h>
 
 #include <set>
@@ -7,8 +5,9 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
-#include "t2t/hparams/common.h"
+#include "t2t/hparams/keys.h"
 #include "t2t/hparams/ranges.h"
 
 namespace t2t {
@@ -46,7 +45,7 @@ TEST(HParams, Basic1AsT2T) {
 
 TEST(HParams, SetsAsT2T) {
   const Json golden = Golden();
-  const HParams base = BasicParams1();
+  const HParams base = InitialHParams();
   for (const auto& [set, changes] : golden.At("sets").members()) {
     SCOPED_TRACE(set);
     const HParams hparams = MakeHParams(set, "");

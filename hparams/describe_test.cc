@@ -1,0 +1,79 @@
+#include "hparams/describe.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "hparams/all_hparams.h"
+#include "hparams/catalogue.h"
+#include "t2t/base/error.h"
+
+namespace t2t {
+namespace {
+
+bool Says(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(DescribeTest, ASetSaysWhereItsValuesAreFrom) {
+  const std::string text =
+      DescribeHParams("transformer_big", LookUpHParams("transformer_big"));
+  EXPECT_TRUE(Says(text, "arXiv:1706.03762")) << text;
+  EXPECT_TRUE(Says(text,
+                   "transformer_base < transformer_base_v3 < "
+                   "transformer_base_v2 < transformer_base_v1 < basic_1"));
+  EXPECT_TRUE(Says(text, "\n* hidden_size=1024 "));
+  EXPECT_TRUE(Says(text, "\n  max_length=256 "));
+  EXPECT_FALSE(Says(text, "not here yet"));
+  EXPECT_TRUE(Says(DescribeHParams("resnet_50", LookUpHParams("resnet_50")),
+                   "of the model family resnet, which is not here yet"));
+}
+
+TEST(DescribeTest, DifferencesOfSets) {
+  const HParams base = LookUpHParams("transformer_base");
+  const HParams other = LookUpHParams("transformer_supervised_attention");
+  EXPECT_EQ(DescribeDifference(base, base), "");
+  EXPECT_EQ(DescribeDifference(base, other),
+            "expected_attention_loss_multiplier: (none) -> 1\n"
+            "expected_attention_loss_type: (none) -> kl_divergence\n");
+  EXPECT_EQ(DifferenceJson(other, base).ToString(),
+            R"({"expected_attention_loss_multiplier": [1.0, null], )"
+            R"("expected_attention_loss_type": ["kl_divergence", null]})");
+}
+
+TEST(DescribeTest, AnHParamSaysWhatItIsAndWhoChangesIt) {
+  const std::string text = DescribeHParam("num_heads");
+  EXPECT_TRUE(Says(text, "a whole number")) << text;
+  EXPECT_TRUE(Says(text, "num_heads=16 in\n"));
+  EXPECT_TRUE(Says(text, "transformer_big"));
+  EXPECT_FALSE(Says(text, "mtf_"));
+  EXPECT_TRUE(Says(DescribeHParam("batch_size"), "4096 where a set"));
+  EXPECT_THROW(DescribeHParam("num_head"), Error);
+}
+
+TEST(DescribeTest, AModelHasItsSets) {
+  const std::string text = DescribeModel("lstm_seq2seq_attention");
+  EXPECT_TRUE(Says(text, "lstm_area_attention_base")) << text;
+  EXPECT_FALSE(Says(text, "transformer_base"));
+  EXPECT_TRUE(Says(DescribeModel("resnet"), "not here yet"));
+  EXPECT_THROW(DescribeModel("resnett"), Error);
+}
+
+TEST(DescribeTest, TheCatalogueHasEverySet) {
+  const std::string text = DescribeCatalogue();
+  for (const std::string& set : AllHParams().Sets()) {
+    int times = 0;
+    for (size_t at = text.find(" " + set); at != std::string::npos;
+         at = text.find(" " + set, at + 1)) {
+      const char after = text[at + 1 + set.size()];
+      times += after == ' ' || after == ',' || after == '\n' ? 1 : 0;
+    }
+    EXPECT_GE(times, 1) << set;
+  }
+  EXPECT_LT(text.find("transformer_base"),
+            text.find("universal_transformer_base"));
+  EXPECT_TRUE(Says(text, "models that are not here yet (")) << text;
+}
+
+}  // namespace
+}  // namespace t2t

@@ -1,0 +1,431 @@
+// Models that change a part of the Transformer.
+
+#include "hparams/families.h"
+#include "t2t/hparams/rows.h"
+
+namespace t2t {
+namespace {
+
+// Auxiliary losses that predict shifted targets: Trinh et al. 2018,
+// arXiv:1803.00144.
+constexpr HParamsRow kAuxiliary[] = {
+    {"transformer_aux_base",
+     "transformer_base",
+     {{"shift_values", "1,2,3,4"},
+      {"shared_embedding_and_softmax_weights", false}}},
+    {"transformer_aux_tiny",
+     "transformer_tiny",
+     {{"shift_values", "1,2"},
+      {"shared_embedding_and_softmax_weights", false}}},
+};
+
+// Several tokens predicted at once and checked: Stern, Shazeer and Uszkoreit
+// 2018, "Blockwise Parallel Decoding", arXiv:1811.03115. bsN predicts N tokens.
+constexpr HParamsRow kBlocks[] = {
+    {"transformer_base_bs1", "transformer_base", {{"block_size", 1}}},
+    {"transformer_base_bs2", "transformer_base", {{"block_size", 2}}},
+    {"transformer_base_bs3", "transformer_base", {{"block_size", 3}}},
+    {"transformer_base_bs4", "transformer_base", {{"block_size", 4}}},
+    {"transformer_base_bs5", "transformer_base", {{"block_size", 5}}},
+    {"transformer_base_bs6", "transformer_base", {{"block_size", 6}}},
+    {"transformer_base_bs7", "transformer_base", {{"block_size", 7}}},
+    {"transformer_base_bs8", "transformer_base", {{"block_size", 8}}},
+    {"transformer_base_bs9", "transformer_base", {{"block_size", 9}}},
+    {"transformer_base_bs10", "transformer_base", {{"block_size", 10}}},
+    {"transformer_big_bs1", "transformer_big", {{"block_size", 1}}},
+    {"transformer_tiny_bs1", "transformer_tiny", {{"block_size", 1}}},
+    {"transformer_tiny_bs2", "transformer_tiny", {{"block_size", 2}}},
+    {"transformer_tiny_bs3", "transformer_tiny", {{"block_size", 3}}},
+};
+
+// Experts in chosen layers, attention over compressed memory: Shazeer et al.
+// 2017, arXiv:1701.06538. layer_types has a letter code a layer.
+constexpr HParamsRow kExperts[] = {
+    {"transformer_moe_base",
+     "basic_1",
+     {{"max_length", 2001},
+      {"max_input_seq_length", 2000},
+      {"max_target_seq_length", 2000},
+      {"num_hidden_layers", 5},
+      {"hidden_size", 512},
+      {"filter_size", 2048},
+      {"num_heads", 8},
+      {"attention_key_channels", 0},
+      {"attention_value_channels", 0},
+      {"pos", "timing"},
+      {"proximity_bias", false},
+      {"attention_loc_block_length", 256},
+      {"attention_loc_block_width", 128},
+      {"attention_red_factor", 3},
+      {"attention_red_nonlinearity", "none"},
+      {"attention_red_type", "conv"},
+      {"causal_decoder_self_attention", true},
+      {"default_att", "a"},
+      {"default_ff", "fc"},
+      {"layer_types", ""},
+      {"dropout", 0.0},
+      {"attention_dropout", 0.0},
+      {"relu_dropout", 0.0},
+      {"layer_preprocess_sequence", "n"},
+      {"layer_postprocess_sequence", "da"},
+      {"initializer", "uniform_unit_scaling"},
+      {"initializer_gain", 1.0},
+      {"shared_embedding_and_softmax_weights", true},
+      {"label_smoothing", 0.0},
+      {"weight_decay", 0.0},
+      {"clip_grad_norm", 0.0},
+      {"optimizer_adam_beta1", 0.9},
+      {"optimizer_adam_beta2", 0.98},
+      {"optimizer_adam_epsilon", 1e-9},
+      {"learning_rate_decay_scheme", "noam"},
+      {"learning_rate_warmup_steps", 2000}}},
+    {"transformer_moe_8k",
+     "transformer_moe_base",
+     {{"batch_size", 8192},
+      {"max_length", 0},
+      {"min_length_bucket", 256},
+      {"eval_drop_long_sequences", true},
+      {"hidden_size", 1024},
+      {"default_ff", "sep"}}},
+    {"transformer_moe_2k",
+     "transformer_moe_8k",
+     {{"batch_size", 2048},
+      {"layer_types", "a/a/a/a/a#a-sepm/a-sepm/a-moe/a-sepm/a-sepm"}}},
+    {"transformer_moe_8k_lm",
+     "transformer_moe_8k",
+     {{"default_ff", "sepm"}, {"layer_types", "#a/a/a-moe/a/a"}}},
+    {"transformer_moe_12k", "transformer_moe_8k", {{"batch_size", 12000}}},
+    {"transformer_moe_prepend_8k",
+     "transformer_moe_8k",
+     {{"max_input_seq_length", 7500},
+      {"eval_drop_long_sequences", false},
+      {"moe_num_experts", 256},
+      {"default_ff", "sepm"},
+      {"layer_types", "locm/redm/locm-moe/redm/locm"},
+      {"prepend_mode", "prepend_inputs_masked_attention"}}},
+};
+
+// Without autoregression, over discrete latent variables: Roy et al. 2018,
+// arXiv:1805.11063.
+constexpr HParamsRow kLatent[] = {
+    {"transformer_nat_small",
+     "transformer_small",
+     {{"batch_size", 2048},
+      {"num_hidden_layers", 3},
+      {"hidden_size", 384},
+      {"filter_size", 2048},
+      {"num_compress_steps", 3},
+      {"num_samples", 10},
+      {"bottleneck_bits", 12},
+      {"bottleneck_kind", "vq"},
+      {"beta", 0.25},
+      {"decay", 0.999},
+      {"epsilon", 1e-5},
+      {"force_full_predict", true},
+      {"mask_startup_steps", 50000},
+      {"label_smoothing", 0.0},
+      {"learning_rate_warmup_steps", 4000}}},
+    {"transformer_nat_base",
+     "transformer_nat_small",
+     {{"num_hidden_layers", 6}, {"hidden_size", 512}, {"filter_size", 4096}}},
+    {"transformer_nat_big",
+     "transformer_nat_small",
+     {{"num_hidden_layers", 6},
+      {"hidden_size", 1024},
+      {"filter_size", 4096},
+      {"num_heads", 16},
+      {"layer_prepostprocess_dropout", 0.3}}},
+};
+
+// Reversible layers, whose activations need not be kept.
+constexpr HParamsRow kReversible[] = {
+    {"transformer_revnet_base", "transformer_big", {{"learning_rate", 0.4}}},
+    {"transformer_revnet_big",
+     "transformer_revnet_base",
+     {{"batch_size", 4096},
+      {"num_hidden_layers", 7},
+      {"hidden_size", 2048},
+      {"num_heads", 32}}},
+};
+
+// Strokes of sketches as points.
+constexpr HParamsRow kSketches[] = {
+    {"transformer_sketch",
+     "transformer_small",
+     {{"batch_size", 32},
+      {"sampling_method", "random"},
+      {"clip_grad_norm", 2.0}}},
+};
+
+// Layers split over devices that are all alike.
+constexpr HParamsRow kSymmetric[] = {
+    {"transformer_symshard_base",
+     "basic_1",
+     {{"batch_size", 2048},
+      {"hidden_size", 256},
+      {"filter_size", 1280},
+      {"encoder_layers",
+       "n,att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,ffn,m,d,"
+       "a,n,att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,ffn,m,"
+       "d,a,n,d"},
+      {"decoder_layers",
+       "n,att,m,d,a,n,enc-att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,enc-att,m,d,a,n,"
+       "ffn,m,d,a,n,att,m,d,a,n,enc-att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,enc-"
+       "att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,enc-att,m,d,a,n,ffn,m,d,a,n,att,m,"
+       "d,a,n,enc-att,m,d,a,n,ffn,m,d,a,n,d"},
+      {"num_model_shards", 8},
+      {"pos", "timing"},
+      {"multihead_attention_key_channels", 0},
+      {"multihead_attention_num_heads", 4},
+      {"multihead_attention_value_channels", 0},
+      {"bottom", "inputs:identity_bottom,targets:identity_bottom"},
+      {"top", "targets:identity_top"},
+      {"mix_fraction", 0.5},
+      {"no_data_parallelism", true},
+      {"attention_dropout", 0.1},
+      {"relu_dropout", 0.0},
+      {"layer_prepostprocess_dropout_broadcast_dims", "1"},
+      {"relu_dropout_broadcast_dims", "1"},
+      {"initializer", "uniform_unit_scaling"},
+      {"initializer_gain", 1.0},
+      {"shared_embedding_and_softmax_weights", true},
+      {"weight_decay", 0.0},
+      {"clip_grad_norm", 0.0},
+      {"optimizer", "Adafactor"},
+      {"learning_rate_schedule", "rsqrt_decay"},
+      {"learning_rate_warmup_steps", 10000}}},
+    {"transformer_symshard_h4",
+     "transformer_symshard_base",
+     {{"encoder_layers",
+       "n,multihead-att,m,d,a,n,ffn,m,d,a,n,multihead-att,m,d,a,n,ffn,m,d,a,n,"
+       "multihead-att,m,d,a,n,ffn,m,d,a,n,multihead-att,m,d,a,n,ffn,m,d,a,n,"
+       "multihead-att,m,d,a,n,ffn,m,d,a,n,multihead-att,m,d,a,n,ffn,m,d,a,n,d"},
+      {"decoder_layers",
+       "n,multihead-att,m,d,a,n,enc-multihead-att,m,d,a,n,ffn,m,d,a,n,"
+       "multihead-att,m,d,a,n,enc-multihead-att,m,d,a,n,ffn,m,d,a,n,multihead-"
+       "att,m,d,a,n,enc-multihead-att,m,d,a,n,ffn,m,d,a,n,multihead-att,m,d,a,"
+       "n,enc-multihead-att,m,d,a,n,ffn,m,d,a,n,multihead-att,m,d,a,n,enc-"
+       "multihead-att,m,d,a,n,ffn,m,d,a,n,multihead-att,m,d,a,n,enc-multihead-"
+       "att,m,d,a,n,ffn,m,d,a,n,d"}}},
+    {"transformer_symshard_lm_0",
+     "transformer_symshard_base",
+     {{"label_smoothing", 0.0}}},
+    {"transformer_symshard_sh4",
+     "transformer_symshard_base",
+     {{"num_model_shards", 4}}},
+};
+
+// A language model split over devices that mix what they know between layers.
+constexpr HParamsRow kSuperLm[] = {
+    {"super_lm_base",
+     "basic_1",
+     {{"batch_size", 16384},
+      {"hidden_size", 512},
+      {"filter_size", 512},
+      {"layers",
+       "n,att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,ffn,m,d,a,n,att,m,d,a,n,ffn,m,d,"
+       "a,n,att,m,d,a,n,ffn,m,d,a,n,ffn,d"},
+      {"num_model_shards", 8},
+      {"pos", "timing"},
+      {"multihead_attention_key_channels", 0},
+      {"multihead_attention_num_heads", 4},
+      {"multihead_attention_value_channels", 0},
+      {"moe_hidden_sizes", "512"},
+      {"bottom", "inputs:identity_bottom,targets:identity_bottom"},
+      {"top", "targets:identity_top"},
+      {"diet_experts", false},
+      {"mix_fraction", 0.5},
+      {"no_data_parallelism", true},
+      {"layer_prepostprocess_dropout", 0.0},
+      {"attention_dropout", 0.0},
+      {"symbol_dropout", 0.1},
+      {"layer_preprocess_sequence", "n"},
+      {"layer_postprocess_sequence", "da"},
+      {"initializer", "uniform_unit_scaling"},
+      {"initializer_gain", 1.0},
+      {"label_smoothing", 0.0},
+      {"weight_decay", 0.0},
+      {"clip_grad_norm", 0.0},
+      {"optimizer", "Adafactor"},
+      {"learning_rate_decay_scheme", "noam"},
+      {"learning_rate_warmup_steps", 8000}}},
+    {"super_lm_b8k", "super_lm_base", {{"batch_size", 8192}}},
+    {"super_lm_conv",
+     "super_lm_base",
+     {{"layers",
+       "n,conv,m,d,a,n,att,m,d,a,n,ffn,m,d,a,n,conv,m,d,a,n,att,m,d,a,n,ffn,m,"
+       "d,a,n,conv,m,d,a,n,att,m,d,a,n,ffn,m,d,a,n,conv,m,d,a,n,att,m,d,a,n,"
+       "ffn,m,d,a,n,ffn,d"}}},
+    {"super_lm_high_mix", "super_lm_base", {{"mix_fraction", 0.875}}},
+    {"super_lm_low_mix", "super_lm_base", {{"mix_fraction", 0.125}}},
+    {"super_lm_tpu", "super_lm_base", {{"batch_size", 4096}}},
+    {"super_lm_tpu_memtest",
+     "super_lm_base",
+     {{"batch_size", 512},
+      {"hidden_size", 4096},
+      {"filter_size", 12000},
+      {"layers", "ffn,ffn,ffn,ffn,ffn,ffn,ffn,ffn,"},
+      {"num_model_shards", 1}}},
+    {"super_lm_big",
+     "super_lm_base",
+     {{"hidden_size", 1024}, {"filter_size", 2048}}},
+    {"super_lm_big_tpu", "super_lm_big", {{"batch_size", 1024}}},
+    {"super_lm_moe",
+     "super_lm_base",
+     {{"layers",
+       "n,att,m,d,a,n,moe,m,d,a,n,att,m,d,a,n,moe,m,d,a,n,att,m,d,a,n,moe,m,d,"
+       "a,n,att,m,d,a,n,moe,m,d,a,n,ffn,d"},
+      {"moe_hidden_sizes", "1024"},
+      {"moe_num_experts", 32}}},
+    {"super_lm_moe_4b_diet",
+     "super_lm_moe",
+     {{"moe_num_experts", 128}, {"diet_experts", true}}},
+    {"super_lm_moe_h4",
+     "super_lm_moe",
+     {{"layers",
+       "n,multihead-att,m,d,a,n,moe,m,d,a,n,multihead-att,m,d,a,n,moe,m,d,a,n,"
+       "multihead-att,m,d,a,n,moe,m,d,a,n,multihead-att,m,d,a,n,moe,m,d,a,n,"
+       "ffn,d"}}},
+};
+
+// Dialogue with a memory of facts: Neelakantan et al. 2019, "Neural Assistant",
+// arXiv:1910.14613.
+constexpr HParamsRow kAssistant[] = {
+    {"neural_assistant_tiny",
+     "transformer_tiny_tpu",
+     {{"num_negative_samples", 1},
+      {"attend_kb", true},
+      {"kb_loss_weight", 0.0},
+      {"kb_train_weight", 0.0},
+      {"last_k", 1},
+      {"margin", 1.0},
+      {"max_triple_length", 30},
+      {"pool_technique", "average"},
+      {"pos_weight", 1.0},
+      {"similarity_fuction", "bilinear"},
+      {"test_triple_num", 28483},
+      {"train_triple_num", 5000}}},
+    {"neural_assistant_tiny_ds",
+     "neural_assistant_tiny",
+     {{"kb_loss_weight", 0.2}}},
+    {"neural_assistant_base",
+     "transformer_tpu",
+     {{"num_negative_samples", 1},
+      {"attend_kb", true},
+      {"kb_loss_weight", 0.0},
+      {"kb_train_weight", 0.0},
+      {"last_k", 1},
+      {"margin", 0.0},
+      {"max_triple_length", 30},
+      {"pool_technique", "average"},
+      {"pos_weight", 1.0},
+      {"similarity_fuction", "bilinear"},
+      {"test_triple_num", 28483},
+      {"train_triple_num", 5000}}},
+};
+
+// One stack for sequences whose inputs and targets are aligned, with many kinds
+// of local attention.
+constexpr HParamsRow kAligned[] = {
+    {"aligned_base",
+     "basic_1",
+     {{"batch_size", 5000},
+      {"min_length_bucket", 1024},
+      {"hidden_size", 512},
+      {"num_heads", 8},
+      {"attention_key_channels", 0},
+      {"attention_value_channels", 0},
+      {"layers", "timing,conv,att,ffn,conv,att,ffn,"},
+      {"pos", "timing"},
+      {"attention_image_summary", true},
+      {"attention_kq_size", 128},
+      {"attention_load_balance", 0.02},
+      {"attention_local", false},
+      {"attention_moe_k", 2},
+      {"attention_num_experts", 16},
+      {"attention_num_groups", 8},
+      {"attention_split_batch", false},
+      {"attention_v_size", 256},
+      {"local_attention_window", 128},
+      {"moe_num_experts", 32},
+      {"diet_experts", false},
+      {"ffn_hidden_sizes", "2048"},
+      {"force_full_predict", true},
+      {"lsh_truncated", true},
+      {"mask_right", false},
+      {"memory_efficient_ffn", false},
+      {"memory_target_density", 2.0},
+      {"multiplicative_overhead", 1.25},
+      {"multiplicative_overhead_eval", 2.0},
+      {"dropout", 0.0},
+      {"layer_prepostprocess_dropout", 0.0},
+      {"attention_dropout", 0.0},
+      {"layer_preprocess_sequence", "n"},
+      {"layer_postprocess_sequence", "da"},
+      {"initializer", "uniform_unit_scaling"},
+      {"initializer_gain", 1.0},
+      {"shared_embedding_and_softmax_weights", true},
+      {"label_smoothing", 0.0},
+      {"weight_decay", 0.0},
+      {"clip_grad_norm", 0.0},
+      {"optimizer_adam_beta1", 0.9},
+      {"optimizer_adam_beta2", 0.98},
+      {"optimizer_adam_epsilon", 1e-9},
+      {"learning_rate_decay_scheme", "noam"},
+      {"learning_rate_warmup_steps", 2000}}},
+    {"aligned_8k", "aligned_base", {{"batch_size", 8192}}},
+    {"aligned_local_expert",
+     "aligned_base",
+     {{"layers",
+       "timing,conv,att_local_expert,ffn,conv,att_local_expert,ffn,"}}},
+    {"aligned_lsh",
+     "aligned_base",
+     {{"layers", "timing,conv,att_lsh,ffn,conv,att_lsh,ffn,"}}},
+    {"aligned_memory_efficient",
+     "aligned_base",
+     {{"layers",
+       "timing,conv,att_memory_efficient,ffn,conv,att_memory_efficient,ffn,"}}},
+    {"aligned_moe",
+     "aligned_base",
+     {{"layers", "timing,conv,att,moe,conv,att,moe,"}}},
+    {"aligned_no_att", "aligned_base", {{"layers", "conv,ffn,conv,ffn,"}}},
+    {"aligned_no_timing",
+     "aligned_base",
+     {{"layers", "conv,att,ffn,conv,att,ffn,"}}},
+    {"aligned_pos_emb",
+     "aligned_base",
+     {{"layers", "pos_emb,conv,att,ffn,conv,att,ffn,"}}},
+    {"aligned_grouped",
+     "aligned_base",
+     {{"layers", "timing,conv,att_grouped,ffn,conv,att_grouped,ffn,"}}},
+    {"aligned_8k_grouped",
+     "aligned_grouped",
+     {{"batch_size", 8192}, {"multiplicative_overhead", 1.1}}},
+    {"aligned_local",
+     "aligned_base",
+     {{"layers", "timing,conv,att_local,ffn,conv,att_local,ffn,"}}},
+    {"aligned_local_1k", "aligned_local", {{"local_attention_window", 1024}}},
+    {"aligned_pseudolocal",
+     "aligned_base",
+     {{"layers", "timing,conv,att_pseudolocal,ffn,conv,att_pseudolocal,ffn,"}}},
+    {"aligned_pseudolocal_256",
+     "aligned_pseudolocal",
+     {{"local_attention_window", 256}}},
+};
+
+}  // namespace
+
+void RegisterTransformerVariantHParams(HParamsTable* table) {
+  table->Add("transformer_aux", kAuxiliary);
+  table->Add("transformer_block_parallel", kBlocks);
+  table->Add("transformer_moe", kExperts);
+  table->Add("transformer_nat", kLatent);
+  table->Add("transformer_revnet", kReversible);
+  table->Add("transformer_sketch", kSketches);
+  table->Add("transformer_symshard", kSymmetric);
+  table->Add("super_lm", kSuperLm);
+  table->Add("neural_assistant", kAssistant);
+  table->Add("aligned", kAligned);
+}
+
+}  // namespace t2t
