@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "hparams/all_hparams.h"
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
 
@@ -16,7 +17,8 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 std::string MessageOf(const std::string& set, const std::string& overrides) {
-  const HParams hparams = MakeHParams(set, overrides);
+  HParams hparams = LookUpHParams(set);
+  hparams.Parse(overrides);
   try {
     CheckHParams(hparams);
   } catch (const Error& error) {
@@ -27,8 +29,8 @@ std::string MessageOf(const std::string& set, const std::string& overrides) {
 }
 
 TEST(KeyRulesTest, EverySetPassesItsOwnCheck) {
-  const std::vector<std::string> sets = HParamsSets().Names();
-  ASSERT_GE(sets.size(), 90U);
+  const std::vector<std::string> sets = AllHParams().Sets();
+  ASSERT_GE(sets.size(), 700U);
   for (const std::string& set : sets) {
     EXPECT_EQ(MessageOf(set, ""), "") << set;
   }
@@ -36,8 +38,8 @@ TEST(KeyRulesTest, EverySetPassesItsOwnCheck) {
 
 TEST(KeyRulesTest, ANameHasOneRuleAndSetsHaveIt) {
   std::set<std::string> known;
-  for (const std::string& set : HParamsSets().Names()) {
-    const HParams hparams = HParamsSets().Get(set)();
+  for (const std::string& set : AllHParams().Sets()) {
+    const HParams hparams = LookUpHParams(set);
     for (const std::string& name : hparams.Names()) known.insert(name);
   }
   std::set<std::string> seen;

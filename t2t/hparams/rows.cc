@@ -160,6 +160,8 @@ HParams HParamsTable::Resolve(const std::string& set) const {
   }
   for (const char* const name : row.removed) hparams.Remove(name);
   for (const auto& [name, value] : row.values) {
+    // (Not Set: some of T2T's sets give a key another type.)
+    hparams.Remove(name);
     hparams.Add(name, value.ToValue());
   }
   return hparams;
