@@ -217,9 +217,13 @@ class Experiment {
     if (axis_ != nullptr) part.emplace(axis_->parallel());
     const ProcessGroup* const data = axis_ != nullptr ? axis_->data() : group_;
     if (flags_.dry_run && !flags_.measure) {
-      // Shapes are all that it asks for.
+      // Shapes are all that it asks for: no values are drawn, and the memory,
+      // which optimizers look at, is never touched.
       const AbsentParameters absent;
       model_ = MakeModel();
+      for (const at::Tensor& tensor : model_->params().Trainable()) {
+        RestoreMemory(tensor);
+      }
       return;
     }
     if (flags_.zero_stage < 3 || data == nullptr || data->size() == 1 ||
@@ -640,9 +644,6 @@ class Experiment {
             WithFlagsText(IdentityIn(checkpoint->meta), flags_.output_dir);
         CheckSameRun(saved, run_, flags_.output_dir);
         CheckVocabularies(saved, run_, checkpoint->path);
-        for (const at::Tensor& tensor : model_->params().Trainable()) {
-          if (!HasMemory(tensor)) RestoreMemory(tensor);
-        }
         LoadParameters(*checkpoint, /*averaged=*/false, &model_->params());
         std::printf("checkpoint:       step %s, fits\n",
                     GroupedText(checkpoint->step).c_str());
