@@ -14,6 +14,8 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <string>
+#include <string_view>
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
@@ -23,6 +25,10 @@
 
 namespace t2t {
 namespace {
+
+// How lines begin that are for programs (t2t/train/evaluation.h): they look for
+// it where a line begins.
+constexpr std::string_view kForPrograms = "t2t-metric: ";
 
 // One of a rank's two streams: passed on by whole lines.
 struct Stream {
@@ -37,7 +43,9 @@ struct Stream {
     std::string text;
     for (size_t end; (end = open_line.find('\n', begin)) != std::string::npos;
          begin = end + 1) {
-      text += prefix + open_line.substr(begin, end + 1 - begin);
+      const std::string line = open_line.substr(begin, end + 1 - begin);
+      if (!StartsWith(line, kForPrograms)) text += prefix;
+      text += line;
     }
     open_line.erase(0, begin);
     if (text.empty()) return;

@@ -37,6 +37,10 @@ TEST(LauncherTest, EachRankFindsItsPlace) {
         << run.output;
     EXPECT_EQ(Count(run.output, "[rank " + r + "] no newline\n"), 1)
         << run.output;
+    // For programs such as Katib's collector.
+    EXPECT_EQ(
+        Count("\n" + run.output, "\nt2t-metric: loss=" + r + ".5 step=1\n"), 1)
+        << run.output;
   }
 }
 
