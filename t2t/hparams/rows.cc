@@ -160,6 +160,8 @@ HParams HParamsTable::Resolve(const std::string& set) const {
   }
   for (const char* const name : row.removed) hparams.Remove(name);
   for (const auto& [name, value] : row.values) {
+    // The parent's may be of another type: a number, and here a list of them.
+    hparams.Remove(name);
     hparams.Add(name, value.ToValue());
   }
   return hparams;
