@@ -13,6 +13,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/plural.h"
+#include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
 #include "t2t/base/terminal.h"
 
@@ -102,6 +103,19 @@ const Verb& FindVerb(const std::string& name) {
                    "t2t-launch help lists them");
 }
 
+// Of settings each flag counts, as for the programs; else the last one.
+void AddParam(const std::string& name, const std::string& value,
+              LaunchArgs* args) {
+  if (name == "hparams" || name == "decode_hparams") {
+    for (auto& [known, settings] : args->params) {
+      if (known != name) continue;
+      settings = JoinSettings(settings, value);
+      return;
+    }
+  }
+  args->params.emplace_back(name, value);
+}
+
 LaunchArgs ParseArgs(const Verb& verb,
                      const std::vector<std::string>& arguments) {
   const std::vector<std::string> known = FlagsOf(verb);
@@ -151,7 +165,7 @@ LaunchArgs ParseArgs(const Verb& verb,
     if (valued) {
       args.flags[name] = value;
     } else {
-      args.params.emplace_back(name, value);
+      AddParam(name, value, &args);
     }
   }
   return args;

@@ -7,6 +7,7 @@
 #include "launch/trainer_arguments.h"
 #include "t2t/base/error.h"
 #include "t2t/base/rng.h"
+#include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -31,7 +32,7 @@ std::vector<Axis> Axes(const Component& component) {
       const std::string trimmed(Trim(value));
       if (trimmed.empty() || trimmed.find(',') != std::string::npos) {
         throw UsageError("the parameter grid has " + name + "=" + text,
-                         "values with '|' between: learning_rate=0.1|0.2");
+                         "values with '|' between: num_heads=4|8");
       }
       if (std::find(axis.values.begin(), axis.values.end(), trimmed) ==
           axis.values.end()) {
@@ -43,7 +44,7 @@ std::vector<Axis> Axes(const Component& component) {
   if (axes.empty()) {
     throw UsageError("the sweep has no grid", "hyperparameters and values",
                      "t2t-launch param set SWEEP grid "
-                     "'learning_rate=0.1|0.2,num_heads=4|8'");
+                     "'learning_rate_constant=1|2,num_heads=4|8'");
   }
   return axes;
 }
@@ -71,7 +72,7 @@ Component TrialComponent(const Component& component) {
 }
 
 std::string WithHParams(const Component& trial, const std::string& changes) {
-  return JoinHParams(TrainerHParams(trial), changes);
+  return JoinSettings(TrainerHParams(trial), changes);
 }
 
 // Values that Katib is to choose from.
@@ -130,7 +131,7 @@ std::vector<Json> RenderKatib(const Component& component,
       Object({{"name", "trialName"}, {"reference", "${trialSpec.Name}"}}));
   // Katib's placeholders must reach it as they are.
   const std::string hparams =
-      JoinHParams(EscapeDollars(TrainerHParams(trial)), changes);
+      JoinSettings(EscapeDollars(TrainerHParams(trial)), changes);
   Json job = TrialJob(trial, component.object(),
                       {"--hparams=" + hparams,
                        FlagArgument("output_dir", params.String("output_dir")) +
@@ -175,7 +176,7 @@ std::vector<ParamSpec> SweepParams() {
   return {
       {"component", T::kString, "train", "the train component to vary"},
       {"grid", T::kMap, Json::Object(),
-       "hyperparameters and their values: learning_rate=0.1|0.2"},
+       "hyperparameters and their values: learning_rate_constant=1|2"},
       {"algorithm",
        T::kString,
        "grid",

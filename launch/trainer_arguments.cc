@@ -1,10 +1,10 @@
 #include "launch/trainer_arguments.h"
 
 #include <algorithm>
-#include <set>
 #include <string_view>
 
 #include "t2t/base/error.h"
+#include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -12,43 +12,13 @@ namespace {
 
 constexpr std::string_view kHParamsFlag = "--hparams=";
 
-// "a=1,b=[2,3]" at its commas.
-std::vector<std::string> SplitHParams(const std::string& text) {
-  std::vector<std::string> changes;
-  int depth = 0;
-  size_t start = 0;
-  for (size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && text[i] == '[') ++depth;
-    if (i < text.size() && text[i] == ']') --depth;
-    if (i < text.size() && (text[i] != ',' || depth > 0)) continue;
-    if (i > start) changes.push_back(text.substr(start, i - start));
-    start = i + 1;
-  }
-  return changes;
-}
-
 }  // namespace
-
-std::string JoinHParams(const std::string& first, const std::string& second) {
-  std::set<std::string> changed;
-  for (const std::string& change : SplitHParams(second)) {
-    changed.insert(change.substr(0, change.find('=')));
-  }
-  std::vector<std::string> all;
-  for (const std::string& change : SplitHParams(first)) {
-    if (changed.count(change.substr(0, change.find('='))) == 0) {
-      all.push_back(change);
-    }
-  }
-  if (!second.empty()) all.push_back(second);
-  return Join(all, ",");
-}
 
 std::string TrainerHParams(const Component& component) {
   std::string hparams = component.params.String("hparams");
   for (const std::string& argument : component.params.List("trainer_args")) {
     if (!StartsWith(argument, kHParamsFlag)) continue;
-    hparams = JoinHParams(hparams, argument.substr(kHParamsFlag.size()));
+    hparams = JoinSettings(hparams, argument.substr(kHParamsFlag.size()));
   }
   return hparams;
 }

@@ -8,9 +8,6 @@
 
 namespace t2t {
 
-// Changes of hyperparameters, "name=value,name=value", as one text where each
-// name stands once; those of the second win.
-std::string JoinHParams(const std::string& first, const std::string& second);
 // The changes of hyperparameters: the parameter hparams, then what trainer_args
 // has of them.
 std::string TrainerHParams(const Component& component);

@@ -13,6 +13,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
 #include "t2t/base/strings.h"
+#include "t2t/hparams/key_rules.h"
 #include "t2t/problem/data_facts.h"
 #include "t2t/problem/problem.h"
 
@@ -455,16 +456,16 @@ std::vector<std::string> CheckComponent(const Component& component) {
   const std::string set = text("hparams_set");
   if (!set.empty()) {
     attempt([&] {
-      MakeHParams(set, component.prototype == "train"
-                           ? TrainerHParams(component)
-                           : text("hparams"));
+      CheckHParams(MakeHParams(set, component.prototype == "train"
+                                        ? TrainerHParams(component)
+                                        : text("hparams")));
     });
   }
   if (component.prototype == "sweep") {
     attempt([&] {
       for (const Component& trial : SweepTrials(component)) {
-        MakeHParams(trial.params.String("hparams_set"),
-                    trial.params.String("hparams"));
+        CheckHParams(MakeHParams(trial.params.String("hparams_set"),
+                                 trial.params.String("hparams")));
       }
     });
   }

@@ -15,6 +15,7 @@
 #include "t2t/base/json.h"
 #include "t2t/base/json_file.h"
 #include "t2t/base/plural.h"
+#include "t2t/base/range.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
@@ -153,7 +154,7 @@ TEST(FlagsTest, ParsesAllForms) {
   bool fast = true;
   Flags flags("test", "test --steps=1");
   flags.Add("name", &name, "a name");
-  flags.Add("steps", &steps, "steps");
+  flags.Add("steps", &steps, "steps", Range::AnyInt());
   flags.Add("fast", &fast, "fast");
   const char* argv[] = {"t", "--name=x", "--steps", "-5", "--nofast", "rest"};
   EXPECT_THAT(flags.Parse(6, const_cast<char**>(argv)),

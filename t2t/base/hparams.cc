@@ -1,9 +1,13 @@
 #include "t2t/base/hparams.h"
 
+#include <algorithm>
+#include <cmath>
+#include <set>
 #include <type_traits>
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
 
 namespace t2t {
@@ -11,15 +15,54 @@ namespace {
 
 const char* TypeName(const HParams::Value& value) {
   static const char* const kNames[] = {
-      "true or false",  "a whole number",         "a number",
-      "a string",       "a list of whole numbers", "a list of numbers",
+      "true or false",    "a whole number",          "a number",
+      "a string",         "a list of whole numbers", "a list of numbers",
       "a list of strings"};
   return kNames[value.index()];
+}
+
+// As Python's int() and float() see a text: blanks around it, and '_' between
+// digits, do not count.
+bool PlainNumber(std::string_view text, std::string* plain) {
+  text = Trim(text);
+  const auto digit = [&](size_t i) {
+    return i < text.size() && text[i] >= '0' && text[i] <= '9';
+  };
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '_') {
+      *plain += text[i];
+    } else if (i == 0 || !digit(i - 1) || !digit(i + 1)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool ParsePythonInt(std::string_view text, int64_t* value) {
+  std::string plain;
+  return PlainNumber(text, &plain) && ParseInt(plain, value);
+}
+
+bool ParsePythonDouble(std::string_view text, double* value) {
+  std::string plain;
+  return PlainNumber(text, &plain) && plain.find('(') == std::string::npos &&
+         ParseDouble(plain, value);
+}
+
+// T2T's: no other spelling, and any whole number.
+bool ParsePythonBool(std::string_view text, bool* value) {
+  int64_t number = 0;
+  *value = text == "true" || text == "True";
+  if (*value || text == "false" || text == "False") return true;
+  if (!ParsePythonInt(text, &number)) return false;
+  *value = number != 0;
+  return true;
 }
 
 bool ParseLike(const HParams::Value& like, std::string_view text,
                HParams::Value* value);
 
+// Commas and blanks divide the items.
 template <typename T>
 bool ParseList(std::string_view text, HParams::Value* value) {
   text = Trim(text);
@@ -27,12 +70,12 @@ bool ParseList(std::string_view text, HParams::Value* value) {
     text = text.substr(1, text.size() - 2);
   }
   std::vector<T> list;
-  if (!Trim(text).empty()) {
-    for (const std::string& part : Split(text, ',')) {
-      HParams::Value item;
-      if (!ParseLike(HParams::Value(T{}), Trim(part), &item)) return false;
-      list.push_back(std::get<T>(item));
-    }
+  for (const std::string& part :
+       Split(ReplaceAll(std::string(text), " ", ","), ',')) {
+    if (part.empty()) continue;
+    HParams::Value item;
+    if (!ParseLike(HParams::Value(T{}), part, &item)) return false;
+    list.push_back(std::get<T>(item));
   }
   *value = std::move(list);
   return true;
@@ -45,15 +88,15 @@ bool ParseLike(const HParams::Value& like, std::string_view text,
   double as_double = 0;
   switch (like.index()) {
     case 0:
-      if (!ParseBool(text, &as_bool)) return false;
+      if (!ParsePythonBool(text, &as_bool)) return false;
       *value = as_bool;
       return true;
     case 1:
-      if (!ParseInt(text, &as_int)) return false;
+      if (!ParsePythonInt(text, &as_int)) return false;
       *value = as_int;
       return true;
     case 2:
-      if (!ParseDouble(text, &as_double)) return false;
+      if (!ParsePythonDouble(text, &as_double)) return false;
       *value = as_double;
       return true;
     case 3:
@@ -68,28 +111,93 @@ bool ParseLike(const HParams::Value& like, std::string_view text,
   }
 }
 
+bool IsList(const HParams::Value& value) { return value.index() >= 4; }
+
+// One "name=value" of HParams::Parse.
+class SettingReader {
+ public:
+  explicit SettingReader(std::string_view text) : text_(text), rest_(text) {
+    name_ = std::string(Take(SettingNameLength(rest_)));
+    if (name_.empty()) Fail("a name, which no blank stands before");
+    if (!rest_.empty() && rest_[0] == '[') {
+      throw UsageError("hparam " + std::string(text_) +
+                           ": an item of a list can't be set alone",
+                       "the whole list: " + name_ + "=[1,2]");
+    }
+    SkipSpace();
+    if (rest_.empty() || rest_[0] != '=') Fail("name=value,name=value");
+    Take(1);
+    SkipSpace();
+  }
+
+  const std::string& name() const { return name_; }
+
+  HParams::Value ValueLike(const HParams::Value& old) const {
+    const bool brackets = !rest_.empty() && rest_[0] == '[';
+    const size_t end = rest_.find(']');
+    if (brackets && end == std::string_view::npos) {
+      throw UsageError("hparam " + name_ + ": the list does not end", "a ']'");
+    }
+    HParams::Value value;
+    if (brackets != IsList(old) ||
+        (brackets ? end + 1 != rest_.size()
+                  : rest_.find('[') != std::string_view::npos) ||
+        !ParseLike(old, rest_, &value)) {
+      throw UsageError(
+          "hparam " + name_ + "=" + std::string(rest_) + " can't be read",
+          TypeName(old), IsList(old) ? "write " + name_ + "=[1,2]" : "");
+    }
+    return value;
+  }
+
+ private:
+  std::string_view Take(size_t size) {
+    const std::string_view taken = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return taken;
+  }
+  void SkipSpace() {
+    Take(std::min(rest_.find_first_not_of(" \t\n\r\f\v"), rest_.size()));
+  }
+  [[noreturn]] void Fail(const std::string& expected) const {
+    throw UsageError("hparams can't be read at '" + std::string(text_) + "'",
+                     expected);
+  }
+
+  std::string_view text_;
+  std::string_view rest_;
+  std::string name_;
+};
+
 }  // namespace
 
 void HParams::Add(const std::string& name, bool value) {
-  values_[name] = value;
+  Add(name, Value(value));
 }
 void HParams::Add(const std::string& name, int value) {
-  values_[name] = static_cast<int64_t>(value);
+  Add(name, Value(static_cast<int64_t>(value)));
 }
 void HParams::Add(const std::string& name, int64_t value) {
-  values_[name] = value;
+  Add(name, Value(value));
 }
 void HParams::Add(const std::string& name, double value) {
-  values_[name] = value;
+  Add(name, Value(value));
 }
 void HParams::Add(const std::string& name, const char* value) {
-  values_[name] = std::string(value);
+  Add(name, Value(std::string(value)));
 }
 void HParams::Add(const std::string& name, std::string value) {
-  values_[name] = std::move(value);
+  Add(name, Value(std::move(value)));
 }
 void HParams::Add(const std::string& name, Value value) {
-  values_[name] = std::move(value);
+  const auto [found, is_new] = values_.emplace(name, value);
+  if (is_new) return;
+  throw Error(ExitCode::kInternal,
+              "hparam " + name + " is there already, as " +
+                  ValueToString(found->second) + " (" +
+                  TypeName(found->second) + "); it can't be added as " +
+                  ValueToString(value) + " (" + TypeName(value) + ")",
+              "a new name", "HParams::Set changes a value of the same type");
 }
 
 void HParams::SetValue(const std::string& name, Value value) {
@@ -99,9 +207,9 @@ void HParams::SetValue(const std::string& name, Value value) {
         std::holds_alternative<int64_t>(value)) {
       value = static_cast<double>(std::get<int64_t>(value));
     } else {
-      throw UsageError("hparam " + name + " can't be set to " +
-                           ValueToString(value),
-                       TypeName(old));
+      throw UsageError(
+          "hparam " + name + " can't be set to " + ValueToString(value),
+          TypeName(old));
     }
   }
   values_[name] = std::move(value);
@@ -184,56 +292,28 @@ std::vector<std::string> HParams::Names() const {
 
 void HParams::Parse(std::string_view text) {
   HParams changed = *this;
-  size_t at = 0;
-  while (at < text.size()) {
-    if (Trim(text.substr(at)).empty()) break;
-    const size_t equals = text.find('=', at);
-    if (equals == std::string_view::npos) {
-      throw UsageError("--hparams can't be read at '" +
-                           std::string(text.substr(at)) + "'",
-                       "name=value,name=value");
+  std::set<std::string> seen;
+  // (The blanks after a comma are not the next name's.)
+  bool first = true;
+  for (const Setting& setting : SplitSettings(text)) {
+    const std::string_view whole = setting.text;
+    const SettingReader reader(
+        first ? whole
+              : whole.substr(
+                    std::min(whole.find_first_not_of(' '), whole.size())));
+    first = false;
+    const std::string& name = reader.name();
+    const auto found = changed.values_.find(name);
+    if (found == changed.values_.end()) {
+      throw UsageError("there is no hparam '" + name + "'",
+                       DidYouMean(name, Names()));
     }
-    const std::string name(Trim(text.substr(at, equals - at)));
-    const Value& old = changed.Get(name);
-    size_t start = equals + 1;
-    size_t end;
-    if (start < text.size() && text[start] == '[') {
-      end = text.find(']', start);
-      if (end == std::string_view::npos) {
-        throw UsageError("--hparams: the list of " + name + " does not end",
-                         "a ']'");
-      }
-      ++end;
-    } else {
-      end = text.find(',', start);
-      // A string may hold commas where what follows is no "name=".
-      while (end != std::string_view::npos && old.index() == 3) {
-        const size_t next_equals = text.find('=', end);
-        const size_t next_comma = text.find(',', end + 1);
-        if (next_equals == std::string_view::npos ||
-            next_comma < next_equals) {
-          end = next_comma;
-        } else {
-          break;
-        }
-      }
-      if (end == std::string_view::npos) end = text.size();
+    if (!seen.insert(name).second) {
+      throw UsageError(
+          "hparam " + name + " stands twice in '" + std::string(text) + "'",
+          "each name once");
     }
-    const std::string_view value_text = text.substr(start, end - start);
-    Value value;
-    if (!ParseLike(old, old.index() == 3 ? value_text : Trim(value_text),
-                   &value)) {
-      throw UsageError("hparam " + name + "=" + std::string(value_text) +
-                           " can't be read",
-                       TypeName(old));
-    }
-    changed.values_[name] = std::move(value);
-    if (end < text.size() && text[end] != ',') {
-      throw UsageError("--hparams can't be read at '" +
-                           std::string(text.substr(end)) + "'",
-                       "a comma");
-    }
-    at = end + 1;
+    found->second = reader.ValueLike(found->second);
   }
   *this = std::move(changed);
 }
@@ -287,6 +367,18 @@ std::string HParams::ToJson(int indent) const {
 
 namespace {
 
+// A whole number that no int64 can hold would be another number as a double.
+void RefuseBeyondInt64(const std::string& name, const Json& json) {
+  if (json.is_array()) {
+    for (const Json& item : json.items()) RefuseBeyondInt64(name, item);
+  }
+  if (json.is_beyond_int64()) {
+    throw UsageError("hparam " + name + " is " + json.ToString() +
+                         " as JSON, which no 64 bits hold",
+                     "-9223372036854775808 to 9223372036854775807");
+  }
+}
+
 bool FromJsonValue(const Json& json, HParams::Value* value) {
   switch (json.type()) {
     case Json::Type::kBool:
@@ -320,8 +412,7 @@ bool FromJsonValue(const Json& json, HParams::Value* value) {
       } else {
         std::vector<std::string> list;
         for (const Json& item : json.items()) {
-          list.push_back(item.is_string() ? item.AsString()
-                                          : item.ToString());
+          list.push_back(item.is_string() ? item.AsString() : item.ToString());
         }
         *value = list;
       }
@@ -344,6 +435,7 @@ std::vector<std::string> HParams::MergeJson(const Json& json) {
       continue;
     }
     if (member.is_null()) continue;
+    RefuseBeyondInt64(name, member);
     if (!FromJsonValue(member, &value)) {
       unknown.push_back(name);
       continue;
@@ -357,11 +449,10 @@ std::vector<std::string> HParams::MergeJson(const Json& json) {
     } else {
       Value parsed;
       const std::string text = ValueToString(value);
-      if (found->second.index() == 1 &&
-          std::holds_alternative<double>(value) &&
-          std::get<double>(value) ==
-              static_cast<double>(
-                  static_cast<int64_t>(std::get<double>(value)))) {
+      if (found->second.index() == 1 && std::holds_alternative<double>(value) &&
+          std::abs(std::get<double>(value)) < 0x1p63 &&
+          std::get<double>(value) == static_cast<double>(static_cast<int64_t>(
+                                         std::get<double>(value)))) {
         found->second = static_cast<int64_t>(std::get<double>(value));
       } else if (ParseLike(found->second, text, &parsed)) {
         found->second = std::move(parsed);
@@ -378,6 +469,7 @@ HParams HParams::FromJson(const Json& json) {
   HParams hparams;
   for (const auto& [name, member] : json.members()) {
     Value value;
+    RefuseBeyondInt64(name, member);
     if (FromJsonValue(member, &value)) hparams.values_[name] = value;
   }
   return hparams;

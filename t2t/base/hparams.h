@@ -21,7 +21,8 @@ class HParams {
       std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
                    std::vector<double>, std::vector<std::string>>;
 
-  // Adds, or replaces the value and type of, a name.
+  // Adds a name. One that is there already is an error: Set changes a value,
+  // Remove takes a name away.
   void Add(const std::string& name, bool value);
   void Add(const std::string& name, int value);
   void Add(const std::string& name, int64_t value);
@@ -51,8 +52,9 @@ class HParams {
   void Remove(const std::string& name) { values_.erase(name); }
   std::vector<std::string> Names() const;
 
-  // "name=value,name2=[1,2,3]": as T2T's --hparams. Unknown names and values
-  // of the wrong type are usage errors; on an error nothing is changed.
+  // "name=value,name2=[1,2,3]": as T2T's --hparams. Unknown names, a name
+  // twice and values of the wrong type are usage errors; on an error nothing is
+  // changed. Other than in T2T a string may hold commas ("dims=0,1,size=2").
   void Parse(std::string_view text);
 
   std::string ToJson(int indent = 2) const;
@@ -86,10 +88,10 @@ Registry<HParams()>& HParamsSets();
 HParams MakeHParams(const std::string& set, const std::string& overrides);
 
 // T2T_REGISTER_HPARAMS(transformer_base) { HParams h = ...; return h; }
-#define T2T_REGISTER_HPARAMS(set_name)                                   \
-  ::t2t::HParams HParamsSet_##set_name();                                \
-  static const bool registered_hparams_##set_name [[maybe_unused]] =     \
-      ::t2t::HParamsSets().Add(#set_name, HParamsSet_##set_name);        \
+#define T2T_REGISTER_HPARAMS(set_name)                               \
+  ::t2t::HParams HParamsSet_##set_name();                            \
+  static const bool registered_hparams_##set_name [[maybe_unused]] = \
+      ::t2t::HParamsSets().Add(#set_name, HParamsSet_##set_name);    \
   ::t2t::HParams HParamsSet_##set_name()
 
 }  // namespace t2t

@@ -8,13 +8,12 @@
 #include "t2t/base/strings.h"
 
 namespace t2t {
-namespace {
 
 constexpr int kMaxDepth = 200;
 
-class Parser {
+class JsonParser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  explicit JsonParser(std::string_view text) : text_(text) {}
 
   Json ParseDocument() {
     Json value = ParseValue(0);
@@ -25,14 +24,13 @@ class Parser {
 
  private:
   [[noreturn]] void Fail(const std::string& why) const {
-    throw DataError("JSON can't be read at byte " + std::to_string(at_) +
-                    ": " + why);
+    throw DataError("JSON can't be read at byte " + std::to_string(at_) + ": " +
+                    why);
   }
 
   void SkipSpace() {
-    while (at_ < text_.size() &&
-           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' ||
-            text_[at_] == '\r')) {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' ||
+                                  text_[at_] == '\t' || text_[at_] == '\r')) {
       ++at_;
     }
   }
@@ -96,7 +94,9 @@ class Parser {
     if (whole && ParseInt(number, &as_int)) return Json(as_int);
     double as_double = 0;
     if (!ParseDouble(number, &as_double)) Fail("the number is out of range");
-    return Json(as_double);
+    Json json(as_double);
+    json.beyond_int64_ = whole;
+    return json;
   }
 
   unsigned ParseHex4() {
@@ -233,6 +233,8 @@ class Parser {
   size_t at_ = 0;
 };
 
+namespace {
+
 void Quote(const std::string& value, std::string* out) {
   *out += '"';
   for (const char c : value) {
@@ -332,7 +334,9 @@ void Write(const Json& value, int indent, int depth, std::string* out) {
 
 }  // namespace
 
-Json Json::Parse(std::string_view text) { return Parser(text).ParseDocument(); }
+Json Json::Parse(std::string_view text) {
+  return JsonParser(text).ParseDocument();
+}
 
 std::string Json::ToString(int indent) const {
   std::string out;

@@ -15,11 +15,11 @@ class Json {
   enum class Type { kNull, kBool, kInt, kDouble, kString, kArray, kObject };
 
   Json() = default;
-  Json(bool value) : type_(Type::kBool), bool_(value) {}      // NOLINT
-  Json(int value) : type_(Type::kInt), int_(value) {}         // NOLINT
-  Json(int64_t value) : type_(Type::kInt), int_(value) {}     // NOLINT
+  Json(bool value) : type_(Type::kBool), bool_(value) {}        // NOLINT
+  Json(int value) : type_(Type::kInt), int_(value) {}           // NOLINT
+  Json(int64_t value) : type_(Type::kInt), int_(value) {}       // NOLINT
   Json(double value) : type_(Type::kDouble), double_(value) {}  // NOLINT
-  Json(std::string value)                                     // NOLINT
+  Json(std::string value)                                       // NOLINT
       : type_(Type::kString), string_(std::move(value)) {}
   Json(const char* value) : type_(Type::kString), string_(value) {}  // NOLINT
 
@@ -40,6 +40,8 @@ class Json {
   bool is_object() const { return type_ == Type::kObject; }
   bool is_bool() const { return type_ == Type::kBool; }
   bool is_int() const { return type_ == Type::kInt; }
+  // A whole number in the text, kept as the double next to it.
+  bool is_beyond_int64() const { return beyond_int64_; }
   bool is_number() const { return is_int() || type_ == Type::kDouble; }
 
   // Each throws a DataError where the value has another type.
@@ -61,10 +63,13 @@ class Json {
   void Add(std::string key, Json value);
 
  private:
+  friend class JsonParser;
+
   explicit Json(Type type) : type_(type) {}
 
   Type type_ = Type::kNull;
   bool bool_ = false;
+  bool beyond_int64_ = false;
   int64_t int_ = 0;
   double double_ = 0;
   std::string string_;

@@ -4,6 +4,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/hparams/key_rules.h"
 
 namespace t2t {
 namespace {
@@ -76,12 +77,30 @@ const std::pair<const char*, const char*> kWithoutEffect[] = {
     {"export_extra_infer_outputs", "there is no SavedModel to export to"},
 };
 
-void CheckAtLeast(const HParams& h, const std::string& name, int64_t least,
-                  int64_t none = INT64_MIN) {
-  const int64_t value = h.GetInt(name);
-  if (value >= least || value == none) return;
-  throw UsageError("decode hparam " + name + "=" + std::to_string(value),
-                   std::to_string(least) + " or more");
+const std::vector<KeyRule>& Rules() {
+  static const auto* const rules = new std::vector<KeyRule>{
+      NumberRule("beam_size", Range::AtLeast(1)),
+      NumberRule("batch_size", Range::AtLeast(0)),
+      NumberRule("alpha", Range()),
+      NumberRule("eos_penalty", Range()),
+      NumberRule("min_length_ratio", Range::AtLeast(0)),
+      NumberRule("extra_length", Range::AtLeast(0)),
+      NumberRule("block_size", Range::AtLeast(0)),
+      NumberRule("guess_and_check_top_k", Range::AtLeast(0)),
+      NumberRule("max_input_size", Range::AtLeast(-1)),
+      NumberRule("multiproblem_task_id", Range::AtLeast(-1)),
+      NumberRule("num_samples", Range::AtLeast(-1)),
+      NumberRule("num_decodes", Range::AtLeast(1)),
+      NumberRule("shards", Range::AtLeast(1)),
+      NumberRule("shard_id", Range::AtLeast(0)),
+      NumberRule("shards_start_offset", Range::AtLeast(0)),
+      NumberRule("decode_timeout_mins", Range::AtLeast(0)),
+      NumberRule("frames_per_second", Range::AtLeast(0)),
+      NumberRule("border_percent", Range::AtLeast(0)),
+      NumberRule("max_display_outputs", Range::AtLeast(0)),
+      NumberRule("max_display_decodes", Range::AtLeast(0)),
+  };
+  return *rules;
 }
 
 // str(float) of Python: 1 is "1.0".
@@ -94,14 +113,16 @@ std::string PythonFloat(double value) {
 
 HParams DecodeHParams(const std::string& overrides) {
   HParams h = Defaults();
-  h.Parse(overrides);
-  CheckAtLeast(h, "beam_size", 1);
-  CheckAtLeast(h, "batch_size", 0);
-  CheckAtLeast(h, "extra_length", 0);
-  CheckAtLeast(h, "num_decodes", 1);
-  CheckAtLeast(h, "shards", 1);
-  CheckAtLeast(h, "shard_id", 0);
-  CheckAtLeast(h, "max_input_size", 1, -1);
+  try {
+    h.Parse(overrides);
+  } catch (const Error& error) {
+    throw UsageError(std::string("--decode_hparams: ") + error.what());
+  }
+  CheckByRules(h, Rules(), "decode hparam");
+  if (h.GetInt("max_input_size") == 0) {
+    throw UsageError("decode hparam max_input_size=0",
+                     "1 or more, or -1 (any size)");
+  }
   if (h.GetInt("shard_id") >= h.GetInt("shards")) {
     throw UsageError(
         "decode hparam shard_id=" + std::to_string(h.GetInt("shard_id")),
@@ -121,6 +142,24 @@ std::vector<std::string> NotesOnDecodeHParams(const HParams& decode_hparams) {
     if (decode_hparams.Get(name) != defaults.Get(name)) {
       notes.push_back(std::string("note: decode hparam ") + name +
                       " has no effect here: " + why);
+    }
+  }
+  const auto changed = [&](const char* name) {
+    return decode_hparams.Get(name) != defaults.Get(name);
+  };
+  if (decode_hparams.GetInt("beam_size") == 1) {
+    for (const char* const name : {"alpha", "return_beams"}) {
+      if (!changed(name)) continue;
+      notes.push_back("note: decode hparam " + std::string(name) +
+                      " has no effect with beam_size=1: use beam_size=4");
+    }
+  }
+  if (decode_hparams.GetInt("shards") == 1) {
+    for (const char* const name :
+         {"shards_start_offset", "shard_google_format"}) {
+      if (!changed(name)) continue;
+      notes.push_back("note: decode hparam " + std::string(name) +
+                      " has no effect with shards=1: set shards");
     }
   }
   if (decode_hparams.GetBool("write_beam_scores") &&

@@ -10,6 +10,9 @@
 #include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/decode/decode_hparams.h"
+#include "t2t/hparams/key_rules.h"
+#include "t2t/hparams/without_effect.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
 #include "t2t/train/checkpoint.h"
@@ -65,7 +68,20 @@ HParams ResolveHParams(const std::string& set, const std::string& saved_path,
     }
   }
   hparams.Parse(overrides);
+  CheckHParams(hparams);
   return hparams;
+}
+
+// What an export says of itself; take_in may throw, and returns a result.
+template <typename TakeIn>
+auto ReadExport(const std::string& export_dir, const TakeIn& take_in) {
+  const std::string path = JoinPath(export_dir, kProblemFile);
+  if (!Exists(path)) {
+    throw MissingError("there is no exported model in " + export_dir,
+                       "a folder with " + std::string(kProblemFile),
+                       "write one with t2t-exporter");
+  }
+  return ReadJsonFile(path, take_in);
 }
 
 void CopyFileTo(const std::string& from, const std::string& to) {
@@ -142,13 +158,7 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
   const bool exported = !export_dir.empty();
   std::string hparams_path;
   if (exported) {
-    const std::string path = JoinPath(export_dir, kProblemFile);
-    if (!Exists(path)) {
-      throw MissingError("there is no exported model in " + export_dir,
-                         "a folder with " + std::string(kProblemFile),
-                         "write one with t2t-exporter");
-    }
-    ReadJsonFile(path, [&](const Json& json) {
+    ReadExport(export_dir, [&](const Json& json) {
       loaded.model_name = json.At("model").AsString();
       loaded.hparams_set = json.At("hparams_set").AsString();
       loaded.problem_name = json.At("problem").AsString();
@@ -178,6 +188,13 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
       ResolveHParams(exported ? "" : loaded.hparams_set, hparams_path,
                      options.hparams, *loaded.problem);
   const ProblemInfo info = loaded.problem->Info(loaded.data_dir);
+  const auto targets = info.features.find("targets");
+  for (const std::string& note : NotesOnHParams(
+           hparams, options.hparams,
+           {loaded.model_name,
+            targets == info.features.end() ? "" : targets->second.modality})) {
+    Log("note: " + note);
+  }
   loaded.weights = exported
                        ? ReadExportedWeights(JoinPath(export_dir, kWeightsFile))
                        : ReadWeights(options.weights);
@@ -203,6 +220,14 @@ void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded) {
   TakeWeights(loaded);
 }
 
+std::string ExportedDecodeHParams(const std::string& export_dir) {
+  if (export_dir.empty()) return "";
+  return ReadExport(ExpandUser(export_dir), [](const Json& json) {
+    const Json* const kept = json.Find("decode_hparams");
+    return kept == nullptr ? std::string() : kept->AsString();
+  });
+}
+
 void ExportModel(const LoadModelOptions& options,
                  const std::string& export_dir) {
   const std::string target = ExpandUser(export_dir);
@@ -213,6 +238,10 @@ void ExportModel(const LoadModelOptions& options,
   if (Exists(target)) {
     throw UsageError(target + " is already there", "a new folder",
                      "remove it, or choose another --export_dir");
+  }
+  for (const std::string& note :
+       NotesOnDecodeHParams(DecodeHParams(options.decode_hparams))) {
+    Log(note);
   }
   const LoadedModel loaded = LoadModel(options);
   if (!DirName(target).empty()) MakeDirectories(DirName(target));
@@ -240,6 +269,9 @@ void ExportModel(const LoadModelOptions& options,
     json.Set("model", loaded.model_name);
     json.Set("hparams_set", loaded.hparams_set);
     json.Set("step", loaded.weights.step);
+    if (!options.decode_hparams.empty()) {
+      json.Set("decode_hparams", options.decode_hparams);
+    }
     WriteFileAtomically(JoinPath(temporary, kProblemFile),
                         json.ToString(2) + "\n");
     for (const std::string& name : VocabularyFiles(loaded.data_dir)) {

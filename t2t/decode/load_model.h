@@ -22,6 +22,8 @@ struct LoadModelOptions {
   WeightsOptions weights;
   // A folder t2t-exporter wrote: says all of the above but the overrides.
   std::string export_dir;
+  // For ExportModel: changes of the decode hparams that the export keeps.
+  std::string decode_hparams;
 };
 
 struct LoadedModel {
@@ -47,6 +49,10 @@ LoadedModel LoadModel(const LoadModelOptions& options);
 // Gives a model that was loaded the weights of another checkpoint of the same
 // training. After an error it can't be used until it was given others.
 void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded);
+
+// The changes of the decode hparams that an export keeps; "" where it has none,
+// or where there is no export ("").
+std::string ExportedDecodeHParams(const std::string& export_dir);
 
 // Writes a folder that holds all that decoding needs: model.safetensors,
 // hparams.json, problem.json and the vocabulary files. Complete or not there.

@@ -11,7 +11,10 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/memory_limit.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
+#include "t2t/base/strings.h"
 #include "t2t/data/text_encoder.h"
 #include "t2t/ops/row_kernels.h"
 
@@ -166,7 +169,9 @@ class BeamSearch {
       SelectRows(state.get(), parents, state_rows);
       state_rows = static_cast<int64_t>(parents.size());
       std::vector<int64_t> ids;
-      Grow(model_->DecodeStep(state.get(), last_ids), step, &parents, &ids);
+      const at::Tensor logits = model_->DecodeStep(state.get(), last_ids);
+      if (step == 0) CheckMemory(logits);
+      Grow(logits, step, &parents, &ids);
       DropDone(step + 1, &parents, &ids);
       last_ids = ToTensor(ids);
     }
@@ -174,6 +179,30 @@ class BeamSearch {
   }
 
  private:
+  // From the second step on all beams have logits, which are copied once, and
+  // one row's candidates are sorted together. (What the model keeps of each
+  // beam comes on top.)
+  void CheckMemory(const at::Tensor& first_logits) const {
+    const auto vocabulary = static_cast<double>(first_logits.size(-1));
+    const auto rows = static_cast<double>(rows_.size());
+    const auto beam_size = static_cast<double>(options_.beam_size);
+    const double bytes =
+        2 * sizeof(float) * rows * beam_size * vocabulary +
+        sizeof(Grown) * beam_size * std::min(2 * beam_size, vocabulary);
+    const auto limit = static_cast<double>(
+        options_.memory_limit > 0 ? options_.memory_limit : MemoryLimit());
+    if (bytes <= limit) return;
+    throw UsageError(
+        Format("a search with beam_size=%lld over %.0f symbols, for %s at "
+               "once, needs %.1f GB or more",
+               static_cast<long long>(options_.beam_size), vocabulary,
+               Count(static_cast<int64_t>(rows_.size()), "line").c_str(),
+               bytes / 1e9),
+        Format("%.1f GB, which is all there is, or less", limit / 1e9),
+        rows_.size() > 1 ? "lower the decode hparam beam_size or batch_size"
+                         : "lower the decode hparam beam_size");
+  }
+
   // Extends every row's beams by one symbol. At step 0 a row's beams are the
   // same, so the model is given the row once.
   void Grow(const at::Tensor& raw_logits, int64_t step,

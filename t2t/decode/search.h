@@ -26,6 +26,9 @@ struct SearchOptions {
   double temperature = 0.0;
   int64_t keep_top_k = -1;
   uint64_t seed = 0;
+  // A beam search that needs more bytes than these on the CPU is refused; 0: as
+  // many as this process can have.
+  int64_t memory_limit = 0;
   // Asked before every step: a row that nobody waits for any more leaves the
   // batch, without hypotheses that count. Empty: all are waited for.
   std::function<bool(size_t row)> is_gone;
@@ -55,7 +58,8 @@ struct Hypothesis {
 
 // For each row the best hypotheses, best first: top_beams of them in beam
 // search, else one. A row's result doesn't depend on the other rows. Throws
-// where the model's logits are not numbers.
+// where the model's logits are not numbers, and a UsageError where the beams
+// can't fit into memory, before they are made.
 std::vector<std::vector<Hypothesis>> Search(Model* model,
                                             const Features& features,
                                             const std::vector<SearchRow>& rows,

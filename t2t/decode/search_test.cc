@@ -9,6 +9,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
+#include "t2t/base/memory_limit.h"
 #include "t2t/data/text_encoder.h"
 #include "t2t/decode/toy_model.h"
 
@@ -36,6 +37,34 @@ std::vector<int64_t> UntilEos(const Json& json) {
     if (ids.back() == kEosId) break;
   }
   return ids;
+}
+
+// A beam of 20,000 would end the program for want of memory, or the machine.
+TEST(BeamSearchTest, BeamsThatDoNotFitIntoMemoryAreRefused) {
+  HashModel model(1, 1000, 0);
+  SearchOptions options;
+  options.beam_size = 20'000;
+  options.memory_limit = int64_t{400} << 20;
+  try {
+    Search(&model, ToyFeatures(2), Rows(2, 5), options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+    const std::string text = error.what();
+    EXPECT_NE(text.find("beam_size=20000 over 1000 symbols, for 2 lines"),
+              std::string::npos)
+        << text;
+    EXPECT_NE(text.find("0.4 GB"), std::string::npos) << text;
+    EXPECT_NE(text.find("lower the decode hparam beam_size or batch_size"),
+              std::string::npos)
+        << text;
+  }
+  EXPECT_EQ(model.rows_stepped(), 2);
+  options.beam_size = 4;
+  Search(&model, ToyFeatures(2), Rows(2, 5), options);
+  // What is there is the least of three limits.
+  EXPECT_GT(MemoryLimit(), int64_t{1} << 20);
+  EXPECT_LT(MemoryLimit(), int64_t{1} << 50);
 }
 
 TEST(BeamSearchTest, EqualsT2t) {

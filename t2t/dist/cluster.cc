@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "t2t/base/error.h"
-#include "t2t/base/json.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
+#include "t2t/dist/tf_config.h"
 
 namespace t2t {
 namespace {
@@ -155,105 +155,22 @@ void AddFlags(const ClusterFlags& flags, Facts* facts) {
   }
 }
 
-Error TfConfigError(const std::string& what, const std::string& expected = "") {
-  return UsageError(
-      "TF_CONFIG: " + what, expected,
-      "it is to look like {\"cluster\": {\"chief\": [\"host:port\"], "
-      "\"worker\": [\"host:port\", ...]}, \"task\": {\"type\": \"worker\", "
-      "\"index\": 0}}");
-}
-
-// The "host:port" of a job's tasks, empty where there is no such job.
-std::vector<std::string> TfTasks(const Json& cluster, const std::string& job) {
-  const Json* const tasks = cluster.Find(job);
-  if (tasks == nullptr) return {};
-  if (!tasks->is_array()) {
-    throw TfConfigError("cluster's '" + job + "' is no list");
-  }
-  std::vector<std::string> addresses;
-  for (const Json& task : tasks->items()) {
-    if (!task.is_string()) {
-      throw TfConfigError("cluster's '" + job + "' holds " + task.ToString(),
-                          "\"host:port\"");
-    }
-    addresses.push_back(task.AsString());
-  }
-  return addresses;
-}
-
 Cluster::Role AddTfConfig(const std::string& text, Facts* facts) {
-  Json config;
-  try {
-    config = Json::Parse(text);
-  } catch (const Error& error) {
-    throw TfConfigError(error.what());
+  const TfConfig config = ReadTfConfig(text);
+  switch (config.task) {
+    case TfConfig::Task::kEvaluator:
+      return Cluster::Role::kEvaluator;
+    case TfConfig::Task::kParameterServer:
+      return Cluster::Role::kParameterServer;
+    case TfConfig::Task::kTraining:
+      break;
   }
-  if (!config.is_object()) throw TfConfigError("it is no JSON object");
-  const Json none = Json::Object();
-  const Json* cluster = config.Find("cluster");
-  if (cluster == nullptr || cluster->is_null()) cluster = &none;
-  if (!cluster->is_object()) throw TfConfigError("'cluster' is no object");
-  const Json* const task = config.Find("task");
-  if (task == nullptr || (task->is_object() && task->members().empty())) {
-    if (!cluster->members().empty()) {
-      throw TfConfigError("there is a cluster, but no task");
-    }
-    return Cluster::Role::kWorker;
-  }
-  const Json* const type_json =
-      task->is_object() ? task->Find("type") : nullptr;
-  if (type_json == nullptr || !type_json->is_string()) {
-    throw TfConfigError("the task has no type",
-                        "chief, master, worker, evaluator or ps");
-  }
-  const std::string& type = type_json->AsString();
-  int64_t index = 0;
-  if (const Json* const json = task->Find("index")) {
-    const std::string value =
-        json->is_string() ? json->AsString() : json->ToString();
-    index = ParseNumber(value, "TF_CONFIG's task index " + value, 0, kMaxRanks);
-  }
-  if (type == "evaluator") return Cluster::Role::kEvaluator;
-  if (type == "ps") return Cluster::Role::kParameterServer;
-  const std::vector<std::string> types = {"chief", "master", "worker",
-                                          "evaluator", "ps"};
-  if (type != "chief" && type != "master" && type != "worker") {
-    throw TfConfigError("there is no task type '" + type + "'",
-                        DidYouMean(type, types).empty()
-                            ? Join(types, ", ")
-                            : DidYouMean(type, types));
-  }
-  const std::vector<std::string> chiefs = TfTasks(*cluster, "chief");
-  const std::vector<std::string> masters = TfTasks(*cluster, "master");
-  const std::vector<std::string> workers = TfTasks(*cluster, "worker");
-  if (!chiefs.empty() && !masters.empty()) {
-    throw TfConfigError("the cluster has both a chief and a master", "one");
-  }
-  const std::vector<std::string>& first = chiefs.empty() ? masters : chiefs;
-  const std::string first_name = chiefs.empty() ? "master" : "chief";
-  const std::vector<std::string>& own = type == "worker"  ? workers
-                                        : type == "chief" ? chiefs
-                                                          : masters;
-  if (index >= static_cast<int64_t>(own.size())) {
-    throw TfConfigError("the task is " + type + " " + std::to_string(index) +
-                            ", but the cluster has " +
-                            std::to_string(own.size()) + " of that type",
-                        "an index below that");
-  }
-  const int64_t before =
-      type == "worker" ? static_cast<int64_t>(first.size()) : 0;
-  const std::string place =
-      "TF_CONFIG (" + type + " " + std::to_string(index) + ")";
-  facts->rank.Add(before + index, place);
-  facts->size.Add(static_cast<int64_t>(first.size() + workers.size()),
-                  "TF_CONFIG (" +
-                      (first.empty() ? std::string()
-                                     : std::to_string(first.size()) + " " +
-                                           first_name + ", ") +
-                      std::to_string(workers.size()) + " worker)");
-  const std::string& address = first.empty() ? workers[0] : first[0];
-  AddHostPort(address, "TF_CONFIG (" + address + ")", /*port_needed=*/false,
-              facts);
+  if (config.addresses.empty()) return Cluster::Role::kWorker;
+  facts->rank.Add(config.rank, "TF_CONFIG (" + config.place + ")");
+  facts->size.Add(static_cast<int64_t>(config.addresses.size()),
+                  "TF_CONFIG (" + config.job + ")");
+  AddHostPort(config.addresses[0], "TF_CONFIG (" + config.addresses[0] + ")",
+              /*port_needed=*/false, facts);
   return Cluster::Role::kWorker;
 }
 

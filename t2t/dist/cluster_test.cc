@@ -94,9 +94,12 @@ TEST(ClusterTest, TfConfigRanks) {
   ExpectError({}, with(R"({"type": "wroker", "index": 0})"),
               {"wroker", "worker"});
   ExpectError({}, with(R"({"type": "master", "index": 0})"), {"master 0"});
-  ExpectError({}, with(R"({"index": 0})"), {"no type"});
-  ExpectError({}, with(R"({"type": "worker", "index": -1})"), {"index -1"});
-  ExpectError({}, with("{}"), {"no task"});
+  ExpectError({}, with(R"({"index": 0})"), {"the task's type is missing"});
+  ExpectError({}, with(R"({"type": "worker"})"),
+              {"the task's index is missing", "2 worker"});
+  ExpectError({}, with(R"({"type": "worker", "index": -1})"), {"index is -1"});
+  ExpectError({}, with("{}"), {"the task's type is missing"});
+  ExpectError({}, with("null"), {"'task' is missing"});
 }
 
 TEST(ClusterTest, TfConfigOfT2tAndWithoutChief) {
@@ -121,9 +124,30 @@ TEST(ClusterTest, TfConfigThatIsWrong) {
   ExpectError({}, {{"TF_CONFIG", "{"}}, {"TF_CONFIG", "\"cluster\""});
   ExpectError({}, {{"TF_CONFIG", "[]"}}, {"no JSON object"});
   ExpectError({},
-              {{"TF_CONFIG", R"({"cluster": {"worker": {"0": "a"}},)"
+              {{"TF_CONFIG", R"({"cluster": {"worker": "a:1"},)"
                              R"( "task": {"type": "worker"}})"}},
               {"'worker' is no list"});
+  ExpectError({},
+              {{"TF_CONFIG", R"({"cluster": {"worker": {"one": "a:1"}},)"
+                             R"( "task": {"type": "worker"}})"}},
+              {"index of cluster's 'worker' is one"});
+  ExpectError({}, {{"TF_CONFIG", R"({"cluster": ["a:1"]})"}},
+              {"'cluster' is no object"});
+  ExpectError({}, {{"TF_CONFIG", R"({"task": "worker"})"}},
+              {"'task' is no object"});
+  ExpectError({}, {{"TF_CONFIG", R"({"task": {"type": 1}})"}},
+              {"type is 1", "chief"});
+  ExpectError({},
+              {{"TF_CONFIG", R"({"task": {"type": "worker", "index": 1}})"}},
+              {"index is 1", "'cluster' is missing"});
+  ExpectError({},
+              {{"TF_CONFIG", R"({"cluster": {"ps": ["p:1"]},)"
+                             R"( "task": {"type": "worker", "index": 0}})"}},
+              {"'cluster' has no worker"});
+  ExpectError({},
+              {{"TF_CONFIG", R"({"cluster": {"worker": ["a:1", null]},)"
+                             R"( "task": {"type": "worker", "index": 0}})"}},
+              {"'worker' holds null"});
   ExpectError({},
               {{"TF_CONFIG", R"({"cluster": {"worker": [1]},)"
                              R"( "task": {"type": "worker"}})"}},
@@ -133,10 +157,40 @@ TEST(ClusterTest, TfConfigThatIsWrong) {
                              R"( "master": ["b:1"]},)"
                              R"( "task": {"type": "chief"}})"}},
               {"both a chief and a master"});
-  ExpectPlace(ResolveCluster({}, {{"TF_CONFIG", "{}"}}), {0, 1, 0, "", 0});
-  ExpectPlace(
-      ResolveCluster({}, {{"TF_CONFIG", R"({"cluster": {}, "task": {}})"}}),
-      {0, 1, 0, "", 0});
+}
+
+// What is missing, null or empty says nothing.
+TEST(ClusterTest, TfConfigOfOneProcess) {
+  for (const char* const config :
+       {"{}", " ", "null", R"({"cluster": {}, "task": {}})",
+        R"({"cluster": null, "task": null})", R"({"environment": "cloud"})",
+        R"({"task": {"type": "worker", "index": 0}})",
+        R"({"task": {"type": "chief"}, "cluster": {"chief": []}})",
+        R"({"task": {"type": null, "index": null}})",
+        R"({"task": {"index": "0"}, "cluster": {"worker": null}})",
+        R"({"cluster": {"chief": ["a:1"]}, "task": {"type": "chief"}})",
+        R"({"cluster": {"worker": {"0": "a:1"}}, "task": {"type": "worker"}})",
+        R"({"cluster": {"worker": ["a:1"], "evaluator": ["e:1"]},)"
+        R"( "task": {"type": "worker", "index": 0.0}, "rpc_layer": "grpc"})"}) {
+    const Cluster cluster = ResolveCluster({}, {{"TF_CONFIG", config}});
+    EXPECT_EQ(cluster.world_size, 1) << config;
+    EXPECT_EQ(cluster.rank, 0) << config;
+    EXPECT_EQ(cluster.role, Role::kWorker) << config;
+  }
+}
+
+TEST(ClusterTest, TfConfigInItsOtherForms) {
+  const Environment by_index = {
+      {"TF_CONFIG", R"({"cluster": {"worker": {"7": "b:2", "3": "a:1"},)"
+                    R"( "chief": null, "ps": []},)"
+                    R"( "task": {"type": " worker ", "index": " 7 "}})"}};
+  ExpectPlace(ResolveCluster({}, by_index), {1, 2, 0, "a", 1});
+  const Environment evaluator = {
+      {"TF_CONFIG", R"({"cluster": {"chief": ["a:1"], "worker": ["b:1"]},)"
+                    R"( "task": {"type": "evaluator", "index": 5}})"}};
+  EXPECT_EQ(ResolveCluster({}, evaluator).role, Role::kEvaluator);
+  const Environment alone = {{"TF_CONFIG", R"({"task": {"type": "ps"}})"}};
+  EXPECT_EQ(ResolveCluster({}, alone).role, Role::kParameterServer);
 }
 
 TEST(ClusterTest, Torchrun) {

@@ -9,28 +9,10 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/hparams/key_rules.h"
 
 namespace t2t {
 namespace {
-
-const char* const kFactors[] = {"constant",
-                                "linear_warmup",
-                                "linear_decay",
-                                "cosdecay",
-                                "single_cycle_cos_decay",
-                                "multi_cycle_cos_decay",
-                                "rsqrt_decay",
-                                "rsqrt_normalized_decay",
-                                "exp_decay",
-                                "rsqrt_hidden_size",
-                                "legacy"};
-const char* const kSchemes[] = {"none",   "noam",           "exp", "piecewise",
-                                "cosine", "cyclelinear10x", "sqrt"};
-
-template <size_t n>
-std::vector<std::string> Strings(const char* const (&names)[n]) {
-  return std::vector<std::string>(names, names + n);
-}
 
 double Warmup(const HParams& hparams) {
   return hparams.GetDouble("learning_rate_warmup_steps");
@@ -114,9 +96,10 @@ double LegacyDecay(const HParams& hparams, double step, double warmup) {
   if (scheme == "sqrt") {
     return 500.0 / std::sqrt(std::max(step - warmup, 1.0));
   }
-  throw UsageError("there is no learning_rate_decay_scheme '" + scheme + "'",
-                   DidYouMean(scheme, Strings(kSchemes)),
-                   "one of " + Join(Strings(kSchemes), ", "));
+  throw UsageError(
+      "there is no learning_rate_decay_scheme '" + scheme + "'",
+      DidYouMean(scheme, HParamChoices("learning_rate_decay_scheme")),
+      ChoicesText(HParamChoices("learning_rate_decay_scheme")));
 }
 
 double Legacy(const HParams& hparams, double step) {
@@ -189,8 +172,8 @@ double Factor(const std::string& name, const HParams& hparams, double step,
   }
   if (name == "legacy") return Legacy(hparams, step);
   throw UsageError("there is no learning rate factor '" + name + "'",
-                   DidYouMean(name, Strings(kFactors)),
-                   "one of " + Join(Strings(kFactors), ", "));
+                   DidYouMean(name, HParamChoices("learning_rate_schedule")),
+                   ChoicesText(HParamChoices("learning_rate_schedule")));
 }
 
 }  // namespace

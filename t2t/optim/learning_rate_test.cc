@@ -122,9 +122,10 @@ TEST(LearningRateTest, RefusesWhatIsWrong) {
   EXPECT_THROW(LearningRate(hparams, 0, 10), Error);
   hparams.Set("learning_rate_schedule", "legacy");
   hparams.Set("learning_rate_decay_scheme", "piecewise");
+  hparams.Remove("learning_rate_multiples");
   hparams.Add("learning_rate_multiples", "0.5");
   EXPECT_THROW(LearningRate(hparams, 50, 100), Error);
-  hparams.Add("learning_rate_multiples", "0.5,x");
+  hparams.Set("learning_rate_multiples", "0.5,x");
   EXPECT_THROW(LearningRate(hparams, 50, 100), Error);
 }
 

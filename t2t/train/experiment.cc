@@ -22,6 +22,8 @@
 #include "t2t/base/strings.h"
 #include "t2t/cuda/device.h"
 #include "t2t/dist/process_group.h"
+#include "t2t/hparams/key_rules.h"
+#include "t2t/hparams/without_effect.h"
 #include "t2t/model/model.h"
 #include "t2t/model/parameter_units.h"
 #include "t2t/ops/device.h"
@@ -48,51 +50,6 @@
 
 namespace t2t {
 namespace {
-
-const char* const kSchedules[] = {"train",
-                                  "evaluate",
-                                  "continuous_train_and_eval",
-                                  "train_and_evaluate",
-                                  "continuous_eval",
-                                  "evaluate_on_train_data",
-                                  "continuous_eval_on_train_data",
-                                  "test"};
-
-struct IgnoredFlags {
-  const char* why;
-  std::vector<const char*> names;
-};
-
-const std::vector<IgnoredFlags>& Ignored() {
-  static const auto* const ignored = new std::vector<IgnoredFlags>{
-      {"there is no TPU here",
-       {"use_tpu", "use_tpu_estimator", "tpu_num_shards", "tpu_job_name",
-        "iterations_per_loop", "tpu_infeed_sleep_secs", "cloud_tpu_name"}},
-      {"it belongs to TensorFlow's graphs",
-       {"xla_compile", "xla_jit_level", "enable_graph_rewriter",
-        "log_device_placement", "tfdbg", "dbgprofile",
-        "optionally_use_dist_strat", "use_guarantee_const_getter",
-        "export_saved_model", "export_saved_model_api_version",
-        "inter_op_parallelism_threads"}},
-      {"devices have no TensorFlow names here", {"worker_job", "ps_job"}},
-      {"rank 0's address is that of TF_CONFIG, MASTER_ADDR or --rendezvous",
-       {"master", "std_server_protocol"}},
-      {"LibTorch takes of a GPU what it needs; ranks take GPUs in order",
-       {"worker_gpu_memory_fraction", "gpu_order"}},
-      {"--hparams=activation_dtype=bfloat16 asks for mixed precision",
-       {"gpu_automatic_mixed_precision"}},
-      {"there is no Cloud ML Engine here",
-       {"cloud_mlengine", "cloud_mlengine_master_type", "job-dir", "job_dir",
-        "hparams_range", "autotune_objective", "autotune_maximize",
-        "autotune_max_trials", "autotune_parallel_trials"}},
-      {"problems and models are compiled in", {"t2t_usr_dir"}},
-      {"evaluation is teacher-forced; use t2t-decoder and t2t-bleu",
-       {"eval_run_autoregressive"}},
-      {"decoding is t2t-decoder's",
-       {"decode_hparams", "decode_from_file", "decode_to_file",
-        "decode_reference"}}};
-  return *ignored;
-}
 
 std::string HParamsPath(const std::string& output_dir) {
   return JoinPath(output_dir, "hparams.json");
@@ -162,6 +119,7 @@ class Experiment {
     LearningRate(hparams_, 0, flags_.train_steps);
     MakeOptimizer(hparams_, {});
     info_ = problem_->Info(flags_.data_dir);
+    if (IsFirst()) NoteWithoutEffect();
     run_ = MakeRunIdentity(flags_.problem, flags_.model, flags_.hparams_set,
                            info_);
     int64_t threads = flags_.threads;
@@ -212,14 +170,6 @@ class Experiment {
 
  private:
   void CheckFlags() const {
-    const std::vector<std::string> schedules(std::begin(kSchedules),
-                                             std::end(kSchedules));
-    if (std::find(schedules.begin(), schedules.end(), flags_.schedule) ==
-        schedules.end()) {
-      throw UsageError("there is no schedule '" + flags_.schedule + "'",
-                       DidYouMean(flags_.schedule, schedules),
-                       "--schedule is one of " + Join(schedules, ", "));
-    }
     if (flags_.measure && !flags_.dry_run) {
       throw UsageError("--measure without --dry_run",
                        "a dry run, which it makes run one step",
@@ -230,74 +180,21 @@ class Experiment {
     Require(flags_.hparams_set, "hparams_set");
     Require(flags_.data_dir, "data_dir");
     if (!flags_.dry_run) Require(flags_.output_dir, "output_dir");
-    const auto positive = [](int64_t value, const char* flag) {
-      if (value > 0) return;
-      throw UsageError("--" + std::string(flag) + "=" + std::to_string(value),
-                       "a number above 0");
-    };
-    positive(flags_.train_steps, "train_steps");
-    positive(flags_.local_eval_frequency, "local_eval_frequency");
-    positive(flags_.log_step_count_steps, "log_step_count_steps");
-    if (flags_.keep_checkpoint_every_n_hours < 0) {
-      throw UsageError("--keep_checkpoint_every_n_hours=" +
-                           std::to_string(flags_.keep_checkpoint_every_n_hours),
-                       "0 (none), or a number of hours");
-    }
     if (flags_.keep_best && (flags_.schedule == "train" ||
                              EndsWith(flags_.schedule, "_on_train_data"))) {
       throw UsageError("--keep_best with --schedule=" + flags_.schedule,
                        "a schedule that evaluates on the dev or test split",
                        "use --schedule=train_and_evaluate");
     }
-    if (flags_.ema_decay < 0 || flags_.ema_decay >= 1) {
-      throw UsageError("--ema_decay=" + DoubleToString(flags_.ema_decay),
-                       "0 (none), or below 1, as 0.999");
-    }
-    if (flags_.preemption_grace_seconds < 0 ||
-        flags_.preemption_grace_seconds > 86'400) {
-      throw UsageError("--preemption_grace_seconds=" +
-                           std::to_string(flags_.preemption_grace_seconds),
-                       "0 (no limit) or the seconds, a day's at most");
-    }
-    if (flags_.virtual_ranks < 0 || flags_.virtual_ranks > 1 << 20) {
-      throw UsageError(
-          "--virtual_ranks=" + std::to_string(flags_.virtual_ranks),
-          "0 (as many as ranks), or a number of batches");
-    }
-    positive(flags_.bucket_mb, "bucket_mb");
-    if (!(flags_.writer_silence_seconds > 0 &&
-          flags_.writer_silence_seconds <= 86'400)) {
-      throw UsageError("--writer_silence_seconds=" +
-                           DoubleToString(flags_.writer_silence_seconds),
-                       "seconds, above 0 and a day's at most");
-    }
     CheckZeroFlags();
     if (!flags_.profile.empty()) ParseProfileSteps(flags_.profile_steps);
-    for (const auto& [name, value] :
-         {std::make_pair("peak_tflops", flags_.peak_tflops),
-          std::make_pair("one_rank_tokens_per_second",
-                         flags_.one_rank_tokens_per_second)}) {
-      if (value >= 0) continue;
-      throw UsageError("--" + std::string(name) + "=" + DoubleToString(value),
-                       "a number above 0, or 0 where it is not known");
-    }
     if (Trains(flags_.schedule)) {
       Layout::Parse(flags_.layout,
                     Mesh::Parse(flags_.mesh_shape, cluster_.world_size));
     }
-    if (flags_.threads < 0 || flags_.threads > 4096) {
-      throw UsageError("--threads=" + std::to_string(flags_.threads),
-                       "0 (every core) or the number of threads");
-    }
   }
 
   void CheckZeroFlags() const {
-    if (flags_.zero_stage < 0 || flags_.zero_stage > 3) {
-      throw UsageError(
-          "--zero_stage=" + std::to_string(flags_.zero_stage),
-          "0 (every rank has all), 1 (a share of the optimizer's state), 2 "
-          "(and of the gradients) or 3 (and of the parameters)");
-    }
     if (flags_.sharded_checkpoints && flags_.zero_stage == 0 &&
         Trains(flags_.schedule) &&
         Mesh::Parse(flags_.mesh_shape, cluster_.world_size)
@@ -307,11 +204,7 @@ class Experiment {
                        "add --zero_stage=1, 2 or 3, or the axis model to "
                        "--mesh_shape, or leave it out");
     }
-    const std::string& compression = flags_.gradient_compression;
-    if (compression != "none" && compression != "bf16") {
-      throw UsageError("--gradient_compression=" + compression, "none or bf16");
-    }
-    if (compression == "bf16" && flags_.deterministic) {
+    if (flags_.gradient_compression == "bf16" && flags_.deterministic) {
       throw UsageError(
           "--gradient_compression=bf16 with --deterministic",
           "one of them: what is rounded depends on the number of ranks");
@@ -369,6 +262,18 @@ class Experiment {
     const Json shared = Json::Parse(
         group_->BroadcastText(hparams_.ToJson(), "sharing the hparams"));
     if (!IsFirst()) hparams_.MergeJson(shared);
+  }
+
+  // Hparams of the command line that do nothing.
+  void NoteWithoutEffect() const {
+    const auto targets = info_.features.find("targets");
+    const HParamsUse use = {flags_.model, targets == info_.features.end()
+                                              ? ""
+                                              : targets->second.modality};
+    for (const std::string& note :
+         NotesOnHParams(hparams_, flags_.hparams, use)) {
+      Log("note: " + note);
+    }
   }
 
   // 0: all cores. The last bits depend on the number of threads, so what is to
@@ -829,65 +734,83 @@ void AppendNames(const std::string& title,
 }  // namespace
 
 void ExperimentFlags::AddTo(Flags* flags) {
+  constexpr double kDay = 86'400;
+  constexpr double kMostRanks = 1 << 20;
   flags->Add("problem", &problem, "The problem's name.");
+  flags->AddAlias("problems", "problem");
   flags->Add("model", &model, "The model's name.");
   flags->Add("hparams_set", &hparams_set, "The hparams set's name.");
-  flags->Add(
-      "hparams", &hparams,
-      "Changes of the set: name=value,name=value (--hp_name value too).");
+  flags->Add("hparams", &hparams,
+             "Changes of the set: name=value,name=value (--hp_name value too).",
+             Flags::Kind::kSettings);
+  flags->AddPrefix("hp_", "hparams");
   flags->Add("data_dir", &data_dir, "Where t2t-datagen wrote the data.");
   flags->Add("output_dir", &output_dir,
              "Checkpoints and events; a run found there goes on.");
   flags->Add("tmp_dir", &tmp_dir, "For --generate_data: raw files.");
-  flags->Add("schedule", &schedule,
-             "train, evaluate, continuous_train_and_eval, "
-             "train_and_evaluate, continuous_eval, evaluate_on_train_data, "
-             "continuous_eval_on_train_data or test.");
-  flags->Add("train_steps", &train_steps, "Steps in all.");
+  flags->AddChoice(
+      "schedule", &schedule,
+      {"train", "evaluate", "continuous_train_and_eval", "train_and_evaluate",
+       "continuous_eval", "evaluate_on_train_data",
+       "continuous_eval_on_train_data", "test", "run_std_server"},
+      "train, evaluate, continuous_train_and_eval, train_and_evaluate, "
+      "continuous_eval, evaluate_on_train_data, continuous_eval_on_train_data "
+      "or test.");
+  flags->Add("train_steps", &train_steps, "Steps in all.", Range::AtLeast(1));
   flags->Add("eval_steps", &eval_steps,
-             "Batches of an evaluation at most; 0: the whole split.");
+             "Batches of an evaluation at most; 0: the whole split.",
+             Range::AtLeast(0));
   flags->Add("local_eval_frequency", &local_eval_frequency,
-             "A checkpoint, and an evaluation, every so many steps.");
+             "A checkpoint, and an evaluation, every so many steps.",
+             Range::AtLeast(1));
   flags->Add("eval_throttle_seconds", &eval_throttle_seconds,
-             "At least so many seconds from one evaluation to the next.");
+             "At least so many seconds from one evaluation to the next.",
+             Range::AtLeast(0));
   flags->Add("eval_early_stopping_steps", &eval_early_stopping_steps,
              "Stop where the metric has not changed for so many steps; 0: "
-             "never.");
+             "never.",
+             Range::AtLeast(0));
   flags->Add("eval_early_stopping_metric", &eval_early_stopping_metric,
              "The metric that early stopping goes by.");
   flags->Add("eval_early_stopping_metric_delta",
              &eval_early_stopping_metric_delta,
-             "A change smaller than this is none.");
+             "A change smaller than this is none.", Range::AtLeast(0));
   flags->Add("eval_early_stopping_metric_minimize",
              &eval_early_stopping_metric_minimize,
              "Whether the metric is to go down.");
   flags->Add("eval_timeout_mins", &eval_timeout_mins,
              "continuous_eval ends where no checkpoint has come for so long; "
-             "-1: never.");
+             "-1: never.",
+             Range::AtLeast(-1));
   flags->Add("eval_use_test_set", &eval_use_test_set,
              "Evaluate on the test split.");
   flags->Add("keep_checkpoint_max", &keep_checkpoint_max,
-             "So many of the newest checkpoints stay; 0: all.");
+             "So many of the newest checkpoints stay; 0: all.",
+             Range::AtLeast(0));
   flags->Add("keep_checkpoint_every_n_hours", &keep_checkpoint_every_n_hours,
              "Besides these, one checkpoint for every so many hours of "
-             "training stays for good; 0: none.");
+             "training stays for good; 0: none.",
+             Range::AtLeast(0));
   flags->Add("keep_best", &keep_best,
              "Besides these, the checkpoint evaluated best stays, in "
              "output_dir/best.");
   flags->Add("keep_best_metric", &keep_best_metric,
              "The metric that --keep_best goes by.");
   flags->Add("save_checkpoints_secs", &save_checkpoints_secs,
-             "A checkpoint every so many seconds, not by steps; 0: by steps.");
+             "A checkpoint every so many seconds, not by steps; 0: by steps.",
+             Range::AtLeast(0));
   flags->Add("preemption_grace_seconds", &preemption_grace_seconds,
              "After SIGTERM the checkpoint must be on the disk within so many "
              "seconds (exit code 143), else the program ends without it (exit "
-             "code 138); 0: no limit.");
+             "code 138); 0: no limit.",
+             Range::Between(0, kDay));
   flags->Add("warm_start_from", &warm_start_from,
              "A checkpoint, or a folder of them, that a new run takes its "
              "parameters from.");
-  flags->Add("random_seed", &random_seed, "The seed of everything random.");
+  flags->Add("random_seed", &random_seed, "The seed of everything random.",
+             Range::AnyInt());
   flags->Add("log_step_count_steps", &log_step_count_steps,
-             "A line and an event every so many steps.");
+             "A line and an event every so many steps.", Range::AtLeast(1));
   flags->Add("generate_data", &generate_data, "Generate the data first.");
   flags->Add("registry_help", &registry_help,
              "List problems, models, hparams sets and optimizers.");
@@ -897,12 +820,13 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("dry_run", &dry_run,
              "Check names, hparams, data and vocabulary, say what a step "
              "costs, and neither train nor write.");
-  flags->Add("threads", &threads, "Threads; 0: one a core.");
+  flags->Add("threads", &threads, "Threads; 0: one a core.", Range::Threads());
   flags->Add("intra_op_parallelism_threads", &intra_op_parallelism_threads,
-             "T2T's name of --threads.");
+             "T2T's name of --threads.", Range::Threads());
   flags->Add("ema_decay", &ema_decay,
              "Keep moving averages of the weights (0.999); evaluation and "
-             "decoding take them. 0: none.");
+             "decoding take them. 0: none.",
+             Range::FromZeroBelow(1));
   flags->Add("t2t_batching", &t2t_batching, "T2T's own bucket sizes.");
   flags->Add("train_src", &train_src, "For --generate_data: a text file.");
   flags->Add("train_tgt", &train_tgt, "For --generate_data: a text file.");
@@ -910,70 +834,90 @@ void ExperimentFlags::AddTo(Flags* flags) {
   flags->Add("dev_tgt", &dev_tgt, "For --generate_data: a text file.");
   flags->Add("worker_cpu", &cluster.worker_cpu,
              "Starts so many ranks on this machine, each a process, that "
-             "train together; 0: this process alone.");
+             "train together; 0: this process alone.",
+             Range::Between(0, 4096));
   flags->Add("max_restarts", &max_restarts,
              "With --worker_cpu: so often the ranks are started again where "
-             "one was lost.");
+             "one was lost.",
+             Range::AtLeast(0));
   flags->Add("min_workers", &cluster.min_workers,
              "A job of fewer ranks is refused; and with --max_restarts ranks "
              "that were killed are not started again, as long as so many are "
-             "left. 0: any number, and all again.");
+             "left. 0: any number, and all again.",
+             Range::AtLeast(0));
   flags->Add("max_workers", &cluster.max_workers,
-             "A job of more ranks is refused; 0: any number.");
+             "A job of more ranks is refused; 0: any number.",
+             Range::AtLeast(0));
   flags->Add("worker_gpu", &cluster.worker_gpu,
-             "The same with a GPU each; 0: none.");
-  flags->Add("device", &device,
-             "cpu, cuda, or auto: a GPU where there is one that can be used.");
-  flags->Add("backend", &backend,
-             "What ranks exchange data by, but for GPUs: gloo, or mpi where "
-             "mpirun started them.");
+             "The same with a GPU each; 0: none.", Range::Between(0, 4096));
+  flags->AddChoice(
+      "device", &device, {"auto", "cpu", "cuda"},
+      "cpu, cuda, or auto: a GPU where there is one that can be used.");
+  flags->AddChoice(
+      "backend", &backend, {"gloo", "mpi"},
+      "What ranks exchange data by, but for GPUs: gloo, or mpi where "
+      "mpirun started them.");
   flags->Add("worker_replicas", &cluster.worker_replicas,
              "The number of ranks (with --worker_cpu: of machines); 0: as the "
-             "environment says.");
+             "environment says.",
+             Range::Between(0, kMostRanks));
   flags->Add("worker_id", &cluster.worker_id,
-             "Which of them this is, from 0; -1: as the environment says.");
+             "Which of them this is, from 0; -1: as the environment says.",
+             Range::Between(-1, kMostRanks));
   flags->Add("rendezvous", &cluster.rendezvous,
              "Where rank 0 is to be met, host:port.");
   flags->Add("expect_world_size", &cluster.expect_world_size,
-             "An error where the job has another number of ranks; 0: any.");
+             "An error where the job has another number of ranks; 0: any.",
+             Range::Between(0, kMostRanks));
   flags->Add("deterministic", &deterministic,
              "The same bits with any number of ranks: gradients are added in "
              "a fixed order (--threads is 1 unless given).");
   flags->Add("virtual_ranks", &virtual_ranks,
              "The batches of a step, spread over the ranks there are; 0: as "
-             "many as ranks when the run began.");
+             "many as ranks when the run began.",
+             Range::Between(0, kMostRanks));
   flags->Add("rendezvous_timeout_seconds", &rendezvous_timeout_seconds,
-             "How long ranks wait for each other at the start.");
+             "How long ranks wait for each other at the start.",
+             Range::Above(0));
   flags->Add("collective_timeout_seconds", &collective_timeout_seconds,
-             "How long ranks that are all alive wait for each other.");
+             "How long ranks that are all alive wait for each other.",
+             Range::Above(0));
   flags->Add("rank_silence_seconds", &rank_silence_seconds,
-             "A rank of which nothing is heard for so long is lost.");
+             "A rank of which nothing is heard for so long is lost.",
+             Range::Above(0));
   flags->Add("writer_silence_seconds", &writer_silence_seconds,
              "A trainer in the same output_dir that has given no sign of life "
-             "for so long is taken over.");
+             "for so long is taken over.",
+             {0, kDay, /*without_low=*/true, false});
   flags->Add("bucket_mb", &bucket_mb,
-             "Gradients go to other ranks in parts of so many MiB at most.");
+             "Gradients go to other ranks in parts of so many MiB at most.",
+             Range::Between(1, 65536));
   flags->Add(
       "zero_stage", &zero_stage,
       "With several ranks, to save memory: 1: each has a share of the "
       "optimizer's state; 2: and of the gradients; 3: and of the parameters; "
-      "0: each has all.");
+      "0: each has all.",
+      Range::Between(0, 3));
   flags->Add("sharded_checkpoints", &sharded_checkpoints,
              "With --zero_stage or a split model: each rank writes its own "
              "share of a checkpoint; output_dir must be one for all of them.");
-  flags->Add("gradient_compression", &gradient_compression,
-             "bf16: gradients go to other ranks in half the bytes; none.");
+  flags->AddChoice(
+      "gradient_compression", &gradient_compression, {"none", "bf16"},
+      "bf16: gradients go to other ranks in half the bytes; none.");
   t2t_names.AddTo(flags);
   flags->Add("profile", &profile,
              "Writes a trace of some steps there, for chrome://tracing (rank "
-             "1's to x.rank1.json for x.json).");
+             "1's to x.rank1.json for x.json).",
+             Flags::Kind::kOptional);
   flags->Add("profile_steps", &profile_steps,
              "Which of the steps after the start.");
   flags->Add("peak_tflops", &peak_tflops,
-             "What MFU is held against, of a rank; 0: measured at the start.");
+             "What MFU is held against, of a rank; 0: measured at the start.",
+             Range::AtLeast(0));
   flags->Add("one_rank_tokens_per_second", &one_rank_tokens_per_second,
              "What one rank alone does, to hold the job against; 0: the share "
-             "of time that ranks do not wait is told instead.");
+             "of time that ranks do not wait is told instead.",
+             Range::AtLeast(0));
   flags->Add("mesh_shape", &mesh_shape,
              "The ranks as a grid, as data:4,model:2: those along `data` take "
              "different batches, those along `model` share a model.");
@@ -981,11 +925,6 @@ void ExperimentFlags::AddTo(Flags* flags) {
              "What of the model is split, as "
              "vocab:model;d_ff:model;heads:model;length:model; \"\": all but "
              "length.");
-  for (const IgnoredFlags& group : Ignored()) {
-    for (const char* const name : group.names) {
-      flags->AddIgnored(name, group.why);
-    }
-  }
 }
 
 HParams RunHParams(const ExperimentFlags& flags, const Problem& problem) {
@@ -993,6 +932,7 @@ HParams RunHParams(const ExperimentFlags& flags, const Problem& problem) {
   problem.AdjustHParams(&given);
   HParams run = given;
   given.Parse(flags.hparams);
+  CheckHParams(given);
   const std::string path = HParamsPath(flags.output_dir);
   if (flags.output_dir.empty() || ListCheckpoints(flags.output_dir).empty() ||
       !Exists(path)) {
@@ -1014,6 +954,7 @@ HParams RunHParams(const ExperimentFlags& flags, const Problem& problem) {
     Warn("kept as the run began, from " + path + " (" + flags.hparams_set +
          " has other values; --hparams changes them): " + Join(kept, ", "));
   }
+  CheckHParams(run);
   return run;
 }
 
@@ -1083,11 +1024,6 @@ void RunExperiment(const ExperimentFlags& flags, const Cluster& cluster,
   if (cluster.role == Cluster::Role::kEvaluator) {
     Log("the evaluator by TF_CONFIG: --schedule=continuous_eval");
     expanded.schedule = "continuous_eval";
-  }
-  if (flags.backend != "gloo" && flags.backend != "mpi") {
-    throw UsageError("--backend=" + flags.backend,
-                     DidYouMean(flags.backend, {"gloo", "mpi"}),
-                     "--backend is gloo or mpi (between GPUs it is NCCL)");
   }
   const bool wants_gpu =
       expanded.device == "auto" && flags.cluster.worker_gpu > 0;

@@ -35,10 +35,13 @@ void T2TNames::AddTo(Flags* flags) {
              "T2T's; training is always synchronous: --nosync is refused with "
              "several ranks.");
   flags->Add("ps_replicas", &ps_replicas,
-             "T2T's number of parameter servers; they are not needed.");
-  flags->Add("ps_gpu", &ps_gpu, "T2T's GPUs of a parameter server.");
+             "T2T's number of parameter servers; they are not needed.",
+             Range::AtLeast(0));
+  flags->Add("ps_gpu", &ps_gpu, "T2T's GPUs of a parameter server.",
+             Range::AtLeast(0));
   flags->Add("num_model_shards", &num_model_shards,
-             "T2T's; above 1 --mesh_shape is to be used instead.");
+             "T2T's; above 1 --mesh_shape is to be used instead.",
+             Range::AtLeast(1));
   flags->Add("diet", &diet,
              "T2T's diet variables; use --hparams=optimizer=adafactor and "
              "--zero_stage instead.");

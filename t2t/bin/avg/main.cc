@@ -19,11 +19,18 @@ int Main(int argc, char** argv) {
                "t2t-avg-all --model_dir=train --output_dir=train/avg --n=8");
   parser.Add("model_dir", &options.model_dir, "Where the checkpoints are.");
   parser.Add("output_dir", &options.output_dir, "Where the averages go.");
-  parser.Add("n", &options.n, "How many checkpoints to average.");
+  parser.Add("n", &options.n, "How many checkpoints to average.",
+             Range::AtLeast(1));
   parser.Add("min_steps", &options.min_steps,
-             "Pass over checkpoints of fewer steps.");
+             "Pass over checkpoints of fewer steps.", Range::AtLeast(0));
   parser.Add("wait_minutes", &options.wait_minutes,
-             "Wait so long for a new checkpoint.");
+             "Wait so long for a new checkpoint.", Range::AtLeast(0));
+  for (const char* name :
+       {"checkpoints", "num_last_checkpoints", "output_path", "prefix"}) {
+    parser.AddRefused(name,
+                      "t2t-decoder, t2t-eval and t2t-exporter take the mean of "
+                      "the last N checkpoints with --avg_checkpoints=N");
+  }
   parser.Add("use_ema", &options.use_ema,
              "Average the parameters' moving averages where checkpoints have "
              "them, as t2t-decoder --avg_checkpoints does.");

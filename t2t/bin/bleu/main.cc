@@ -60,19 +60,6 @@ struct Settings {
 class Scorer {
  public:
   explicit Scorer(const Settings& settings) : settings_(settings) {
-    if (settings.bleu_variant != "cased" &&
-        settings.bleu_variant != "uncased" && settings.bleu_variant != "both") {
-      throw UsageError("--bleu_variant=" + settings.bleu_variant,
-                       "cased, uncased or both");
-    }
-    if (settings.width < 0 || settings.width > 15) {
-      throw UsageError("--width=" + std::to_string(settings.width), "0 to 15");
-    }
-    if (settings.chrf_word_order < 0 || settings.chrf_word_order > 10) {
-      throw UsageError(
-          "--chrf_word_order=" + std::to_string(settings.chrf_word_order),
-          "0 (chrF) to 10; 2 is chrF++");
-    }
     bleu_.lowercase = settings.lowercase;
     bleu_.smoothing = BleuSmoothingByName(settings.smooth_method);
     bleu_.smooth_value = settings.given_smooth_value;
@@ -348,21 +335,24 @@ int Main(int argc, char** argv) {
   flags.Add("translation", &settings.translation, "The file to score.");
   flags.Add("reference", &settings.reference,
             "The file with the right translations; with --tokenize several, "
-            "separated by commas.");
+            "separated by commas.",
+            Flags::Kind::kList);
   flags.Add("translations_dir", &settings.translations_dir,
             "Scores each file in this folder that is named <name>-<step>.");
   flags.Add("event_dir", &settings.event_dir,
             "With --translations_dir: where TensorBoard's event file and the "
             "last step scored go.");
-  flags.Add("bleu_variant", &settings.bleu_variant,
-            "T2T's BLEU: cased, uncased or both.");
+  flags.AddChoice("bleu_variant", &settings.bleu_variant,
+                  {"cased", "uncased", "both"},
+                  "T2T's BLEU: cased, uncased or both.");
   flags.Add("tag_suffix", &settings.tag_suffix,
             "Added to the tags in the event file.");
   flags.Add("min_steps", &settings.min_steps,
             "Scores no translation of fewer steps; -1: goes on after the last "
-            "one scored.");
+            "one scored.",
+            Range::AtLeast(-1));
   flags.Add("wait_minutes", &settings.wait_minutes,
-            "Waits so long for another translation.");
+            "Waits so long for another translation.", Range::AtLeast(0));
   flags.Add("report_zero", &settings.report_zero,
             "Writes 0 for step 0 (the default where --min_steps is 0).");
   flags.Add("tokenize", &settings.tokenize,
@@ -374,12 +364,13 @@ int Main(int argc, char** argv) {
   flags.Add("smooth_method", &settings.smooth_method,
             "With --tokenize: exp, floor, add-k or none.");
   flags.Add("smooth_value", &settings.smooth_value,
-            "Of floor (0.1 else) and add-k (1 else).");
+            "Of floor (0.1 else) and add-k (1 else).", Range::AtLeast(0));
   flags.Add("chrf", &settings.chrf, "chrF as well.");
-  flags.Add("chrf_word_order", &settings.chrf_word_order,
-            "2: chrF++ for chrF.");
+  flags.Add("chrf_word_order", &settings.chrf_word_order, "2: chrF++ for chrF.",
+            Range::Between(0, 10));
   flags.Add("json", &settings.json, "JSON, as sacreBLEU writes it.");
-  flags.Add("width", &settings.width, "Digits after the point.");
+  flags.Add("width", &settings.width, "Digits after the point.",
+            Range::Between(0, 15));
   flags.AddIgnored("source", "BLEU doesn't look at the source");
   const std::vector<std::string> rest = flags.Parse(argc, argv);
   if (!rest.empty()) {

@@ -8,6 +8,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/t2t_flags.h"
 #include "t2t/bin/datagen/select_problems.h"
 #include "t2t/problem/problem.h"
 
@@ -33,14 +34,17 @@ struct DatagenFlags {
 };
 
 void Declare(DatagenFlags* f, Flags* flags) {
+  constexpr double kMost = 1'000'000;
   flags->Add("problem", &f->problem,
              "the problem to make data for; several with commas, or a pattern "
-             "('translate_*')");
+             "('translate_*')",
+             Flags::Kind::kList);
   flags->Add("data_dir", &f->data_dir, "where vocabulary and shards go");
   flags->Add("tmp_dir", &f->tmp_dir,
              "where the raw text is, or is downloaded to");
   flags->Add("exclude_problems", &f->exclude_problems,
-             "texts, with commas; problems with one in the name are left out");
+             "texts, with commas; problems with one in the name are left out",
+             Flags::Kind::kList);
   flags->Add("train_src", &f->train_src,
              "text2text_tmpdir, text2class_tmpdir: training sources, a line "
              "each; as they are or compressed by gzip or zstd, out of a file, "
@@ -53,19 +57,22 @@ void Declare(DatagenFlags* f, Flags* flags) {
              "text problems: a vocabulary to take instead of building one "
              "(subwords, tokens, or a SentencePiece .model)");
   flags->Add("num_shards", &f->num_shards,
-             "training shards; 0: as many as the problem says");
+             "training shards; 0: as many as the problem says",
+             Range::Between(0, kMost));
   flags->Add("max_cases", &f->max_cases,
-             "examples of each split at most; 0: all");
+             "examples of each split at most; 0: all", Range::AtLeast(0));
   flags->Add("random_seed", &f->random_seed,
-             "the same seed makes the same data");
+             "the same seed makes the same data", Range::AnyInt());
   flags->Add("num_concurrent_processes", &f->num_concurrent_processes,
-             "threads; 0: one a core");
+             "threads; 0: one a core", Range::Threads());
   flags->Add("task_id", &f->task_id,
              "make this one shard only (training shards first, then dev, then "
-             "test); -1: all");
+             "test); -1: all",
+             Range::Between(-1, kMost));
   flags->Add("task_id_start", &f->task_id_start,
-             "make the shards from this one on");
-  flags->Add("task_id_end", &f->task_id_end, "and before this one");
+             "make the shards from this one on", Range::Between(-1, kMost));
+  flags->Add("task_id_end", &f->task_id_end, "and before this one",
+             Range::Between(-1, kMost));
   flags->Add("overwrite", &f->overwrite, "make again what is already there");
   flags->Add("only_list", &f->only_list,
              "print the problems that would be made");
@@ -74,11 +81,8 @@ void Declare(DatagenFlags* f, Flags* flags) {
        {"env_problem_max_env_steps", "env_problem_batch_size"}) {
     flags->AddIgnored(name, "there are no environment problems");
   }
-  flags->AddIgnored("t2t_usr_dir",
-                    "problems are registered in C++ and linked in");
-  for (const char* const name : {"timit_paths", "parsing_path"}) {
-    flags->AddIgnored(name, "there is no such problem");
-  }
+  flags->AddAlias("problems", "problem");
+  AddGeneratorT2TFlags(flags);
 }
 
 int ToInt(const std::string& flag, int64_t value, int64_t least) {
@@ -98,10 +102,6 @@ GenerateOptions MakeOptions(const DatagenFlags& f) {
       ToInt("num_concurrent_processes", f.num_concurrent_processes, 0);
   options.num_shards = ToInt("num_shards", f.num_shards, 0);
   options.task_id = ToInt("task_id", f.task_id, -1);
-  if (f.max_cases < 0) {
-    throw UsageError("--max_cases=" + std::to_string(f.max_cases),
-                     "0 (all) or more");
-  }
   options.max_cases = f.max_cases;
   options.overwrite = f.overwrite;
   options.train_src = ExpandUser(f.train_src);

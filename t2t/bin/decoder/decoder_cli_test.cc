@@ -236,6 +236,59 @@ TEST_F(DecoderCliTest, GivesT2TsScores) {
   }
 }
 
+// tensorflow/tensor2tensor#1334.
+TEST_F(DecoderCliTest, AnExportKeepsDecodeHParams) {
+  const std::vector<std::string> exporter = {"t2t/bin/exporter/t2t-exporter",
+                                             "--output_dir=" + Path("model"),
+                                             "--export_dir=" + Path("export")};
+  const auto run = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), exporter.begin(), exporter.end());
+    return RunProgram(more);
+  };
+  Expect(run({"--decode_hparams=beam_sise=3"}), 2, {"'beam_size'"});
+  Expect(run({"--decode_hparams=beam_size=3,alpha=0.6",
+              "--decode_hparams=return_beams=True,extra_length=2",
+              "--schedule=train", "--use_tpu"}),
+         0, {"exported to", "--schedule has no effect"});
+  const auto fields = [&](std::vector<std::string> more) {
+    const std::string out = Path("export.out");
+    std::vector<std::string> command = {
+        "t2t/bin/decoder/t2t-decoder", "--export_dir=" + Path("export"),
+        "--decode_from_file=" + Put("export.in", "one\n"),
+        "--decode_to_file=" + out};
+    command.insert(command.end(), more.begin(), more.end());
+    Expect(RunProgram(command), 0, {});
+    return Split(ReadFile(out), '\t').size();
+  };
+  EXPECT_EQ(fields({}), 3u);
+  EXPECT_EQ(fields({"--decode_hparams=beam_size=2"}), 2u);
+}
+
+TEST_F(DecoderCliTest, EveryDecodeHParamsFlagCounts) {
+  const std::string in = "--decode_from_file=" + Put("two.in", "one\n");
+  Expect(Decode({in, "--decode_to_file=" + Path("two.a"),
+                 "--decode_hparams=extra_length=0,beam_size=1"}),
+         0, {});
+  Expect(Decode({in, "--decode_to_file=" + Path("two.b"),
+                 "--decode_hparams=extra_length=0",
+                 "--decode_hparams=beam_size=1"}),
+         0, {});
+  EXPECT_EQ(ReadFile(Path("two.a")), ReadFile(Path("two.b")));
+}
+
+TEST_F(DecoderCliTest, HParamsAreChecked) {
+  const std::string from = "--decode_from_file=" + Put("hp.in", "one\n");
+  const std::string to = "--decode_to_file=" + Path("hp.out");
+  Expect(Decode({from, to, "--hparams=sampling_method=radnom"}), 2,
+         {"sampling_method", "'random'"});
+  Expect(Decode({from, to, "--hparams=sampling_temp=nan"}), 2,
+         {"sampling_temp"});
+  Expect(Decode({from, to, "--decode_hparams=alpha=nan"}), 2, {"alpha"});
+  Expect(Decode({from, to, "--hparams=sampling_temp=2",
+                 "--decode_hparams=extra_length=1"}),
+         0, {"sampling_temp=2 has no effect", "sampling_method=random"});
+}
+
 TEST_F(DecoderCliTest, BadInput) {
   const std::string from = "--decode_from_file=" + Put("one.in", "one\n");
   const std::string to = "--decode_to_file=" + Path("never.out");

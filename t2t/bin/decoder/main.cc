@@ -16,8 +16,9 @@
 #include "t2t/base/output_file.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/process_end.h"
+#include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
-#include "t2t/bin/common/ignored_flags.h"
+#include "t2t/bin/common/t2t_flags.h"
 #include "t2t/cuda/device.h"
 #include "t2t/data/text_reader.h"
 #include "t2t/decode/dataset_decode.h"
@@ -58,7 +59,8 @@ void DecoderFlags::AddTo(Flags* flags) {
              "A checkpoint (file, or model.ckpt-<step>) to take instead of "
              "the newest in output_dir.");
   flags->Add("avg_checkpoints", &load.weights.average,
-             "Decode with the mean of the last so many checkpoints.");
+             "Decode with the mean of the last so many checkpoints.",
+             Range::AtLeast(0));
   flags->Add("use_ema", &load.weights.use_ema,
              "Take the parameters' moving averages where the checkpoint has "
              "them.");
@@ -70,10 +72,12 @@ void DecoderFlags::AddTo(Flags* flags) {
   flags->Add("model", &load.model, "Model name.");
   flags->Add("hparams_set", &load.hparams_set, "Hyperparameter set.");
   flags->Add("hparams", &load.hparams,
-             "Changes of hyperparameters: name=value,name=value.");
+             "Changes of hyperparameters: name=value,name=value.",
+             Flags::Kind::kSettings);
   flags->Add("decode_hparams", &decode_hparams,
              "Changes of the decode hyperparameters, such as "
-             "beam_size=4,alpha=0.6.");
+             "beam_size=4,alpha=0.6.",
+             Flags::Kind::kSettings);
   flags->Add("decode_from_file", &decode_from_file,
              "Decode the lines of this file (compressed by gzip or zstd, or "
              "not), or of a pipe; -: of the standard input.");
@@ -86,8 +90,9 @@ void DecoderFlags::AddTo(Flags* flags) {
              "Score this file's lines \"source<tab>target\" instead.");
   flags->Add("decode_interactive", &decode_interactive,
              "Decode what is typed in.");
-  flags->Add("dataset_split", &dataset_split,
-             "Without a file: the split to decode (train, dev or test).");
+  flags->AddChoice("dataset_split", &dataset_split,
+                   {"", "train", "dev", "test"},
+                   "Without a file: the split to decode (train, dev or test).");
   flags->Add("eval_use_test_set", &eval_use_test_set,
              "Short for --dataset_split=test.");
   flags->Add("keep_timestamp", &keep_timestamp,
@@ -95,25 +100,25 @@ void DecoderFlags::AddTo(Flags* flags) {
   flags->Add("decode_in_memory", &decode_in_memory,
              "As the decode hparam of this name.");
   flags->Add("decode_shards", &decode_shards,
-             "Number of decoders that share the work.");
-  flags->Add("worker_id", &worker_id, "Which of decode_shards this one is.");
-  flags->Add("random_seed", &random_seed, "Seed of sampling.");
-  flags->Add("threads", &threads, "CPU threads; 0: one a core.");
-  flags->Add("device", &device,
-             "cpu, cuda, or auto: a GPU where there is one that can be used.");
-  AddIgnoredTensorFlowFlags(flags);
-  AddIgnoredTrainingFlags(flags);
-  for (const char* name :
-       {"eval_run_autoregressive", "eval_steps", "eval_timeout_mins"}) {
-    flags->AddIgnored(name, "it is about evaluating");
-  }
+             "Number of decoders that share the work.", Range::AtLeast(1));
+  flags->Add("worker_id", &worker_id, "Which of decode_shards this one is.",
+             Range::AtLeast(0));
+  flags->Add("random_seed", &random_seed, "Seed of sampling.", Range::AnyInt());
+  flags->Add("threads", &threads, "CPU threads; 0: one a core.",
+             Range::Threads());
+  flags->AddChoice(
+      "device", &device, {"auto", "cpu", "cuda"},
+      "cpu, cuda, or auto: a GPU where there is one that can be used.");
+  flags->AddAlias("problems", "problem");
+  flags->AddAlias("intra_op_parallelism_threads", "threads");
+  AddOtherT2TFlags(flags);
 }
 
 HParams MakeDecodeHParams(const DecoderFlags& flags, const Flags& parsed) {
-  std::string overrides = flags.decode_hparams;
-  const auto append = [&](const char* name, const std::string& value) {
-    overrides +=
-        (overrides.empty() ? "" : ",") + std::string(name) + "=" + value;
+  std::string overrides = JoinSettings(
+      ExportedDecodeHParams(flags.load.export_dir), flags.decode_hparams);
+  const auto append = [&](const std::string& name, const std::string& value) {
+    overrides = JoinSettings(overrides, name + "=" + value);
   };
   if (parsed.WasGiven("decode_shards")) {
     append("shards", std::to_string(flags.decode_shards));
@@ -288,10 +293,6 @@ int Main(int argc, char** argv) {
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",
                      "--name=value", "--help lists the flags");
-  }
-  if (flags.threads < 0) {
-    throw UsageError("--threads=" + std::to_string(flags.threads),
-                     "0 (one a core) or more");
   }
   if (!flags.decode_from_file.empty() || !flags.decode_to_file.empty()) {
     OutliveReaders("");

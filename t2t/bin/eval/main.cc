@@ -15,7 +15,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
-#include "t2t/bin/common/ignored_flags.h"
+#include "t2t/bin/common/t2t_flags.h"
 #include "t2t/data/input.h"
 #include "t2t/decode/load_model.h"
 #include "t2t/train/checkpoint.h"
@@ -49,7 +49,8 @@ void EvalFlags::AddTo(Flags* flags) {
              "A checkpoint (file, or model.ckpt-<step>) to take instead of "
              "the newest in output_dir.");
   flags->Add("avg_checkpoints", &load.weights.average,
-             "Evaluate the mean of the last so many checkpoints.");
+             "Evaluate the mean of the last so many checkpoints.",
+             Range::AtLeast(0));
   flags->Add("use_ema", &load.weights.use_ema,
              "Take the parameters' moving averages where the checkpoint has "
              "them.");
@@ -58,22 +59,25 @@ void EvalFlags::AddTo(Flags* flags) {
   flags->Add("model", &load.model, "Model name.");
   flags->Add("hparams_set", &load.hparams_set, "Hyperparameter set.");
   flags->Add("hparams", &load.hparams,
-             "Changes of hyperparameters: name=value,name=value.");
+             "Changes of hyperparameters: name=value,name=value.",
+             Flags::Kind::kSettings);
   flags->Add("eval_steps", &eval_steps,
-             "Batches of an evaluation at most; 0: the whole split.");
+             "Batches of an evaluation at most; 0: the whole split.",
+             Range::AtLeast(0));
   flags->Add("eval_use_test_set", &eval_use_test_set,
              "Evaluate on the test split, not the development split.");
   flags->Add("eval_timeout_mins", &eval_timeout_mins,
              "Go on with each new checkpoint, until none has come for so "
-             "long; -1: never end; 0: evaluate once.");
-  flags->Add("random_seed", &random_seed, "The seed of everything random.");
-  flags->Add("threads", &threads, "CPU threads; 0: one a core.");
+             "long; -1: never end; 0: evaluate once.",
+             Range::AtLeast(-1));
+  flags->Add("random_seed", &random_seed, "The seed of everything random.",
+             Range::AnyInt());
+  flags->Add("threads", &threads, "CPU threads; 0: one a core.",
+             Range::Threads());
   flags->Add("json", &json, "Print the results as JSON, one line each.");
-  AddIgnoredTensorFlowFlags(flags);
-  AddIgnoredTrainingFlags(flags);
-  flags->AddIgnored("eval_run_autoregressive",
-                    "evaluation is teacher-forced; use t2t-decoder and "
-                    "t2t-bleu");
+  flags->AddAlias("problems", "problem");
+  flags->AddAlias("intra_op_parallelism_threads", "threads");
+  AddOtherT2TFlags(flags);
 }
 
 void EvalFlags::Check() const {
@@ -85,10 +89,6 @@ void EvalFlags::Check() const {
     throw UsageError("--eval_timeout_mins with --checkpoint_path",
                      "one of the two",
                      "name an --output_dir to wait for its checkpoints");
-  }
-  if (threads < 0 || threads > 4096) {
-    throw UsageError("--threads=" + std::to_string(threads),
-                     "0 (every core) or the number of threads");
   }
 }
 

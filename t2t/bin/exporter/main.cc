@@ -7,6 +7,7 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/bin/common/t2t_flags.h"
 #include "t2t/decode/load_model.h"
 
 namespace t2t {
@@ -26,7 +27,8 @@ int Main(int argc, char** argv) {
              "A checkpoint (file, or model.ckpt-<step>) to take instead of "
              "the newest in output_dir.");
   parser.Add("avg_checkpoints", &options.weights.average,
-             "Export the mean of the last so many checkpoints.");
+             "Export the mean of the last so many checkpoints.",
+             Range::AtLeast(0));
   parser.Add("use_ema", &options.weights.use_ema,
              "Take the parameters' moving averages where the checkpoint has "
              "them.");
@@ -35,7 +37,14 @@ int Main(int argc, char** argv) {
   parser.Add("model", &options.model, "Model name.");
   parser.Add("hparams_set", &options.hparams_set, "Hyperparameter set.");
   parser.Add("hparams", &options.hparams,
-             "Changes of hyperparameters: name=value,name=value.");
+             "Changes of hyperparameters: name=value,name=value.",
+             Flags::Kind::kSettings);
+  parser.Add("decode_hparams", &options.decode_hparams,
+             "Changes of the decode hyperparameters that the export keeps, for "
+             "t2t-decoder and t2t-model-server: beam_size=4,alpha=0.6.",
+             Flags::Kind::kSettings);
+  parser.AddAlias("problems", "problem");
+  AddOtherT2TFlags(&parser);
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",

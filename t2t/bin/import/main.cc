@@ -29,7 +29,9 @@ int Body(int argc, char** argv) {
   flags.Add("problem", &options.problem, "empty: what flags.txt says");
   flags.Add("model", &options.model, "empty: what flags.txt says");
   flags.Add("hparams_set", &options.hparams_set, "empty: what flags.txt says");
-  flags.Add("hparams", &options.hparams, "changes to hparams.json");
+  flags.Add("hparams", &options.hparams, "changes to hparams.json",
+            Flags::Kind::kSettings);
+  flags.AddAlias("problems", "problem");
   const std::vector<std::string> rest = flags.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("'" + rest[0] + "' is no flag", "--name=value");

@@ -23,6 +23,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/process_end.h"
+#include "t2t/base/settings.h"
 #include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/decode/decode_hparams.h"
@@ -67,16 +68,18 @@ struct ServerFlags {
 };
 
 void ServerFlags::AddTo(Flags* flags) {
+  constexpr double kMost = 1e9;
   flags->Add("model_base_path", &model_base_path,
              "A folder t2t-exporter wrote, or one with such folders by the "
              "names 1, 2, ...: its versions.");
   flags->Add("model_name", &model_name, "The name clients ask for.");
   flags->Add("host", &host,
              "The address to listen on; 0.0.0.0 for all of this machine's.");
-  flags->Add("port", &port,
-             "The port of gRPC; 0: a free one, which is logged.");
+  flags->Add("port", &port, "The port of gRPC; 0: a free one, which is logged.",
+             Range::Between(0, 65535));
   flags->Add("rest_api_port", &rest_api_port,
-             "The port of HTTP/REST; 0: a free one, which is logged.");
+             "The port of HTTP/REST; 0: a free one, which is logged.",
+             Range::Between(0, 65535));
   flags->Add("bearer_token_file", &bearer_token_file,
              "A file with the token that requests must carry "
              "(\"Authorization: Bearer ...\").");
@@ -89,39 +92,45 @@ void ServerFlags::AddTo(Flags* flags) {
              "are let in.");
   flags->Add("decode_hparams", &decode_hparams,
              "Changes of the decode hyperparameters, such as "
-             "beam_size=4,alpha=0.6.");
+             "beam_size=4,alpha=0.6.",
+             Flags::Kind::kSettings);
   flags->Add("versions_to_serve", &versions_to_serve,
-             "How many of the newest versions are served.");
+             "How many of the newest versions are served.",
+             Range::Between(1, 100));
   flags->Add("file_system_poll_wait_seconds", &file_system_poll_wait_seconds,
-             "How often to look for new versions.");
+             "How often to look for new versions.",
+             Range::Between(0.01, 86400));
   flags->Add("rest_api_timeout_in_ms", &rest_api_timeout_in_ms,
-             "A request's time; its X-Timeout-Ms header may ask for less.");
+             "A request's time; its X-Timeout-Ms header may ask for less.",
+             Range::Between(1, kMost));
   flags->Add("batch_timeout_micros", &batch_timeout_micros,
-             "How long a request waits for others to share its batch.");
-  flags->Add("max_batch_size", &max_batch_size, "Rows of a batch at most.");
+             "How long a request waits for others to share its batch.",
+             Range::Between(0, 1e7));
+  flags->Add("max_batch_size", &max_batch_size, "Rows of a batch at most.",
+             Range::Between(1, 65536));
   flags->Add("max_batch_tokens", &max_batch_tokens,
-             "A batch's rows times its longest row, at most.");
+             "A batch's rows times its longest row, at most.",
+             Range::Between(1, kMost));
   flags->Add("max_queue_tokens", &max_queue_tokens,
-             "Input tokens that may wait; requests beyond are refused (429).");
+             "Input tokens that may wait; requests beyond are refused (429).",
+             Range::Between(1, kMost));
   flags->Add("max_input_tokens", &max_input_tokens,
-             "Tokens of one input at most.");
-  flags->Add("max_connections", &max_connections, "HTTP connections at most.");
+             "Tokens of one input at most.", Range::Between(1, kMost));
+  flags->Add("max_connections", &max_connections, "HTTP connections at most.",
+             Range::Between(1, 100000));
   flags->Add("drain_seconds", &drain_seconds,
-             "After SIGTERM: how long requests that have begun may take.");
-  flags->Add("threads", &threads, "CPU threads of the model; 0: one a core.");
+             "After SIGTERM: how long requests that have begun may take.",
+             Range::Between(0, 86400));
+  flags->Add("threads", &threads, "CPU threads of the model; 0: one a core.",
+             Range::Threads());
   flags->Add("batch_lanes", &batch_lanes,
              "Batches that run at the same time and share the threads; 0: two "
-             "where there are two threads.");
+             "where there are two threads.",
+             Range::Between(0, 256));
   flags->Add("int8", &int8,
              "Keep the weights of matrix products as int8: faster and smaller, "
              "a little less exact.");
   flags->AddIgnored("enable_batching", "requests are always batched");
-}
-
-void CheckRange(const char* flag, double value, double least, double most) {
-  if (value >= least && value <= most) return;
-  throw UsageError("--" + std::string(flag) + "=" + DoubleToString(value),
-                   DoubleToString(least) + " to " + DoubleToString(most));
 }
 
 void ServerFlags::Check() const {
@@ -137,22 +146,11 @@ void ServerFlags::Check() const {
     throw UsageError("--model_name=" + model_name,
                      "letters, digits, '_', '-' and '.'");
   }
-  constexpr double kMost = 1e9;
-  CheckRange("port", port, 0, 65535);
-  CheckRange("rest_api_port", rest_api_port, 0, 65535);
-  CheckRange("versions_to_serve", versions_to_serve, 1, 100);
-  CheckRange("file_system_poll_wait_seconds", file_system_poll_wait_seconds,
-             0.01, 86400);
-  CheckRange("rest_api_timeout_in_ms", rest_api_timeout_in_ms, 1, kMost);
-  CheckRange("batch_timeout_micros", batch_timeout_micros, 0, 1e7);
-  CheckRange("max_batch_size", max_batch_size, 1, 65536);
-  CheckRange("max_batch_tokens", max_batch_tokens, 1, kMost);
-  CheckRange("max_queue_tokens", max_queue_tokens, 1, kMost);
-  CheckRange("max_input_tokens", max_input_tokens, 1, max_queue_tokens);
-  CheckRange("max_connections", max_connections, 1, 100000);
-  CheckRange("drain_seconds", drain_seconds, 0, 86400);
-  CheckRange("threads", threads, 0, 4096);
-  CheckRange("batch_lanes", batch_lanes, 0, 256);
+  if (max_input_tokens > max_queue_tokens) {
+    throw UsageError(
+        "--max_input_tokens=" + std::to_string(max_input_tokens),
+        std::to_string(max_queue_tokens) + " (--max_queue_tokens) at most");
+  }
   if (ssl_cert_file.empty() != ssl_key_file.empty()) {
     throw UsageError("--ssl_cert_file and --ssl_key_file go together",
                      "both or none");
@@ -219,9 +217,8 @@ int Main(int argc, char** argv) {
                      "--name=value", "--help lists the flags");
   }
   flags.Check();
-  HParams decode_hparams = DecodeHParams(flags.decode_hparams);
-  decode_hparams.Set("log_results", false);
-  for (const std::string& note : NotesOnDecodeHParams(decode_hparams)) {
+  for (const std::string& note :
+       NotesOnDecodeHParams(DecodeHParams(flags.decode_hparams))) {
     Log(note);
   }
   RestOptions rest_options;
@@ -272,6 +269,10 @@ int Main(int argc, char** argv) {
   const auto load_version = [&](const std::string& path) {
     LoadModelOptions load;
     load.export_dir = path;
+    // The export's, where the flag does not say otherwise.
+    HParams decode_hparams = DecodeHParams(
+        JoinSettings(ExportedDecodeHParams(path), flags.decode_hparams));
+    decode_hparams.Set("log_results", false);
     auto servable = std::make_unique<TextServable>(LoadModel(load),
                                                    decode_hparams, flags.int8);
     servable->WarmUp();

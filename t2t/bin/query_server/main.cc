@@ -18,6 +18,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/t2t_flags.h"
 #include "t2t/data/example.h"
 #include "t2t/data/text_encoder.h"
 #include "t2t/data/unicode.h"
@@ -58,7 +59,8 @@ void QueryFlags::AddTo(Flags* flags) {
   flags->Add("data_dir", &data_dir, "Where the problem's vocabulary is.");
   flags->Add("inputs_once", &inputs_once,
              "Ask once with this input, instead of reading lines.");
-  flags->Add("timeout_secs", &timeout_secs, "How long to wait for an answer.");
+  flags->Add("timeout_secs", &timeout_secs, "How long to wait for an answer.",
+             Range::Between(1, 86400));
   flags->Add("bearer_token_file", &bearer_token_file,
              "A file with the token that the server asks for.");
   flags->Add("tls", &tls,
@@ -69,11 +71,14 @@ void QueryFlags::AddTo(Flags* flags) {
   flags->Add("tls_cert_file", &tls_cert_file,
              "A certificate for a server that asks for one (PEM).");
   flags->Add("tls_key_file", &tls_key_file, "Its key (PEM).");
-  flags->AddIgnored("t2t_usr_dir", "problems are built in");
+  flags->AddAlias("problems", "problem");
   for (const char* name :
        {"cloud_mlengine_model_name", "cloud_mlengine_model_version"}) {
-    flags->AddIgnored(name, "Cloud ML Engine is no more");
+    flags->AddRefused(name,
+                      "Cloud ML Engine is no more; --server and "
+                      "--servable_name say what to ask");
   }
+  AddGeneratorT2TFlags(flags);
 }
 
 struct Address {
@@ -440,10 +445,6 @@ int Main(int argc, char** argv) {
   if (flags.servable_name.empty()) {
     throw UsageError("--servable_name is missing", "the served model's name",
                      "give --servable_name");
-  }
-  if (flags.timeout_secs < 1 || flags.timeout_secs > 86400) {
-    throw UsageError("--timeout_secs=" + std::to_string(flags.timeout_secs),
-                     "1 to 86400");
   }
   const Coder coder(flags);
   const std::unique_ptr<Server> server = MakeServer(flags);

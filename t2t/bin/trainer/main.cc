@@ -10,6 +10,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/t2t_flags.h"
 #include "t2t/bin/trainer/hparams_questions.h"
 #include "t2t/dist/cluster.h"
 #include "t2t/dist/launcher.h"
@@ -18,36 +19,7 @@
 namespace t2t {
 namespace {
 
-// Takes "--hp_name value" and "--hp_name=value" out of the arguments, as
-// changes of hparams.
-std::string TakeHParams(std::vector<std::string>* arguments) {
-  std::vector<std::string> pairs;
-  std::vector<std::string> rest;
-  for (size_t i = 0; i < arguments->size(); ++i) {
-    const std::string& argument = (*arguments)[i];
-    if (!StartsWith(argument, "--hp_")) {
-      rest.push_back(argument);
-      continue;
-    }
-    std::string pair = argument.substr(5);
-    if (pair.find('=') == std::string::npos) {
-      if (i + 1 == arguments->size()) {
-        throw UsageError(argument + " needs a value");
-      }
-      pair += "=" + (*arguments)[++i];
-    }
-    pairs.push_back(pair);
-  }
-  arguments->swap(rest);
-  return Join(pairs, ",");
-}
-
 int Main(int argc, char** argv) {
-  std::vector<std::string> arguments(argv, argv + argc);
-  const std::string more_hparams = TakeHParams(&arguments);
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-
   ExperimentFlags flags;
   HParamsQuestions questions;
   Flags parser(
@@ -57,14 +29,11 @@ int Main(int argc, char** argv) {
       "--train_steps=1000");
   flags.AddTo(&parser);
   questions.AddTo(&parser);
-  const std::vector<std::string> rest =
-      parser.Parse(static_cast<int>(pointers.size()), pointers.data());
+  AddOtherT2TFlags(&parser);
+  const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",
                      "--name=value", "--help lists the flags");
-  }
-  if (!more_hparams.empty()) {
-    flags.hparams += (flags.hparams.empty() ? "" : ",") + more_hparams;
   }
   if (questions.Answer(flags.hparams_set, flags.hparams)) return 0;
   if (flags.registry_help) {
