@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "hparams/all_hparams.h"
 #include "t2t/base/error.h"
 #include "t2t/base/hparams.h"
 
@@ -27,7 +28,7 @@ std::string MessageOf(const std::string& set, const std::string& overrides) {
 }
 
 TEST(KeyRulesTest, EverySetPassesItsOwnCheck) {
-  const std::vector<std::string> sets = HParamsSets().Names();
+  const std::vector<std::string> sets = SetsHere();
   ASSERT_GE(sets.size(), 90U);
   for (const std::string& set : sets) {
     EXPECT_EQ(MessageOf(set, ""), "") << set;
@@ -36,7 +37,7 @@ TEST(KeyRulesTest, EverySetPassesItsOwnCheck) {
 
 TEST(KeyRulesTest, ANameHasOneRuleAndSetsHaveIt) {
   std::set<std::string> known;
-  for (const std::string& set : HParamsSets().Names()) {
+  for (const std::string& set : SetsHere()) {
     const HParams hparams = HParamsSets().Get(set)();
     for (const std::string& name : hparams.Names()) known.insert(name);
   }
