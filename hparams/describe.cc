@@ -8,6 +8,7 @@
 #include "hparams/all_hparams.h"
 #include "hparams/catalogue.h"
 #include "t2t/base/error.h"
+#include "t2t/base/range.h"
 #include "t2t/base/strings.h"
 #include "t2t/hparams/keys.h"
 
@@ -78,6 +79,25 @@ bool IsSame(const HParams& from, const HParams& to, const std::string& name) {
 std::string ValueText(const HParams& hparams, const std::string& name) {
   return hparams.Has(name) ? HParams::ValueToString(hparams.Get(name))
                            : kAbsent;
+}
+
+// "1 or more", "adam, momentum or sgd".
+std::string RuleText(const KeyRule& rule) {
+  std::vector<std::string> choices = Split(rule.choices, ' ');
+  std::erase(choices, "-");  // the empty text
+  switch (rule.kind) {
+    case KeyRule::Kind::kNumber:
+      return rule.range.Text();
+    case KeyRule::Kind::kInts:
+      return "whole numbers with commas between, each " + rule.range.Text();
+    case KeyRule::Kind::kChoice:
+      return ChoicesText(choices);
+    case KeyRule::Kind::kProduct:
+      return ChoicesText(choices) + ", with '*' between";
+    case KeyRule::Kind::kLetters:
+      return "none, or of the letters " + ChoicesText(choices);
+  }
+  return "";
 }
 
 std::string SetLine(const std::string& set) {
@@ -167,6 +187,7 @@ std::string DescribeHParam(const std::string& name) {
             " where a set does not say otherwise";
   }
   text += "\n  " + std::string(key->help) + "\n";
+  if (key->rule) text += "  may be: " + RuleText(*key->rule) + "\n";
   std::map<std::string, std::vector<std::string>> sets_by_value;
   for (const std::string& set : SetsHere()) {
     if (!AllHParams().Has(set) || ChangedBy(set).count(name) == 0) continue;

@@ -44,6 +44,9 @@ TEST(DescribeTest, DifferencesOfSets) {
 TEST(DescribeTest, AnHParamSaysWhatItIsAndWhoChangesIt) {
   const std::string text = DescribeHParam("num_heads");
   EXPECT_TRUE(Says(text, "a whole number")) << text;
+  EXPECT_TRUE(Says(text, "may be: 1 to 65536"));
+  EXPECT_TRUE(
+      Says(DescribeHParam("sampling_method"), "may be: argmax or random"));
   EXPECT_TRUE(Says(text, "num_heads=16 in\n"));
   EXPECT_TRUE(Says(text, "transformer_big"));
   EXPECT_FALSE(Says(text, "mtf_"));

@@ -182,6 +182,19 @@ void CheckByRules(const HParams& hparams, const std::vector<KeyRule>& rules,
   RefuseNan(hparams, kind);
 }
 
+const std::vector<KeyRule>& KeyRules() {
+  static const auto* const rules = [] {
+    auto* const all = new std::vector<KeyRule>;
+    for (const HParamKey* const key : HParamKeys()) {
+      if (!key->rule) continue;
+      all->push_back(*key->rule);
+      all->back().name = key->name;
+    }
+    return all;
+  }();
+  return *rules;
+}
+
 void CheckHParams(const HParams& hparams) {
   CheckByRules(hparams, KeyRules());
   CheckHeads(hparams);

@@ -6,25 +6,9 @@
 
 #include "t2t/base/hparams.h"
 #include "t2t/base/range.h"
+#include "t2t/hparams/keys.h"
 
 namespace t2t {
-
-// The values that an hparam may have, by its name.
-struct KeyRule {
-  enum class Kind {
-    kNumber,   // in a range; of a list, each of its numbers
-    kChoice,   // one of the choices
-    kProduct,  // choices with '*' between ("constant*linear_warmup")
-    kLetters,  // of letters, each a choice, or "none" or empty
-    kInts,     // a text of whole numbers with commas between, or empty
-  };
-
-  const char* name;
-  Kind kind = Kind::kNumber;
-  Range range = {};
-  // With blanks between; "-" is the empty text.
-  const char* choices = "";
-};
 
 KeyRule NumberRule(const char* name, Range range);
 KeyRule ChoiceRule(const char* name, const char* choices);
@@ -34,7 +18,7 @@ KeyRule ChoiceRule(const char* name, const char* choices);
 void CheckByRules(const HParams& hparams, const std::vector<KeyRule>& rules,
                   const std::string& kind = "hparam");
 
-// The rules of the models' hparams: what each may be by itself. A model checks
+// The rules in the key table: what each hparam may be by itself. A model checks
 // what it can combine.
 const std::vector<KeyRule>& KeyRules();
 

@@ -7,13 +7,60 @@
 #include <vector>
 
 #include "t2t/base/hparams.h"
+#include "t2t/base/range.h"
 #include "t2t/hparams/rows.h"
 
 namespace t2t {
 
-// The table of all hparams: what each is called, its type, what it starts from
-// and what it means. Help, listings and checks derive from it; each key stands
-// in it once.
+// The values that an hparam may have, by its name.
+struct KeyRule {
+  enum class Kind {
+    kNumber,   // in a range; of a list, each of its numbers
+    kChoice,   // one of the choices
+    kProduct,  // choices with '*' between ("constant*linear_warmup")
+    kLetters,  // of letters, each a choice, or "none" or empty
+    kInts,     // a text of whole numbers with commas between, or empty
+  };
+
+  const char* name = "";
+  Kind kind = Kind::kNumber;
+  Range range = {};
+  // With blanks between; "-" is the empty text.
+  const char* choices = "";
+};
+
+// Rules as the key table has them: without a name.
+constexpr KeyRule InRange(Range range) {
+  return {"", KeyRule::Kind::kNumber, range, ""};
+}
+constexpr KeyRule IntsIn(Range range) {
+  return {"", KeyRule::Kind::kInts, range, ""};
+}
+constexpr KeyRule Among(const char* choices) {
+  return {"", KeyRule::Kind::kChoice, {}, choices};
+}
+constexpr KeyRule ProductOf(const char* choices) {
+  return {"", KeyRule::Kind::kProduct, {}, choices};
+}
+constexpr KeyRule LettersOf(const char* choices) {
+  return {"", KeyRule::Kind::kLetters, {}, choices};
+}
+
+// Ranges that many hparams have. Each holds every value of the sets that a
+// model here can be made with.
+inline constexpr Range kAtLeast0 = Range::AtLeast(0);
+inline constexpr Range kAtLeast1 = Range::AtLeast(1);
+inline constexpr Range kSize = Range::Between(1, 1e9);
+inline constexpr Range kSizeOr0 = Range::Between(0, 1e9);  // 0: another's
+inline constexpr Range kLayers = Range::Between(1, 10000);
+inline constexpr Range kLayersOr0 = Range::Between(0, 10000);
+inline constexpr Range kDropout = Range::FromZeroBelow(1);
+inline constexpr Range kShare = Range::Between(0, 1);
+inline constexpr Range kMinus1 = Range::AtLeast(-1);  // -1: none
+
+// The table of all hparams: what each is called, its type, what it starts from,
+// what it means and what it may be. Help, listings and checks derive from it;
+// each key stands in it once.
 struct HParamKey {
   enum class Type {
     kBool,
@@ -34,6 +81,8 @@ struct HParamKey {
   std::optional<RowValue> initial;
   // What it means; for keys of models that are here, when to change it, too.
   const char* help;
+  // Of the keys of models that are here.
+  std::optional<KeyRule> rule = std::nullopt;
 
   bool Takes(const HParams::Value& value) const;
 };

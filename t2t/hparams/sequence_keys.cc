@@ -11,8 +11,10 @@ constexpr auto kNone = std::nullopt;
 constexpr HParamKey kKeys[] = {
     // LSTMs.
     {"attention_mechanism", kText, kNone,
-     "Attention of an LSTM: bahdanau (additive) or luong (multiplicative)."},
-    {"attention_layer_size", kInt, kNone, "Width of what attention gives."},
+     "Attention of an LSTM: bahdanau (additive) or luong (multiplicative).",
+     Among("bahdanau luong")},
+    {"attention_layer_size", kInt, kNone, "Width of what attention gives.",
+     InRange(kSize)},
     {"attention_masks_padding", kBool, kNone,
      "Attention does not see the padding after an input. Ours: T2T's sees it."},
     {"output_attention", kBool, kNone,

@@ -11,32 +11,44 @@ constexpr auto kNone = std::nullopt;
 constexpr HParamKey kKeys[] = {
     // Layers of the Transformer.
     {"num_encoder_layers", kInt, kNone,
-     "Layers of the encoder; 0: num_hidden_layers."},
+     "Layers of the encoder; 0: num_hidden_layers.", InRange(kLayersOr0)},
     {"num_decoder_layers", kInt, kNone,
-     "Layers of the decoder; 0: num_hidden_layers. Fewer decode faster."},
+     "Layers of the decoder; 0: num_hidden_layers. Fewer decode faster.",
+     InRange(kLayersOr0)},
     {"filter_size", kInt, kNone,
-     "Width of the feed-forward layer's inside; about four times hidden_size."},
+     "Width of the feed-forward layer's inside; about four times hidden_size.",
+     InRange(kSize)},
     {"num_heads", kInt, kNone,
      "Heads of attention; a divisor of hidden_size. Some 64 to 128 of "
-     "hidden_size a head is usual."},
+     "hidden_size a head is usual.",
+     InRange(Range::Between(1, 65536))},
     {"attention_key_channels", kInt, kNone,
-     "Width of all heads' keys together; 0: hidden_size."},
+     "Width of all heads' keys together; 0: hidden_size.", InRange(kSizeOr0)},
     {"attention_value_channels", kInt, kNone,
-     "Width of all heads' values together; 0: hidden_size."},
+     "Width of all heads' values together; 0: hidden_size.", InRange(kSizeOr0)},
     {"ffn_layer", kText, kNone,
      "The feed-forward layer: dense_relu_dense, conv_hidden_relu, "
      "conv_relu_conv, conv_hidden_relu_with_sepconv, parameter_attention, sru, "
-     "local_moe (experts) or none."},
+     "local_moe (experts) or none.",
+     Among("dense_relu_dense conv_hidden_relu conv_relu_conv "
+           "conv_hidden_relu_with_sepconv parameter_attention sru local_moe "
+           "local_moe_tpu none")},
     {"conv_first_kernel", kInt, kNone,
-     "Width of the first convolution of conv_relu_conv."},
+     "Width of the first convolution of conv_relu_conv.", InRange(kAtLeast1)},
     {"parameter_attention_key_channels", kInt, kNone,
-     "Width of the keys of ffn_layer=parameter_attention; 0: hidden_size."},
+     "Width of the keys of ffn_layer=parameter_attention; 0: hidden_size.",
+     InRange(kSizeOr0)},
     {"parameter_attention_value_channels", kInt, kNone,
-     "Width of the values of ffn_layer=parameter_attention; 0: hidden_size."},
+     "Width of the values of ffn_layer=parameter_attention; 0: hidden_size.",
+     InRange(kSizeOr0)},
     {"self_attention_type", kText, kNone,
      "What self-attention looks at: dot_product, dot_product_relative (learnt "
      "distances), local_mask_right, masked_dilated_1d and so on. Local kinds "
-     "are for long sequences."},
+     "are for long sequences.",
+     Among("dot_product dot_product_relative dot_product_relative_v2 "
+           "dot_product_unmasked_relative_v2 local_mask_right "
+           "local_relative_mask_right local_within_block_mask_right "
+           "local_unmasked masked_dilated_1d unmasked_dilated_1d")},
     {"causal_decoder_self_attention", kBool, kNone,
      "The decoder sees what came before alone; false: all of it, for models "
      "that do not decode one by one."},
@@ -48,13 +60,14 @@ constexpr HParamKey kKeys[] = {
      "Attention's weights have a dimension for heads, which changes initial "
      "values and Adafactor's factors."},
     {"hard_attention_k", kInt, kNone,
-     "Attention keeps the k largest weights alone; 0: all."},
+     "Attention keeps the k largest weights alone; 0: all.",
+     InRange(kAtLeast0)},
     {"gumbel_noise_weight", kNumber, kNone,
-     "Noise on attention's logits in training; 0: none."},
+     "Noise on attention's logits in training; 0: none.", InRange(kAtLeast0)},
     {"pos", kText, kNone,
      "How positions are told: timing (sinusoids), timing_from_features, emb "
-     "(learnt, up to max_length) or none (T2T's None, for relative "
-     "attention)."},
+     "(learnt, up to max_length) or none (T2T's None, for relative attention).",
+     Among("- timing timing_from_features emb none")},
     {"position_features", kText, kNone,
      "Features that timing_from_features takes positions from, with commas "
      "between."},
@@ -64,18 +77,21 @@ constexpr HParamKey kKeys[] = {
      "The feed-forward layer leaves padding out; padding is always left out "
      "here."},
     {"nbr_decoder_problems", kInt, kNone,
-     "Outputs that share the decoder, for several problems."},
+     "Outputs that share the decoder, for several problems.",
+     InRange(kAtLeast1)},
     {"overload_eval_metric_name", kText, kNone,
      "What the evaluation's metrics are named after, in place of the problem."},
     {"attention_dropout", kNumber, kNone,
-     "Share of attention's weights dropped in training."},
+     "Share of attention's weights dropped in training.", InRange(kDropout)},
     {"attention_dropout_broadcast_dims", kText, kNone,
      "Dimensions along which attention's dropout is the same, with commas "
-     "between; \"0,1\" are the batch and the heads. Saves memory."},
+     "between; \"0,1\" are the batch and the heads. Saves memory.",
+     IntsIn(Range::Between(-4, 3))},
     {"relu_dropout", kNumber, kNone,
-     "Share dropped inside the feed-forward layer."},
+     "Share dropped inside the feed-forward layer.", InRange(kDropout)},
     {"relu_dropout_broadcast_dims", kText, kNone,
-     "Dimensions along which relu_dropout is the same; \"1\" is the length."},
+     "Dimensions along which relu_dropout is the same; \"1\" is the length.",
+     IntsIn(Range::Between(-4, 3))},
     {"expected_attention_loss_type", kText, kNone,
      "How attention is held to an alignment that the data gives: kl_divergence "
      "or mse."},
@@ -84,19 +100,24 @@ constexpr HParamKey kKeys[] = {
     // Memory of chunks.
     {"memory_type", kText, kNone,
      "What a language model remembers of earlier chunks: transformer_xl "
-     "(vectors as they were) or neural_memory."},
-    {"num_memory_items", kInt, kNone, "Positions remembered."},
+     "(vectors as they were) or neural_memory.",
+     Among("transformer_xl neural_memory")},
+    {"num_memory_items", kInt, kNone, "Positions remembered.",
+     InRange(kAtLeast0)},
     {"recurrent_memory_batch_size", kInt, kNone,
-     "Sequences remembered; 0: as many as a batch has."},
+     "Sequences remembered; 0: as many as a batch has.", InRange(kAtLeast0)},
     {"unconditional", kBool, kNone,
      "The targets are all there is: nothing conditions them."},
     // Experts and vector quantisation in the Transformer.
     {"moe_overhead_train", kNumber, kNone,
      "Room that experts have above an even share in training; tokens beyond it "
-     "are lost."},
-    {"moe_overhead_eval", kNumber, kNone, "moe_overhead_train in evaluation."},
+     "are lost.",
+     InRange(Range::Above(0))},
+    {"moe_overhead_eval", kNumber, kNone, "moe_overhead_train in evaluation.",
+     InRange(Range::Above(0))},
     {"gating_type", kText, kNone,
-     "What chooses experts: topk (largest gates) or vq (nearest code)."},
+     "What chooses experts: topk (largest gates) or vq (nearest code).",
+     Among("topk vq")},
     {"use_scales", kInt, kNone, "Codes have scales, for gating_type=vq."},
     {"residual_centroids", kInt, kNone,
      "Codes are added to what they stand for, for gating_type=vq."},

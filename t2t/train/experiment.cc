@@ -107,7 +107,7 @@ class Experiment {
     CheckFlags();
     problem_ = MakeProblem(flags_.problem);
     Models().Get(flags_.model);
-    HParamsSets().Get(flags_.hparams_set);
+    HParamsSets().Get(flags_.hparams_set)();
     if (flags_.generate_data && !flags_.dry_run) {
       if (IsFirst()) GenerateData();
       if (group_ != nullptr) {
