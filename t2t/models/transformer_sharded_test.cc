@@ -40,14 +40,13 @@ std::unique_ptr<Model> MakeModel(const Case& given) {
   ProblemInfo info;
   if (given.has_inputs) info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
-  const std::string overrides = given.overrides;
-  return Models().Get(given.model)(
+  HParams hparams =
       MakeHParams("transformer_base",
                   "num_hidden_layers=2,hidden_size=16,filter_size=26,"
                   "num_heads=4,layer_prepostprocess_dropout=0.2,"
-                  "attention_dropout=0.1,relu_dropout=0.1" +
-                      (overrides.empty() ? "" : "," + overrides)),
-      info, 3);
+                  "attention_dropout=0.1,relu_dropout=0.1");
+  hparams.Parse(given.overrides);
+  return Models().Get(given.model)(hparams, info, 3);
 }
 
 // Batches with padding, of different sizes; some are too long to go without.

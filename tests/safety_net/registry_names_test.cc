@@ -37,7 +37,18 @@ std::set<std::string> RegisteredNames() {
     const std::string word = line.substr(start, line.find(' ', start) - start);
     if (start == 0) kind = line.substr(0, line.find(" ("));
     // A word before a colon is a heading: a family of sets.
-    if (start > 0 && word.back() != ':') names.insert(kind + " " + word);
+    if (start == 0 || word.back() == ':') continue;
+    if (kind.find("not here") == std::string::npos) {
+      names.insert(kind + " " + word);
+      continue;
+    }
+    // Without a help text: several in a line.
+    for (const std::string& name : Split(line.substr(start), ',')) {
+      const size_t first = name.find_first_not_of(' ');
+      if (first != std::string::npos) {
+        names.insert("hparams sets " + name.substr(first));
+      }
+    }
   }
   return names;
 }

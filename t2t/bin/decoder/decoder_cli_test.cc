@@ -315,7 +315,7 @@ TEST_F(DecoderCliTest, BadInput) {
   const std::string other = Path("other/") + BaseName(vocabulary[0]);
   const std::string good = ReadFile(vocabulary[0]);
   WriteFileAtomically(other, good + "'onemore_'\n");
-  Expect(Decode({from, to, "--data_dir=" + Path("other")}), 7, {"parameter"});
+  Expect(Decode({from, to, "--data_dir=" + Path("other")}), 7, {"sha256"});
   WriteFileAtomically(other, "");
   Expect(Decode({from, to, "--data_dir=" + Path("other")}), 3, {other});
 

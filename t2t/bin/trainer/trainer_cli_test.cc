@@ -382,7 +382,7 @@ TEST_F(TrainerCliTest, FilesThatCannotBeReadAreNamed) {
 // What no memory holds is not a bug of ours: no 1 and no 134.
 TEST_F(TrainerCliTest, OutOfMemory) {
   Expect(Train({"--output_dir=" + Out("memory"),
-                "--hp_hidden_size=1000000000000"}),
+                "--hp_hidden_size=1000000000"}),
          5, {"t2t-trainer: out of memory: ", "hidden_size"});
   Expect(
       RunProgram({"/bin/sh", "-c",
