@@ -135,7 +135,7 @@ void BuildLock::Claim() {
   owner.beat = BeatLine(0);
   owner.token = token_;
   owner.boot = BootId();
-  owner.name = "pid " + std::to_string(::getpid()) + " on host " + HostName();
+  owner.name = ProcessName();
   const std::string text = owner.Text();
   if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, text.data(), text.size(), 0) !=
                                       static_cast<ssize_t>(text.size())) {

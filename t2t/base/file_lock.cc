@@ -40,6 +40,10 @@ std::string HostName() {
   return host;
 }
 
+std::string ProcessName() {
+  return "pid " + std::to_string(::getpid()) + " on host " + HostName();
+}
+
 std::string BootId() {
   const int fd = ::open(kBootId, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return "";

@@ -11,6 +11,8 @@ namespace t2t {
 // 16 random hexadecimal digits.
 std::string RandomToken();
 std::string HostName();
+// "pid 12 on host a": this process, for messages.
+std::string ProcessName();
 // The same for all processes of one running kernel, in containers too; "" where
 // there is none.
 std::string BootId();

@@ -27,6 +27,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "t2t/base/error.h"
+#include "t2t/base/file_lock.h"
 #include "t2t/base/log.h"
 #include "t2t/base/plugin.h"
 #include "t2t/base/strings.h"
@@ -478,9 +479,7 @@ class GlooGroup : public GlooCollectives {
 
   // This process, and in a second line the number of ranks it knows of.
   std::string Name() const {
-    char host[256] = "?";
-    ::gethostname(host, sizeof(host) - 1);
-    return std::string(host) + ", pid " + std::to_string(::getpid()) + "\n" +
+    return HostName() + ", pid " + std::to_string(::getpid()) + "\n" +
            std::to_string(cluster_.world_size);
   }
 

@@ -169,7 +169,7 @@ void OutputLock::Claim(bool replace) {
   owner.beat = BeatLine(0);
   owner.token = token_;
   owner.boot = BootId();
-  owner.name = "pid " + std::to_string(::getpid()) + " on host " + HostName();
+  owner.name = ProcessName();
   owner.silence_seconds = options_.silence_seconds;
   claimed_ = true;
   if (::mkdir(staging_.c_str(), 0777) != 0) {
