@@ -19,45 +19,13 @@ namespace t2t {
 namespace {
 
 constexpr double kPollSeconds = 0.05;
-constexpr size_t kLongestRecord = 1024;
-
-// Of one size, so that it can be written over in place.
-std::string BeatLine(int64_t beat) {
-  return Format("%020lld\n", static_cast<long long>(beat));
-}
-
-// What the lock's file says of its owner.
-struct Owner {
-  std::string beat;
-  std::string token;
-  std::string boot;
-  std::string name;  // "pid 12 on host a"
-
-  std::string Text() const {
-    return beat + token + "\n" + boot + "\n" + name + "\n";
-  }
-};
-
-Owner ReadOwner(int fd) {
-  Owner owner;
-  char text[kLongestRecord];
-  const ssize_t size = ::pread(fd, text, sizeof(text), 0);
-  const std::vector<std::string> lines =
-      Split({text, size > 0 ? static_cast<size_t>(size) : 0}, '\n');
-  if (lines.size() < 5) return owner;  // empty, or half-written by a dead one
-  owner.beat = lines[0] + "\n";
-  owner.token = lines[1];
-  owner.boot = lines[2];
-  owner.name = lines[3];
-  return owner;
-}
 
 }  // namespace
 
 // What was seen of an owner that can't be told to be dead.
 struct BuildLock::Seen {
   double start = NowSeconds();
-  Owner owner;
+  LockOwner owner;
   double since = NowSeconds();  // when it was first seen like this
   bool said = false;
 };
@@ -98,7 +66,7 @@ bool BuildLock::TryAcquire(Seen* seen) {
   const FileLock lock = Lock();
   // Removed by an owner that ended in between.
   if (!NamesOpenFile(path_, fd_)) return false;
-  const Owner owner = ReadOwner(fd_);
+  const LockOwner owner = ReadLockOwner(fd_);
   const bool free = lock != FileLock::kTakenByAnother;
   // Of this kernel: its owner would still hold the lock if it lived.
   const bool dead = lock == FileLock::kTaken && owner.boot == BootId();
@@ -131,7 +99,7 @@ bool BuildLock::TryAcquire(Seen* seen) {
 }
 
 void BuildLock::Claim() {
-  Owner owner;
+  LockOwner owner;
   owner.beat = BeatLine(0);
   owner.token = token_;
   owner.boot = BootId();
@@ -174,7 +142,7 @@ void RemoveUnusedBuildLock(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return;
   if (TryLockFile(fd, path) == FileLock::kTaken &&
-      ReadOwner(fd).boot == BootId() && NamesOpenFile(path, fd)) {
+      ReadLockOwner(fd).boot == BootId() && NamesOpenFile(path, fd)) {
     ::unlink(path.c_str());
   }
   ::close(fd);
@@ -201,7 +169,7 @@ BuildLock::~BuildLock() {
 // over.
 void BuildLock::Release() {
   if (fd_ < 0) return;
-  const std::string token = ReadOwner(fd_).token;
+  const std::string token = ReadLockOwner(fd_).token;
   // (Empty: its writing failed.)
   const bool mine = token == token_ || (token.empty() && locked_);
   if (mine && NamesOpenFile(path_, fd_)) ::unlink(path_.c_str());

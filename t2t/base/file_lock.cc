@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/base/strings.h"
 
 namespace t2t {
 namespace {
@@ -62,6 +64,30 @@ FileLock TryLockFile(int fd, const std::string& path) {
   if (errno == EAGAIN || errno == EACCES) return FileLock::kTakenByAnother;
   if (NoSuchLocks(errno)) return FileLock::kNoSuchLocks;
   throw IoError("can't lock", path);
+}
+
+std::string BeatLine(int64_t beat) {
+  return Format("%020lld\n", static_cast<long long>(beat));
+}
+
+std::string LockOwner::Text() const {
+  return beat + token + "\n" + boot + "\n" + name + "\n" +
+         DoubleToString(silence_seconds) + "\n";
+}
+
+LockOwner ReadLockOwner(int fd) {
+  LockOwner owner;
+  char text[1024];
+  const ssize_t size = ::pread(fd, text, sizeof(text), 0);
+  const std::vector<std::string> lines =
+      Split({text, size > 0 ? static_cast<size_t>(size) : 0}, '\n');
+  if (lines.size() < 5) return owner;
+  owner.beat = lines[0] + "\n";
+  owner.token = lines[1];
+  owner.boot = lines[2];
+  owner.name = lines[3];
+  ParseDouble(lines[4], &owner.silence_seconds);
+  return owner;
 }
 
 bool NamesOpenFile(const std::string& path, int fd) {

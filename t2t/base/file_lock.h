@@ -1,6 +1,7 @@
 #ifndef T2T_BASE_FILE_LOCK_H_
 #define T2T_BASE_FILE_LOCK_H_
 
+#include <cstdint>
 #include <string>
 
 namespace t2t {
@@ -24,6 +25,25 @@ enum class FileLock { kTaken, kTakenByAnother, kNoSuchLocks };
 // it up. All processes of a kernel see it, and those of other hosts where the
 // file system carries locks (NFS 4; NFS 3 with its lock daemon).
 FileLock TryLockFile(int fd, const std::string& path);
+
+// The first line of a lock's file: a counter that its owner raises. Of one
+// size, so that it can be written over in place.
+std::string BeatLine(int64_t beat);
+
+// What a lock's file says of its owner.
+struct LockOwner {
+  std::string beat;
+  std::string token;
+  std::string boot;
+  std::string name;  // ProcessName()
+  double silence_seconds =
+      0;  // after which it may be taken for dead; 0: unsaid
+
+  std::string Text() const;
+};
+
+// Without a token where the file is empty, or half-written by a dead owner.
+LockOwner ReadLockOwner(int fd);
 
 // Whether the path still names the file that is open.
 bool NamesOpenFile(const std::string& path, int fd);

@@ -26,44 +26,6 @@ constexpr char kLockName[] = "writer.lock";
 constexpr char kStagingPrefix[] = ".writer-";
 constexpr double kPollSeconds = 0.05;
 
-// Of one size, so that it can be written over in place.
-std::string BeatLine(int64_t beat) {
-  return Format("%020lld\n", static_cast<long long>(beat));
-}
-
-// What the lock's file says of its owner.
-struct Owner {
-  std::string beat;
-  std::string token;
-  std::string boot;
-  std::string name;  // "pid 12 on host a"
-  double silence_seconds = 0;
-
-  std::string Text() const {
-    return beat + token + "\n" + boot + "\n" + name + "\n" +
-           DoubleToString(silence_seconds) + "\n";
-  }
-
-  static Owner Parse(const std::string& text) {
-    Owner owner;
-    const std::vector<std::string> lines = Split(text, '\n');
-    if (lines.size() < 5) return owner;
-    owner.beat = lines[0] + "\n";
-    owner.token = lines[1];
-    owner.boot = lines[2];
-    owner.name = lines[3];
-    ParseDouble(lines[4], &owner.silence_seconds);
-    return owner;
-  }
-};
-
-Owner ReadOwner(int fd) {
-  char text[1024];
-  const ssize_t size = ::pread(fd, text, sizeof(text), 0);
-  return Owner::Parse(size > 0 ? std::string(text, static_cast<size_t>(size))
-                               : "");
-}
-
 bool WriteRecord(int fd, const std::string& text) {
   return ::ftruncate(fd, 0) == 0 && ::write(fd, text.data(), text.size()) ==
                                         static_cast<ssize_t>(text.size());
@@ -74,7 +36,7 @@ bool WriteRecord(int fd, const std::string& text) {
 // What was seen of an owner that can't be told to be dead.
 struct OutputLock::Seen {
   double start = NowSeconds();
-  Owner owner;
+  LockOwner owner;
   double since = 0;  // when it was first seen like this
   bool alive = false;
   bool said = false;
@@ -126,7 +88,7 @@ bool OutputLock::TryAcquire(Seen* seen) {
   const bool free = LockFile();
   // Removed by an owner that ended in between.
   if (!OwnsPath()) return false;
-  const Owner owner = ReadOwner(fd_);
+  const LockOwner owner = ReadLockOwner(fd_);
   // Of this kernel: its owner would still hold the lock if it lived.
   const bool dead = locked_ && !owner.boot.empty() && owner.boot == BootId();
   if (free && (owner.token.empty() || dead)) {
@@ -165,7 +127,7 @@ bool OutputLock::TryAcquire(Seen* seen) {
 }
 
 void OutputLock::Claim(bool replace) {
-  Owner owner;
+  LockOwner owner;
   owner.beat = BeatLine(0);
   owner.token = token_;
   owner.boot = BootId();
@@ -228,7 +190,7 @@ std::string OutputLock::WhyLost() const {
   const std::string what =
       "another process has taken over " + directory_ + " from this one";
   if (OwnsPath()) {
-    const Owner owner = ReadOwner(fd_);
+    const LockOwner owner = ReadLockOwner(fd_);
     if (!owner.token.empty() && owner.token != token_) {
       return what + ": " + owner.name;
     }
@@ -238,7 +200,7 @@ std::string OutputLock::WhyLost() const {
   }
   const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return what + ": " + path_ + " is gone";
-  const Owner owner = ReadOwner(fd);
+  const LockOwner owner = ReadLockOwner(fd);
   ::close(fd);
   return what + ": " + owner.name;
 }
@@ -287,7 +249,7 @@ OutputLock::~OutputLock() {
     if (claimed_) {
       RemoveTree(staging_);
       // (Empty: its writing failed.)
-      const std::string token = fd_ < 0 ? "?" : ReadOwner(fd_).token;
+      const std::string token = fd_ < 0 ? "?" : ReadLockOwner(fd_).token;
       if ((token == token_ || token.empty()) && OwnsPath()) RemoveFile(path_);
     }
     // A run that never came to write anything leaves nothing.
