@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/hparams/hparams.h"
 
 namespace t2t {
 

@@ -5,8 +5,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
-#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/hparams/keys.h"
 #include "t2t/hparams/ranges.h"
 

@@ -4,8 +4,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
-#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/hparams/ranges.h"
 
 namespace t2t {

@@ -3,7 +3,7 @@
 # line "N passed, N failed" (test cases). Exits non-zero where one failed.
 #
 # usage: scripts/test.sh [Bazel options] [targets, default //...]
-#   e.g. scripts/test.sh --config=asan //t2t/base/... //t2t/data/...
+#   e.g. scripts/test.sh --config=asan //t2t/base/... //t2t/text/...
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

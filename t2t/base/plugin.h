@@ -9,7 +9,7 @@ namespace t2t {
 // shared objects of their own, opened where they are asked for.
 struct Plugin {
   std::string file;    // "libt2t_mpi.so"
-  std::string folder;  // of it in Bazel's tree: "t2t/mpi"
+  std::string folder;  // of it in Bazel's tree: "t2t/distributed/mpi"
   std::string symbol;  // what to find in it
   std::string asked;   // by what: "--backend=mpi"
   std::string todo;    // where it can't be opened

@@ -13,9 +13,9 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/example.h"
-#include "t2t/data/input_item.h"
-#include "t2t/data/tfrecord.h"
+#include "t2t/formats/example.h"
+#include "t2t/formats/tfrecord.h"
+#include "t2t/input/input_item.h"
 
 namespace t2t {
 namespace {

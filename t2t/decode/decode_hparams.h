@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/hparams.h"
+#include "t2t/hparams/hparams.h"
 
 namespace t2t {
 

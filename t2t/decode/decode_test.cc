@@ -13,8 +13,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/encoders.h"
-#include "t2t/data/tfrecord.h"
+#include "t2t/checkpoint/checkpoint.h"
 #include "t2t/decode/dataset_decode.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/file_decode.h"
@@ -23,8 +22,9 @@
 #include "t2t/decode/text_decoder.h"
 #include "t2t/decode/toy_model.h"
 #include "t2t/decode/weights.h"
-#include "t2t/model/parameter_units.h"
-#include "t2t/train/checkpoint.h"
+#include "t2t/formats/tfrecord.h"
+#include "t2t/nn/parameter_units.h"
+#include "t2t/text/encoders.h"
 
 namespace t2t {
 namespace {

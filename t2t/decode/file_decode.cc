@@ -19,9 +19,9 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/text_encoder.h"
-#include "t2t/data/text_reader.h"
 #include "t2t/decode/partial_file.h"
+#include "t2t/formats/text_reader.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 namespace {
@@ -86,9 +86,8 @@ std::string Fingerprint(const FileDecodeOptions& options,
 std::vector<std::string> SplitTabs(const std::string& line) {
   std::vector<std::string> parts = Split(line, '\t');
   if (parts.size() > 2) {
-    throw DataError(
-        "there are " + std::to_string(parts.size() - 1) + " tabs",
-        "one tab at most, between source and target");
+    throw DataError("there are " + std::to_string(parts.size() - 1) + " tabs",
+                    "one tab at most, between source and target");
   }
   for (std::string& part : parts) part = std::string(StripWhitespace(part));
   return parts;
@@ -126,7 +125,6 @@ class BadLines {
   const std::string input_;
   int64_t count_ = 0;
 };
-
 
 class InteractiveSession {
  public:

@@ -10,13 +10,13 @@
 #include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/checkpoint/checkpoint.h"
+#include "t2t/checkpoint/run_identity.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/hparams/key_rules.h"
 #include "t2t/hparams/without_effect.h"
-#include "t2t/model/parameter_units.h"
+#include "t2t/nn/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
-#include "t2t/train/checkpoint.h"
-#include "t2t/train/run_identity.h"
 
 namespace t2t {
 namespace {

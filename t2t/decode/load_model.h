@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "t2t/checkpoint/run_identity.h"
 #include "t2t/decode/weights.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
-#include "t2t/train/run_identity.h"
 
 namespace t2t {
 

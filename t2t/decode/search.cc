@@ -15,8 +15,8 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/text_encoder.h"
 #include "t2t/ops/row_kernels.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 namespace {

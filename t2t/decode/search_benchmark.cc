@@ -6,9 +6,9 @@
 #include <stdexcept>
 #include <vector>
 
-#include "t2t/data/text_encoder.h"
 #include "t2t/decode/search.h"
 #include "t2t/decode/toy_model.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 namespace {

@@ -10,8 +10,8 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/memory_limit.h"
-#include "t2t/data/text_encoder.h"
 #include "t2t/decode/toy_model.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 namespace {

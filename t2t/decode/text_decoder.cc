@@ -8,7 +8,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/text_encoder.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 namespace {

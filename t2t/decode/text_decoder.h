@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "t2t/base/hparams.h"
 #include "t2t/decode/search.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
 
 namespace t2t {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "t2t/data/text_encoder.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 

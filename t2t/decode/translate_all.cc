@@ -16,11 +16,11 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/checkpoint/checkpoint.h"
+#include "t2t/checkpoint/safetensors.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/file_decode.h"
 #include "t2t/decode/text_decoder.h"
-#include "t2t/train/checkpoint.h"
-#include "t2t/train/safetensors.h"
 
 namespace t2t {
 namespace {

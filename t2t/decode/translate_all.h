@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "t2t/base/hparams.h"
 #include "t2t/decode/load_model.h"
+#include "t2t/hparams/hparams.h"
 
 namespace t2t {
 

@@ -13,9 +13,9 @@
 #include "t2t/base/log.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
+#include "t2t/checkpoint/checkpoint.h"
+#include "t2t/checkpoint/checkpoint_reader.h"
 #include "t2t/ops/tensor_memory.h"
-#include "t2t/train/checkpoint.h"
-#include "t2t/train/checkpoint_reader.h"
 
 namespace t2t {
 namespace {

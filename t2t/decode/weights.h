@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "t2t/model/params.h"
-#include "t2t/train/run_identity.h"
+#include "t2t/checkpoint/run_identity.h"
+#include "t2t/nn/params.h"
 
 namespace t2t {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/hparams.h"
 #include "t2t/base/range.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/hparams/rows.h"
 
 namespace t2t {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/hparams.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/hparams/ranges.h"
 
 // Hparams sets and ranges as rows of tables. The tables are constants: nothing

@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "t2t/base/hparams.h"
+#include "t2t/hparams/hparams.h"
 
 namespace t2t {
 namespace {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <utility>
 
-#include "t2t/data/unicode.h"
 #include "t2t/metrics/text.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {

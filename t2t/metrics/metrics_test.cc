@@ -8,11 +8,11 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/unicode.h"
 #include "t2t/metrics/bleu.h"
 #include "t2t/metrics/chrf.h"
 #include "t2t/metrics/sequence.h"
 #include "t2t/metrics/text.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/text_reader.h"
-#include "t2t/data/unicode.h"
+#include "t2t/formats/text_reader.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {

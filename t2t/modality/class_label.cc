@@ -5,8 +5,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
-#include "t2t/layers/dense.h"
 #include "t2t/modality/common.h"
+#include "t2t/nn/dense.h"
 #include "t2t/ops/cross_entropy.h"
 
 namespace t2t {

@@ -7,9 +7,9 @@
 #include <memory>
 #include <string>
 
-#include "t2t/base/hparams.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/modality/modality.h"
-#include "t2t/model/params.h"
+#include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {

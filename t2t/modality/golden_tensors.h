@@ -3,9 +3,9 @@
 
 #include <ATen/ATen.h>
 
-#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
-#include "t2t/model/params.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/nn/params.h"
 
 namespace t2t {
 

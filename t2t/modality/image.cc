@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "t2t/base/error.h"
-#include "t2t/layers/dense.h"
 #include "t2t/modality/common.h"
+#include "t2t/nn/dense.h"
 
 namespace t2t {
 namespace {

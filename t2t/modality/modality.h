@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/hparams.h"
-#include "t2t/model/model.h"
-#include "t2t/model/params.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/modality/loss_parts.h"
+#include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
@@ -18,7 +18,7 @@ namespace t2t {
 // The two ends of a model for one feature: its bottom turns ids or numbers
 // into vectors, its top turns the body's vectors into logits, its loss
 // compares. T2T's layers/modalities.py, with features shaped as in
-// t2t/data/batch.h: no dimensions of one are added ([batch, length] ids have
+// t2t/input/batch.h: no dimensions of one are added ([batch, length] ids have
 // [batch, length, hidden] embeddings and [batch, length, vocab] logits).
 class Modality {
  public:

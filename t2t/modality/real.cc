@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "t2t/base/error.h"
-#include "t2t/layers/dense.h"
 #include "t2t/modality/common.h"
+#include "t2t/nn/dense.h"
 
 namespace t2t {
 namespace {

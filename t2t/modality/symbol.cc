@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "t2t/base/error.h"
-#include "t2t/layers/linear.h"
-#include "t2t/layers/model_parallel.h"
-#include "t2t/layers/vocab_parallel.h"
 #include "t2t/modality/common.h"
+#include "t2t/nn/linear.h"
+#include "t2t/nn/model_parallel.h"
+#include "t2t/nn/vocab_parallel.h"
 #include "t2t/ops/cross_entropy.h"
 #include "t2t/ops/dropout.h"
 

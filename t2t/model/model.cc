@@ -31,12 +31,6 @@ Features ToFeatures(const Batch& batch) {
   return features;
 }
 
-at::Tensor LossParts::Total() const {
-  at::Tensor total = numerator / denominator.clamp_min(1.0);
-  for (const auto& [name, loss] : extra) total = total + loss;
-  return total;
-}
-
 Initializer DefaultInitializer(const HParams& hparams) {
   const std::string& name = hparams.GetString("initializer");
   const double gain = hparams.GetDouble("initializer_gain");

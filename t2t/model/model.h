@@ -8,28 +8,19 @@
 #include <memory>
 #include <string>
 
-#include "t2t/base/hparams.h"
 #include "t2t/base/registry.h"
-#include "t2t/data/batch.h"
-#include "t2t/model/params.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/input/batch.h"
+#include "t2t/modality/loss_parts.h"
+#include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
 
-// Tensors by feature name, shaped as in t2t/data/batch.h.
+// Tensors by feature name, shaped as in t2t/input/batch.h.
 using Features = std::map<std::string, at::Tensor>;
 
 Features ToFeatures(const Batch& batch);
-
-struct LossParts {
-  at::Tensor numerator;    // sum of weighted token losses, fp32 scalar
-  at::Tensor denominator;  // sum of weights, fp32 scalar
-  // Further losses already in the training loss' scale, by name.
-  std::map<std::string, at::Tensor> extra;
-
-  // numerator / max(denominator, 1) + extras: what T2T minimises.
-  at::Tensor Total() const;
-};
 
 // The initializer that the hparams "initializer" and "initializer_gain" name:
 // for every parameter that does not choose its own.

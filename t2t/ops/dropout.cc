@@ -9,8 +9,8 @@
 #include <type_traits>
 
 #include "t2t/base/error.h"
+#include "t2t/ops/device_kernels.h"
 #include "t2t/ops/dropout_kernels.h"
-#include "t2t/optim/device_kernels.h"
 
 namespace t2t {
 namespace {

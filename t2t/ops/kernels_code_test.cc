@@ -12,8 +12,8 @@
 #include "t2t/ops/attention_kernels.h"
 #include "t2t/ops/dropout_kernels.h"
 #include "t2t/ops/lstm_kernels.h"
+#include "t2t/ops/optimizer_kernels.h"
 #include "t2t/ops/row_kernels.h"
-#include "t2t/optim/kernels.h"
 
 namespace t2t {
 namespace {

@@ -1,5 +1,3 @@
-#include "t2t/optim/kernels.h"
-
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -17,6 +15,7 @@
 #include "t2t/ops/dropout_bits.h"
 #include "t2t/ops/dropout_kernels.h"
 #include "t2t/ops/lstm_kernels.h"
+#include "t2t/ops/optimizer_kernels.h"
 #include "t2t/ops/row_kernels.h"
 
 namespace t2t {

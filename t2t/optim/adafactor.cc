@@ -9,8 +9,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/ops/optimizer_kernels.h"
 #include "t2t/optim/flush_tiny.h"
-#include "t2t/optim/kernels.h"
 
 namespace t2t {
 namespace {

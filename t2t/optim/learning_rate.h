@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "t2t/base/hparams.h"
+#include "t2t/hparams/hparams.h"
 
 namespace t2t {
 

@@ -10,8 +10,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
-#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/hparams/hparams.h"
 
 namespace t2t {
 namespace {

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/hparams.h"
 #include "t2t/base/registry.h"
-#include "t2t/optim/kernels.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/ops/optimizer_kernels.h"
 
 namespace t2t {
 

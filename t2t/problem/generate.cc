@@ -9,11 +9,11 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
+#include "t2t/base/parallel.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/parallel.h"
-#include "t2t/data/shards.h"
+#include "t2t/formats/shards.h"
 
 namespace t2t {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "t2t/base/json.h"
-#include "t2t/data/example.h"
+#include "t2t/formats/example.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {

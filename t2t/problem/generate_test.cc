@@ -6,8 +6,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
-#include "t2t/data/shards.h"
-#include "t2t/data/tfrecord.h"
+#include "t2t/formats/shards.h"
+#include "t2t/formats/tfrecord.h"
 
 namespace t2t {
 namespace {

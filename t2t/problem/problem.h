@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/hparams.h"
 #include "t2t/base/registry.h"
-#include "t2t/data/example.h"
-#include "t2t/data/text_encoder.h"
+#include "t2t/formats/example.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 

@@ -10,15 +10,15 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/parallel.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/encoder_factory.h"
-#include "t2t/data/encoders.h"
-#include "t2t/data/parallel.h"
-#include "t2t/data/shards.h"
-#include "t2t/data/subword.h"
-#include "t2t/data/text_reader.h"
-#include "t2t/data/unicode.h"
+#include "t2t/formats/shards.h"
+#include "t2t/formats/text_reader.h"
+#include "t2t/text/encoder_factory.h"
+#include "t2t/text/encoders.h"
+#include "t2t/text/subword.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {
@@ -392,11 +392,10 @@ bool Text2TextProblem::VocabularyIsThere(const GenerateOptions& options) const {
   if (options.vocab.empty() || options.overwrite) return true;
   const std::string path = VocabularyPaths(options.data_dir)[0];
   if (ReadFile(path) != GivenVocabulary(options.vocab)) {
-    throw UsageError(path + " is there already and isn't " +
-                         TextName(options.vocab),
-                     "",
-                     "leave --vocab out, name another --data_dir, or make "
-                     "all again with --overwrite");
+    throw UsageError(
+        path + " is there already and isn't " + TextName(options.vocab), "",
+        "leave --vocab out, name another --data_dir, or make "
+        "all again with --overwrite");
   }
   return true;
 }

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "t2t/base/json.h"
-#include "t2t/data/example.h"
-#include "t2t/data/text_encoder.h"
+#include "t2t/formats/example.h"
 #include "t2t/problem/data_facts.h"
 #include "t2t/problem/generate.h"
 #include "t2t/problem/problem.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 

@@ -1,6 +1,6 @@
 #include "t2t/problem/vocabulary_sample.h"
 
-#include "t2t/data/unicode.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 

@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "t2t/data/text_reader.h"
-
+#include "t2t/formats/text_reader.h"
 
 namespace t2t {
 

@@ -21,10 +21,10 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
-#include "t2t/data/unicode.h"
 #include "t2t/serve/rest_api.h"
 #include "t2t/serve/serving_proto.h"
 #include "t2t/serve/socket.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {

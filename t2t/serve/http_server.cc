@@ -16,8 +16,8 @@
 #include "t2t/base/error.h"
 #include "t2t/base/json.h"
 #include "t2t/base/log.h"
-#include "t2t/data/unicode.h"
 #include "t2t/serve/content_coding.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/unicode.h"
 #include "t2t/serve/base64.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {

@@ -10,10 +10,10 @@
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/example.h"
-#include "t2t/data/text_encoder.h"
-#include "t2t/layers/attention_recorder.h"
+#include "t2t/formats/example.h"
+#include "t2t/nn/attention_recorder.h"
 #include "t2t/problem/problem.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 namespace {

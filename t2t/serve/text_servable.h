@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "t2t/base/hparams.h"
 #include "t2t/decode/load_model.h"
 #include "t2t/decode/text_decoder.h"
-#include "t2t/layers/linear.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/nn/linear.h"
 #include "t2t/serve/servable.h"
 
 namespace t2t {

@@ -5,8 +5,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
-#include "t2t/data/chunked_input.h"
-#include "t2t/layers/recurrent_memory.h"
+#include "t2t/input/chunked_input.h"
+#include "t2t/nn/recurrent_memory.h"
 
 namespace t2t {
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "t2t/base/hparams.h"
-#include "t2t/data/input.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/input/input.h"
 
 namespace t2t {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/hparams.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
 

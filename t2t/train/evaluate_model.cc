@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "t2t/base/error.h"
-#include "t2t/model/parameter_units.h"
+#include "t2t/base/stop.h"
+#include "t2t/nn/parameter_units.h"
 #include "t2t/train/eval_metrics.h"
-#include "t2t/train/stop.h"
 
 namespace t2t {
 namespace {

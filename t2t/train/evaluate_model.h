@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "t2t/data/input.h"
-#include "t2t/dist/process_group.h"
-#include "t2t/dist/sharded_parameters.h"
+#include "t2t/distributed/process_group.h"
+#include "t2t/input/input.h"
 #include "t2t/model/model.h"
+#include "t2t/parallel/sharded_parameters.h"
 
 namespace t2t {
 

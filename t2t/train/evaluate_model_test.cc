@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "t2t/base/error.h"
-#include "t2t/dist/testing_job.h"
-#include "t2t/train/stop.h"
+#include "t2t/base/stop.h"
+#include "t2t/distributed/testing_job.h"
 
 namespace t2t {
 namespace {

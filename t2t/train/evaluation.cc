@@ -5,9 +5,9 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
+#include "t2t/base/progress.h"
 #include "t2t/base/strings.h"
 #include "t2t/train/eval_metrics.h"
-#include "t2t/train/progress.h"
 
 namespace t2t {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "t2t/formats/events.h"
 #include "t2t/problem/problem.h"
-#include "t2t/train/events.h"
 
 namespace t2t {
 

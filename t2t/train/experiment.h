@@ -6,9 +6,9 @@
 #include <string>
 
 #include "t2t/base/flags.h"
-#include "t2t/base/hparams.h"
-#include "t2t/data/input.h"
-#include "t2t/dist/cluster.h"
+#include "t2t/distributed/cluster.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/input/input.h"
 #include "t2t/problem/problem.h"
 #include "t2t/train/t2t_names.h"
 

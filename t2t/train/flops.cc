@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "t2t/base/log.h"
-#include "t2t/cuda/device.h"
+#include "t2t/ops/cuda/device.h"
 #include "t2t/ops/device.h"
 
 namespace t2t {

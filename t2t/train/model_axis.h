@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "t2t/base/hparams.h"
-#include "t2t/dist/mesh.h"
-#include "t2t/dist/process_group.h"
-#include "t2t/layers/model_parallel.h"
+#include "t2t/checkpoint/tensor_place.h"
+#include "t2t/distributed/mesh.h"
+#include "t2t/distributed/process_group.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/nn/model_parallel.h"
 #include "t2t/optim/optimizer.h"
-#include "t2t/train/tensor_place.h"
 
 namespace t2t {
 

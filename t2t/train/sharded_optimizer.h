@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "t2t/base/hparams.h"
-#include "t2t/dist/partition.h"
-#include "t2t/dist/process_group.h"
+#include "t2t/checkpoint/checkpoint.h"
+#include "t2t/distributed/partition.h"
+#include "t2t/distributed/process_group.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/optim/optimizer.h"
-#include "t2t/train/checkpoint.h"
 
 namespace t2t {
 

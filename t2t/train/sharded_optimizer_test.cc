@@ -18,8 +18,8 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
-#include "t2t/dist/testing_job.h"
-#include "t2t/model/parameter_units.h"
+#include "t2t/distributed/testing_job.h"
+#include "t2t/nn/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
 #include "t2t/train/trainer.h"
 

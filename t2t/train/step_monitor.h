@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "t2t/dist/phase.h"
+#include "t2t/distributed/phase.h"
 #include "t2t/train/slow_rank.h"
 
 namespace t2t {

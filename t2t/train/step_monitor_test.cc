@@ -13,7 +13,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/rng.h"
-#include "t2t/dist/testing_job.h"
+#include "t2t/distributed/testing_job.h"
 #include "t2t/train/peak_record.h"
 #include "t2t/train/profiler.h"
 #include "t2t/train/slow_rank.h"

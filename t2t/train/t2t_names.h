@@ -5,7 +5,7 @@
 #include <string>
 
 #include "t2t/base/flags.h"
-#include "t2t/dist/cluster.h"
+#include "t2t/distributed/cluster.h"
 
 namespace t2t {
 

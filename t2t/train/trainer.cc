@@ -19,14 +19,14 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/plural.h"
+#include "t2t/base/progress.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/simd_target.h"
+#include "t2t/base/stop.h"
 #include "t2t/base/strings.h"
-#include "t2t/model/parameter_units.h"
+#include "t2t/nn/parameter_units.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/train/flops.h"
-#include "t2t/train/progress.h"
-#include "t2t/train/stop.h"
 
 namespace t2t {
 namespace {

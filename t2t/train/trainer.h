@@ -10,20 +10,20 @@
 #include <utility>
 #include <vector>
 
-#include "t2t/data/input.h"
-#include "t2t/dist/process_group.h"
-#include "t2t/dist/sharded_parameters.h"
-#include "t2t/dist/sharded_step.h"
+#include "t2t/checkpoint/checkpoint_writer.h"
+#include "t2t/checkpoint/run_identity.h"
+#include "t2t/distributed/process_group.h"
+#include "t2t/formats/events.h"
+#include "t2t/input/input.h"
 #include "t2t/model/model.h"
-#include "t2t/model/parameter_units.h"
+#include "t2t/nn/parameter_units.h"
 #include "t2t/optim/optimizer.h"
-#include "t2t/train/checkpoint_writer.h"
+#include "t2t/parallel/sharded_parameters.h"
 #include "t2t/train/evaluate_model.h"
-#include "t2t/train/events.h"
 #include "t2t/train/model_axis.h"
 #include "t2t/train/profiler.h"
-#include "t2t/train/run_identity.h"
 #include "t2t/train/sharded_optimizer.h"
+#include "t2t/train/sharded_step.h"
 #include "t2t/train/step_monitor.h"
 
 namespace t2t {

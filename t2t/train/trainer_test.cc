@@ -11,14 +11,14 @@
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/progress.h"
 #include "t2t/base/rng.h"
+#include "t2t/base/stop.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/tfrecord.h"
+#include "t2t/formats/tfrecord.h"
 #include "t2t/train/cost.h"
 #include "t2t/train/early_stopping.h"
 #include "t2t/train/eval_metrics.h"
-#include "t2t/train/progress.h"
-#include "t2t/train/stop.h"
 
 namespace t2t {
 namespace {

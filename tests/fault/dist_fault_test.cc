@@ -18,10 +18,10 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
-#include "t2t/dist/socket.h"
-#include "t2t/train/checkpoint.h"
+#include "t2t/base/subprocess.h"
+#include "t2t/checkpoint/checkpoint.h"
+#include "t2t/distributed/socket.h"
 #include "tests/fault/kill_times.h"
-#include "tests/fault/subprocess.h"
 
 namespace t2t {
 namespace {

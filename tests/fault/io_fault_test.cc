@@ -18,9 +18,9 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
-#include "t2t/train/checkpoint.h"
-#include "t2t/train/safetensors.h"
-#include "tests/fault/subprocess.h"
+#include "t2t/base/subprocess.h"
+#include "t2t/checkpoint/checkpoint.h"
+#include "t2t/checkpoint/safetensors.h"
 
 namespace t2t {
 namespace {

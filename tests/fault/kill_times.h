@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-#include "tests/fault/subprocess.h"
+#include "t2t/base/subprocess.h"
 
 namespace t2t {
 

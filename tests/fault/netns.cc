@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "t2t/base/fs.h"
-#include "tests/fault/subprocess.h"
+#include "t2t/base/subprocess.h"
 
 namespace t2t {
 namespace {

@@ -17,8 +17,8 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/base/subprocess.h"
 #include "tests/fault/netns.h"
-#include "tests/fault/subprocess.h"
 
 namespace t2t {
 namespace {

@@ -9,7 +9,7 @@
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
-#include "t2t/importer/bundle.h"
+#include "t2t/checkpoint/importer/bundle.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace t2t {

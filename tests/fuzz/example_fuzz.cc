@@ -1,5 +1,5 @@
 #include "t2t/base/error.h"
-#include "t2t/data/example.h"
+#include "t2t/formats/example.h"
 #include "tests/fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,8 +1,8 @@
 #include <string>
 
 #include "t2t/base/error.h"
-#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
+#include "t2t/hparams/hparams.h"
 #include "tests/fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

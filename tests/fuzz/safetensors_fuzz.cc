@@ -1,7 +1,7 @@
 #include <string>
 
 #include "t2t/base/error.h"
-#include "t2t/train/safetensors.h"
+#include "t2t/checkpoint/safetensors.h"
 #include "tests/fuzz/fuzz_target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "t2t/base/error.h"
-#include "t2t/data/sentencepiece.h"
+#include "t2t/text/sentencepiece.h"
 #include "tests/fuzz/fuzz_target.h"
 
 // The input: two bytes with the length of a model (little-endian), the model, a

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "t2t/base/error.h"
-#include "t2t/data/tfrecord.h"
+#include "t2t/formats/tfrecord.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace t2t {

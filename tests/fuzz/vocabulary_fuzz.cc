@@ -2,8 +2,8 @@
 #include <vector>
 
 #include "t2t/base/error.h"
-#include "t2t/data/encoders.h"
-#include "t2t/data/subword.h"
+#include "t2t/text/encoders.h"
+#include "t2t/text/subword.h"
 #include "tests/fuzz/fuzz_target.h"
 
 namespace {

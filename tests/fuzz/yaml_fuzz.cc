@@ -1,4 +1,4 @@
-#include "launch/yaml.h"
+#include "launch/render/yaml.h"
 #include "t2t/base/error.h"
 #include "tests/fuzz/fuzz_target.h"
 

@@ -1,5 +1,5 @@
-// The estimates of launch/estimate.h, which has no LibTorch, against the models
-// themselves.
+// The estimates of launch/app/estimate.h, which has no LibTorch, against the
+// models themselves.
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "hparams/all_hparams.h"
-#include "launch/estimate.h"
+#include "launch/app/estimate.h"
 #include "t2t/base/error.h"
-#include "t2t/base/hparams.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
 
 namespace t2t {

@@ -13,12 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "problems/synthetic_mnist.h"
 #include "t2t/base/crc32c.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
-#include "t2t/problems/synthetic_mnist.h"
-#include "t2t/train/safetensors.h"
-#include "tests/fault/subprocess.h"
+#include "t2t/base/subprocess.h"
+#include "t2t/checkpoint/safetensors.h"
 
 namespace t2t {
 namespace {

@@ -1,6 +1,6 @@
 """A peer for scripts/bench.sh: trains T2T's own transformer, under TensorFlow,
 shaped as the hparams set transformer_multi30k, on batches of random symbols as
-those of t2t/models/transformer_benchmark.cc, and prints symbols (of both sides,
+those of models/transformer_benchmark.cc, and prints symbols (of both sides,
 padding not counted) a second.
 
 usage: PYTHONPATH=<T2T's source>:tools/golden/model \\

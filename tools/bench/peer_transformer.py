@@ -1,6 +1,6 @@
 """A peer for scripts/bench.sh: trains torch.nn.Transformer, shaped as the
 hparams set transformer_multi30k, on batches of random symbols as those of
-t2t/models/transformer_benchmark.cc, and prints symbols (of both sides, padding
+models/transformer_benchmark.cc, and prints symbols (of both sides, padding
 not counted) a second. Needs PyTorch for Python.
 
 usage: python3 tools/bench/peer_transformer.py STEPS

@@ -1,4 +1,4 @@
-"""Writes t2t/data/unicode_alnum.inc: the ranges of categories L* and N*."""
+"""Writes t2t/text/unicode_alnum.inc: the ranges of categories L* and N*."""
 
 import sys
 import unicodedata

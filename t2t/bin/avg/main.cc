@@ -7,8 +7,8 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/process_end.h"
-#include "t2t/train/average.h"
-#include "t2t/train/stop.h"
+#include "t2t/base/stop.h"
+#include "t2t/checkpoint/average.h"
 
 namespace t2t {
 namespace {

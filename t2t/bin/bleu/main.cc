@@ -21,11 +21,11 @@
 #include "t2t/base/log.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/unicode.h"
+#include "t2t/formats/events.h"
 #include "t2t/metrics/bleu.h"
 #include "t2t/metrics/chrf.h"
 #include "t2t/metrics/text.h"
-#include "t2t/train/events.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {

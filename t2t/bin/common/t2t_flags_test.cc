@@ -6,7 +6,7 @@
 
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
-#include "tests/fault/subprocess.h"
+#include "t2t/base/subprocess.h"
 
 namespace t2t {
 namespace {

@@ -19,14 +19,14 @@
 #include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/t2t_flags.h"
-#include "t2t/cuda/device.h"
-#include "t2t/data/text_reader.h"
 #include "t2t/decode/dataset_decode.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/file_decode.h"
 #include "t2t/decode/load_model.h"
 #include "t2t/decode/text_decoder.h"
+#include "t2t/formats/text_reader.h"
 #include "t2t/metrics/bleu.h"
+#include "t2t/ops/cuda/device.h"
 
 namespace t2t {
 namespace {

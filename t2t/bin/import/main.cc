@@ -6,7 +6,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
-#include "t2t/importer/import.h"
+#include "t2t/checkpoint/importer/import.h"
 
 namespace t2t {
 namespace {

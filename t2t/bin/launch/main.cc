@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/cli.h"
+#include "launch/run/cli.h"
 #include "t2t/base/error.h"
 
 namespace t2t {

@@ -16,14 +16,15 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
-#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
-#include "t2t/data/example.h"
-#include "t2t/data/text_encoder.h"
+#include "t2t/base/subprocess.h"
+#include "t2t/checkpoint/checkpoint.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/load_model.h"
 #include "t2t/decode/text_decoder.h"
+#include "t2t/formats/example.h"
+#include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
 #include "t2t/serve/base64.h"
@@ -34,8 +35,7 @@
 #include "t2t/serve/test_certificate.h"
 #include "t2t/serve/text_servable.h"
 #include "t2t/serve/tls.h"
-#include "t2t/train/checkpoint.h"
-#include "tests/fault/subprocess.h"
+#include "t2t/text/text_encoder.h"
 
 namespace t2t {
 namespace {

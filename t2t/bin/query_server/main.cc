@@ -19,15 +19,15 @@
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/t2t_flags.h"
-#include "t2t/data/example.h"
-#include "t2t/data/text_encoder.h"
-#include "t2t/data/unicode.h"
+#include "t2t/formats/example.h"
 #include "t2t/problem/problem.h"
 #include "t2t/serve/base64.h"
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
 #include "t2t/serve/serving_proto.h"
 #include "t2t/serve/tls.h"
+#include "t2t/text/text_encoder.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {

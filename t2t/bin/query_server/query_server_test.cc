@@ -10,10 +10,10 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/subprocess.h"
 #include "t2t/problem/problem.h"
 #include "t2t/serve/grpc_server.h"
 #include "t2t/serve/rest_fixture.h"
-#include "tests/fault/subprocess.h"
 
 namespace t2t {
 namespace {

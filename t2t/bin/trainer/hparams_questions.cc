@@ -6,9 +6,9 @@
 #include "hparams/all_hparams.h"
 #include "hparams/describe.h"
 #include "t2t/base/error.h"
-#include "t2t/base/hparams.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
+#include "t2t/hparams/hparams.h"
 
 namespace t2t {
 

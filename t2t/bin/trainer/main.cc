@@ -12,8 +12,8 @@
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/t2t_flags.h"
 #include "t2t/bin/trainer/hparams_questions.h"
-#include "t2t/dist/cluster.h"
-#include "t2t/dist/launcher.h"
+#include "t2t/distributed/cluster.h"
+#include "t2t/distributed/launcher.h"
 #include "t2t/train/experiment.h"
 
 namespace t2t {

@@ -13,8 +13,8 @@
 #include "t2t/base/json.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
-#include "t2t/train/checkpoint.h"
-#include "tests/fault/subprocess.h"
+#include "t2t/base/subprocess.h"
+#include "t2t/checkpoint/checkpoint.h"
 
 namespace t2t {
 namespace {

@@ -11,8 +11,8 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
-#include "t2t/train/checkpoint.h"
-#include "tests/fault/subprocess.h"
+#include "t2t/base/subprocess.h"
+#include "t2t/checkpoint/checkpoint.h"
 
 namespace t2t {
 namespace {
@@ -381,9 +381,9 @@ TEST_F(TrainerCliTest, FilesThatCannotBeReadAreNamed) {
 
 // What no memory holds is not a bug of ours: no 1 and no 134.
 TEST_F(TrainerCliTest, OutOfMemory) {
-  Expect(Train({"--output_dir=" + Out("memory"),
-                "--hp_hidden_size=1000000000"}),
-         5, {"t2t-trainer: out of memory: ", "hidden_size"});
+  Expect(
+      Train({"--output_dir=" + Out("memory"), "--hp_hidden_size=1000000000"}),
+      5, {"t2t-trainer: out of memory: ", "hidden_size"});
   Expect(
       RunProgram({"/bin/sh", "-c",
                   "ulimit -v 1500000; exec t2t/bin/trainer/t2t-trainer "

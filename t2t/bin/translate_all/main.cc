@@ -12,9 +12,9 @@
 #include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/t2t_flags.h"
-#include "t2t/cuda/device.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/translate_all.h"
+#include "t2t/ops/cuda/device.h"
 
 namespace t2t {
 namespace {

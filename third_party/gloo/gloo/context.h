@@ -1,5 +1,5 @@
-#ifndef T2T_THIRD_PARTY_GLOO_CONTEXT_H_
-#define T2T_THIRD_PARTY_GLOO_CONTEXT_H_
+#ifndef T2T_THIRD_PARTY_GLOO_GLOO_CONTEXT_H_
+#define T2T_THIRD_PARTY_GLOO_GLOO_CONTEXT_H_
 
 #include <chrono>
 
@@ -12,4 +12,4 @@ class Context {
 
 }  // namespace gloo
 
-#endif  // T2T_THIRD_PARTY_GLOO_CONTEXT_H_
+#endif  // T2T_THIRD_PARTY_GLOO_GLOO_CONTEXT_H_

@@ -3,7 +3,7 @@
   PYTHONPATH=<T2T's source> python3 tools/golden/model/area_attention.py OUT
 
 The memories are sin(place / 3), the parameters weight() of transformer.py, as
-t2t/layers/area_attention_test.cc writes them again.
+t2t/nn/area_attention_test.cc writes them again.
 """
 
 import json

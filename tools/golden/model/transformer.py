@@ -5,7 +5,7 @@
 One safetensors file a configuration: features, logits, losses, the loss'
 gradient by every variable, and in the metadata hparams and problem. The weights
 are not stored: they are a function of name and place (see weight()), written
-again in t2t/models/transformer_golden_test.cc.
+again in models/transformer_golden_test.cc.
 """
 
 import json

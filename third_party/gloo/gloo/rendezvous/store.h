@@ -1,5 +1,5 @@
-#ifndef T2T_THIRD_PARTY_GLOO_RENDEZVOUS_STORE_H_
-#define T2T_THIRD_PARTY_GLOO_RENDEZVOUS_STORE_H_
+#ifndef T2T_THIRD_PARTY_GLOO_GLOO_RENDEZVOUS_STORE_H_
+#define T2T_THIRD_PARTY_GLOO_GLOO_RENDEZVOUS_STORE_H_
 
 #include <chrono>
 #include <string>
@@ -20,4 +20,4 @@ class Store {
 
 }  // namespace gloo::rendezvous
 
-#endif  // T2T_THIRD_PARTY_GLOO_RENDEZVOUS_STORE_H_
+#endif  // T2T_THIRD_PARTY_GLOO_GLOO_RENDEZVOUS_STORE_H_

@@ -1,5 +1,5 @@
-#ifndef T2T_THIRD_PARTY_GLOO_TRANSPORT_DEVICE_H_
-#define T2T_THIRD_PARTY_GLOO_TRANSPORT_DEVICE_H_
+#ifndef T2T_THIRD_PARTY_GLOO_GLOO_TRANSPORT_DEVICE_H_
+#define T2T_THIRD_PARTY_GLOO_GLOO_TRANSPORT_DEVICE_H_
 
 namespace gloo::transport {
 
@@ -8,4 +8,4 @@ class UnboundBuffer;
 
 }  // namespace gloo::transport
 
-#endif  // T2T_THIRD_PARTY_GLOO_TRANSPORT_DEVICE_H_
+#endif  // T2T_THIRD_PARTY_GLOO_GLOO_TRANSPORT_DEVICE_H_

@@ -1,0 +1,97 @@
+#include "models/encoder_only.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <utility>
+
+#include "models/scheduled_sampling.h"
+#include "t2t/base/error.h"
+#include "t2t/nn/moe.h"
+
+namespace t2t {
+namespace {
+
+class PositionsState : public DecodeState {
+ public:
+  explicit PositionsState(at::Tensor logits) : logits_(std::move(logits)) {}
+
+  void Select(const at::Tensor& rows) override {
+    logits_ = logits_.index_select(0, rows);
+  }
+
+  at::Tensor Next() {
+    if (next_ >= logits_.size(1)) {
+      throw UsageError(
+          "decoding asks for output " + std::to_string(next_ + 1),
+          "no more than " + std::to_string(logits_.size(1)) +
+              ": this model has one output for each position of the input",
+          "set --decode_hparams=extra_length=0");
+    }
+    return logits_.select(1, next_++);
+  }
+
+ private:
+  at::Tensor logits_;  // [rows, positions, vocab]
+  int64_t next_ = 0;
+};
+
+}  // namespace
+
+const at::Tensor& RequiredFeature(const Features& features,
+                                  const std::string& name) {
+  const auto found = features.find(name);
+  if (found == features.end()) {
+    throw DataError("the batch has no '" + name + "'",
+                    "examples with what the problem says they have",
+                    "look whether the data was generated for this problem");
+  }
+  return found->second;
+}
+
+EncoderOnlyModel::EncoderOnlyModel(const std::string& name, HParams hparams,
+                                   ProblemInfo info, uint64_t seed)
+    : Model(std::move(hparams), std::move(info), seed),
+      root_(&params_, name, DefaultInitializer(hparams_)) {
+  RefuseScheduledSampling(hparams_);
+  if (!info_.has_inputs()) {
+    throw UsageError("problem '" + info_.name + "' has no inputs",
+                     "one with inputs, for the model " + name,
+                     "choose another --problem or --model");
+  }
+}
+
+void EncoderOnlyModel::MakeEnds(int64_t body_size) {
+  modalities_ = MakeModalities(root_, info_, hparams_, body_size);
+}
+
+at::Tensor EncoderOnlyModel::Run(const Features& features, Mode mode) const {
+  return Body(
+      modalities_.inputs->Bottom(RequiredFeature(features, "inputs"), mode),
+      features, mode);
+}
+
+at::Tensor EncoderOnlyModel::Logits(const Features& features, Mode mode) {
+  return modalities_.targets->Top(Run(features, mode));
+}
+
+LossParts EncoderOnlyModel::Loss(const Features& features, Mode mode) {
+  const ExtraLoss extra;
+  LossParts parts = modalities_.targets->Loss(
+      Run(features, mode), RequiredFeature(features, "targets"), {}, mode);
+  if (extra.sum().defined()) parts.extra["extra"] = extra.sum();
+  return parts;
+}
+
+std::unique_ptr<DecodeState> EncoderOnlyModel::StartDecoding(
+    const Features& features) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor logits = Logits(features, Mode::kPredict);
+  return std::make_unique<PositionsState>(
+      logits.reshape({logits.size(0), -1, logits.size(-1)}));
+}
+
+at::Tensor EncoderOnlyModel::DecodeStep(DecodeState* state, const at::Tensor&) {
+  return static_cast<PositionsState*>(state)->Next();
+}
+
+}  // namespace t2t

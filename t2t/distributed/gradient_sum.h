@@ -1,0 +1,213 @@
+#ifndef T2T_DISTRIBUTED_GRADIENT_SUM_H_
+#define T2T_DISTRIBUTED_GRADIENT_SUM_H_
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "t2t/distributed/partition.h"
+#include "t2t/distributed/process_group.h"
+
+namespace t2t {
+
+// [begin, end) of a step's shards.
+struct ShardRange {
+  int64_t begin;
+  int64_t end;
+  int64_t size() const { return end - begin; }
+};
+// Rank's part: neighbouring shards, as even as it goes.
+ShardRange ShardsOfRank(int64_t shards, int64_t size, int64_t rank);
+
+// The fixed binary tree by which shards are added up: a node [begin, end) is
+// its first half plus its second, the first one being the larger. The largest
+// nodes that lie within a range, in order.
+std::vector<ShardRange> TreeNodes(int64_t shards, ShardRange range);
+
+// Sums the gradients of a step's shards over a job's ranks. They are written
+// into buckets as the backward pass makes them (by hooks on the parameters),
+// and a bucket is on its way to the other ranks as soon as it is full.
+//
+// Deterministic: the sum runs in the order of the tree, whatever the number of
+// ranks: each part of a bucket is added up by one rank, which has every rank's
+// nodes of it, and given to all. Otherwise Gloo adds as it likes.
+//
+// With an owner for every number (ZeRO) the sum is not given to all: its owner
+// alone has it. With `release`, too, a rank keeps no more than its own part:
+// each shard's buckets go to the owners at once, and their memory is freed.
+class GradientSum {
+ public:
+  struct Options {
+    // At most; and a sixteenth of all gradients (or 128 KiB).
+    int64_t bucket_bytes = 4 << 20;
+    bool deterministic = false;
+    // Gradients travel as bf16 and are added up in fp32; not deterministic.
+    bool bf16 = false;
+    // Of the ranks, kOwners, for ZeRO; null: every rank has the whole sum.
+    std::shared_ptr<const Partition> owners;
+    bool release = false;
+    // With release: a bucket goes on its way with Complete(), not when it is
+    // full, so that every rank does it at the same point between what else the
+    // ranks do together. A rank without a shard in the last round calls
+    // Accompany().
+    bool in_step = false;
+  };
+  using Run = Partition::Run;
+
+  // group: null where there is one process.
+  GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
+              ProcessGroup* group, const Options& options);
+  ~GradientSum();
+  GradientSum(const GradientSum&) = delete;
+  GradientSum& operator=(const GradientSum&) = delete;
+
+  // This rank's, in order.
+  const std::vector<int64_t>& own_shards() const { return own_; }
+
+  // Runs a backward pass of a shard, whose gradients torch::autograd::grad()
+  // makes: what it returns are zeros that take no memory. Shards come in order,
+  // from the first to the last; those of one shard are added up. last: no other
+  // of this shard comes.
+  template <typename F>
+  void Backward(int64_t shard, bool last, const F& run) {
+    Begin(shard, last);
+    run();
+    End();
+  }
+
+  // With in_step. Out of a backward pass: no further gradient of these buckets'
+  // parameters comes in it.
+  void Complete(const std::vector<size_t>& buckets);
+  // Whether the other ranks have a shard more.
+  bool lacks_shard() const {
+    return release_ &&
+           own_.back() - static_cast<int64_t>(rank()) + ranks_ < shards_;
+  }
+  // After all of this rank's shards: runs a backward pass whose gradients count
+  // for nothing beside the others' last ones.
+  template <typename F>
+  void Accompany(bool last, const F& run) {
+    BeginAccompanying(last);
+    run();
+    End();
+    accompanies_ = false;
+  }
+
+  // Which parameters had a gradient in this step, here.
+  const std::vector<bool>& used() const { return used_; }
+
+  // What Finish() returns the sums of: all parameters, or this rank's runs.
+  const std::vector<Run>& runs() const { return runs_; }
+  // After the last backward pass: the sum over all shards, times `scale`, for
+  // each run (1-D where that is a part of a parameter): views of the buckets,
+  // valid until the next step.
+  std::vector<at::Tensor> Finish(double scale);
+
+  // Bytes of gradients held now, and the most since the start.
+  int64_t bytes() const;
+  int64_t peak_bytes() const { return peak_bytes_; }
+
+ private:
+  struct Bucket {
+    size_t missing = 0;  // parameters without a gradient yet
+    ProcessGroup::Work work;
+    at::Tensor sent;
+    at::Tensor received;  // every rank's nodes of this rank's part
+    // With release: the gradient under way; the tree's nodes of this rank's
+    // part, from the left, and how many shards they are the sum of.
+    at::Tensor gradient;
+    std::vector<at::Tensor> nodes;
+    int64_t summed = 0;
+    int64_t launched = 0;  // shards that were sent
+  };
+
+  bool distributed() const { return ranks_ > 1; }
+  size_t rank() const {
+    return group_ == nullptr ? 0 : static_cast<size_t>(group_->rank());
+  }
+  void Begin(int64_t shard, bool last);
+  void BeginAccompanying(bool last);
+  void BeginRound();
+  void End();
+  // What goes on through the graph in its place: a gradient's memory is to be
+  // free at once, for the next one, which then has it in the cache.
+  at::Tensor TakeGradient(size_t parameter, const at::Tensor& gradient);
+  at::Tensor StandIn(const at::Tensor& gradient);
+  // Where a parameter's gradient of the shard under way goes.
+  at::Tensor Place(size_t parameter);
+  void FillUnused(const std::vector<size_t>& parameters);
+  void LaunchReady(bool all);
+  void Launch(size_t bucket);
+  // With release: sends this round's shard of a bucket, if there is one here.
+  void LaunchShard(size_t bucket);
+  // With owners: takes in what the others have sent of a bucket.
+  void Absorb(size_t bucket);
+  void AddNodes(size_t bucket);
+  // So that no more than a few buckets need memory.
+  void LimitUnderWay();
+  void Exchange(size_t bucket, const std::vector<int64_t>& sent,
+                const std::vector<int64_t>& received);
+  // The sum of every rank's nodes of this rank's part.
+  at::Tensor SumOfNodes(const Bucket& bucket, int64_t part) const;
+  // The sum's part that this rank owns.
+  at::Tensor OwnPart(size_t bucket) const;
+  // Without owners, of the bucket that was sent first: each rank's sums, to
+  // all.
+  void Gather();
+  // Of the bucket whose sums were: they are here.
+  void TakeGathered();
+  at::Tensor Received(const Bucket& bucket, int64_t begin, int64_t size) const;
+  // A bucket in a flat buffer.
+  at::Tensor Slice(size_t slot, size_t bucket) const {
+    const Partition::Bucket& place = partition_->buckets()[bucket];
+    return slots_[slot].narrow(0, place.begin, place.size);
+  }
+  // Adds up the finished shard and those before it, as the tree has it.
+  void Merge(int64_t begin, int64_t size, size_t top);
+  void NotePeak() { peak_bytes_ = std::max(peak_bytes_, bytes()); }
+
+  const std::vector<at::Tensor> parameters_;
+  const int64_t shards_;
+  ProcessGroup* const group_;
+  const int64_t ranks_;
+  const bool deterministic_;
+  const bool bf16_;
+  const std::shared_ptr<const Partition> partition_;
+  const bool owners_;   // of each number, who alone has the sum
+  const bool release_;  // and of each shard at once
+  const bool in_step_;
+  // With all_to_all_: nodes of a tree over so many leaves, by rank.
+  const bool all_to_all_;
+  int64_t leaves_ = 0;
+  std::vector<std::vector<ShardRange>> nodes_;
+  std::vector<int64_t> own_;
+  std::vector<Run> runs_;
+  std::vector<Bucket> buckets_;
+  // Flat buffers: shards and nodes that are not added up yet.
+  std::vector<at::Tensor> slots_;
+  std::vector<unsigned> hooks_;
+  at::Tensor stand_in_;  // one zero
+  int64_t peak_bytes_ = 0;
+
+  // Of the step.
+  size_t top_ = 0;  // the slot of the shard under way
+  int64_t shard_ = -1;
+  bool running_ = false;
+  bool last_of_shard_ = false;
+  bool launching_ = false;
+  bool accompanies_ = false;
+  size_t next_bucket_ = 0;
+  // With all_to_all_, buckets whose parts or whose sums are on their way.
+  std::deque<size_t> under_way_;
+  std::deque<size_t> gathering_;
+  std::vector<bool> filled_;
+  std::vector<bool> used_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_DISTRIBUTED_GRADIENT_SUM_H_

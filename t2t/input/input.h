@@ -1,0 +1,82 @@
+#ifndef T2T_INPUT_INPUT_H_
+#define T2T_INPUT_INPUT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "t2t/formats/example.h"
+#include "t2t/input/batch.h"
+
+namespace t2t {
+
+struct InputOptions {
+  std::vector<std::string> files;
+  bool training = true;  // shuffles and repeats; else one pass in file order
+  uint64_t seed = 0;
+  // hparams: tokens a batch (batch_size), or examples with use_fixed_batch.
+  int64_t batch_size = 4096;
+  bool use_fixed_batch_size = false;
+  int64_t max_length = 256;  // 0: batch_size
+  int64_t min_length = 0;    // shorter examples are dropped
+  int64_t min_length_bucket = 8;
+  double length_bucket_step = 1.1;
+  // Drops examples longer than max_length: T2T does always in training, else
+  // where eval_drop_long_sequences is set. One that is kept and larger than
+  // batch_size is a batch of its own.
+  bool drop_long_sequences = true;
+  // T2T's own bucket table (rounded batch sizes) instead of ours.
+  bool t2t_batching = false;
+  // Packs several examples into each row of max_length.
+  bool pack = false;
+  int64_t shuffle_buffer = 1 << 16;
+  int prefetch_batches = 4;
+  // Runs on each example read; false drops it. Called from worker threads,
+  // from several at once where threads > 1.
+  std::function<bool(Example*)> preprocess;
+  // Feature names whose shape is fixed ("inputs" of an image: {28, 28, 1}).
+  // A first dimension of -1 may differ by example and is padded. With an image
+  // (two or more dimensions, all fixed) batch_size counts examples.
+  std::map<std::string, std::vector<int64_t>> fixed_shapes;
+  // Threads that parse and preprocess; the batches don't depend on it.
+  int threads = 2;
+  // Not training: the examples come in the order of the files; else those of
+  // like length come together, with less padding. (t2t_batching is always by
+  // length.)
+  bool keep_file_order = true;
+  // Files that are smaller than this together are read once and kept, and
+  // each epoch shuffles all of them; of larger ones no more than two windows
+  // of shuffle_buffer records are in memory.
+  int64_t cache_bytes = 128 << 20;
+};
+
+// Batches out of shards. The stream is a function of the options alone (not of
+// thread timing); State() after n batches, given to Restore() of a pipeline
+// with the same options, makes it go on with batch n + 1 exactly. Restored
+// with other options or files it warns and starts the state's epoch again.
+//
+// In training every batch is full: batch_size tokens, counted as examples
+// times the longest feature, hold no further example. What doesn't fill a
+// batch goes into the next window or epoch. Otherwise the last batch may be
+// smaller. Features of strings are left out.
+//
+// Not thread-safe: one thread calls Next(), State() and Restore(). What goes
+// wrong in a worker comes out of Next().
+class InputPipeline {
+ public:
+  virtual ~InputPipeline() = default;
+  // nullopt at the end of the data (never in training).
+  virtual std::optional<Batch> Next() = 0;
+  virtual std::string State() const = 0;  // a small JSON text
+  virtual void Restore(const std::string& state) = 0;
+};
+
+// Throws a MissingError where there are no files or one is not there.
+std::unique_ptr<InputPipeline> MakeInputPipeline(const InputOptions& options);
+
+}  // namespace t2t
+
+#endif  // T2T_INPUT_INPUT_H_

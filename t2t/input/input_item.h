@@ -1,0 +1,76 @@
+#ifndef T2T_INPUT_INPUT_ITEM_H_
+#define T2T_INPUT_INPUT_ITEM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "t2t/formats/example.h"
+#include "t2t/input/batch.h"
+#include "t2t/input/input.h"
+
+namespace t2t {
+
+// An example as the input pipeline keeps it: its features in one run of bytes,
+// each number as narrow as its feature allows.
+struct InputItem {
+  // Where its record is.
+  uint32_t shard = 0;
+  int64_t offset = 0;
+  // The longest, and the sum, of the features whose length may differ.
+  int64_t length = 0;
+  int64_t total = 0;
+  std::string_view bytes;  // not owned
+};
+
+// One feature inside an item's bytes.
+class ItemFeature {
+ public:
+  // Reads the feature at *offset and moves past it; false at the end.
+  bool Read(std::string_view bytes, size_t* offset);
+
+  std::string_view name() const { return name_; }
+  bool is_float() const { return kind_ == Kind::kFloat; }
+  size_t count() const { return count_; }
+  void CopyInts(int64_t* to) const;
+  void CopyFloats(float* to) const;
+
+ private:
+  friend void AppendItem(const Example& example, std::string* bytes);
+  enum class Kind : uint8_t { kU8, kU16, kI32, kI64, kFloat };
+  static size_t Width(Kind kind);
+
+  std::string_view name_;
+  Kind kind_ = Kind::kU8;
+  size_t count_ = 0;
+  const char* values_ = nullptr;
+};
+
+// Appends the example's features of numbers.
+void AppendItem(const Example& example, std::string* bytes);
+
+// Sets the item's length and total out of its bytes.
+void MeasureItem(const InputOptions& options, InputItem* item);
+
+// True where batch_size counts examples and not tokens.
+bool CountsExamples(const InputOptions& options);
+
+// A batch of these items, padded with 0. Throws a DataError where they don't
+// have the same features or one doesn't fit its fixed shape.
+Batch AssembleBatch(const InputOptions& options, const InputItem* items,
+                    size_t count);
+
+// Each row of the batch holds the items of one range, one after another, with
+// "<name>_segmentation" and "<name>_position". row_begins: where in items each
+// row begins, and the end of the last.
+Batch AssemblePackedBatch(const InputOptions& options, const InputItem* items,
+                          const std::vector<size_t>& row_begins);
+
+// The lengths of "inputs" and "targets" (those there are), for packing.
+std::vector<int64_t> PackedLengths(const InputItem& item);
+
+}  // namespace t2t
+
+#endif  // T2T_INPUT_INPUT_ITEM_H_

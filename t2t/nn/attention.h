@@ -1,0 +1,168 @@
+#ifndef T2T_NN_ATTENTION_H_
+#define T2T_NN_ATTENTION_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "t2t/nn/area_attention.h"
+#include "t2t/nn/dense.h"
+#include "t2t/nn/local_attention.h"
+#include "t2t/nn/model_parallel.h"
+#include "t2t/nn/params.h"
+#include "t2t/ops/ragged_attention.h"
+
+namespace t2t {
+
+struct AttentionOptions {
+  int64_t input_size = 0;
+  int64_t memory_size = 0;  // 0: input_size
+  int64_t key_channels = 0;
+  int64_t value_channels = 0;
+  int64_t output_size = 0;
+  int64_t heads = 1;
+  double dropout = 0.0;
+  std::vector<int64_t> dropout_broadcast_dims;
+  // dot_product, dot_product_relative, dot_product_relative_v2,
+  // dot_product_unmasked_relative_v2 or one of LocalPatternOf().
+  std::string type = "dot_product";
+  int64_t max_relative_position = 0;
+  bool heads_share_relative_embedding = false;
+  bool add_relative_to_values = false;
+  bool variables_3d = false;
+  int64_t hard_attention_k = 0;
+  double gumbel_noise_weight = 0.0;
+  AreaOptions area;  // of plain dot_product, as in T2T
+};
+
+// Keys and values split into heads: [batch, heads, length, depth]. In area
+// attention they are those of areas.
+struct KeysValues {
+  at::Tensor keys;
+  at::Tensor values;
+};
+
+// The keys and values of the positions decoded so far (of their areas, in area
+// attention), in buffers that grow by chunks.
+class KeyValueCache {
+ public:
+  int64_t length() const { return length_; }
+  // Joins the last positions' own keys and values, of which it keeps `most`.
+  const KeysValues& AppendRecent(const KeysValues& latest, int64_t most);
+  // keys and values: [rows, heads, new positions, depth].
+  void Append(const at::Tensor& keys, const at::Tensor& values);
+  KeysValues View() const;
+  // Forgets all but the last `most` positions.
+  void KeepLast(int64_t most);
+  // Row i becomes the old rows[i].
+  void Select(const at::Tensor& rows);
+
+ private:
+  int64_t length_ = 0;
+  at::Tensor keys_;  // [rows, heads, capacity, depth]
+  at::Tensor values_;
+  KeysValues recent_;
+};
+
+// T2T's multihead_attention: parameters under "<scope>/multihead_attention".
+class MultiheadAttention {
+ public:
+  MultiheadAttention(const Scope& scope, const AttentionOptions& options);
+
+  // Self-attention over input [batch, length, input]; bias may be undefined,
+  // and counts for nothing where attention is local, as in T2T.
+  at::Tensor SelfAttention(const at::Tensor& input, const at::Tensor& bias,
+                           bool training) const;
+  // The same where keys and values are of `all` [batch, length + n, input], of
+  // which x is the end.
+  at::Tensor SelfAttentionOver(const at::Tensor& x, const at::Tensor& all,
+                               const at::Tensor& bias, bool training) const;
+  // x looks at memory [batch, memory length, memory size].
+  at::Tensor MemoryAttention(const at::Tensor& x, const at::Tensor& memory,
+                             const at::Tensor& bias, bool training) const;
+
+  // The same over sequences without padding, one after the other: x is [1,
+  // rows, input], sequence i its rows from offsets[i] on (t2t/ops/
+  // ragged_attention.h). Only for plain dot_product, without hard attention
+  // and without dropout_broadcast_dims.
+  at::Tensor RaggedSelf(const at::Tensor& x,
+                        const std::vector<int64_t>& offsets, bool causal,
+                        bool training) const;
+  at::Tensor RaggedMemory(const at::Tensor& x,
+                          const std::vector<int64_t>& offsets,
+                          const at::Tensor& memory,
+                          const std::vector<int64_t>& memory_offsets,
+                          bool training) const;
+
+  // Whether a position is computed out of those before it alone, whatever the
+  // bias says to those after it, and whatever comes after.
+  bool CanDecode() const {
+    return (!local_ || local_->pattern.causal) &&
+           (!area_ || area_->options().max_height == 1);
+  }
+
+  // Decoding. One new position x [rows, 1, input], after those in the cache,
+  // which it joins; bias [.., 1, positions] may be undefined.
+  at::Tensor SelfAttentionStep(const at::Tensor& x, const at::Tensor& bias,
+                               KeyValueCache* cache) const;
+  KeysValues ProjectMemory(const at::Tensor& memory) const;
+  // The bias for what ProjectMemory() gives, of one for the memory.
+  at::Tensor MemoryBias(const at::Tensor& bias) const;
+  bool sees_areas() const { return area_.has_value(); }
+  at::Tensor MemoryAttentionStep(const at::Tensor& x, const KeysValues& memory,
+                                 const at::Tensor& bias) const;
+
+ private:
+  void MakeAreas(const Scope& own);
+  void MakeLocal(const Scope& own, const LocalPattern& pattern);
+  // Takes this rank's part of the heads, where they are split.
+  void TakeHeads();
+  // A parameter that has a dimension of heads, of `depth` numbers each.
+  at::Tensor HeadsParam(const Scope& scope, const std::string& name,
+                        std::vector<int64_t> shape, int64_t dim, int64_t depth,
+                        const Initializer& init) const;
+  // One that all heads share.
+  at::Tensor SharedByHeads(const at::Tensor& parameter) const;
+  bool split() const { return all_heads_ != 0; }
+  at::Tensor Enter(const at::Tensor& x) const;
+  at::Tensor EnterMemory(const at::Tensor& memory) const;
+  at::Tensor DropWeights(const at::Tensor& weights, double dropout,
+                         const std::vector<int64_t>& broadcast_dims) const;
+  at::Tensor SelfKernel() const;    // queries, keys and values side by side
+  at::Tensor MemoryKernel() const;  // keys and values
+  at::Tensor QueryKernel() const;
+  double Scale() const;
+  RaggedAttentionOptions RaggedOptions(bool training) const;
+  at::Tensor Output(const at::Tensor& context) const;
+  at::Tensor SplitHeads(const at::Tensor& x) const;
+  at::Tensor Query(const at::Tensor& x) const;
+  // Where there is area attention, what it sees in place of these.
+  KeysValues Areas(KeysValues memory, bool training) const;
+  KeysValues Project(const at::Tensor& memory) const;
+  // From split heads to the layer's output. self: relative terms apply.
+  at::Tensor Attend(const at::Tensor& q, const KeysValues& memory,
+                    const at::Tensor& bias, bool self, bool training) const;
+  at::Tensor RelativeLogits(const at::Tensor& q, int64_t keys) const;
+  at::Tensor RelativeValues(const at::Tensor& weights) const;
+  // The row of dot_product_relative's tables that a (query, key) pair uses;
+  // the queries are the last of the keys' positions.
+  at::Tensor RelativeIndex(int64_t queries, int64_t keys) const;
+
+  AttentionOptions options_;  // of this rank's heads
+  ModelParallel* parallel_;   // null: the model is whole
+  int64_t all_heads_ = 0;     // where they are split over the ranks
+  int64_t first_head_ = 0;
+  std::optional<LocalAttentionOptions> local_;
+  std::optional<AreaFeatures> area_;
+  // [input, channels] each, whatever their stored shape.
+  at::Tensor q_kernel_, k_kernel_, v_kernel_, o_kernel_;
+  at::Tensor relative_keys_;
+  at::Tensor relative_values_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_NN_ATTENTION_H_

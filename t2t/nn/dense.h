@@ -1,0 +1,30 @@
+#ifndef T2T_NN_DENSE_H_
+#define T2T_NN_DENSE_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+
+#include "t2t/nn/params.h"
+
+namespace t2t {
+
+// x [..., in] -> x kernel + bias [..., out]: parameters "kernel" [in, out] and
+// "bias" [out] in the scope.
+class Dense {
+ public:
+  Dense() = default;
+  Dense(const Scope& scope, int64_t in, int64_t out, bool use_bias = true);
+
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  const at::Tensor& kernel() const { return kernel_; }
+
+ private:
+  at::Tensor kernel_;
+  at::Tensor bias_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_NN_DENSE_H_

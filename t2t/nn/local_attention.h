@@ -1,0 +1,50 @@
+#ifndef T2T_NN_LOCAL_ATTENTION_H_
+#define T2T_NN_LOCAL_ATTENTION_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace t2t {
+
+// Which keys the queries of one block see: from `start` on, counted from the
+// block's first position, `length` of them, as far as there are such.
+struct LocalPattern {
+  int64_t block = 0;
+  int64_t start = 0;
+  int64_t length = 0;
+  bool causal = false;  // and none that come after the query
+  // T2T's local_mask_right takes two blocks for one where there are no more.
+  bool joins_two_blocks = false;
+};
+
+// T2T's self_attention_type of local and dilated attention, with the sizes
+// that T2T's transformer gives it; nullopt where it is another type.
+std::optional<LocalPattern> LocalPatternOf(const std::string& type);
+
+struct LocalAttentionOptions {
+  LocalPattern pattern;
+  // [heads, distances, depth] or [distances, depth]: what a query is
+  // multiplied with for a key so far before it, the farthest first, itself
+  // last. May be undefined.
+  at::Tensor relative_keys;
+  double dropout = 0.0;  // of the attention weights
+  // Where the heads are a part of more: how many in all, the first one here.
+  int64_t all_heads = 0;  // 0: all are here
+  int64_t first_head = 0;
+};
+
+// q, already scaled, k, v: [batch, heads, length, depth]. Returns the context.
+at::Tensor LocalAttention(const at::Tensor& q, const at::Tensor& k,
+                          const at::Tensor& v,
+                          const LocalAttentionOptions& options);
+// One query [batch, heads, 1, depth] at the last of the keys' positions.
+at::Tensor LocalAttentionStep(const at::Tensor& q, const at::Tensor& k,
+                              const at::Tensor& v,
+                              const LocalAttentionOptions& options);
+
+}  // namespace t2t
+
+#endif  // T2T_NN_LOCAL_ATTENTION_H_

@@ -1,0 +1,264 @@
+#include "t2t/nn/moe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "t2t/base/error.h"
+#include "t2t/base/rng.h"
+
+namespace t2t {
+namespace {
+
+// T2T's, whatever moe_loss_coef says.
+constexpr double kLossWeight = 1e-2;
+constexpr double kNoiseEpsilon = 1e-2;
+
+thread_local ExtraLoss* current = nullptr;
+
+// The squared coefficient of variation.
+at::Tensor VariationSquared(const at::Tensor& x) {
+  const at::Tensor mean = x.mean();
+  return (x - mean).square().mean() / (mean.square() + 1e-10);
+}
+
+struct Top {
+  at::Tensor values;  // [rows, k]
+  at::Tensor indices;
+};
+
+// The greatest k of each row, of equal ones the first.
+Top TopOf(const at::Tensor& x, int64_t k) {
+  std::vector<at::Tensor> values;
+  std::vector<at::Tensor> indices;
+  at::Tensor rest = x;
+  for (int64_t i = 0; i < k; ++i) {
+    const at::Tensor index = rest.detach().argmax(1, /*keepdim=*/true);
+    values.push_back(rest.gather(1, index));
+    indices.push_back(index);
+    if (i + 1 < k) {
+      rest = rest.scatter_add(1, index, at::full_like(values.back(), -1e9));
+    }
+  }
+  return {at::cat(values, 1), at::cat(indices, 1)};
+}
+
+at::Tensor NormalCdf(const at::Tensor& x, const at::Tensor& stddev) {
+  return (at::erf(x / (stddev * std::sqrt(2.0) + 1e-20)) + 1.0) * 0.5;
+}
+
+std::vector<int64_t> ToVector(const at::Tensor& counts) {
+  const at::Tensor whole = counts.to(at::kCPU, at::kLong).contiguous();
+  const int64_t* const data = whole.const_data_ptr<int64_t>();
+  return {data, data + whole.numel()};
+}
+
+// Each expert's kernel as if it were a parameter of its own.
+Initializer PerExpert(const Initializer& init) {
+  return [init](uint64_t seed, at::IntArrayRef shape) {
+    std::vector<at::Tensor> kernels;
+    for (int64_t i = 0; i < shape[0]; ++i) {
+      kernels.push_back(
+          init(Rng::Combine(seed, static_cast<uint64_t>(i)), shape.slice(1)));
+    }
+    return at::stack(kernels);
+  };
+}
+
+}  // namespace
+
+ExtraLoss::ExtraLoss() : before_(current) { current = this; }
+
+ExtraLoss::~ExtraLoss() { current = before_; }
+
+void ExtraLoss::Add(const at::Tensor& loss) {
+  if (current == nullptr) return;
+  current->sum_ = current->sum_.defined() ? current->sum_ + loss : loss;
+}
+
+MixtureOfExperts::MixtureOfExperts(const Scope& scope,
+                                   const MixtureOptions& options)
+    : options_(options), any_parallel_(ModelParallel::Current()) {
+  if (options.experts < 1 || options.experts_per_token < 1 ||
+      options.experts_per_token > options.experts) {
+    throw UsageError(
+        "moe_num_experts=" + std::to_string(options.experts) +
+            " with moe_k=" + std::to_string(options.experts_per_token),
+        "at least one expert a token, and at most all of them",
+        "change them in --hparams");
+  }
+  if (any_parallel_ != nullptr && any_parallel_->layout().experts) {
+    parallel_ = any_parallel_;
+  }
+  const Scope own = scope.Sub("local_moe");
+  const Scope gating = own.Sub("noisy_top_k_gating");
+  gate_ = gating.Param("w_gate", {options.hidden_size, options.experts},
+                       ZerosInit());
+  noise_ = gating.Param("w_noise", {options.hidden_size, options.experts},
+                        ZerosInit());
+  const auto kernels = [&](const char* name, int64_t in, int64_t out) {
+    const std::vector<int64_t> shape = {options.experts, in, out};
+    const Initializer init = PerExpert(scope.init());
+    return split()
+               ? parallel_->Param(own.Sub("experts"), name, {shape, 0, 1}, init)
+               : own.Sub("experts").Param(name, shape, init);
+  };
+  in_ = kernels("w_0", options.hidden_size, options.filter_size);
+  out_ = kernels("w_1", options.filter_size, options.hidden_size);
+}
+
+MixtureOfExperts::Gating MixtureOfExperts::Gate(const at::Tensor& tokens,
+                                                const at::Tensor& noise) const {
+  const int64_t k = options_.experts_per_token;
+  const at::Tensor gate = split() ? parallel_->CopyIn(gate_) : gate_;
+  const at::Tensor clean = at::mm(tokens, gate).to(at::kFloat);
+  at::Tensor stddev;
+  at::Tensor logits = clean;
+  if (noise.defined()) {
+    const at::Tensor noise_kernel =
+        split() ? parallel_->CopyIn(noise_) : noise_;
+    stddev = at::softplus(at::mm(tokens, noise_kernel).to(at::kFloat)) +
+             kNoiseEpsilon;
+    logits = clean + noise * stddev;
+  }
+  const Top top = TopOf(logits, std::min(k + 1, options_.experts));
+  Gating gating;
+  gating.gates =
+      at::zeros_like(clean).scatter(1, top.indices.narrow(1, 0, k),
+                                    at::softmax(top.values.narrow(1, 0, k), 1));
+  if (stddev.defined() && k < options_.experts) {
+    // How likely each would be among the first k with other noise.
+    const at::Tensor if_in = top.values.narrow(1, k, 1);
+    const at::Tensor if_out = top.values.narrow(1, k - 1, 1);
+    gating.load = at::where(logits.gt(if_in), NormalCdf(clean - if_in, stddev),
+                            NormalCdf(clean - if_out, stddev));
+  } else {
+    gating.load = gating.gates.gt(0).to(at::kFloat);
+  }
+  return gating;
+}
+
+at::Tensor MixtureOfExperts::Local(const at::Tensor& rows,
+                                   const std::vector<int64_t>& counts) const {
+  std::vector<at::Tensor> outputs;
+  const double scale = std::pow(static_cast<double>(options_.filter_size) /
+                                    static_cast<double>(options_.hidden_size),
+                                -0.5);
+  int64_t begin = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const auto expert = static_cast<int64_t>(i);
+    const at::Tensor hidden =
+        at::relu(at::mm(rows.narrow(0, begin, counts[i]), in_[expert]));
+    outputs.push_back(at::mm(hidden, out_[expert]) * scale);
+    begin += counts[i];
+  }
+  return at::cat(outputs);
+}
+
+at::Tensor MixtureOfExperts::Anywhere(
+    const at::Tensor& rows, const std::vector<int64_t>& counts) const {
+  if (!split()) return Local(rows, counts);
+  const int64_t ranks = parallel_->size();
+  // How many rows of each of a rank's experts it gets from each rank.
+  std::vector<int64_t> experts;
+  for (int64_t r = 0; r < ranks; ++r) {
+    experts.push_back(PartOf(options_.experts, ranks, r).size());
+  }
+  const int64_t own = experts[static_cast<size_t>(parallel_->rank())];
+  const at::Tensor told = parallel_->group()->AllToAll(
+      at::tensor(counts, at::kLong), experts,
+      std::vector<int64_t>(static_cast<size_t>(ranks), own),
+      "the tokens' experts");
+  const std::vector<int64_t> received = ToVector(told);  // by rank, expert
+  std::vector<int64_t> to;
+  std::vector<int64_t> from;
+  int64_t expert = 0;
+  for (int64_t r = 0; r < ranks; ++r) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < experts[static_cast<size_t>(r)]; ++i) {
+      sum += counts[static_cast<size_t>(expert++)];
+    }
+    to.push_back(sum);
+    sum = 0;
+    for (int64_t i = 0; i < own; ++i) {
+      sum += received[static_cast<size_t>(r * own + i)];
+    }
+    from.push_back(sum);
+  }
+  // Which row of those received stands where, by expert, then by rank.
+  std::vector<int64_t> order;
+  std::vector<int64_t> by_expert(static_cast<size_t>(own), 0);
+  for (int64_t i = 0; i < own; ++i) {
+    int64_t start = 0;
+    for (int64_t r = 0; r < ranks; ++r) {
+      for (int64_t e = 0; e < own; ++e) {
+        const int64_t count = received[static_cast<size_t>(r * own + e)];
+        for (int64_t row = 0; e == i && row < count; ++row) {
+          order.push_back(start + row);
+        }
+        if (e == i) by_expert[static_cast<size_t>(i)] += count;
+        start += count;
+      }
+    }
+  }
+  const at::Tensor index = at::tensor(order, at::kLong).to(rows.device());
+  const at::Tensor arrived = parallel_->ExchangeRows(rows, to, from);
+  const at::Tensor outputs = Local(arrived.index_select(0, index), by_expert);
+  return parallel_->ExchangeRows(
+      at::zeros_like(outputs).index_copy(0, index, outputs), from, to);
+}
+
+at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
+                                        bool training) const {
+  // Where the experts are split, each rank takes a part of the tokens: that
+  // which it has already, or one of all.
+  const bool has_part =
+      any_parallel_ != nullptr && any_parallel_->SplitsLength();
+  const at::Tensor input =
+      has_part && !split() ? any_parallel_->Enter(x, false) : x;
+  const at::Tensor flat = input.reshape({-1, input.size(-1)});
+  at::Tensor noise;
+  if (training) {
+    // That of all tokens on every rank, so that it is one process'.
+    const int64_t length = has_part ? any_parallel_->length() : input.size(1);
+    noise =
+        at::randn({input.size(0), length, options_.experts}).to(input.device());
+    if (has_part && split()) noise = any_parallel_->OwnLength(noise);
+    noise = noise.reshape({-1, options_.experts});
+  }
+  at::Tensor tokens = flat;
+  if (split() && !has_part) {
+    tokens = parallel_->TakePart(flat, 0);
+    if (training) {
+      const PartRange own =
+          PartOf(flat.size(0), parallel_->size(), parallel_->rank());
+      noise = noise.narrow(0, own.begin, own.size());
+    }
+  }
+  const Gating gating = Gate(tokens, noise);
+  at::Tensor importance = gating.gates.sum(0);
+  at::Tensor load = gating.load.sum(0);
+  if (split()) {
+    importance = parallel_->SumOut(importance);
+    load = parallel_->SumOut(load);
+  }
+  ExtraLoss::Add((VariationSquared(importance) + VariationSquared(load)) *
+                 kLossWeight);
+  // (expert, token) of all gates above 0, by expert.
+  const at::Tensor chosen = gating.gates.detach().t().gt(0).nonzero();
+  const at::Tensor expert = chosen.select(1, 0);
+  const at::Tensor token = chosen.select(1, 1);
+  const std::vector<int64_t> counts = ToVector(
+      at::bincount(expert, /*weights=*/{}, /*minlength=*/options_.experts));
+  const at::Tensor outputs = Anywhere(tokens.index_select(0, token), counts);
+  const at::Tensor weights =
+      gating.gates.flatten().index_select(0, token * options_.experts + expert);
+  at::Tensor y = at::zeros_like(tokens).index_add(
+      0, token, (outputs * weights.unsqueeze(1)).to(tokens.scalar_type()));
+  if (split() && !has_part) y = parallel_->Gather(y, 0, flat.size(0));
+  y = y.view(input.sizes());
+  return has_part && !split() ? any_parallel_->Leave(y, false) : y;
+}
+
+}  // namespace t2t

@@ -1,0 +1,103 @@
+#ifndef T2T_NN_PARAMS_H_
+#define T2T_NN_PARAMS_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace t2t {
+
+// Fills a new parameter: (seed, shape) -> fp32 CPU tensor.
+using Initializer =
+    std::function<at::Tensor(uint64_t seed, at::IntArrayRef shape)>;
+
+Initializer ZerosInit();
+Initializer OnesInit();
+Initializer ConstantInit(double value);
+Initializer NormalInit(double mean, double stddev);
+Initializer UniformInit(double low, double high);
+// TF's variance_scaling(scale, mode, distribution); fan computed as TF does.
+Initializer VarianceScalingInit(double scale, const std::string& mode,
+                                const std::string& distribution);
+Initializer OrthogonalInit(double gain);
+
+// Inputs and outputs of one unit of a parameter of this shape, as TF counts.
+struct Fans {
+  double in;
+  double out;
+};
+Fans FansOf(at::IntArrayRef shape);
+
+// A model's parameters by name, in order of creation. Names are T2T's
+// variable names ("transformer/body/encoder/layer_0/self_attention/
+// multihead_attention/q/kernel"). A parameter's initial value depends only on
+// the store's seed and its name.
+class ParamStore {
+ public:
+  explicit ParamStore(uint64_t seed) : seed_(seed) {}
+
+  // Makes a leaf that requires a gradient; the same name again returns the
+  // same tensor (the shape must agree).
+  at::Tensor Create(const std::string& name, at::IntArrayRef shape,
+                    const Initializer& init);
+  // As Create, but not trained (no gradient); saved in checkpoints too.
+  at::Tensor CreateBuffer(const std::string& name, at::IntArrayRef shape,
+                          const Initializer& init);
+
+  bool Has(const std::string& name) const { return index_.count(name) > 0; }
+  at::Tensor Get(const std::string& name) const;  // throws where absent
+
+  struct Entry {
+    std::string name;
+    at::Tensor tensor;
+    bool trainable;
+  };
+  const std::vector<Entry>& entries() const { return entries_; }
+  std::vector<at::Tensor> Trainable() const;
+  int64_t NumParameters() const;  // trainable scalars
+
+ private:
+  at::Tensor Add(const std::string& name, at::IntArrayRef shape,
+                 const Initializer& init, bool trainable);
+
+  uint64_t seed_;
+  std::vector<Entry> entries_;
+  std::map<std::string, size_t> index_;
+};
+
+// A name prefix in a store and the default initializer, handed down a model's
+// constructors.
+class Scope {
+ public:
+  Scope(ParamStore* store, std::string prefix, Initializer init)
+      : store_(store), prefix_(std::move(prefix)), init_(std::move(init)) {}
+
+  Scope Sub(const std::string& name) const {
+    return Scope(store_, prefix_.empty() ? name : prefix_ + "/" + name, init_);
+  }
+  at::Tensor Param(const std::string& name, at::IntArrayRef shape) const {
+    return Param(name, shape, init_);
+  }
+  at::Tensor Param(const std::string& name, at::IntArrayRef shape,
+                   const Initializer& init) const {
+    return store_->Create(prefix_.empty() ? name : prefix_ + "/" + name, shape,
+                          init);
+  }
+  const Initializer& init() const { return init_; }
+  const std::string& prefix() const { return prefix_; }
+  ParamStore* store() const { return store_; }
+
+ private:
+  ParamStore* store_;
+  std::string prefix_;
+  Initializer init_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_NN_PARAMS_H_
