@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "launch/render/job.h"
 #include "launch/render/prototypes.h"
 #include "launch/render/train.h"
 #include "launch/render/yaml.h"

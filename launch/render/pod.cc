@@ -156,76 +156,6 @@ void AddPlacement(const Component& component, bool with_gpus, Json* spec) {
 
 }  // namespace
 
-Json Object(std::initializer_list<std::pair<std::string, Json>> members) {
-  Json object = Json::Object();
-  for (const auto& [key, value] : members) object.Set(key, value);
-  return object;
-}
-
-Json List(std::initializer_list<Json> items) {
-  Json list = Json::Array();
-  for (const Json& item : items) list.Append(item);
-  return list;
-}
-
-Json Strings(const std::vector<std::string>& items) {
-  Json list = Json::Array();
-  for (const std::string& item : items) list.Append(Json(item));
-  return list;
-}
-
-std::string EscapeDollars(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) out.append(c == '$' ? 2 : 1, c);
-  return out;
-}
-
-std::string ExpandVariables(
-    std::string_view text,
-    const std::function<const std::string*(const std::string&)>& find) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '$' || i + 1 == text.size()) {
-      out += text[i];
-      continue;
-    }
-    const char next = text[i + 1];
-    const size_t end = next == '(' ? text.find(')', i) : std::string_view::npos;
-    if (next == '$') {
-      out += '$';
-      ++i;
-    } else if (end != std::string_view::npos) {
-      const std::string name(text.substr(i + 2, end - i - 2));
-      const std::string* const value = find(name);
-      out += value != nullptr ? *value : "$(" + name + ")";
-      i = end;
-    } else {
-      out += '$';
-    }
-  }
-  return out;
-}
-
-std::string FlagArgument(const std::string& name, const std::string& value) {
-  if (value.find('\0') != std::string::npos) {
-    throw UsageError("--" + name + " has a NUL byte in it",
-                     "text that a program's argument can be");
-  }
-  return "--" + name + "=" + EscapeDollars(value);
-}
-
-void AddArguments(const Component& component, const std::string& param,
-                  std::vector<std::string>* arguments) {
-  for (const std::string& argument : component.params.List(param)) {
-    if (!StartsWith(argument, "--")) {
-      throw UsageError("the parameter " + param + " has '" + argument + "'",
-                       "flags: --name=value");
-    }
-    arguments->push_back(EscapeDollars(argument));
-  }
-}
-
 std::vector<ParamSpec> PodParams() {
   using T = ParamType;
   return {
@@ -264,16 +194,6 @@ std::vector<ParamSpec> PodParams() {
       {"labels", T::kMap, Json::Object(), "further labels"},
       {"annotations", T::kMap, Json::Object(), "further annotations"},
       {"network_policy", T::kBool, true, "only what must come in may come in"},
-  };
-}
-
-std::vector<ParamSpec> JobParams(int64_t retries) {
-  using T = ParamType;
-  return {
-      {"retries", T::kInt, retries, "how often it is tried again", {}, 0, 1000},
-      {"deadline_seconds", T::kInt, 0, "ends it after so long; 0: never"},
-      {"ttl_seconds", T::kInt, 604800, "how long it stays when it is done"},
-      {"queue", T::kName, "", "a Kueue queue that starts it"},
   };
 }
 
@@ -324,7 +244,53 @@ int64_t Threads(const Component& component) {
                                   component.params.String("cpu")))));
 }
 
-Json PodTemplate(const Component& component, const PodOptions& options) {
+namespace {
+
+// The claim, scratch folders, shared memory and files that the Pod sees.
+void AddVolumes(const Component& component, const PodOptions& options,
+                Json* mounts, Json* volumes) {
+  const Params& params = component.params;
+  const std::string claim = params.String("claim");
+  const std::string claim_path = params.String("claim_path");
+  if (!claim.empty()) {
+    if (!StartsWith(claim_path, "/") || claim_path.size() < 2 ||
+        claim_path.find(':') != std::string::npos ||
+        EndsWith(claim_path, "/")) {
+      throw UsageError("the parameter claim_path is '" + claim_path + "'",
+                       "an absolute path as /t2t");
+    }
+    mounts->Append(Object({{"name", "data"}, {"mountPath", claim_path}}));
+    volumes->Append(
+        Object({{"name", "data"},
+                {"persistentVolumeClaim", Object({{"claimName", claim}})}}));
+  }
+  mounts->Append(Object({{"name", "tmp"}, {"mountPath", "/tmp"}}));
+  volumes->Append(Object(
+      {{"name", "tmp"},
+       {"emptyDir", Object({{"sizeLimit", params.String("tmp_size")}})}}));
+  for (size_t i = 0; i < options.writable.size(); ++i) {
+    const std::string name = "scratch-" + std::to_string(i);
+    mounts->Append(
+        Object({{"name", name}, {"mountPath", options.writable[i]}}));
+    volumes->Append(Object({{"name", name}, {"emptyDir", Json::Object()}}));
+  }
+  if (options.shm > 0) {
+    mounts->Append(Object({{"name", "shm"}, {"mountPath", "/dev/shm"}}));
+    volumes->Append(Object(
+        {{"name", "shm"},
+         {"emptyDir", Object({{"medium", "Memory"},
+                              {"sizeLimit", params.String("shm_size")}})}}));
+  }
+  if (!params.String("config_map").empty()) {
+    mounts->Append(Object(
+        {{"name", "config"}, {"mountPath", "/etc/t2t"}, {"readOnly", true}}));
+    volumes->Append(Object(
+        {{"name", "config"},
+         {"configMap", Object({{"name", params.String("config_map")}})}}));
+  }
+}
+
+Json Container(const Component& component, const PodOptions& options) {
   const Params& params = component.params;
   Json container =
       Object({{"name", options.container},
@@ -356,47 +322,12 @@ Json PodTemplate(const Component& component, const PodOptions& options) {
                 Object({{"allowPrivilegeEscalation", false},
                         {"readOnlyRootFilesystem", true},
                         {"capabilities", Object({{"drop", List({"ALL"})}})}}));
-  Json mounts = Json::Array();
-  Json volumes = Json::Array();
-  const std::string claim = params.String("claim");
-  const std::string claim_path = params.String("claim_path");
-  if (!claim.empty()) {
-    if (!StartsWith(claim_path, "/") || claim_path.size() < 2 ||
-        claim_path.find(':') != std::string::npos ||
-        EndsWith(claim_path, "/")) {
-      throw UsageError("the parameter claim_path is '" + claim_path + "'",
-                       "an absolute path as /t2t");
-    }
-    mounts.Append(Object({{"name", "data"}, {"mountPath", claim_path}}));
-    volumes.Append(
-        Object({{"name", "data"},
-                {"persistentVolumeClaim", Object({{"claimName", claim}})}}));
-  }
-  mounts.Append(Object({{"name", "tmp"}, {"mountPath", "/tmp"}}));
-  volumes.Append(Object(
-      {{"name", "tmp"},
-       {"emptyDir", Object({{"sizeLimit", params.String("tmp_size")}})}}));
-  for (size_t i = 0; i < options.writable.size(); ++i) {
-    const std::string name = "scratch-" + std::to_string(i);
-    mounts.Append(Object({{"name", name}, {"mountPath", options.writable[i]}}));
-    volumes.Append(Object({{"name", name}, {"emptyDir", Json::Object()}}));
-  }
-  if (options.shm > 0) {
-    mounts.Append(Object({{"name", "shm"}, {"mountPath", "/dev/shm"}}));
-    volumes.Append(Object(
-        {{"name", "shm"},
-         {"emptyDir", Object({{"medium", "Memory"},
-                              {"sizeLimit", params.String("shm_size")}})}}));
-  }
-  if (!params.String("config_map").empty()) {
-    mounts.Append(Object(
-        {{"name", "config"}, {"mountPath", "/etc/t2t"}, {"readOnly", true}}));
-    volumes.Append(Object(
-        {{"name", "config"},
-         {"configMap", Object({{"name", params.String("config_map")}})}}));
-  }
-  container.Set("volumeMounts", mounts);
+  return container;
+}
 
+// All of a Pod's spec but for containers and volumes.
+Json PodSpec(const Component& component, const PodOptions& options) {
+  const Params& params = component.params;
   Json spec = Json::Object();
   if (options.service_account) {
     const std::string account = params.String("service_account");
@@ -428,6 +359,18 @@ Json PodTemplate(const Component& component, const PodOptions& options) {
                    {"fsGroup", 1000},
                    {"fsGroupChangePolicy", "OnRootMismatch"},
                    {"seccompProfile", Object({{"type", "RuntimeDefault"}})}}));
+  return spec;
+}
+
+}  // namespace
+
+Json PodTemplate(const Component& component, const PodOptions& options) {
+  Json mounts = Json::Array();
+  Json volumes = Json::Array();
+  AddVolumes(component, options, &mounts, &volumes);
+  Json container = Container(component, options);
+  container.Set("volumeMounts", mounts);
+  Json spec = PodSpec(component, options);
   spec.Set("containers", List({container}));
   spec.Set("volumes", volumes);
 
@@ -467,57 +410,6 @@ void AddCompanions(const Component& component,
               {"policyTypes", List({"Ingress"})},
               {"ingress", List({rule})}}));
   objects->push_back(policy);
-}
-
-const std::vector<int>& PermanentExitCodes() {
-  // 126 and 127: the image's command can't be run or is not there.
-  static const std::vector<int>* const codes =
-      new std::vector<int>{static_cast<int>(ExitCode::kInternal),
-                           static_cast<int>(ExitCode::kUsage),
-                           static_cast<int>(ExitCode::kBadData),
-                           static_cast<int>(ExitCode::kMissing),
-                           static_cast<int>(ExitCode::kIo),
-                           static_cast<int>(ExitCode::kDiverged),
-                           static_cast<int>(ExitCode::kMismatch),
-                           126,
-                           127};
-  return *codes;
-}
-
-Json PodFailurePolicy(const std::string& container) {
-  Json codes = Json::Array();
-  for (const int code : PermanentExitCodes()) codes.Append(Json(code));
-  return Object(
-      {{"rules",
-        List({Object({{"action", "FailJob"},
-                      {"onExitCodes", Object({{"containerName", container},
-                                              {"operator", "In"},
-                                              {"values", codes}})}}),
-              // A node that goes away is nobody's failure.
-              Object({{"action", "Ignore"},
-                      {"onPodConditions",
-                       List({Object({{"type", "DisruptionTarget"},
-                                     {"status", "True"}})})}})})}});
-}
-
-Json JobSpec(const Component& component, Json pod_template,
-             const std::string& container, int64_t completions,
-             int64_t parallelism, int64_t backoff_limit) {
-  Json spec = Json::Object();
-  if (completions > 0) {
-    spec.Set("completionMode", "Indexed");
-    spec.Set("completions", completions);
-    spec.Set("parallelism", parallelism);
-  }
-  spec.Set("backoffLimit", backoff_limit);
-  spec.Set("podFailurePolicy", PodFailurePolicy(container));
-  spec.Set("podReplacementPolicy", "Failed");
-  if (component.params.Int("deadline_seconds") > 0) {
-    spec.Set("activeDeadlineSeconds", component.params.Int("deadline_seconds"));
-  }
-  spec.Set("ttlSecondsAfterFinished", component.params.Int("ttl_seconds"));
-  spec.Set("template", std::move(pod_template));
-  return spec;
 }
 
 }  // namespace t2t

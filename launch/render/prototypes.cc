@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "launch/render/job.h"
 #include "launch/render/manifests.h"
 #include "launch/render/pipeline.h"
 #include "launch/render/server.h"

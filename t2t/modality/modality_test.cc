@@ -11,6 +11,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/hparams/keys.h"
 #include "t2t/modality/golden_tensors.h"
+#include "t2t/nn/default_initializer.h"
 
 namespace t2t {
 namespace {

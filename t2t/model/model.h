@@ -12,6 +12,7 @@
 #include "t2t/hparams/hparams.h"
 #include "t2t/input/batch.h"
 #include "t2t/modality/loss_parts.h"
+#include "t2t/nn/default_initializer.h"
 #include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
 
@@ -21,10 +22,6 @@ namespace t2t {
 using Features = std::map<std::string, at::Tensor>;
 
 Features ToFeatures(const Batch& batch);
-
-// The initializer that the hparams "initializer" and "initializer_gain" name:
-// for every parameter that does not choose its own.
-Initializer DefaultInitializer(const HParams& hparams);
 
 // What a model keeps between decoding steps: cached keys and values, lengths.
 class DecodeState {
