@@ -840,20 +840,5 @@ TEST(RenderTest, ProgramsHaveTheFlagsTheyAreGiven) {
   EXPECT_GT(checked, 25);
 }
 
-TEST(RenderTest, ModelNamesAreTheRegistrys) {
-  std::vector<std::string> registered;
-  for (const std::string& path : Glob("models/*.cc")) {
-    const std::string text = ReadFile(path);
-    const std::string start = "T2T_REGISTER_MODEL(";
-    for (size_t at = text.find(start); at != std::string::npos;
-         at = text.find(start, at + 1)) {
-      const size_t name = at + start.size();
-      registered.push_back(text.substr(name, text.find(',', name) - name));
-    }
-  }
-  std::sort(registered.begin(), registered.end());
-  EXPECT_EQ(registered, ModelsHere());
-}
-
 }  // namespace
 }  // namespace t2t

@@ -52,9 +52,4 @@ Initializer DefaultInitializer(const HParams& hparams) {
                    "change --hparams=initializer=...");
 }
 
-Registry<ModelFactory>& Models() {
-  static auto* models = new Registry<ModelFactory>("model");
-  return *models;
-}
-
 }  // namespace t2t
