@@ -3,7 +3,6 @@
 #include "hparams/catalogue.h"
 #include "hparams/families.h"
 #include "t2t/base/error.h"
-#include "t2t/hparams/ranges.h"
 
 namespace t2t {
 namespace {
@@ -20,24 +19,20 @@ HParams MakeSet(const std::string& set) {
   return AllHParams().Resolve(set);
 }
 
-bool RegisterInRegistries() {
+}  // namespace
+
+void RegisterAllSets(HParamsRegistry& sets, HParamsRangeRegistry& ranges) {
   const HParamsTable& table = AllHParams();
   for (const std::string& set : table.Sets()) {
-    HParamsSets().Add(
+    sets.Add(
         set, [set] { return MakeSet(set); }, table.Row(set).help);
   }
   for (const std::string& name : table.Ranges()) {
-    HParamsRanges().Add(name, [name](RangedHParams* ranges) {
-      AllHParams().ResolveRange(name, ranges);
+    ranges.Add(name, [name](RangedHParams* range) {
+      AllHParams().ResolveRange(name, range);
     });
   }
-  return true;
 }
-
-// The registries that programs look sets up in are filled before main().
-[[maybe_unused]] const bool registered = RegisterInRegistries();
-
-}  // namespace
 
 const HParamsTable& AllHParams() {
   static const auto* const table = [] {

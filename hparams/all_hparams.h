@@ -5,9 +5,13 @@
 #include <vector>
 
 #include "t2t/hparams/hparams.h"
+#include "t2t/hparams/ranges.h"
 #include "t2t/hparams/rows.h"
 
 namespace t2t {
+
+// Adds the sets and ranges of all families.
+void RegisterAllSets(HParamsRegistry& sets, HParamsRangeRegistry& ranges);
 
 // The rows of all sets and ranges.
 const HParamsTable& AllHParams();

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/all_models.h"
 #include "models/encoder_only.h"
 #include "t2t/base/error.h"
 #include "t2t/nn/dense.h"
@@ -61,6 +62,8 @@ class BasicFcRelu : public EncoderOnlyModel {
 
 }  // namespace
 
-T2T_REGISTER_MODEL(basic_fc_relu, BasicFcRelu);
+void RegisterBasic(ModelRegistry& models) {
+  AddModel<BasicFcRelu>(models, "basic_fc_relu");
+}
 
 }  // namespace t2t

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/all_models.h"
 #include "models/encoder_only.h"
 #include "models/lstm_layers.h"
 #include "models/scheduled_sampling.h"
@@ -357,11 +358,13 @@ class LstmVariant : public LstmSeq2seq {
 
 }  // namespace
 
-T2T_REGISTER_MODEL(lstm_encoder, LstmEncoderModel);
-T2T_REGISTER_MODEL(lstm_seq2seq, LstmVariant<0>);
-T2T_REGISTER_MODEL(lstm_seq2seq_attention, LstmVariant<1>);
-T2T_REGISTER_MODEL(lstm_seq2seq_bidirectional_encoder, LstmVariant<2>);
-T2T_REGISTER_MODEL(lstm_seq2seq_attention_bidirectional_encoder,
-                   LstmVariant<3>);
+void RegisterLstm(ModelRegistry& models) {
+  AddModel<LstmEncoderModel>(models, "lstm_encoder");
+  AddModel<LstmVariant<0>>(models, "lstm_seq2seq");
+  AddModel<LstmVariant<1>>(models, "lstm_seq2seq_attention");
+  AddModel<LstmVariant<2>>(models, "lstm_seq2seq_bidirectional_encoder");
+  AddModel<LstmVariant<3>>(models,
+                           "lstm_seq2seq_attention_bidirectional_encoder");
+}
 
 }  // namespace t2t

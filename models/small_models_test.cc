@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "hparams/catalogue.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
@@ -459,6 +460,11 @@ TEST(SmallModels, RefuseBadInput) {
   EXPECT_THROW(Make("lstm_seq2seq", "lstm_seq2seq", "hidden_size=8")
                    ->Loss({}, Mode::kTrain),
                Error);
+}
+
+// What t2t-launch and --registry_help say of models before LibTorch is loaded.
+TEST(CatalogueTest, ModelsThatAreHereAreTheRegistered) {
+  EXPECT_EQ(Models().Names(), ModelsHere());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/all_models.h"
 #include "t2t/base/error.h"
 #include "t2t/nn/moe.h"
 #include "t2t/ops/device.h"
@@ -232,8 +233,10 @@ at::Tensor Transformer::DecodeStep(DecodeState* state, const at::Tensor& ids) {
   return modalities_.targets->Top(output).to(at::kFloat).squeeze(1);
 }
 
-T2T_REGISTER_MODEL(transformer, Transformer);
-// In T2T it scores instead of decoding; its checkpoints are transformer's.
-T2T_REGISTER_MODEL(transformer_scorer, Transformer);
+void RegisterTransformer(ModelRegistry& models) {
+  AddModel<Transformer>(models, "transformer");
+  // In T2T it scores instead of decoding; its checkpoints are transformer's.
+  AddModel<Transformer>(models, "transformer_scorer");
+}
 
 }  // namespace t2t

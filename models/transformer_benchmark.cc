@@ -11,6 +11,8 @@
 #include <memory>
 #include <string>
 
+#include "hparams/all_hparams.h"
+#include "models/all_models.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
 
@@ -24,6 +26,10 @@ std::unique_ptr<Model> MakeModel(const std::string& overrides) {
   ProblemInfo info;
   info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
+  if (Models().Names().empty()) {
+    RegisterTransformer(Models());
+    RegisterAllSets(HParamsSets(), HParamsRanges());
+  }
   return Models().Get("transformer")(
       MakeHParams("transformer_multi30k", overrides), info, 1);
 }

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/all_models.h"
 #include "models/encoder_only.h"
 #include "models/transformer_body.h"
 #include "t2t/nn/parameter_units.h"
@@ -51,6 +52,8 @@ class TransformerEncoder : public EncoderOnlyModel, public ModelWithUnits {
 
 }  // namespace
 
-T2T_REGISTER_MODEL(transformer_encoder, TransformerEncoder);
+void RegisterTransformerEncoder(ModelRegistry& models) {
+  AddModel<TransformerEncoder>(models, "transformer_encoder");
+}
 
 }  // namespace t2t

@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/all_models.h"
 #include "models/scheduled_sampling.h"
 #include "models/transformer.h"
 #include "t2t/base/error.h"
@@ -123,6 +124,8 @@ class TransformerMemory : public Transformer {
 
 }  // namespace
 
-T2T_REGISTER_MODEL(transformer_memory, TransformerMemory);
+void RegisterTransformerMemory(ModelRegistry& models) {
+  AddModel<TransformerMemory>(models, "transformer_memory");
+}
 
 }  // namespace t2t

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "problems/all_problems.h"
 #include "t2t/base/rng.h"
 #include "t2t/formats/shards.h"
 #include "t2t/problem/data_facts.h"
@@ -327,9 +328,9 @@ class SortProblem : public AlgorithmicProblem {
 };
 
 template <typename ProblemType, typename Maker, typename... Arguments>
-bool Register(const std::string& name, int64_t vocabulary, const Sizes& sizes,
-              Arguments... arguments) {
-  return Problems().Add(name, [=] {
+void Register(ProblemRegistry& problems, const std::string& name,
+              int64_t vocabulary, const Sizes& sizes, Arguments... arguments) {
+  problems.Add(name, [=] {
     std::unique_ptr<Problem> problem = std::make_unique<ProblemType>(
         vocabulary, sizes, std::make_unique<Maker>(arguments...));
     problem->set_name(name);
@@ -337,11 +338,14 @@ bool Register(const std::string& name, int64_t vocabulary, const Sizes& sizes,
   });
 }
 
-const bool registered = [] {
-  const auto add = []<typename Maker>(const std::string& name,
-                                      int64_t vocabulary, const Sizes& sizes,
-                                      auto... arguments) {
-    Register<AlgorithmicProblem, Maker>(name, vocabulary, sizes, arguments...);
+}  // namespace
+
+void RegisterAlgorithmic(ProblemRegistry& problems) {
+  const auto add = [&]<typename Maker>(const std::string& name,
+                                       int64_t vocabulary, const Sizes& sizes,
+                                       auto... arguments) {
+    Register<AlgorithmicProblem, Maker>(problems, name, vocabulary, sizes,
+                                        arguments...);
   };
   const Sizes usual;
   add.operator()<Identity>("algorithmic_identity_binary40", 2, usual, 2);
@@ -367,9 +371,7 @@ const bool registered = [] {
   add.operator()<Arithmetic>("algorithmic_multiplication_decimal40", 11, usual,
                              10, true);
   add.operator()<Identity>("tiny_algo", 2, {40, 400, 100, 100, 1}, 2);
-  Register<SortProblem, Sort>("algorithmic_sort_problem", 20, {10, 20}, 20);
-  return true;
-}();
-
-}  // namespace
+  Register<SortProblem, Sort>(problems, "algorithmic_sort_problem", 20,
+                              {10, 20}, 20);
+}
 }  // namespace t2t

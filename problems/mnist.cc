@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "problems/all_problems.h"
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
@@ -311,21 +312,20 @@ class ImageMnist : public Problem, public HasDataFacts {
   MnistKind kind_;
 };
 
-const bool registered = [] {
+}  // namespace
+
+void RegisterMnist(ProblemRegistry& problems) {
   const std::array<std::pair<std::string, MnistKind>, 3> kinds = {{
       {"image_mnist", {"", true, false}},
       {"image_mnist_tune", {"", true, true}},
       {"image_fashion_mnist", {"fashion-", false, false}},
   }};
   for (const auto& [name, kind] : kinds) {
-    Problems().Add(name, [name = name, kind = kind] {
+    problems.Add(name, [name = name, kind = kind] {
       std::unique_ptr<Problem> problem = std::make_unique<ImageMnist>(kind);
       problem->set_name(name);
       return problem;
     });
   }
-  return true;
-}();
-
-}  // namespace
+}
 }  // namespace t2t

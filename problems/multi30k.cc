@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "problems/all_problems.h"
 #include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
@@ -242,15 +243,14 @@ class TranslateMulti30k : public Text2TextProblem {
   std::string target_;
 };
 
-const bool registered = [] {
+}  // namespace
+
+void RegisterMulti30k(ProblemRegistry& problems) {
   for (const std::string target : {"de", "fr", "cs"}) {
     const std::string name = "translate_en" + target + "_multi30k";
-    Problems().Add(name, [target, name] {
+    problems.Add(name, [target, name] {
       return std::make_unique<TranslateMulti30k>(target, name);
     });
   }
-  return true;
-}();
-
-}  // namespace
+}
 }  // namespace t2t

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "problems/all_problems.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/parallel.h"
@@ -160,9 +161,12 @@ class Text2classTmpdir : public Text2ClassProblem {
   }
 };
 
-T2T_REGISTER_PROBLEM(text2text_tmpdir, Text2textTmpdir);
-T2T_REGISTER_PROBLEM(text2text_tmpdir_tokens, Text2textTmpdirTokens);
-T2T_REGISTER_PROBLEM(text2class_tmpdir, Text2classTmpdir);
-
 }  // namespace
+
+void RegisterTextTmpdir(ProblemRegistry& problems) {
+  AddProblem<Text2textTmpdir>(problems, "text2text_tmpdir");
+  AddProblem<Text2textTmpdirTokens>(problems, "text2text_tmpdir_tokens");
+  AddProblem<Text2classTmpdir>(problems, "text2class_tmpdir");
+}
+
 }  // namespace t2t

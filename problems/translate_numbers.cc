@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "problems/all_problems.h"
 #include "problems/number_names.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
@@ -204,6 +205,8 @@ void TranslateNumbersEnde::WriteExtras(const TextCorpus& corpus,
   }
 }
 
-T2T_REGISTER_PROBLEM(translate_numbers_ende, TranslateNumbersEnde);
+void RegisterTranslateNumbers(ProblemRegistry& problems) {
+  AddProblem<TranslateNumbersEnde>(problems, "translate_numbers_ende");
+}
 
 }  // namespace t2t

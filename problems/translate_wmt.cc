@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "problems/all_problems.h"
 #include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
@@ -187,18 +188,17 @@ class TranslateEndeWmt : public Text2TextProblem {
   int64_t approx_vocab_size_;
 };
 
-const bool registered = [] {
+}  // namespace
+
+void RegisterTranslateWmt(ProblemRegistry& problems) {
   for (const auto& [name, size] :
        {std::pair("translate_ende_wmt8k", int64_t{1} << 13),
         std::pair("translate_ende_wmt32k", int64_t{1} << 15)}) {
-    Problems().Add(name, [name = std::string(name), size = size] {
+    problems.Add(name, [name = std::string(name), size = size] {
       auto problem = std::make_unique<TranslateEndeWmt>(size);
       problem->set_name(name);
       return problem;
     });
   }
-  return true;
-}();
-
-}  // namespace
+}
 }  // namespace t2t

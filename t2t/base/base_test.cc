@@ -15,6 +15,7 @@
 #include "t2t/base/json_file.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/range.h"
+#include "t2t/base/registry.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
@@ -208,6 +209,33 @@ TEST(RunMainDeathTest, FullDiskBehindTheStandardOutput) {
               "program: can't write to the standard output: No space left");
   EXPECT_EXIT(run([](int, char**) { return 0; }), testing::ExitedWithCode(0),
               "");
+}
+
+TEST(RegistryTest, NameTakenTwiceIsAUsageErrorThatNamesBothPlaces) {
+  Registry<int()> registry("thing");
+  registry.Add("one", [] { return 1; });
+  const int first = __LINE__ - 1;
+  try {
+    registry.Add("one", [] { return 2; });
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+    const std::string file = __FILE__;
+    EXPECT_THAT(
+        error.what(),
+        testing::HasSubstr("thing 'one' is registered twice: at " + file + ":" +
+                           std::to_string(first) + " and at " + file + ":" +
+                           std::to_string(first + 3)));
+  }
+  EXPECT_EQ(registry.Get("one")(), 1);
+}
+
+TEST(RegistryTest, AfterStartUpNothingIsAdded) {
+  Registry<int()> registry("thing");
+  registry.Add("one", [] { return 1; });
+  registry.Freeze();
+  EXPECT_THROW(registry.Add("two", [] { return 2; }), Error);
+  EXPECT_EQ(registry.Names(), std::vector<std::string>{"one"});
 }
 
 }  // namespace

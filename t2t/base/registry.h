@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <source_location>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,38 +13,49 @@
 
 namespace t2t {
 
-// Named things made by functions, filled by static objects before main() runs
-// and only read after. The kind ("model") is for messages.
+// Named things made by functions. Filled by explicit calls at start-up
+// (RegisterTransformer(models)), then frozen: from there on it is only read,
+// by any thread. The kind ("model") is for messages.
 template <typename Function>
 class Registry {
  public:
   explicit Registry(std::string kind) : kind_(std::move(kind)) {}
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
 
-  bool Add(const std::string& name, std::function<Function> make,
-           const std::string& help = "") {
-    if (!entries_.emplace(name, Entry{std::move(make), help}).second) {
-      throw Error(ExitCode::kInternal,
-                  kind_ + " '" + name + "' is registered twice");
+  // A name that is taken is a usage error that names both places: a plug-in's
+  // author sees whose name it is.
+  void Add(const std::string& name, std::function<Function> make,
+           const std::string& help = "",
+           std::source_location place = std::source_location::current()) {
+    const std::string here =
+        std::string(place.file_name()) + ":" + std::to_string(place.line());
+    if (frozen_) {
+      throw Error(ExitCode::kInternal, kind_ + " '" + name + "' comes (at " +
+                                           here +
+                                           ") after names were looked up");
     }
-    return true;
+    const auto [entry, added] =
+        entries_.emplace(name, Entry{std::move(make), help, here});
+    if (!added) {
+      throw UsageError(kind_ + " '" + name + "' is registered twice: at " +
+                           entry->second.place + " and at " + here,
+                       "a name of its own for each", "rename one of them");
+    }
   }
+
+  // No name can be added any more.
+  void Freeze() { frozen_ = true; }
 
   bool Has(const std::string& name) const { return entries_.count(name) > 0; }
 
   // Throws a usage error with did-you-mean where there is no such name.
   const std::function<Function>& Get(const std::string& name) const {
-    const auto found = entries_.find(name);
-    if (found == entries_.end()) {
-      throw UsageError("there is no " + kind_ + " '" + name + "'",
-                       DidYouMean(name, Names()),
-                       "t2t-trainer --registry_help lists them all");
-    }
-    return found->second.make;
+    return Find(name).make;
   }
 
   const std::string& Help(const std::string& name) const {
-    Get(name);
-    return entries_.at(name).help;
+    return Find(name).help;
   }
 
   std::vector<std::string> Names() const {
@@ -56,10 +68,22 @@ class Registry {
   struct Entry {
     std::function<Function> make;
     std::string help;
+    std::string place;  // file:line of the call of Add()
   };
+
+  const Entry& Find(const std::string& name) const {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) {
+      throw UsageError("there is no " + kind_ + " '" + name + "'",
+                       DidYouMean(name, Names()),
+                       "t2t-trainer --registry_help lists them all");
+    }
+    return found->second;
+  }
 
   std::string kind_;
   std::map<std::string, Entry> entries_;
+  bool frozen_ = false;
 };
 
 }  // namespace t2t

@@ -34,7 +34,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-T2T_REGISTER_HPARAMS(decode_toy) {
+HParams ToyHParams() {
   HParams h;
   h.Add("sampling_method", "argmax");
   h.Add("sampling_temp", 1.0);
@@ -62,7 +62,17 @@ class DecodeToyProblem : public Problem {
   }
   std::vector<std::string> EvalMetrics() const override { return {}; }
 };
-T2T_REGISTER_PROBLEM(decode_toy_problem, DecodeToyProblem);
+
+class ToyNames : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    HParamsSets().Add("decode_toy", ToyHParams);
+    AddProblem<DecodeToyProblem>(Problems(), "decode_toy_problem");
+    AddModel<CopyModel>(Models(), "decode_toy_copy");
+  }
+};
+[[maybe_unused]] const auto* const names =
+    ::testing::AddGlobalTestEnvironment(new ToyNames);
 
 void SetStrength(Model* model, float strength) {
   const at::NoGradGuard no_grad;
@@ -70,7 +80,7 @@ void SetStrength(Model* model, float strength) {
 }
 
 std::unique_ptr<CopyModel> GoodModel(const ProblemInfo& info = ToyInfo()) {
-  auto model = std::make_unique<CopyModel>(HParamsSet_decode_toy(), info, 0);
+  auto model = std::make_unique<CopyModel>(ToyHParams(), info, 0);
   SetStrength(model.get(), 20.F);
   return model;
 }

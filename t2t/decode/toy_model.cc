@@ -152,6 +152,4 @@ at::Tensor CopyModel::DecodeStep(DecodeState* base, const at::Tensor&) {
   return at::one_hot(says, info_.features.at("targets").vocab_size) * strength_;
 }
 
-T2T_REGISTER_MODEL(decode_toy_copy, CopyModel);
-
 }  // namespace t2t

@@ -48,7 +48,7 @@ class HashModel : public Model {
 
 // Says its inputs again. The one parameter, "toy/strength" [1], scales the
 // logits; its first value is 0, so the model only copies once weights were
-// loaded. Registered as "decode_toy_copy". Counts its batches and may be told
+// loaded. Counts its batches and may be told
 // to fail at one of them.
 class CopyModel : public Model {
  public:

@@ -475,8 +475,8 @@ HParams HParams::FromJson(const Json& json) {
   return hparams;
 }
 
-Registry<HParams()>& HParamsSets() {
-  static auto* const sets = new Registry<HParams()>("hparams set");
+HParamsRegistry& HParamsSets() {
+  static auto* const sets = new HParamsRegistry("hparams set");
   return *sets;
 }
 

@@ -82,17 +82,11 @@ class HParams {
 };
 
 // The registered hparams sets ("transformer_base").
-Registry<HParams()>& HParamsSets();
+using HParamsRegistry = Registry<HParams()>;
+HParamsRegistry& HParamsSets();
 
 // A set's values with --hparams' overrides.
 HParams MakeHParams(const std::string& set, const std::string& overrides);
-
-// T2T_REGISTER_HPARAMS(transformer_base) { HParams h = ...; return h; }
-#define T2T_REGISTER_HPARAMS(set_name)                               \
-  ::t2t::HParams HParamsSet_##set_name();                            \
-  static const bool registered_hparams_##set_name [[maybe_unused]] = \
-      ::t2t::HParamsSets().Add(#set_name, HParamsSet_##set_name);    \
-  ::t2t::HParams HParamsSet_##set_name()
 
 }  // namespace t2t
 

@@ -107,9 +107,8 @@ Json RangedHParams::ToParameterSpecs(const std::string& name_prefix) const {
   return specs;
 }
 
-Registry<void(RangedHParams*)>& HParamsRanges() {
-  static auto* const ranges =
-      new Registry<void(RangedHParams*)>("range of hparams");
+HParamsRangeRegistry& HParamsRanges() {
+  static auto* const ranges = new HParamsRangeRegistry("range of hparams");
   return *ranges;
 }
 

@@ -60,7 +60,8 @@ class RangedHParams {
 };
 
 // The registered ranges ("transformer_base_range"): each adds to what is given.
-Registry<void(RangedHParams*)>& HParamsRanges();
+using HParamsRangeRegistry = Registry<void(RangedHParams*)>;
+HParamsRangeRegistry& HParamsRanges();
 
 }  // namespace t2t
 

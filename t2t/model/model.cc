@@ -31,9 +31,4 @@ Features ToFeatures(const Batch& batch) {
   return features;
 }
 
-Registry<ModelFactory>& Models() {
-  static auto* models = new Registry<ModelFactory>("model");
-  return *models;
-}
-
 }  // namespace t2t

@@ -6,15 +6,16 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <source_location>
 #include <string>
 
-#include "t2t/base/registry.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/input/batch.h"
 #include "t2t/modality/loss_parts.h"
 #include "t2t/nn/default_initializer.h"
 #include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
+#include "t2t/problem/registries.h"
 
 namespace t2t {
 
@@ -72,18 +73,16 @@ class Model {
   int64_t step_ = 0;
 };
 
-using ModelFactory = std::unique_ptr<Model>(const HParams&, const ProblemInfo&,
-                                            uint64_t seed);
-Registry<ModelFactory>& Models();
-
-#define T2T_REGISTER_MODEL(model_name, Class)                               \
-  static const bool registered_model_##model_name [[maybe_unused]] =        \
-      ::t2t::Models().Add(                                                  \
-          #model_name,                                                      \
-          [](const ::t2t::HParams& hparams, const ::t2t::ProblemInfo& info, \
-             uint64_t seed) -> std::unique_ptr<::t2t::Model> {              \
-            return std::make_unique<Class>(hparams, info, seed);            \
-          })
+// AddModel<Transformer>(models, "transformer")
+template <typename Class>
+void AddModel(ModelRegistry& models, const std::string& name,
+              std::source_location place = std::source_location::current()) {
+  const auto make = [](const HParams& hparams, const ProblemInfo& info,
+                       uint64_t seed) -> std::unique_ptr<Model> {
+    return std::make_unique<Class>(hparams, info, seed);
+  };
+  models.Add(name, make, "", place);
+}
 
 }  // namespace t2t
 

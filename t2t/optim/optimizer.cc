@@ -629,25 +629,6 @@ std::function<OptimizerFactory> Factory(Args... args) {
       };
 }
 
-Registry<OptimizerFactory>* MakeRegistry() {
-  auto* const optimizers = new Registry<OptimizerFactory>("optimizer");
-  optimizers->Add("adam", Factory<Adam>(Adam::Kind::kAdam));
-  optimizers->Add("true_adam", Factory<Adam>(Adam::Kind::kAdam));
-  // Every optimizer adds up gradients where it is asked to.
-  optimizers->Add("multistep_adam", Factory<Adam>(Adam::Kind::kAdam));
-  optimizers->Add("adam_w", Factory<Adam>(Adam::Kind::kTfAdamW));
-  optimizers->Add("adamw", Factory<Adam>(Adam::Kind::kAdamW));
-  optimizers->Add("momentum", Factory<Momentum>());
-  optimizers->Add("sgd", Factory<Sgd>());
-  optimizers->Add("adafactor", Factory<Adafactor>());
-  optimizers->Add("yellow_fin", Factory<YellowFin>());
-  optimizers->Add("adagrad", Factory<Adagrad>());
-  optimizers->Add("rms_prop", Factory<RmsProp>());
-  optimizers->Add("adadelta", Factory<Adadelta>());
-  optimizers->Add("ftrl", Factory<Ftrl>());
-  return optimizers;
-}
-
 // T2T's older names, which some of its sets still have: Adafactor, RMSProp.
 std::string RegisteredName(const std::string& name) {
   if (name == "SGD") return "sgd";
@@ -657,9 +638,21 @@ std::string RegisteredName(const std::string& name) {
 
 }  // namespace
 
-const Registry<OptimizerFactory>& Optimizers() {
-  static const Registry<OptimizerFactory>* const optimizers = MakeRegistry();
-  return *optimizers;
+void RegisterOptimizers(OptimizerRegistry& optimizers) {
+  optimizers.Add("adam", Factory<Adam>(Adam::Kind::kAdam));
+  optimizers.Add("true_adam", Factory<Adam>(Adam::Kind::kAdam));
+  // Every optimizer adds up gradients where it is asked to.
+  optimizers.Add("multistep_adam", Factory<Adam>(Adam::Kind::kAdam));
+  optimizers.Add("adam_w", Factory<Adam>(Adam::Kind::kTfAdamW));
+  optimizers.Add("adamw", Factory<Adam>(Adam::Kind::kAdamW));
+  optimizers.Add("momentum", Factory<Momentum>());
+  optimizers.Add("sgd", Factory<Sgd>());
+  optimizers.Add("adafactor", Factory<Adafactor>());
+  optimizers.Add("yellow_fin", Factory<YellowFin>());
+  optimizers.Add("adagrad", Factory<Adagrad>());
+  optimizers.Add("rms_prop", Factory<RmsProp>());
+  optimizers.Add("adadelta", Factory<Adadelta>());
+  optimizers.Add("ftrl", Factory<Ftrl>());
 }
 
 std::unique_ptr<Optimizer> MakeOptimizer(const HParams& hparams,

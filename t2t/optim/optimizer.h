@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/registry.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/ops/optimizer_kernels.h"
+#include "t2t/problem/registries.h"
 
 namespace t2t {
 
@@ -210,10 +210,8 @@ class Optimizer {
   std::map<std::string, at::Tensor> state_;
 };
 
-using OptimizerFactory = std::unique_ptr<Optimizer>(const HParams&,
-                                                    std::vector<NamedTensor>);
 // T2T's names, plus "adamw" (decoupled decay as in PyTorch) and "adadelta".
-const Registry<OptimizerFactory>& Optimizers();
+void RegisterOptimizers(OptimizerRegistry& optimizers);
 
 // The optimizer that the hparam "optimizer" names.
 std::unique_ptr<Optimizer> MakeOptimizer(const HParams& hparams,

@@ -37,6 +37,7 @@ void BM_OptimizerStep(benchmark::State& state, const std::string& name) {
   add({8192, 256});
   for (int i = 0; i < 40; ++i) add({256, 256});
   for (int i = 0; i < 100; ++i) add({256});
+  if (Optimizers().Names().empty()) RegisterOptimizers(Optimizers());
   const auto optimizer = MakeOptimizer(h, parameters);
   int64_t step = 0;
   for (auto _ : state) optimizer->Step(gradients, 1e-3, step++);

@@ -119,9 +119,8 @@ class ModifiedProblem : public Problem {
 
 }  // namespace
 
-Registry<std::unique_ptr<Problem>()>& Problems() {
-  static auto* const registry =
-      new Registry<std::unique_ptr<Problem>()>("problem");
+ProblemRegistry& Problems() {
+  static auto* const registry = new ProblemRegistry("problem");
   return *registry;
 }
 

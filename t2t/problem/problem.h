@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -114,7 +115,20 @@ class Problem {
   bool was_copy_ = false;
 };
 
-Registry<std::unique_ptr<Problem>()>& Problems();
+using ProblemRegistry = Registry<std::unique_ptr<Problem>()>;
+ProblemRegistry& Problems();
+
+// AddProblem<Text2textTmpdir>(problems, "text2text_tmpdir")
+template <typename Class>
+void AddProblem(ProblemRegistry& problems, const std::string& name,
+                std::source_location place = std::source_location::current()) {
+  const auto make = [name] {
+    std::unique_ptr<Problem> problem = std::make_unique<Class>();
+    problem->set_name(name);
+    return problem;
+  };
+  problems.Add(name, make, "", place);
+}
 
 // A name without its "_rev" and "_copy".
 struct ProblemSpec {
@@ -141,14 +155,6 @@ void PreprocessExampleCommon(Example* example, Mode mode,
 
 // T2T's default metrics.
 std::vector<std::string> DefaultEvalMetrics();
-
-#define T2T_REGISTER_PROBLEM(problem_name, Class)                            \
-  static const bool registered_problem_##problem_name [[maybe_unused]] =     \
-      ::t2t::Problems().Add(#problem_name, [] {                              \
-        std::unique_ptr<::t2t::Problem> problem = std::make_unique<Class>(); \
-        problem->set_name(#problem_name);                                    \
-        return problem;                                                      \
-      })
 
 }  // namespace t2t
 

@@ -55,8 +55,15 @@ class FakeProblem : public Problem {
   }
 };
 
-T2T_REGISTER_PROBLEM(fake_problem, FakeProblem);
-T2T_REGISTER_PROBLEM(fake_language_model, FakeProblem);
+class FakeNames : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    AddProblem<FakeProblem>(Problems(), "fake_problem");
+    AddProblem<FakeProblem>(Problems(), "fake_language_model");
+  }
+};
+[[maybe_unused]] const auto* const names =
+    ::testing::AddGlobalTestEnvironment(new FakeNames);
 
 HParams DefaultHParams() {
   HParams hparams;

@@ -8,6 +8,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
 #include "t2t/bin/datagen/select_problems.h"
 #include "t2t/problem/problem.h"
@@ -128,6 +129,7 @@ void CheckFiles(const Problem& problem, const GenerateOptions& options) {
 }
 
 int Body(int argc, char** argv) {
+  RegisterNames();
   DatagenFlags f;
   Flags flags(
       "t2t-datagen makes vocabulary and training, dev and test shards of a "

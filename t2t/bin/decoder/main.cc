@@ -18,7 +18,9 @@
 #include "t2t/base/process_end.h"
 #include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
+#include "t2t/bin/common/torch_names.h"
 #include "t2t/decode/dataset_decode.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/file_decode.h"
@@ -283,6 +285,8 @@ std::string FromDataset(const DecoderFlags& flags, const LoadedModel& loaded,
 }
 
 int Main(int argc, char** argv) {
+  RegisterNames();
+  RegisterTorchNames();
   DecoderFlags flags;
   Flags parser("Decodes with a trained model, or scores translations.",
                "t2t-decoder --data_dir=data --output_dir=train "

@@ -16,7 +16,9 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/stop.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
+#include "t2t/bin/common/torch_names.h"
 #include "t2t/checkpoint/checkpoint.h"
 #include "t2t/decode/load_model.h"
 #include "t2t/formats/events.h"
@@ -169,6 +171,8 @@ void Evaluate(const EvalFlags& flags) {
 }
 
 int Main(int argc, char** argv) {
+  RegisterNames();
+  RegisterTorchNames();
   EvalFlags flags;
   Flags parser("Evaluates a trained model on a split of its problem.",
                "t2t-eval --data_dir=data --output_dir=train --eval_steps=0 "

@@ -7,13 +7,17 @@
 #include "t2t/base/flags.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
+#include "t2t/bin/common/torch_names.h"
 #include "t2t/decode/load_model.h"
 
 namespace t2t {
 namespace {
 
 int Main(int argc, char** argv) {
+  RegisterNames();
+  RegisterTorchNames();
   LoadModelOptions options;
   std::string export_dir;
   Flags parser(

@@ -6,12 +6,16 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
+#include "t2t/bin/common/names.h"
+#include "t2t/bin/common/torch_names.h"
 #include "t2t/checkpoint/importer/import.h"
 
 namespace t2t {
 namespace {
 
 int Body(int argc, char** argv) {
+  RegisterNames();
+  RegisterTorchNames();
   ImportOptions options;
   Flags flags(
       "t2t-import makes a trained model of Tensor2Tensor's (a TensorFlow V2 "

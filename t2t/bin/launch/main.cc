@@ -6,11 +6,13 @@
 
 #include "launch/run/cli.h"
 #include "t2t/base/error.h"
+#include "t2t/bin/common/names.h"
 
 namespace t2t {
 namespace {
 
 int Main(int argc, char** argv) {
+  RegisterNames();
   return RunLaunch(std::vector<std::string>(argv + 1, argv + argc));
 }
 

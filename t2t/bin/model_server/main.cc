@@ -26,6 +26,8 @@
 #include "t2t/base/settings.h"
 #include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/names.h"
+#include "t2t/bin/common/torch_names.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/load_model.h"
 #include "t2t/serve/grpc_server.h"
@@ -206,6 +208,8 @@ bool LoadUnlessStopped(const sigset_t& stops,
 }
 
 int Main(int argc, char** argv) {
+  RegisterNames();
+  RegisterTorchNames();
   ServerFlags flags;
   Flags parser(
       "Serves a trained model over HTTP and gRPC, as TensorFlow Serving does.",

@@ -18,6 +18,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
 #include "t2t/formats/example.h"
 #include "t2t/problem/problem.h"
@@ -429,6 +430,7 @@ int AskLines(const Coder& coder, Server* server) {
 }
 
 int Main(int argc, char** argv) {
+  RegisterNames();
   QueryFlags flags;
   Flags parser("Asks a model server.",
                "t2t-query-server --server=localhost:8500 "

@@ -10,7 +10,9 @@
 #include "t2t/base/log.h"
 #include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
+#include "t2t/bin/common/torch_names.h"
 #include "t2t/bin/trainer/hparams_questions.h"
 #include "t2t/distributed/cluster.h"
 #include "t2t/distributed/launcher.h"
@@ -20,6 +22,8 @@ namespace t2t {
 namespace {
 
 int Main(int argc, char** argv) {
+  RegisterNames();
+  RegisterTorchNames();
   ExperimentFlags flags;
   HParamsQuestions questions;
   Flags parser(

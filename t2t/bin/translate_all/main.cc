@@ -11,7 +11,9 @@
 #include "t2t/base/log.h"
 #include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
+#include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
+#include "t2t/bin/common/torch_names.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/translate_all.h"
 #include "t2t/ops/cuda/device.h"
@@ -80,6 +82,8 @@ void TranslateAllFlags::AddTo(Flags* flags) {
 }
 
 int Main(int argc, char** argv) {
+  RegisterNames();
+  RegisterTorchNames();
   TranslateAllFlags flags;
   Flags parser("Translates a text with each checkpoint of a folder.",
                "t2t-translate-all --model_dir=train --source=dev.en "

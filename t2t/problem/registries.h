@@ -1,0 +1,50 @@
+#ifndef T2T_PROBLEM_REGISTRIES_H_
+#define T2T_PROBLEM_REGISTRIES_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "t2t/base/registry.h"
+#include "t2t/hparams/hparams.h"
+#include "t2t/hparams/ranges.h"
+#include "t2t/problem/problem.h"
+
+// Everything that a user picks by name, and the one door by which built-in
+// families and plug-ins bring it: a function Register...(registry), called at
+// start-up. Torch-free: what stands for tensors is declared only, so that
+// programs look names up before LibTorch is loaded.
+
+namespace t2t {
+
+class Model;
+class Optimizer;
+struct NamedTensor;
+
+using ModelFactory = std::unique_ptr<Model>(const HParams&, const ProblemInfo&,
+                                            uint64_t seed);
+using ModelRegistry = Registry<ModelFactory>;
+
+using OptimizerFactory = std::unique_ptr<Optimizer>(const HParams&,
+                                                    std::vector<NamedTensor>);
+using OptimizerRegistry = Registry<OptimizerFactory>;
+
+struct Registries {
+  ProblemRegistry& problems;
+  ModelRegistry& models;
+  HParamsRegistry& hparams_sets;
+  HParamsRangeRegistry& hparams_ranges;
+  OptimizerRegistry& optimizers;
+
+  // Ends the registration.
+  void Freeze() const;
+};
+
+// Those of the process.
+ModelRegistry& Models();
+OptimizerRegistry& Optimizers();
+Registries AllRegistries();
+
+}  // namespace t2t
+
+#endif  // T2T_PROBLEM_REGISTRIES_H_
