@@ -18,12 +18,10 @@ std::string ToYaml(const Json& value);
 // Documents with "---" between.
 std::string ToYamlStream(const std::vector<Json>& documents);
 
-// Reads YAML 1.2 as manifests use it: block and flow mappings and sequences,
-// comments, plain and quoted scalars (over several lines too: a line break is a
-// space, an empty line a newline), literal and folded blocks. Anchors, tags,
-// directives and "? " keys are refused, and so are duplicate keys and what
-// other readers take for something else. Throws a DataError that names the
-// line.
+// Reads YAML as manifests use it, with libyaml, whose port kubectl reads it
+// with. Anchors, tags, directives and "? " keys are refused, and so are
+// duplicate keys and what other readers take for something else. Throws a
+// DataError that names the line.
 Json ParseYaml(std::string_view text);
 std::vector<Json> ParseYamlStream(std::string_view text);
 

@@ -1,461 +1,263 @@
+#include <yaml.h>
+
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <set>
+#include <utility>
 
 #include "launch/render/yaml.h"
-#include "launch/render/yaml_line.h"
 #include "launch/render/yaml_scalar.h"
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {
 
-constexpr int kMaxDepth = 100;
-constexpr std::string_view kFlowIndicators = ",[]{}";
+constexpr size_t kMaxDepth = 100;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-bool IsOneOf(char c, std::string_view characters) {
-  return characters.find(c) != std::string_view::npos;
+[[noreturn]] void Fail(const yaml_mark_t& mark, const std::string& why) {
+  throw DataError("YAML can't be read at line " +
+                  std::to_string(mark.line + 1) + ": " + why);
 }
 
-class Reader {
- public:
-  explicit Reader(std::string_view text)
-      : lines_(SplitYamlLines(text, &final_break_)) {}
+std::string Text(const yaml_char_t* text, size_t size) {
+  return std::string(reinterpret_cast<const char*>(text), size);
+}
 
-  std::vector<Json> Documents() {
-    try {
-      return ReadDocuments();
-    } catch (const YamlFault& fault) {
-      Fail(fault.why);
-    }
+// The parser's events, one after the other.
+class Events {
+ public:
+  explicit Events(std::string_view text) : text_(text) {
+    yaml_parser_initialize(&parser_);
+    yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(
+        &parser_, reinterpret_cast<const unsigned char*>(text.data()),
+        text.size());
+  }
+  ~Events() {
+    yaml_event_delete(&event_);
+    yaml_parser_delete(&parser_);
+  }
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  const yaml_event_t& event() const { return event_; }
+  yaml_event_type_t type() const { return event_.type; }
+  const yaml_mark_t& mark() const { return event_.start_mark; }
+
+  void Next() {
+    yaml_event_delete(&event_);
+    if (yaml_parser_parse(&parser_, &event_) == 0) Refuse();
   }
 
  private:
-  [[noreturn]] void Fail(const std::string& why) const {
-    const size_t number =
-        lines_.empty() ? 1 : lines_[std::min(at_, lines_.size() - 1)].number;
-    throw DataError("YAML can't be read at line " + std::to_string(number) +
-                    ": " + why);
+  [[noreturn]] void Refuse() const {
+    if (parser_.error == YAML_READER_ERROR) {
+      // A character that may not stand there; it has no mark.
+      yaml_mark_t mark = {};
+      mark.line = static_cast<size_t>(std::count(
+          text_.begin(),
+          text_.begin() + std::min(parser_.problem_offset, text_.size()),
+          '\n'));
+      Fail(mark, parser_.problem);
+    }
+    if (parser_.problem == nullptr) throw std::bad_alloc();
+    const std::string context =
+        parser_.context == nullptr ? "" : parser_.context;
+    // A quote, a bracket or a key that nobody ended is where it began.
+    const bool is_open = context.find("quoted") != std::string::npos ||
+                         context.find("flow") != std::string::npos ||
+                         context.find("simple key") != std::string::npos;
+    const yaml_mark_t& problem = parser_.problem_mark;
+    const yaml_mark_t& mark = is_open ? parser_.context_mark : problem;
+    std::string why = context + (context.empty() ? "" : ", ") + parser_.problem;
+    if (mark.line != problem.line) {
+      why += " (at line " + std::to_string(problem.line + 1) + ")";
+    }
+    Fail(mark, why);
   }
 
-  std::vector<Json> ReadDocuments();
-
-  void SkipEmpty() {
-    while (at_ < lines_.size() && lines_[at_].empty()) ++at_;
-  }
-  bool Goes(int indent);
-
-  // In these, `parent` is the indentation of the block that the value belongs
-  // to (-1: of the document); the value's lines are further in.
-  Json ParseBlock(int parent);
-  Json ParseSequence(int indent);
-  Json ParseMapping(int indent);
-  Json ParseValue(std::string_view text, int parent);
-  Json ReadPlain(std::string_view text, int parent);
-  std::string ReadBlock(std::string_view text, int parent);
-  std::string ReadQuoted(std::string_view* text, size_t* at, int parent);
-  size_t NextQuotedLine(std::string_view* text, size_t* at, int parent);
-  std::string ReadKey(std::string_view text);
-  void FinishLine(std::string_view rest);
-
-  Json ParseFlow();
-  Json ParseFlowSequence();
-  Json ParseFlowMapping();
-  std::string ReadFlowScalar(bool* quoted);
-  std::string ReadFlowPlain();
-  size_t SkipFlowSpace();
-  bool TakeFlow(char c);
-
-  bool final_break_ = false;  // the last line has one
-  std::vector<YamlLine> lines_;
-  size_t at_ = 0;
-  int depth_ = 0;
-  // The rest of the line at_ where a flow collection is being read.
-  std::string_view flow_;
-  size_t flow_at_ = 0;
+  const std::string_view text_;
+  yaml_parser_t parser_ = {};
+  yaml_event_t event_ = {};
 };
 
-std::vector<Json> Reader::ReadDocuments() {
-  std::vector<Json> documents;
-  bool open = false;  // after a "---" that nothing has followed yet
-  while (true) {
-    SkipEmpty();
-    if (at_ == lines_.size()) break;
-    const std::string_view raw = lines_[at_].raw;
-    if (IsYamlMarker(raw) && raw[0] == '-') {
-      if (open) documents.emplace_back();
-      open = true;
-      lines_[at_].indent = 3;
-      lines_[at_].text = TrimYamlLeft(raw.substr(3));
-      if (lines_[at_].empty()) {
-        ++at_;
-        continue;
+// Makes values of the events, and refuses what manifests are not to have.
+class Reader {
+ public:
+  explicit Reader(std::string text) : text_(std::move(text)), events_(text_) {}
+
+  std::vector<Json> Documents() {
+    std::vector<Json> documents;
+    events_.Next();  // the stream's start
+    for (events_.Next(); events_.type() != YAML_STREAM_END_EVENT;
+         events_.Next()) {
+      const auto& start = events_.event().data.document_start;
+      if (start.version_directive != nullptr ||
+          start.tag_directives.start != start.tag_directives.end) {
+        Fail(events_.mark(), "directives are not read");
       }
-    } else if (IsYamlMarker(raw)) {
-      FinishLine(raw.substr(3));
-      continue;
+      events_.Next();
+      documents.push_back(ReadValue(0));
+      events_.Next();  // the document's end
     }
-    Goes(0);  // refuses a tab
-    documents.push_back(ParseBlock(-1));
-    open = false;
-    SkipEmpty();
-    if (at_ < lines_.size() && !IsYamlMarker(lines_[at_].raw)) {
-      Fail("this line does not fit what is above it");
+    return documents;
+  }
+
+ private:
+  // Of the event at hand.
+  void RefuseAnchor(const yaml_char_t* anchor, const yaml_char_t* tag) const {
+    if (anchor != nullptr || tag != nullptr) {
+      Fail(events_.mark(), "anchors and tags are not read");
     }
   }
-  if (open) documents.emplace_back();
-  return documents;
-}
 
-// Whether a block goes on here: a line that is not empty, at least so far in.
-bool Reader::Goes(int indent) {
-  SkipEmpty();
-  if (at_ == lines_.size()) return false;
-  const YamlLine& line = lines_[at_];
-  if (IsYamlMarker(line.raw) && line.text.data() == line.raw.data())
+  Json ReadValue(size_t depth) {
+    if (depth > kMaxDepth) Fail(events_.mark(), "nested too deep");
+    const yaml_event_t& event = events_.event();
+    switch (event.type) {
+      case YAML_SCALAR_EVENT:
+        return ReadScalar();
+      case YAML_SEQUENCE_START_EVENT:
+        RefuseAnchor(event.data.sequence_start.anchor,
+                     event.data.sequence_start.tag);
+        return ReadSequence(depth);
+      case YAML_MAPPING_START_EVENT:
+        RefuseAnchor(event.data.mapping_start.anchor,
+                     event.data.mapping_start.tag);
+        return ReadMapping(depth);
+      default:
+        Fail(events_.mark(), "anchors and tags are not read");
+    }
+  }
+
+  Json ReadScalar() const {
+    const auto& scalar = events_.event().data.scalar;
+    RefuseAnchor(scalar.anchor, scalar.tag);
+    const std::string text = Text(scalar.value, scalar.length);
+    if (scalar.style != YAML_PLAIN_SCALAR_STYLE) return Json(text);
+    try {
+      return ResolvePlainScalar(text);
+    } catch (const YamlFault& fault) {
+      Fail(events_.mark(), fault.why);
+    }
+  }
+
+  Json ReadSequence(size_t depth) {
+    Json array = Json::Array();
+    for (events_.Next(); events_.type() != YAML_SEQUENCE_END_EVENT;
+         events_.Next()) {
+      array.Append(ReadValue(depth + 1));
+    }
+    return array;
+  }
+
+  Json ReadMapping(size_t depth) {
+    const bool is_flow =
+        events_.event().data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
+    Json object = Json::Object();
+    std::set<std::string> keys;
+    for (events_.Next(); events_.type() != YAML_MAPPING_END_EVENT;
+         events_.Next()) {
+      const std::string key = ReadKey(&keys);
+      const yaml_mark_t mark = events_.mark();
+      events_.Next();
+      Json value = ReadValue(depth + 1);
+      if (is_flow && value.is_null() && key.find(':') != std::string::npos) {
+        Fail(mark, "a space must follow the colon in '" + key + "'");
+      }
+      object.Add(key, std::move(value));
+    }
+    return object;
+  }
+
+  std::string ReadKey(std::set<std::string>* keys) {
+    const yaml_event_t& event = events_.event();
+    if (event.type != YAML_SCALAR_EVENT || IsExplicitKey()) {
+      Fail(events_.mark(), "a key must be a string, without '? ' before it");
+    }
+    RefuseAnchor(event.data.scalar.anchor, event.data.scalar.tag);
+    std::string key = Text(event.data.scalar.value, event.data.scalar.length);
+    if (!keys->insert(key).second) {
+      Fail(events_.mark(), "the key '" + key + "' is there twice");
+    }
+    return key;
+  }
+
+  // Whether "? " stands before the event.
+  bool IsExplicitKey() {
+    // Marks count characters. Events come in the order of the text.
+    for (; key_index_ < events_.mark().index && key_at_ < text_.size();
+         ++key_index_) {
+      NextCodePoint(text_, &key_at_);
+    }
+    const std::string_view before = std::string_view(text_).substr(0, key_at_);
+    const size_t last = before.find_last_not_of(" \t");
+    return last != std::string_view::npos && last + 1 < before.size() &&
+           before[last] == '?';
+  }
+
+  const std::string text_;
+  Events events_;
+  size_t key_index_ = 0;
+  size_t key_at_ = 0;  // the same in bytes
+};
+
+bool IsJson(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos ||
+      (text[first] != '{' && text[first] != '[')) {
     return false;
-  if (line.text[0] == '\t') Fail("a tab in the indentation");
-  return line.indent >= indent;
-}
-
-Json Reader::ParseBlock(int parent) {
-  if (++depth_ > kMaxDepth) Fail("nested too deep");
-  Json value;
-  const YamlLine& line = lines_[at_];
-  if (IsYamlItem(line.text)) {
-    value = ParseSequence(line.indent);
-  } else if (YamlKeyEnd(line.text) != std::string_view::npos) {
-    value = ParseMapping(line.indent);
-  } else {
-    value = ParseValue(line.text, parent);
   }
-  --depth_;
-  return value;
-}
-
-Json Reader::ParseSequence(int indent) {
-  Json array = Json::Array();
-  while (Goes(indent) && lines_[at_].indent == indent &&
-         IsYamlItem(lines_[at_].text)) {
-    YamlLine& line = lines_[at_];
-    const std::string_view rest = TrimYamlLeft(line.text.substr(1));
-    if (rest.empty() || rest[0] == '#') {
-      ++at_;
-      array.Append(Goes(indent + 1) ? ParseBlock(indent) : Json());
-      continue;
-    }
-    // What follows "- " is a block of its own, that far in.
-    const int inner = static_cast<int>(rest.data() - line.raw.data());
-    if (IsYamlItem(rest) || YamlKeyEnd(rest) != std::string_view::npos) {
-      if (line.text.substr(0, line.text.size() - rest.size()).find('\t') !=
-          std::string_view::npos) {
-        Fail("a tab in the indentation");
-      }
-      line.indent = inner;
-      line.text = rest;
-      array.Append(ParseBlock(indent));
-    } else {
-      array.Append(ParseValue(rest, indent));
-    }
+  try {
+    Json::Parse(text);
+  } catch (const Error&) {
+    return false;
   }
-  if (Goes(indent + 1)) Fail("this indentation fits nothing above");
-  return array;
-}
-
-Json Reader::ParseMapping(int indent) {
-  Json object = Json::Object();
-  std::vector<std::string> keys;
-  while (Goes(indent) && lines_[at_].indent == indent &&
-         !IsYamlItem(lines_[at_].text)) {
-    const std::string_view text = lines_[at_].text;
-    const size_t end = YamlKeyEnd(text);
-    if (end == std::string_view::npos) Fail("'key: value' was expected");
-    const std::string key = ReadKey(text.substr(0, end));
-    const auto place = std::lower_bound(keys.begin(), keys.end(), key);
-    if (place != keys.end() && *place == key) {
-      Fail("the key '" + key + "' is there twice");
-    }
-    keys.insert(place, key);
-    const std::string_view rest = TrimYamlLeft(text.substr(end + 1));
-    if (!rest.empty() && rest[0] != '#') {
-      object.Add(key, ParseValue(rest, indent));
-      continue;
-    }
-    ++at_;
-    const bool has_value = Goes(indent) && (lines_[at_].indent > indent ||
-                                            IsYamlItem(lines_[at_].text));
-    object.Add(key, has_value ? ParseBlock(indent) : Json());
-  }
-  if (Goes(indent + 1)) Fail("this indentation fits nothing above");
-  return object;
-}
-
-std::string Reader::ReadKey(std::string_view text) {
-  if (text[0] == '"' || text[0] == '\'') {
-    size_t at = 0;
-    return ReadQuoted(&text, &at, -1);
-  }
-  return std::string(TrimYamlRight(text));
-}
-
-// A value that starts within the current line; leaves at_ behind it.
-Json Reader::ParseValue(std::string_view text, int parent) {
-  const char first = text[0];
-  if (first == '|' || first == '>') return Json(ReadBlock(text, parent));
-  if (first == '&' || first == '*' || first == '!') {
-    Fail("anchors and tags are not read");
-  }
-  if (first == '[' || first == '{') {
-    flow_ = text;
-    flow_at_ = 0;
-    Json value = ParseFlow();
-    FinishLine(flow_.substr(flow_at_));
-    return value;
-  }
-  if (first == '"' || first == '\'') {
-    size_t at = 0;
-    Json value(ReadQuoted(&text, &at, parent));
-    FinishLine(text.substr(at));
-    return value;
-  }
-  if (IsYamlIndicator(first) ||
-      (IsOneOf(first, "?-:") && IsYamlSeparated(text, 1))) {
-    Fail("a value can't start so; put it in quotes");
-  }
-  return ReadPlain(text, parent);
-}
-
-// An unquoted scalar; it goes on in the lines that are further in than its
-// parent, until a comment.
-Json Reader::ReadPlain(std::string_view text, int parent) {
-  YamlPlainPart part = PlainYamlPart(text);
-  std::string value(part.text);
-  ++at_;
-  while (!part.commented) {
-    size_t next = at_;
-    while (next < lines_.size() && lines_[next].blank()) ++next;
-    if (next == lines_.size() || lines_[next].indent <= parent ||
-        lines_[next].empty() || IsYamlMarker(lines_[next].raw)) {
-      break;
-    }
-    AppendFoldedBreak(next - at_, &value);
-    at_ = next;
-    part = PlainYamlPart(TrimYamlLeft(lines_[at_].text));
-    value += part.text;
-    ++at_;
-  }
-  if (Goes(parent + 1)) {
-    Fail("this line follows a value that a comment has ended");
-  }
-  return ResolvePlainScalar(value);
-}
-
-// The rest of a value's last line: nothing but a comment.
-void Reader::FinishLine(std::string_view rest) {
-  const std::string_view trimmed = TrimYamlLeft(rest);
-  if (!trimmed.empty() && (trimmed[0] != '#' || rest[0] == '#')) {
-    Fail("something follows the value");
-  }
-  ++at_;
-}
-
-// "|" or ">" and the lines below that are further in.
-std::string Reader::ReadBlock(std::string_view text, int parent) {
-  const BlockHeader header = ReadBlockHeader(text);
-  FinishLine(text.substr(header.size));
-  int inner = header.indent > 0 ? std::max(parent, 0) + header.indent : -1;
-  int blank_indent = 0;
-  std::vector<std::string_view> lines;
-  for (; at_ < lines_.size(); ++at_) {
-    const YamlLine& line = lines_[at_];
-    const bool blank = line.text.empty();
-    if (inner < 0 && blank) blank_indent = std::max(blank_indent, line.indent);
-    if (inner < 0 && !blank) {
-      if (line.indent <= parent) break;
-      inner = line.indent;
-      if (blank_indent > inner) {
-        Fail(
-            "an empty line above has more spaces than the block's first line; "
-            "readers differ on what that is");
-      }
-    }
-    if (!blank && (line.indent < inner || IsYamlMarker(line.raw))) break;
-    lines.push_back(blank && (inner < 0 || line.indent < inner)
-                        ? std::string_view()
-                        : line.raw.substr(static_cast<size_t>(inner)));
-  }
-  return BlockText(header, lines, at_ < lines_.size() || final_break_);
-}
-
-// Reads on from the quote at (*text)[*at], which may go over several lines;
-// leaves *text the line where it ends and *at behind it.
-std::string Reader::ReadQuoted(std::string_view* text, size_t* at, int parent) {
-  const char quote = (*text)[(*at)++];
-  const size_t start = at_;
-  std::string value;
-  size_t kept = 0;  // no white space is cut off before here
-  while (true) {
-    const bool escapes =
-        quote == '"' && *at < text->size() && (*text)[*at] == '\\';
-    if (*at == text->size() || (escapes && *at + 1 == text->size())) {
-      if (!escapes) {
-        value.resize(std::max(kept, TrimYamlRight(value).size()));
-      }
-      size_t empty_lines = 0;
-      try {
-        empty_lines = NextQuotedLine(text, at, parent);
-      } catch (const YamlFault&) {
-        at_ = start;
-        throw;
-      }
-      // An escaped line break is nothing, but empty lines behind it count.
-      if (empty_lines > 0 || !escapes) AppendFoldedBreak(empty_lines, &value);
-      kept = value.size();
-    } else if (escapes) {
-      AppendYamlEscape(*text, &++*at, &value);
-      kept = value.size();
-    } else if ((*text)[*at] != quote) {
-      value += (*text)[(*at)++];
-    } else if (quote == '\'' && text->substr(*at, 2) == "''") {
-      value += quote;
-      *at += 2;
-    } else {
-      ++*at;
-      return value;
-    }
-  }
-}
-
-// To the next line that is not blank; returns how many were.
-size_t Reader::NextQuotedLine(std::string_view* text, size_t* at, int parent) {
-  size_t blank = 0;
-  for (++at_; at_ < lines_.size() && lines_[at_].blank(); ++at_) ++blank;
-  if (at_ == lines_.size() || IsYamlMarker(lines_[at_].raw)) {
-    throw YamlFault{"the quoted text that begins here does not end"};
-  }
-  if (lines_[at_].indent <= parent) {
-    throw YamlFault{
-        "the quoted text that begins here does not end before a line that is "
-        "no further in; its lines must be"};
-  }
-  *text = lines_[at_].raw;
-  *at = text->size() - TrimYamlLeft(*text).size();
-  return blank;
-}
-
-// Skips white space, line breaks and comments; returns how many lines were
-// blank. Flow style may run over several lines.
-size_t Reader::SkipFlowSpace() {
-  size_t blank = 0;
-  while (true) {
-    while (flow_at_ < flow_.size() && IsYamlBlank(flow_[flow_at_])) ++flow_at_;
-    if (flow_at_ < flow_.size() && flow_[flow_at_] != '#') return blank;
-    if (at_ + 1 >= lines_.size() || IsYamlMarker(lines_[at_ + 1].raw)) {
-      Fail("'[' or '{' is not closed");
-    }
-    flow_ = lines_[++at_].raw;
-    flow_at_ = 0;
-    if (lines_[at_].blank()) ++blank;
-  }
-}
-
-bool Reader::TakeFlow(char c) {
-  SkipFlowSpace();
-  if (flow_[flow_at_] != c) return false;
-  ++flow_at_;
   return true;
 }
 
-Json Reader::ParseFlow() {
-  if (++depth_ > kMaxDepth) Fail("nested too deep");
-  SkipFlowSpace();
-  Json value;
-  if (TakeFlow('[')) {
-    value = ParseFlowSequence();
-  } else if (TakeFlow('{')) {
-    value = ParseFlowMapping();
-  } else {
-    bool quoted = false;
-    const std::string text = ReadFlowScalar(&quoted);
-    value = quoted ? Json(text) : ResolvePlainScalar(text);
-  }
-  --depth_;
-  return value;
-}
-
-Json Reader::ParseFlowSequence() {
-  Json array = Json::Array();
-  while (!TakeFlow(']')) {
-    array.Append(ParseFlow());
-    if (!TakeFlow(',') && flow_[flow_at_] != ']') {
-      Fail("',' or ']' was expected");
-    }
-  }
-  return array;
-}
-
-Json Reader::ParseFlowMapping() {
-  Json object = Json::Object();
-  while (!TakeFlow('}')) {
-    SkipFlowSpace();
-    bool quoted = false;
-    const std::string key = ReadFlowScalar(&quoted);
-    if (object.Find(key) != nullptr) {
-      Fail("the key '" + key + "' is there twice");
-    }
-    // Behind a key without quotes it is a colon only before white space.
-    if (!TakeFlow(':')) Fail("': ' was expected after the key '" + key + "'");
-    SkipFlowSpace();
-    object.Add(key, flow_[flow_at_] == ',' || flow_[flow_at_] == '}'
-                        ? Json()
-                        : ParseFlow());
-    if (!TakeFlow(',') && flow_[flow_at_] != '}') {
-      Fail("',' or '}' was expected");
-    }
-  }
-  return object;
-}
-
-std::string Reader::ReadFlowScalar(bool* quoted) {
-  const char c = flow_[flow_at_];
-  *quoted = c == '"' || c == '\'';
-  return *quoted ? ReadQuoted(&flow_, &flow_at_, -1) : ReadFlowPlain();
-}
-
-std::string Reader::ReadFlowPlain() {
-  const auto ends = [&](size_t at) {
-    return IsOneOf(flow_[at], kFlowIndicators) ||
-           (flow_[at] == ':' && (IsYamlSeparated(flow_, at + 1) ||
-                                 IsOneOf(flow_[at + 1], kFlowIndicators))) ||
-           (flow_[at] == '#' && at > 0 && IsYamlBlank(flow_[at - 1]));
+// JSON writes a character beyond U+FFFF as two escapes; YAML has one for it.
+std::string JoinSurrogates(std::string_view json) {
+  const auto unit = [&](size_t at) -> uint32_t {
+    const std::string_view escape = json.substr(std::min(at, json.size()), 6);
+    if (escape.size() < 6 || !StartsWith(escape, "\\u")) return 0;
+    return static_cast<uint32_t>(
+        std::strtoul(std::string(escape.substr(2)).c_str(), nullptr, 16));
   };
-  if (ends(flow_at_)) Fail("a value was expected");
-  if (IsYamlIndicator(flow_[flow_at_]) ||
-      (IsOneOf(flow_[flow_at_], "?-") &&
-       (IsYamlSeparated(flow_, flow_at_ + 1) ||
-        IsOneOf(flow_[flow_at_ + 1], kFlowIndicators)))) {
-    Fail("a value can't start so; put it in quotes");
+  std::string yaml;
+  for (size_t at = 0; at < json.size();) {
+    const uint32_t high = unit(at);
+    const uint32_t low = high >= 0xD800 && high < 0xDC00 ? unit(at + 6) : 0;
+    if (low >= 0xDC00 && low < 0xE000) {
+      yaml +=
+          Format("\\U%08x", 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+      at += 12;
+      continue;
+    }
+    // A backslash takes the character behind it along.
+    const size_t size = json[at] == '\\' ? 2 : 1;
+    yaml += json.substr(at, size);
+    at += size;
   }
-  std::string text;
-  while (true) {
-    const size_t start = flow_at_;
-    while (flow_at_ < flow_.size() && !ends(flow_at_)) ++flow_at_;
-    text += TrimYamlRight(flow_.substr(start, flow_at_ - start));
-    if (flow_at_ < flow_.size()) return text;
-    // It goes on in the next line, unless that begins with what ends it.
-    const size_t line = at_;
-    const size_t blank = SkipFlowSpace();
-    if (ends(flow_at_) || at_ != line + blank + 1) return text;
-    AppendFoldedBreak(blank, &text);
-  }
+  return yaml;
 }
 
 }  // namespace
 
 std::vector<Json> ParseYamlStream(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    i += DecodeUtf8(text, i).length;
+  if (!IsValidUtf8(text)) {
+    throw DataError("YAML can't be read: it is not UTF-8", "UTF-8");
   }
-  return Reader(text).Documents();
+  if (StartsWith(text, kByteOrderMark)) {
+    text.remove_prefix(kByteOrderMark.size());
+  }
+  if (IsJson(text)) return Reader(JoinSurrogates(text)).Documents();
+  return Reader(std::string(text)).Documents();
 }
 
 Json ParseYaml(std::string_view text) {

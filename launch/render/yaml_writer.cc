@@ -4,9 +4,9 @@
 #include <cstdint>
 
 #include "launch/render/yaml.h"
-#include "launch/render/yaml_scalar.h"
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {
@@ -54,32 +54,42 @@ bool IsPlain(std::string_view text) {
   return true;
 }
 // Whether YAML lets the character stand as it is.
-bool IsPrintable(uint32_t code) {
+bool IsPrintable(char32_t code) {
   if (code < 0x20 || (code >= 0x7F && code < 0xA0)) return false;
   if (code == 0x2028 || code == 0x2029 || code == 0xFEFF) return false;
   return code < 0xFFFE || (code > 0xFFFF && (code & 0xFFFE) != 0xFFFE);
 }
+// The code point at text[*at]; moves *at past it.
+char32_t TakeCodePoint(std::string_view text, size_t* at) {
+  const size_t start = *at;
+  const char32_t code = NextCodePoint(text, at);
+  if (IsEscapedByte(code)) {
+    throw DataError("a string is not UTF-8 at byte " + std::to_string(start),
+                    "UTF-8, as Kubernetes asks for");
+  }
+  return code;
+}
+
 std::string DoubleQuoted(std::string_view text) {
   std::string out = "\"";
   for (size_t i = 0; i < text.size();) {
-    const Utf8CodePoint point = DecodeUtf8(text, i);
-    if (point.code == '"' || point.code == '\\') {
+    const size_t start = i;
+    const char32_t code = TakeCodePoint(text, &i);
+    if (code == '"' || code == '\\') {
       out += '\\';
-      out += static_cast<char>(point.code);
-    } else if (point.code == '\n') {
+      out += static_cast<char>(code);
+    } else if (code == '\n') {
       out += "\\n";
-    } else if (point.code == '\t') {
+    } else if (code == '\t') {
       out += "\\t";
-    } else if (point.code == '\r') {
+    } else if (code == '\r') {
       out += "\\r";
-    } else if (IsPrintable(point.code)) {
-      out += text.substr(i, point.length);
-    } else if (point.code < 0x10000) {
-      out += Format("\\u%04x", point.code);
+    } else if (IsPrintable(code)) {
+      out += text.substr(start, i - start);
     } else {
-      out += Format("\\U%08x", point.code);
+      out += Format(code < 0x10000 ? "\\u%04x" : "\\U%08x",
+                    static_cast<unsigned>(code));
     }
-    i += point.length;
   }
   return out + '"';
 }
@@ -92,13 +102,13 @@ bool IsLiteral(std::string_view text) {
   }
   if (EndsWith(text, "\n\n")) return false;
   for (size_t i = 0; i < text.size();) {
-    const Utf8CodePoint point = DecodeUtf8(text, i);
-    if (point.code == '\n') {
-      if (i > 0 && text[i - 1] == ' ') return false;
-    } else if (!IsPrintable(point.code)) {
+    const size_t start = i;
+    const char32_t code = TakeCodePoint(text, &i);
+    if (code == '\n') {
+      if (start > 0 && text[start - 1] == ' ') return false;
+    } else if (!IsPrintable(code)) {
       return false;
     }
-    i += point.length;
   }
   return text.back() != ' ';
 }

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "t2t/base/error.h"
+#include "t2t/base/subprocess.h"
 
 namespace t2t {
 namespace {
@@ -72,36 +72,27 @@ KubectlResult Kubectl(const AppEnvironment& environment,
   }
   if (!environment.ns.empty()) all.push_back("--namespace=" + environment.ns);
   all.insert(all.end(), arguments.begin(), arguments.end());
-  std::vector<char*> pointers;
-  for (std::string& argument : all) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  std::fflush(stdout);
   ::signal(SIGPIPE, SIG_IGN);
   Pipe in;
   Pipe out;
-  const pid_t pid = ::fork();
-  if (pid < 0) throw IoError("can't start", "kubectl");
-  if (pid == 0) {
-    ::signal(SIGPIPE, SIG_DFL);
-    ::dup2(in.ends[0], STDIN_FILENO);
-    if (catch_output) ::dup2(out.ends[1], STDOUT_FILENO);
-    ::execvp("kubectl", pointers.data());
-    ::_exit(127);
+  SpawnOptions options;
+  options.in = in.ends[0];
+  if (catch_output) options.out = out.ends[1];
+  options.default_signals = {SIGPIPE};
+  pid_t pid = -1;
+  try {
+    pid = Spawn(all, options);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kMissing) throw;
+    throw MissingError("kubectl can't be run", "kubectl in PATH",
+                       "install it; show --output=yaml works without");
   }
   in.CloseRead();
   out.CloseWrite();
   if (!catch_output) out.CloseRead();
   KubectlResult result;
   Exchange(input, &in, &out, &result.output);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  result.code =
-      WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  if (result.code == 127) {
-    throw MissingError("kubectl can't be run", "kubectl in PATH",
-                       "install it; show --output=yaml works without");
-  }
+  result.code = WaitForEnd(pid);
   return result;
 }
 

@@ -4,22 +4,18 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string_view>
 
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
-
-extern char** environ;
+#include "t2t/base/subprocess.h"
 
 namespace t2t {
 namespace {
@@ -58,70 +54,33 @@ Process::Process(
     std::string prefix, const std::vector<std::string>& command,
     const std::vector<std::pair<std::string, std::string>>& variables)
     : prefix_(std::move(prefix)), started_(NowSeconds()) {
-  std::vector<std::string> environment;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    const std::string text = *variable;
-    const std::string name = text.substr(0, text.find('='));
-    bool replaced = IsForeign(name);
-    for (const auto& [own, value] : variables) {
-      replaced = replaced || own == name;
-    }
-    if (!replaced) environment.push_back(text);
-  }
-  for (const auto& [name, value] : variables) {
-    environment.push_back(name + "=" + value);
-  }
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
-  std::vector<char*> settings;
-  for (std::string& text : environment) settings.push_back(text.data());
-  settings.push_back(nullptr);
-
   int ends[2];
-  int failure[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw IoError("can't make", "a pipe");
-  if (::pipe2(failure, O_CLOEXEC) != 0) {
-    ::close(ends[0]);
-    ::close(ends[1]);
-    throw IoError("can't make", "a pipe");
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  SpawnOptions options;
+  options.environment = MakeEnvironment(variables, IsForeign);
+  options.in = nothing;
+  options.out = ends[1];
+  options.err = ends[1];
+  options.own_group = true;
+  // Not left behind where this program is killed.
+  options.dies_with_parent = true;
+  options.default_signals = {SIGPIPE, SIGINT, SIGTERM};
+  std::string failure;
+  try {
+    pid_ = Spawn(command, options);
+  } catch (const Error& error) {
+    failure = error.what();
   }
-  std::fflush(stdout);
-  pid_ = ::fork();
-  if (pid_ == 0) {
-    ::setpgid(0, 0);
-    // Not left behind where this program is killed.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int nothing = ::open("/dev/null", O_RDONLY);
-    ::dup2(nothing, STDIN_FILENO);
-    ::dup2(ends[1], STDOUT_FILENO);
-    ::dup2(ends[1], STDERR_FILENO);
-    ::signal(SIGPIPE, SIG_DFL);
-    ::signal(SIGINT, SIG_DFL);
-    ::signal(SIGTERM, SIG_DFL);
-    ::execvpe(arguments[0], arguments.data(), settings.data());
-    const int error = errno;
-    (void)!::write(failure[1], &error, sizeof(error));
-    ::_exit(127);
-  }
+  ::close(nothing);
   ::close(ends[1]);
-  ::close(failure[1]);
-  output_ = ends[0];
-  ::fcntl(output_, F_SETFL, O_NONBLOCK);
-  int error = 0;
-  const bool failed = pid_ < 0 || ::read(failure[0], &error, sizeof(error)) ==
-                                      static_cast<ssize_t>(sizeof(error));
-  ::close(failure[0]);
-  if (failed) {
-    if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
-    ::close(output_);
-    throw MissingError(command[0] + " can't be run: " + std::strerror(error),
-                       "a program in --bin_dir or PATH",
+  if (!failure.empty()) {
+    ::close(ends[0]);
+    throw MissingError(failure, "a program in --bin_dir or PATH",
                        "build it: bazel build //:" + command[0]);
   }
-  ::setpgid(pid_, pid_);
+  output_ = ends[0];
+  ::fcntl(output_, F_SETFL, O_NONBLOCK);
 }
 
 Process::~Process() {
@@ -169,8 +128,7 @@ bool Process::Poll() {
     // What it left running in its group is not to outlive it.
     ::kill(-pid_, SIGKILL);
     ended_ = true;
-    exit_code_ =
-        WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    exit_code_ = EndCode(status);
   }
   Drain(ended_);
   return ended_;

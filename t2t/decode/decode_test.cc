@@ -161,15 +161,6 @@ TEST(DecodeHParamsTest, RefusesAndNotes) {
               HasSubstr("beam_size=1 samples"));
 }
 
-TEST(TextTest, StripsAsPython) {
-  EXPECT_EQ(StripWhitespace(" \t a b\r\n"), "a b");
-  EXPECT_EQ(StripWhitespace("\u00a0\u3000x\u2003\u2028"), "x");
-  EXPECT_EQ(StripWhitespace("\u200bx"), "\u200bx");      // no white space
-  EXPECT_EQ(StripWhitespace("\x80 \xa0"), "\x80 \xa0");  // no UTF-8
-  EXPECT_EQ(StripWhitespace(" \u3000 "), "");
-  EXPECT_EQ(StripWhitespace("\u00e0"), "\u00e0");  // ends with byte 0xA0
-}
-
 TEST(TextTest, SplitsLines) {
   EXPECT_THAT(SplitLines("a\n\nb\n", "\n"), ElementsAre("a", "", "b"));
   EXPECT_THAT(SplitLines("a\n\n", "\n"), ElementsAre("a", ""));

@@ -22,6 +22,7 @@
 #include "t2t/decode/partial_file.h"
 #include "t2t/formats/text_reader.h"
 #include "t2t/text/text_encoder.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {
@@ -49,7 +50,7 @@ std::vector<std::string> ReadLines(const std::string& path,
   std::vector<std::string> lines =
       SplitLines(ReadText(path), decode_hparams.GetString("delimiter"));
   if (decoder.has_inputs()) {
-    for (std::string& line : lines) line = std::string(StripWhitespace(line));
+    for (std::string& line : lines) line = std::string(StripPythonSpace(line));
     return lines;
   }
   // The space completes the token that a subword vocabulary makes of
@@ -89,7 +90,7 @@ std::vector<std::string> SplitTabs(const std::string& line) {
     throw DataError("there are " + std::to_string(parts.size() - 1) + " tabs",
                     "one tab at most, between source and target");
   }
-  for (std::string& part : parts) part = std::string(StripWhitespace(part));
+  for (std::string& part : parts) part = std::string(StripPythonSpace(part));
   return parts;
 }
 
@@ -223,7 +224,7 @@ void InteractiveSession::DecodeOrThrow(const std::string& line) {
     }
     decoder_->CheckInputId(label);
     ids = {label};
-  } else if (decoder_->has_inputs() && StripWhitespace(line).empty()) {
+  } else if (decoder_->has_inputs() && StripPythonSpace(line).empty()) {
     out_ << "\n";
     return;
   } else {

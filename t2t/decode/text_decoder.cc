@@ -18,36 +18,6 @@ namespace {
 constexpr int64_t kBatchTokens = 2048;
 constexpr int64_t kMostSentences = 64;
 
-// The white space code points of Python's str.strip().
-bool IsSpace(uint32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 ||
-         c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
-}
-
-// The code point text begins with (all white space is at most three bytes
-// long) and its length; 0 where it is another or no UTF-8.
-uint32_t FirstCodePoint(std::string_view text, size_t* length) {
-  const auto byte = [&](size_t i) {
-    return static_cast<unsigned char>(text[i]);
-  };
-  const auto follows = [&](size_t i) {
-    return i < text.size() && (byte(i) & 0xC0) == 0x80;
-  };
-  *length = 1;
-  if (byte(0) < 0x80) return byte(0);
-  if ((byte(0) & 0xE0) == 0xC0 && follows(1)) {
-    *length = 2;
-    return (byte(0) & 0x1FU) << 6 | (byte(1) & 0x3FU);
-  }
-  if ((byte(0) & 0xF0) == 0xE0 && follows(1) && follows(2)) {
-    *length = 3;
-    return (byte(0) & 0x0FU) << 12 | (byte(1) & 0x3FU) << 6 | (byte(2) & 0x3FU);
-  }
-  return 0;
-}
-
 std::string JoinIds(const std::vector<int64_t>& ids) {
   std::vector<std::string> parts;
   for (const int64_t id : ids) parts.push_back(std::to_string(id));
@@ -55,26 +25,6 @@ std::string JoinIds(const std::vector<int64_t>& ids) {
 }
 
 }  // namespace
-
-std::string_view StripWhitespace(std::string_view text) {
-  size_t length;
-  while (!text.empty() && IsSpace(FirstCodePoint(text, &length))) {
-    text.remove_prefix(length);
-  }
-  while (!text.empty()) {
-    size_t start = text.size() - 1;
-    while (start > 0 && text.size() - start < 3 &&
-           (static_cast<unsigned char>(text[start]) & 0xC0) == 0x80) {
-      --start;
-    }
-    if (!IsSpace(FirstCodePoint(text.substr(start), &length)) ||
-        start + length != text.size()) {
-      break;
-    }
-    text = text.substr(0, start);
-  }
-  return text;
-}
 
 TextDecoder::TextDecoder(Model* model, HParams decode_hparams, uint64_t seed)
     : model_(model),

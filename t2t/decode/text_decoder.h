@@ -15,9 +15,6 @@
 
 namespace t2t {
 
-// str.strip() of Python on UTF-8; bytes that are no UTF-8 are kept.
-std::string_view StripWhitespace(std::string_view text);
-
 // A model with what the decode hparams say: ids or features in, hypotheses
 // out, and the texts of both.
 class TextDecoder {

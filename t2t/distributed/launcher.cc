@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -22,6 +21,7 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
+#include "t2t/base/subprocess.h"
 
 namespace t2t {
 namespace {
@@ -85,7 +85,7 @@ struct ListeningSocket {
 };
 
 ListeningSocket ListenOnFreePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -102,11 +102,9 @@ class Launcher {
  public:
   Launcher(const Cluster& cluster, const std::vector<std::string>& arguments,
            const LaunchOptions& options)
-      : cluster_(cluster), grace_seconds_(options.grace_seconds) {
-    for (const std::string& argument : arguments) {
-      arguments_.push_back(const_cast<char*>(argument.c_str()));
-    }
-    arguments_.push_back(nullptr);
+      : cluster_(cluster),
+        grace_seconds_(options.grace_seconds),
+        arguments_(arguments) {
     ranks_.resize(static_cast<size_t>(cluster.start_here));
   }
 
@@ -176,23 +174,18 @@ class Launcher {
                       "rank " + std::to_string(rank.rank));
       }
     }
-    const pid_t parent = ::getpid();
-    rank.pid = ::fork();
-    if (rank.pid < 0) {
-      throw IoError("can't start", "rank " + std::to_string(rank.rank));
-    }
-    if (rank.pid == 0) {
-      // A terminal's Ctrl-C is for the launcher, which passes it on once.
-      ::setpgid(0, 0);
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (::getppid() != parent) ::_exit(1);
-      ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
-      ::dup2(pipes[0][1], STDOUT_FILENO);
-      ::dup2(pipes[1][1], STDERR_FILENO);
-      SetVariables(rank.rank, static_cast<int64_t>(index));
-      ::execv("/proc/self/exe", arguments_.data());
-      ::_exit(127);
-    }
+    SpawnOptions options;
+    options.program = "/proc/self/exe";
+    options.environment = MakeEnvironment(
+        Variables(rank.rank, static_cast<int64_t>(index)), IsClusterVariable);
+    options.out = pipes[0][1];
+    options.err = pipes[1][1];
+    if (rank.rank == 0 && listen_fd_ >= 0) options.kept = {listen_fd_};
+    // A terminal's Ctrl-C is for the launcher, which passes it on once.
+    options.own_group = true;
+    options.dies_with_parent = true;
+    options.blocked = old_mask_;
+    rank.pid = Spawn(arguments_, options);
     rank.running = true;
     for (size_t i = 0; i < 2; ++i) {
       ::close(pipes[i][1]);
@@ -202,27 +195,22 @@ class Launcher {
     }
   }
 
-  // In the new process.
-  void SetVariables(int64_t rank, int64_t local_rank) const {
-    for (const auto& [name, value] : CurrentEnvironment()) {
-      if (IsClusterVariable(name)) ::unsetenv(name.c_str());
-    }
-    const auto set = [](const char* name, const std::string& value) {
-      ::setenv(name, value.c_str(), 1);
+  // Of a rank, in place of a cluster's that may be set here.
+  std::vector<std::pair<std::string, std::string>> Variables(
+      int64_t rank, int64_t local_rank) const {
+    std::vector<std::pair<std::string, std::string>> variables = {
+        {kLaunchedVariable, "1"},
+        {"RANK", std::to_string(rank)},
+        {"WORLD_SIZE", std::to_string(cluster_.world_size)},
+        {"LOCAL_RANK", std::to_string(local_rank)},
+        {"LOCAL_WORLD_SIZE", std::to_string(cluster_.start_here)},
+        {"MASTER_ADDR", cluster_.address},
+        {"MASTER_PORT", std::to_string(cluster_.port)},
     };
-    set(kLaunchedVariable, "1");
-    set("RANK", std::to_string(rank));
-    set("WORLD_SIZE", std::to_string(cluster_.world_size));
-    set("LOCAL_RANK", std::to_string(local_rank));
-    set("LOCAL_WORLD_SIZE", std::to_string(cluster_.start_here));
-    set("MASTER_ADDR", cluster_.address);
-    set("MASTER_PORT", std::to_string(cluster_.port));
-    if (listen_fd_ < 0) return;
-    if (rank == 0) {
-      set(kListenFdVariable, std::to_string(listen_fd_));
-    } else {
-      ::close(listen_fd_);
+    if (rank == 0 && listen_fd_ >= 0) {
+      variables.emplace_back(kListenFdVariable, std::to_string(listen_fd_));
     }
+    return variables;
   }
 
   // Waits for something to happen, and takes it in.
@@ -315,7 +303,7 @@ class Launcher {
 
   Cluster cluster_;
   const double grace_seconds_;
-  std::vector<char*> arguments_;
+  const std::vector<std::string> arguments_;
   std::vector<Rank> ranks_;
   int listen_fd_ = -1;
   int signals_ = -1;

@@ -111,6 +111,8 @@ TEST(Example, TakesWhatProtobufTakes) {
                            with_feature(Field(3, "")))
                   .Ints("x")
                   .empty());
+  // A known field's number with a type that is not its own is unknown, too.
+  EXPECT_TRUE(ParseExample("\x08\x01").features.empty());
   // A feature without a list is not there.
   EXPECT_FALSE(ParseExample(with_feature("")).Has("x"));
 }
@@ -129,12 +131,10 @@ TEST(Example, EveryCutIsFound) {
 
 TEST(Example, BadBytes) {
   const std::vector<std::string> bad = {
-      std::string("\x00\x00", 2),                      // field number 0
-      "\x0f",                                          // wire type 7
-      "\x0c",                                          // a group's end alone
-      "\x08\x01",                                      // features as a number
-      "\x53\x54\x5c",                                  // group 10 ended as 11
-      "\x50\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",  // 70 bits
+      std::string("\x00\x00", 2),  // field number 0
+      "\x0f",                      // wire type 7
+      "\x0c",                      // a group's end alone
+      "\x53\x54\x5c",              // group 10 ended as 11
       "\x50\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
       std::string("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11),
       Field(1, Field(1, Field(2, Field(2, Field(1, "abc"))))),  // 3/4 float

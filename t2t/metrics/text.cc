@@ -1,10 +1,10 @@
 #include "t2t/metrics/text.h"
 
+#include <unicode/uchar.h>
+
 #include <algorithm>
-#include <bitset>
 #include <cstdint>
 #include <iterator>
-#include <memory>
 #include <utility>
 
 #include "t2t/base/error.h"
@@ -15,80 +15,73 @@
 namespace t2t {
 namespace {
 
-#include "t2t/metrics/unicode_tables.inc"
+// First and last of each range.
+using Range = std::pair<char32_t, char32_t>;
 
-class CodeSet {
- public:
-  template <size_t size>
-  explicit CodeSet(const char32_t (&ranges)[size][2])
-      : bits_(std::make_unique<std::bitset<0x110000>>()) {
-    for (const auto& range : ranges) {
-      for (char32_t c = range[0]; c <= range[1]; ++c) bits_->set(c);
-    }
-  }
-
-  bool Has(char32_t c) const { return c < bits_->size() && bits_->test(c); }
-
- private:
-  std::unique_ptr<std::bitset<0x110000>> bits_;
-};
-
-struct T2TSets {
-  CodeSet punctuation{kT2TPunctuation};
-  CodeSet symbols{kT2TSymbols};
-  CodeSet digits{kDigits};
-};
-const T2TSets& T2T() {
-  static const auto* sets = new T2TSets();
-  return *sets;
+template <size_t size>
+constexpr bool IsIn(const Range (&ranges)[size], char32_t c) {
+  const auto* const next = std::upper_bound(
+      std::begin(ranges), std::end(ranges), c,
+      [](char32_t code, const Range& range) { return code < range.first; });
+  return next != std::begin(ranges) && c <= std::prev(next)->second;
 }
 
-struct InternationalSets {
-  CodeSet punctuation{kPunctuation};
-  CodeSet symbols{kSymbols};
-  CodeSet numbers{kNumbers};
+// What sacreBLEU takes as Chinese (it reads two ranges otherwise than they were
+// meant).
+constexpr Range kChinese[] = {
+    {0x2001, 0x2A6D}, {0x2E80, 0x2FDF}, {0x2FF0, 0x303F}, {0x3100, 0x312F},
+    {0x31A0, 0x31EF}, {0x3200, 0x4DB5}, {0x4E00, 0x9FBB}, {0xF900, 0xFA2D},
+    {0xFA30, 0xFA6A}, {0xFA70, 0xFAD9}, {0xFE10, 0xFE1F}, {0xFE30, 0xFE4F},
+    {0xFF00, 0xFFEF},
 };
-const InternationalSets& International() {
-  static const auto* sets = new InternationalSets();
-  return *sets;
-}
 
-struct SigmaSets {
-  CodeSet cased{kCased};
-  CodeSet ignorable{kCaseIgnorable};
+// The two properties that a final sigma asks for, as the Unicode standard
+// defines them (section 3.13, D135 and D136): by category, and these besides.
+// (ICU's own function for them would bring all of its data.)
+constexpr Range kOtherCased[] = {
+    {0xAA, 0xAA},       {0xBA, 0xBA},       {0x2B0, 0x2B8},
+    {0x2C0, 0x2C1},     {0x2E0, 0x2E4},     {0x345, 0x345},
+    {0x37A, 0x37A},     {0x1D2C, 0x1D6A},   {0x1D78, 0x1D78},
+    {0x1D9B, 0x1DBF},   {0x2071, 0x2071},   {0x207F, 0x207F},
+    {0x2090, 0x209C},   {0x2160, 0x217F},   {0x24B6, 0x24E9},
+    {0x2C7C, 0x2C7D},   {0xA69C, 0xA69D},   {0xA770, 0xA770},
+    {0xA7F2, 0xA7F4},   {0xA7F8, 0xA7F9},   {0xAB5C, 0xAB5F},
+    {0xAB69, 0xAB69},   {0x10780, 0x10780}, {0x10783, 0x10785},
+    {0x10787, 0x107B0}, {0x107B2, 0x107BA}, {0x1E030, 0x1E06D},
+    {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189},
 };
-const SigmaSets& Sigma() {
-  static const auto* sets = new SigmaSets();
-  return *sets;
+constexpr Range kOtherCaseIgnorable[] = {
+    {0x27, 0x27},     {0x2E, 0x2E},     {0x3A, 0x3A},     {0xB7, 0xB7},
+    {0x387, 0x387},   {0x55F, 0x55F},   {0x5F4, 0x5F4},   {0x2018, 0x2019},
+    {0x2024, 0x2024}, {0x2027, 0x2027}, {0xFE13, 0xFE13}, {0xFE52, 0xFE52},
+    {0xFE55, 0xFE55}, {0xFF07, 0xFF07}, {0xFF0E, 0xFF0E}, {0xFF1A, 0xFF1A},
+};
+
+// Whether it is of one of ICU's categories (U_GC_..._MASK).
+bool IsOf(uint32_t categories, char32_t c) {
+  return (U_GET_GC_MASK(static_cast<UChar32>(c)) & categories) != 0;
 }
 
-const CodeSet& Chinese() {
-  static const auto* set = new CodeSet(kChinese);
-  return *set;
+bool IsCased(char32_t c) {
+  return IsOf(U_GC_LU_MASK | U_GC_LL_MASK | U_GC_LT_MASK, c) ||
+         IsIn(kOtherCased, c);
 }
 
-char32_t LowerOne(char32_t c) {
-  if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-  const auto code = static_cast<int32_t>(c);
-  const auto* row = std::upper_bound(
-      std::begin(kLower), std::end(kLower), code,
-      [](int32_t value, const int32_t(&r)[4]) { return value < r[0]; });
-  if (row == std::begin(kLower)) return c;
-  --row;
-  const auto& [first, last, step, difference] = *row;
-  if (code > last || (code - first) % step != 0) return c;
-  return static_cast<char32_t>(code + difference);
+bool IsCaseIgnorable(char32_t c) {
+  return IsOf(U_GC_MN_MASK | U_GC_ME_MASK | U_GC_CF_MASK | U_GC_LM_MASK |
+                  U_GC_SK_MASK,
+              c) ||
+         IsIn(kOtherCaseIgnorable, c);
 }
 
 // A capital sigma is a final one after a cased letter and before none.
 bool IsFinalSigma(const std::u32string& text, size_t at) {
-  const SigmaSets& sets = Sigma();
   size_t before = at;
-  while (before > 0 && sets.ignorable.Has(text[before - 1])) --before;
-  if (before == 0 || !sets.cased.Has(text[before - 1])) return false;
+  while (before > 0 && IsCaseIgnorable(text[before - 1])) --before;
+  if (before == 0 || !IsCased(text[before - 1])) return false;
   size_t after = at + 1;
-  while (after < text.size() && sets.ignorable.Has(text[after])) ++after;
-  return after == text.size() || !sets.cased.Has(text[after]);
+  while (after < text.size() && IsCaseIgnorable(text[after])) ++after;
+  return after == text.size() || !IsCased(text[after]);
 }
 
 // re.sub of two neighbours by "\1 \2 ".
@@ -142,14 +135,14 @@ std::u32string SpaceAround(const std::u32string& text, Test test) {
   return out;
 }
 
-std::u32string PunctuateUnicode(std::u32string text, const CodeSet& number,
-                                const CodeSet& punctuation,
-                                const CodeSet& symbol) {
-  const auto no_number = [&](char32_t c) { return !number.Has(c); };
-  const auto is_punctuation = [&](char32_t c) { return punctuation.Has(c); };
+// numbers: categories. is_punctuation(c): whether it is taken as such.
+template <typename Punctuation>
+std::u32string PunctuateUnicode(std::u32string text, uint32_t numbers,
+                                Punctuation is_punctuation) {
+  const auto no_number = [&](char32_t c) { return !IsOf(numbers, c); };
   text = SpaceSecond(text, no_number, is_punctuation);
   text = SpaceFirst(text, is_punctuation, no_number);
-  return SpaceAround(text, [&](char32_t c) { return symbol.Has(c); });
+  return SpaceAround(text, [](char32_t c) { return IsOf(U_GC_S_MASK, c); });
 }
 
 // The language-dependent part of mteval-v13a.
@@ -214,7 +207,7 @@ std::u32string LowerCodePoints(const std::u32string& text) {
     } else if (text[i] == 0x130) {
       lower += U"i\u0307";
     } else {
-      lower += LowerOne(text[i]);
+      lower += static_cast<char32_t>(u_tolower(static_cast<UChar32>(text[i])));
     }
   }
   return lower;
@@ -260,14 +253,15 @@ std::vector<std::u32string> TokenizeLine(Tokenizer tokenizer,
                                          std::u32string line) {
   switch (tokenizer) {
     case Tokenizer::kT2T:
-      line = PunctuateUnicode(std::move(line), T2T().digits, T2T().punctuation,
-                              T2T().symbols);
+      // In T2T's regular expression the backslash escapes what follows it.
+      line = PunctuateUnicode(std::move(line), U_GC_ND_MASK, [](char32_t c) {
+        return c != U'\\' && IsOf(U_GC_P_MASK, c);
+      });
       break;
     case Tokenizer::kIntl:
       while (!line.empty() && IsPythonSpace(line.back())) line.pop_back();
-      line = PunctuateUnicode(std::move(line), International().numbers,
-                              International().punctuation,
-                              International().symbols);
+      line = PunctuateUnicode(std::move(line), U_GC_N_MASK,
+                              [](char32_t c) { return IsOf(U_GC_P_MASK, c); });
       break;
     case Tokenizer::k13a:
       while (!line.empty() && IsPythonSpace(line.back())) line.pop_back();
@@ -281,7 +275,7 @@ std::vector<std::u32string> TokenizeLine(Tokenizer tokenizer,
     case Tokenizer::kZh:
       line = PunctuateWestern(
           SpaceAround(std::u32string(Strip(line)),
-                      [](char32_t c) { return Chinese().Has(c); }));
+                      [](char32_t c) { return IsIn(kChinese, c); }));
       break;
     case Tokenizer::kChar: {
       std::vector<std::u32string> characters;

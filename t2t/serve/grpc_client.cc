@@ -3,21 +3,19 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
-#include <grpcpp/support/byte_buffer.h>
-#include <grpcpp/support/slice.h>
 
 #include <cstdlib>
-#include <future>
 #include <utility>
-#include <vector>
 
+#include "proto/serving.grpc.pb.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 
 namespace t2t {
 namespace {
+
+namespace serving = tensorflow::serving;
 
 std::shared_ptr<grpc::ChannelCredentials> Credentials(const TlsFiles* files) {
   if (files == nullptr) return grpc::InsecureChannelCredentials();
@@ -46,24 +44,18 @@ class GrpcClient::Impl {
  public:
   Impl(const std::string& address, std::chrono::milliseconds timeout,
        std::string bearer_token, const TlsFiles* tls)
-      : stub_(MakeChannel(address, tls)),
+      : stub_(serving::PredictionService::NewStub(MakeChannel(address, tls))),
         timeout_(timeout),
         bearer_token_(std::move(bearer_token)) {}
 
-  std::string Ask(const std::string& method, const std::string& request) {
+  serving::PredictResponse Predict(const serving::PredictRequest& request) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + timeout_);
     if (!bearer_token_.empty()) {
       context.AddMetadata("authorization", "Bearer " + bearer_token_);
     }
-    const grpc::Slice slice(request);
-    const grpc::ByteBuffer sent(&slice, 1);
-    grpc::ByteBuffer received;
-    const auto promise = std::make_shared<std::promise<grpc::Status>>();
-    stub_.UnaryCall(
-        &context, method, grpc::StubOptions(), &sent, &received,
-        [promise](grpc::Status status) { promise->set_value(status); });
-    const grpc::Status status = promise->get_future().get();
+    serving::PredictResponse response;
+    const grpc::Status status = stub_->Predict(&context, request, &response);
     if (!status.ok()) {
       const grpc::StatusCode code = status.error_code();
       const bool passing = code == grpc::StatusCode::UNAVAILABLE ||
@@ -74,19 +66,11 @@ class GrpcClient::Impl {
                       "the server answers with gRPC's code " +
                           std::to_string(code) + ": " + status.error_message());
     }
-    std::vector<grpc::Slice> slices;
-    if (!received.Dump(&slices).ok()) {
-      throw DataError("the server's answer can't be read");
-    }
-    std::string bytes;
-    for (const grpc::Slice& part : slices) {
-      bytes.append(reinterpret_cast<const char*>(part.begin()), part.size());
-    }
-    return bytes;
+    return response;
   }
 
  private:
-  grpc::GenericStub stub_;
+  const std::unique_ptr<serving::PredictionService::Stub> stub_;
   const std::chrono::milliseconds timeout_;
   const std::string bearer_token_;
 };
@@ -98,15 +82,9 @@ GrpcClient::GrpcClient(const std::string& address,
 
 GrpcClient::~GrpcClient() = default;
 
-PredictResponse GrpcClient::Predict(const PredictRequest& request) {
-  return ParsePredictResponse(
-      Ask("/tensorflow.serving.PredictionService/Predict",
-          SerializePredictRequest(request)));
-}
-
-std::string GrpcClient::Ask(const std::string& method,
-                            const std::string& request) {
-  return impl_->Ask(method, request);
+serving::PredictResponse GrpcClient::Predict(
+    const serving::PredictRequest& request) {
+  return impl_->Predict(request);
 }
 
 }  // namespace t2t

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "proto/serving.pb.h"
 #include "t2t/base/error.h"
-#include "t2t/serve/serving_proto.h"
 #include "t2t/serve/tls.h"
 
 namespace t2t {
@@ -32,9 +32,8 @@ class GrpcClient {
   ~GrpcClient();
 
   // Throws a GrpcError: kRetry where asking again may help, else kUsage.
-  PredictResponse Predict(const PredictRequest& request);
-  // Any method, serialized messages.
-  std::string Ask(const std::string& method, const std::string& request);
+  tensorflow::serving::PredictResponse Predict(
+      const tensorflow::serving::PredictRequest& request);
 
  private:
   class Impl;

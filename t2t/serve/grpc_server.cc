@@ -1,16 +1,12 @@
 #include "t2t/serve/grpc_server.h"
 
-#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <grpcpp/support/byte_buffer.h>
-#include <grpcpp/support/slice.h>
 
 #include <algorithm>
 #include <atomic>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,24 +14,28 @@
 #include <utility>
 #include <vector>
 
+#include "proto/serving.grpc.pb.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/serve/rest_api.h"
-#include "t2t/serve/serving_proto.h"
 #include "t2t/serve/socket.h"
+#include "t2t/serve/tensor_value.h"
 #include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {
 
-constexpr char kPredict[] = "/tensorflow.serving.PredictionService/Predict";
-constexpr char kGetMetadata[] =
-    "/tensorflow.serving.PredictionService/GetModelMetadata";
-constexpr char kGetStatus[] = "/tensorflow.serving.ModelService/GetModelStatus";
+namespace serving = tensorflow::serving;
+
 constexpr char kSignature[] = "serving_default";
+constexpr char kMethod[] = "tensorflow/serving/predict";
+constexpr char kSignatureMapType[] =
+    "type.googleapis.com/tensorflow.serving.SignatureDefMap";
 constexpr int kUnknown = 2;
 constexpr int kMostRequestBytes = 4 << 20;
+
+using Outputs = std::map<std::string, TensorValue>;
 
 grpc::Status ToStatus(ServeCode code, const std::string& error) {
   return grpc::Status(static_cast<grpc::StatusCode>(code),
@@ -46,28 +46,11 @@ grpc::Status Invalid(const std::string& error) {
   return ToStatus(ServeCode::kInvalidArgument, error);
 }
 
-std::string ToString(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  std::string bytes;
-  if (!buffer.Dump(&slices).ok()) return bytes;
-  bytes.reserve(buffer.Length());
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  return bytes;
-}
-
-grpc::ByteBuffer ToBuffer(const std::string& bytes) {
-  const grpc::Slice slice(bytes);
-  return grpc::ByteBuffer(&slice, 1);
-}
-
 // Tensors of T2T's export: outputs [rows, (beams,) length], scores [rows
 // (, beams)]; text as the scores, where it was asked for; error [rows], where
 // it was asked for or there is one.
-PredictResponse MakeResponse(const PredictResult& result, bool with_text,
-                             bool with_errors) {
-  PredictResponse response;
+Outputs MakeOutputs(const PredictResult& result, bool with_text,
+                    bool with_errors) {
   const auto rows = static_cast<int64_t>(result.predictions.size());
   size_t length = 0;
   for (const Prediction& prediction : result.predictions) {
@@ -96,19 +79,37 @@ PredictResponse MakeResponse(const PredictResult& result, bool with_text,
   for (const auto& texts : result.texts) {
     text.strings.insert(text.strings.end(), texts.begin(), texts.end());
   }
-  response.outputs["outputs"] = std::move(outputs);
-  response.outputs["scores"] = std::move(scores);
-  if (with_text) response.outputs["text"] = std::move(text);
-  TensorValue errors;
-  errors.shape = {rows};
+  std::vector<std::string> errors;
   for (int64_t row = 0; row < rows; ++row) {
     const std::string& error = result.row_errors.at(static_cast<size_t>(row));
     with_errors |= !error.empty();
-    errors.strings.push_back(
+    errors.push_back(
         error.empty() ? "" : "row " + std::to_string(row) + ": " + error);
   }
-  if (with_errors) response.outputs["error"] = std::move(errors);
-  return response;
+  Outputs all;
+  all["outputs"] = std::move(outputs);
+  all["scores"] = std::move(scores);
+  if (with_text) all["text"] = std::move(text);
+  if (with_errors) all["error"] = StringList(std::move(errors));
+  return all;
+}
+
+// Those of the names; all where there are none.
+template <typename Names>
+grpc::Status FillOutputs(const Outputs& outputs, const Names& names,
+                         serving::PredictResponse* response) {
+  for (const std::string& name : names) {
+    if (outputs.count(name) == 0) {
+      return Invalid("there is no output \"" + name + "\"");
+    }
+  }
+  for (const auto& [name, tensor] : outputs) {
+    if (names.empty() ||
+        std::find(names.begin(), names.end(), name) != names.end()) {
+      (*response->mutable_outputs())[name] = ToProto(tensor);
+    }
+  }
+  return grpc::Status::OK;
 }
 
 std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsFiles& files) {
@@ -125,161 +126,168 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsFiles& files) {
   return grpc::SslServerCredentials(options);
 }
 
-// Keeps those of the names only; false where there is no such output.
-bool Filter(const std::vector<std::string>& names, PredictResponse* response,
-            std::string* unknown) {
-  if (names.empty()) return true;
-  std::map<std::string, TensorValue> kept;
-  for (const std::string& name : names) {
-    auto found = response->outputs.find(name);
-    if (found == response->outputs.end()) {
-      *unknown = name;
-      return false;
-    }
-    kept[name] = found->second;
-  }
-  response->outputs = std::move(kept);
-  return true;
+// The version that is asked for; none: the newest.
+std::optional<int64_t> Version(const serving::ModelSpec& spec) {
+  if (!spec.has_version()) return std::nullopt;
+  return spec.version().value();
 }
 
-// Answers one call, once.
-using Reply = std::function<void(const grpc::Status&, const std::string&)>;
+serving::ModelSpec MakeSpec(const ModelService& service, int64_t version) {
+  serving::ModelSpec spec;
+  spec.set_name(service.name());
+  spec.mutable_version()->set_value(version);
+  return spec;
+}
 
-class Service : public grpc::CallbackGenericService {
- public:
-  Service(const GrpcOptions& options, ModelService* service)
-      : options_(options), service_(service) {}
-
-  grpc::ServerGenericBidiReactor* CreateReactor(
-      grpc::GenericCallbackServerContext* context) override;
-
-  // The work ends early when *cancelled becomes true.
-  void Handle(const grpc::GenericCallbackServerContext& context,
-              const std::string& request,
-              std::shared_ptr<const std::atomic<bool>> cancelled,
-              Reply reply) const {
-    const double start = NowSeconds();
-    ModelService* const service = service_;
-    Reply counted = [service, start, reply = std::move(reply)](
-                        const grpc::Status& status, const std::string& bytes) {
-      service->CountAnswer(
-          "grpc", ServeCodeName(static_cast<ServeCode>(status.error_code())),
-          NowSeconds() - start);
-      reply(status, bytes);
-    };
-    const auto& metadata = context.client_metadata();
-    const auto found = metadata.find("authorization");
-    std::optional<std::string> authorization;
-    if (found != metadata.end()) {
-      authorization = std::string(found->second.data(), found->second.size());
-    }
-    if (!IsAuthorized(authorization.has_value() ? &*authorization : nullptr,
-                      options_.bearer_token)) {
-      counted(ToStatus(ServeCode::kUnauthenticated,
-                       "the bearer token is missing or wrong"),
-              "");
-      return;
-    }
-    if (!service_->is_loaded()) {
-      counted(ToStatus(ServeCode::kUnavailable, "the model is being loaded"),
-              "");
-      return;
-    }
-    try {
-      if (context.method() == kPredict) {
-        PredictRequest parsed = ParsePredictRequest(request);
-        Predict(context, std::move(parsed), std::move(cancelled), counted);
-      } else if (context.method() == kGetMetadata) {
-        GetMetadata(ParseMetadataRequest(request), counted);
-      } else {
-        GetStatus(ParseStatusRequest(request), counted);
-      }
-    } catch (const Error& error) {
-      // Only the parsers throw, so nothing was answered yet.
-      counted(Invalid(error.what()), "");
-    }
+// Whether the service takes a call that says this about its model.
+grpc::Status CheckModel(const ModelService& service,
+                        const serving::ModelSpec& spec) {
+  if (spec.name() != service.name()) {
+    return ToStatus(
+        ServeCode::kNotFound,
+        "Servable not found for request: Latest(" + spec.name() + ")");
   }
+  if (!spec.version_label().empty()) {
+    // As TF Serving says it: there is no label that it was not given.
+    return Invalid("Unrecognized servable version label: " +
+                   spec.version_label());
+  }
+  return grpc::Status::OK;
+}
+
+// Whether it takes the call at all.
+grpc::Status CheckCall(const GrpcOptions& options, const ModelService& service,
+                       const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto found = metadata.find("authorization");
+  std::optional<std::string> authorization;
+  if (found != metadata.end()) {
+    authorization = std::string(found->second.data(), found->second.size());
+  }
+  if (!IsAuthorized(authorization.has_value() ? &*authorization : nullptr,
+                    options.bearer_token)) {
+    return ToStatus(ServeCode::kUnauthenticated,
+                    "the bearer token is missing or wrong");
+  }
+  if (!service.is_loaded()) {
+    return ToStatus(ServeCode::kUnavailable, "the model is being loaded");
+  }
+  return grpc::Status::OK;
+}
+
+// A call that waits for its answer, is counted by it, and is gone.
+class Call : public grpc::ServerUnaryReactor {
+ public:
+  explicit Call(ModelService* service) : service_(service) {}
+
+  // Once; it may be gone when this returns.
+  void Answer(const grpc::Status& status) {
+    service_->CountAnswer(
+        "grpc", ServeCodeName(static_cast<ServeCode>(status.error_code())),
+        NowSeconds() - start_);
+    Finish(status);
+  }
+
+  // Becomes true where the client has gone or its deadline is over.
+  std::shared_ptr<const std::atomic<bool>> cancelled() const {
+    return cancelled_;
+  }
+
+  void OnCancel() override { *cancelled_ = true; }
+  void OnDone() override { delete this; }
 
  private:
-  bool HasModel(const ModelSpec& spec, const Reply& reply) const {
-    if (spec.name != service_->name()) {
-      reply(
-          ToStatus(ServeCode::kNotFound,
-                   "Servable not found for request: Latest(" + spec.name + ")"),
-          "");
-      return false;
-    }
-    if (!spec.version_label.empty()) {
-      // As TF Serving says it: there is no label that it was not given.
-      reply(
-          Invalid("Unrecognized servable version label: " + spec.version_label),
-          "");
-      return false;
-    }
-    return true;
-  }
+  const std::shared_ptr<std::atomic<bool>> cancelled_ =
+      std::make_shared<std::atomic<bool>>(false);
+  ModelService* const service_;
+  const double start_ = NowSeconds();
+};
 
-  void Predict(const grpc::GenericCallbackServerContext& context,
-               PredictRequest request,
-               std::shared_ptr<const std::atomic<bool>> cancelled,
-               const Reply& reply) const {
-    if (!HasModel(request.model_spec, reply)) return;
-    const std::string& signature = request.model_spec.signature_name;
-    if (!signature.empty() && signature != kSignature) {
-      reply(Invalid("there is no signature \"" + signature +
-                    "\"; the one there is: " + kSignature),
-            "");
-      return;
+class PredictionService : public serving::PredictionService::CallbackService {
+ public:
+  PredictionService(const GrpcOptions& options, ModelService* service)
+      : options_(options), service_(service) {}
+
+  grpc::ServerUnaryReactor* Predict(
+      grpc::CallbackServerContext* context,
+      const serving::PredictRequest* request,
+      serving::PredictResponse* response) override {
+    Call* const call = new Call(service_);
+    PredictCall asked;
+    const grpc::Status taken = TakeRequest(*context, *request, &asked);
+    if (!taken.ok()) {
+      call->Answer(taken);
+      return call;
     }
-    if (request.inputs.size() != 1 ||
-        request.inputs.count("input") + request.inputs.count("text") != 1) {
-      reply(Invalid("the one input is \"input\" (serialized tf.Examples) or "
-                    "\"text\""),
-            "");
-      return;
-    }
-    auto& [name, tensor] = *request.inputs.begin();
-    if (tensor.type != DataType::kString || tensor.shape.size() != 1) {
-      reply(Invalid("\"" + name + "\" must be a list of strings"), "");
-      return;
-    }
-    const bool is_text = name == "text";
-    std::vector<std::string>& filter = request.output_filter;
-    PredictCall call;
-    call.version = request.model_spec.version;
-    for (std::string& bytes : tensor.strings) {
-      call.inputs.push_back({std::move(bytes), is_text});
-    }
+    const auto& filter = request->output_filter();
+    const bool is_text = asked.inputs.empty() || asked.inputs[0].is_text;
     // TF Serving's clients know of no such output and would take the padding
     // for an answer.
     const bool asks_for_errors =
         std::find(filter.begin(), filter.end(), "error") != filter.end();
-    call.has_row_errors = asks_for_errors || (is_text && filter.empty());
+    asked.has_row_errors = asks_for_errors || (is_text && filter.empty());
     service_->Predict(
-        call, Deadline(context),
-        [model = service_->name(), is_text, asks_for_errors, reply,
-         filter = std::move(filter)](PredictResult result) {
+        asked, Deadline(*context),
+        [service = service_, call, request, response, is_text,
+         asks_for_errors](const PredictResult& result) {
           if (result.code != ServeCode::kOk) {
-            reply(ToStatus(result.code, result.error), "");
+            call->Answer(ToStatus(result.code, result.error));
             return;
           }
-          PredictResponse response =
-              MakeResponse(result, is_text, asks_for_errors);
-          std::string unknown;
-          if (!Filter(filter, &response, &unknown)) {
-            reply(Invalid("there is no output \"" + unknown + "\""), "");
-            return;
-          }
-          response.model_spec.name = model;
-          response.model_spec.version = result.version;
-          response.model_spec.signature_name = kSignature;
-          reply(grpc::Status::OK, SerializePredictResponse(response));
+          *response->mutable_model_spec() = MakeSpec(*service, result.version);
+          response->mutable_model_spec()->set_signature_name(kSignature);
+          call->Answer(
+              FillOutputs(MakeOutputs(result, is_text, asks_for_errors),
+                          request->output_filter(), response));
         },
-        std::move(cancelled));
+        call->cancelled());
+    return call;
+  }
+
+  grpc::ServerUnaryReactor* GetModelMetadata(
+      grpc::CallbackServerContext* context,
+      const serving::GetModelMetadataRequest* request,
+      serving::GetModelMetadataResponse* response) override {
+    Call* const call = new Call(service_);
+    call->Answer(GetMetadata(*context, *request, response));
+    return call;
+  }
+
+ private:
+  grpc::Status TakeRequest(const grpc::CallbackServerContext& context,
+                           const serving::PredictRequest& request,
+                           PredictCall* call) const {
+    grpc::Status taken = CheckCall(options_, *service_, context);
+    if (taken.ok()) taken = CheckModel(*service_, request.model_spec());
+    if (!taken.ok()) return taken;
+    const std::string& signature = request.model_spec().signature_name();
+    if (!signature.empty() && signature != kSignature) {
+      return Invalid("there is no signature \"" + signature +
+                     "\"; the one there is: " + kSignature);
+    }
+    if (request.inputs().size() != 1 ||
+        request.inputs().count("input") + request.inputs().count("text") != 1) {
+      return Invalid(
+          "the one input is \"input\" (serialized tf.Examples) or \"text\"");
+    }
+    const auto& [name, proto] = *request.inputs().begin();
+    try {
+      TensorValue tensor = FromProto(proto);
+      if (tensor.type != DataType::kString || tensor.shape.size() != 1) {
+        return Invalid("\"" + name + "\" must be a list of strings");
+      }
+      for (std::string& bytes : tensor.strings) {
+        call->inputs.push_back({std::move(bytes), name == "text"});
+      }
+    } catch (const Error& error) {
+      return Invalid(error.what());
+    }
+    call->version = Version(request.model_spec());
+    return grpc::Status::OK;
   }
 
   ModelService::Time Deadline(
-      const grpc::GenericCallbackServerContext& context) const {
+      const grpc::CallbackServerContext& context) const {
     const auto now = std::chrono::system_clock::now();
     const auto left = std::min<std::chrono::nanoseconds>(
         context.deadline() > now ? context.deadline() - now
@@ -288,113 +296,109 @@ class Service : public grpc::CallbackGenericService {
     return std::chrono::steady_clock::now() + left;
   }
 
-  void GetStatus(const ModelSpec& spec, const Reply& reply) const {
-    if (!HasModel(spec, reply)) return;
-    std::vector<VersionState> states;
-    for (const VersionStatus& status : service_->versions().Statuses()) {
-      if (spec.version.has_value() && status.version != *spec.version) continue;
-      states.push_back({status.version, status.state,
-                        status.error.empty() ? 0 : kUnknown,
-                        ReplaceInvalidUtf8(status.error)});
+  grpc::Status GetMetadata(const grpc::CallbackServerContext& context,
+                           const serving::GetModelMetadataRequest& request,
+                           serving::GetModelMetadataResponse* response) const {
+    grpc::Status taken = CheckCall(options_, *service_, context);
+    if (taken.ok()) taken = CheckModel(*service_, request.model_spec());
+    if (!taken.ok()) return taken;
+    if (request.metadata_field_size() != 1 ||
+        request.metadata_field(0) != "signature_def") {
+      return Invalid("the one metadata field is signature_def");
     }
-    if (states.empty()) {
-      reply(ToStatus(ServeCode::kNotFound,
-                     "Could not find version " +
-                         std::to_string(spec.version.value_or(0)) +
-                         " of model " + spec.name),
-            "");
-      return;
+    const auto served = service_->versions().Get(Version(request.model_spec()));
+    if (served == nullptr) {
+      return ToStatus(ServeCode::kNotFound, "Servable not found for request");
     }
-    reply(grpc::Status::OK, SerializeStatusResponse(states));
+    *response->mutable_model_spec() = MakeSpec(*service_, served->version);
+    serving::Any* const any = &(*response->mutable_metadata())["signature_def"];
+    any->set_type_url(kSignatureMapType);
+    any->set_value(Signatures(*served->servable).SerializeAsString());
+    return grpc::Status::OK;
   }
 
-  void GetMetadata(const MetadataRequest& request, const Reply& reply) const {
-    if (!HasModel(request.model_spec, reply)) return;
-    if (request.fields != std::vector<std::string>{"signature_def"}) {
-      reply(Invalid("the one metadata field is signature_def"), "");
-      return;
-    }
-    const auto served = service_->versions().Get(request.model_spec.version);
-    if (served == nullptr) {
-      reply(ToStatus(ServeCode::kNotFound, "Servable not found for request"),
-            "");
-      return;
-    }
-    const int rank = served->servable->beams() > 0 ? 2 : 1;
-    const DataType type =
-        served->servable->gives_int32() ? DataType::kInt32 : DataType::kInt64;
-    ModelSpec spec;
-    spec.name = service_->name();
-    spec.version = served->version;
-    reply(grpc::Status::OK,
-          SerializeMetadataResponse(spec, {{"input", {DataType::kString, 1}}},
-                                    {{"outputs", {type, rank + 1}},
-                                     {"scores", {DataType::kFloat, rank}}}));
+  // The one signature. Sizes are unknown.
+  static serving::SignatureDefMap Signatures(const Servable& servable) {
+    const auto info = [](const std::string& name, DataType type, int rank) {
+      serving::TensorInfo tensor;
+      tensor.set_name(name + ":0");
+      tensor.set_dtype(static_cast<int32_t>(type));
+      *tensor.mutable_tensor_shape() =
+          ShapeToProto(std::vector<int64_t>(static_cast<size_t>(rank), -1));
+      return tensor;
+    };
+    const int rank = servable.beams() > 0 ? 2 : 1;
+    serving::SignatureDefMap map;
+    auto& signature = (*map.mutable_signature_def())[kSignature];
+    (*signature.mutable_inputs())["input"] =
+        info("input", DataType::kString, 1);
+    auto& outputs = *signature.mutable_outputs();
+    outputs["outputs"] = info(
+        "outputs", servable.gives_int32() ? DataType::kInt32 : DataType::kInt64,
+        rank + 1);
+    outputs["scores"] = info("scores", DataType::kFloat, rank);
+    signature.set_method_name(kMethod);
+    return map;
   }
 
   const GrpcOptions options_;
   ModelService* const service_;
 };
 
-// A unary call: reads the request, answers, is gone.
-class Call : public grpc::ServerGenericBidiReactor {
+class StatusService : public serving::ModelService::CallbackService {
  public:
-  Call(const Service* service, grpc::GenericCallbackServerContext* context)
-      : service_(service), context_(context) {
-    StartRead(&request_);
-  }
+  StatusService(const GrpcOptions& options, ModelService* service)
+      : options_(options), service_(service) {}
 
-  void OnReadDone(bool ok) override {
-    if (!ok) {
-      Finish(Invalid("there is no request"));
-      return;
-    }
-    service_->Handle(
-        *context_, ToString(request_), cancelled_,
-        [this](const grpc::Status& status, const std::string& bytes) {
-          if (!status.ok()) {
-            Finish(status);
-            return;
-          }
-          response_ = ToBuffer(bytes);
-          StartWriteAndFinish(&response_, grpc::WriteOptions(), status);
-        });
+  grpc::ServerUnaryReactor* GetModelStatus(
+      grpc::CallbackServerContext* context,
+      const serving::GetModelStatusRequest* request,
+      serving::GetModelStatusResponse* response) override {
+    Call* const call = new Call(service_);
+    call->Answer(GetStatus(*context, request->model_spec(), response));
+    return call;
   }
-
-  // The client has gone or its deadline is over.
-  void OnCancel() override { *cancelled_ = true; }
-  void OnDone() override { delete this; }
 
  private:
-  const std::shared_ptr<std::atomic<bool>> cancelled_ =
-      std::make_shared<std::atomic<bool>>(false);
-  const Service* const service_;
-  grpc::GenericCallbackServerContext* const context_;
-  grpc::ByteBuffer request_;
-  grpc::ByteBuffer response_;
-};
-
-class Refusal : public grpc::ServerGenericBidiReactor {
- public:
-  Refusal() { Finish(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "")); }
-  void OnDone() override { delete this; }
-};
-
-grpc::ServerGenericBidiReactor* Service::CreateReactor(
-    grpc::GenericCallbackServerContext* context) {
-  const std::string& method = context->method();
-  if (method != kPredict && method != kGetMetadata && method != kGetStatus) {
-    return new Refusal;
+  grpc::Status GetStatus(const grpc::CallbackServerContext& context,
+                         const serving::ModelSpec& spec,
+                         serving::GetModelStatusResponse* response) const {
+    grpc::Status taken = CheckCall(options_, *service_, context);
+    if (taken.ok()) taken = CheckModel(*service_, spec);
+    if (!taken.ok()) return taken;
+    const std::optional<int64_t> version = Version(spec);
+    for (const VersionStatus& status : service_->versions().Statuses()) {
+      if (version.has_value() && status.version != *version) continue;
+      auto* const state = response->add_model_version_status();
+      state->set_version(status.version);
+      serving::ModelVersionStatus::State number =
+          serving::ModelVersionStatus::UNKNOWN;
+      serving::ModelVersionStatus::State_Parse(status.state, &number);
+      state->set_state(number);
+      state->mutable_status()->set_error_code(status.error.empty() ? 0
+                                                                   : kUnknown);
+      state->mutable_status()->set_error_message(
+          ReplaceInvalidUtf8(status.error));
+    }
+    if (response->model_version_status().empty()) {
+      return ToStatus(ServeCode::kNotFound,
+                      "Could not find version " +
+                          std::to_string(version.value_or(0)) + " of model " +
+                          spec.name());
+    }
+    return grpc::Status::OK;
   }
-  return new Call(this, context);
-}
+
+  const GrpcOptions options_;
+  ModelService* const service_;
+};
 
 }  // namespace
 
 class GrpcServer::Impl {
  public:
   Impl(const GrpcOptions& options, ModelService* service)
-      : service_(options, service) {
+      : predictions_(options, service), status_(options, service) {
     grpc::EnableDefaultHealthCheckService(true);
     const bool is_v6 = options.host.find(':') != std::string::npos;
     const std::string address =
@@ -405,7 +409,8 @@ class GrpcServer::Impl {
     // Otherwise a second server would share the port.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(kMostRequestBytes);
-    builder.RegisterCallbackGenericService(&service_);
+    builder.RegisterService(&predictions_);
+    builder.RegisterService(&status_);
     // gRPC does not say why it can't.
     if (options.port != 0) {
       int port = 0;
@@ -430,7 +435,8 @@ class GrpcServer::Impl {
   }
 
  private:
-  Service service_;
+  PredictionService predictions_;
+  StatusService status_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };

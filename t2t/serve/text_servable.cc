@@ -14,6 +14,7 @@
 #include "t2t/nn/attention_recorder.h"
 #include "t2t/problem/problem.h"
 #include "t2t/text/text_encoder.h"
+#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {
@@ -55,7 +56,7 @@ std::string TextServable::Description() const {
 }
 
 TextServable::Ids TextServable::Encode(std::string_view text) const {
-  const std::string_view stripped = StripWhitespace(text);
+  const std::string_view stripped = StripPythonSpace(text);
   if (stripped.empty()) return {};
   return decoder_.Encode(stripped);
 }

@@ -22,6 +22,7 @@
 #include "t2t/serve/http_server.h"
 #include "t2t/serve/model_service.h"
 #include "t2t/serve/socket.h"
+#include "t2t/serve/tensor_value.h"
 #include "t2t/serve/test_certificate.h"
 
 namespace t2t {
@@ -188,16 +189,15 @@ TEST_F(TlsTest, SpeaksGrpc) {
   GrpcOptions options;
   options.tls = With(own_, other_.ca);
   GrpcServer server(options, &service);
-  PredictRequest request;
-  request.model_spec.name = "m";
-  request.inputs["text"].shape = {1};
-  request.inputs["text"].strings = {"a"};
+  tensorflow::serving::PredictRequest request;
+  request.mutable_model_spec()->set_name("m");
+  (*request.mutable_inputs())["text"] = ToProto(StringList({"a"}));
   const auto error = [&](const TlsFiles* files) {
     return ErrorOf([&] {
       GrpcClient client("localhost:" + std::to_string(server.port()),
                         milliseconds(5000), "", files);
-      EXPECT_EQ(client.Predict(request).outputs.at("text").strings,
-                std::vector<std::string>{"a."});
+      EXPECT_EQ(client.Predict(request).outputs().at("text").string_val(0),
+                "a.");
     });
   };
   const TlsFiles right = With(other_, own_.ca);

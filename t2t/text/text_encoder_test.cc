@@ -98,6 +98,9 @@ TEST(Unicode, CodePoints) {
 TEST(Unicode, Spaces) {
   EXPECT_EQ(StripPythonSpace("\u3000 \x1c a b\u00a0\n"), "a b");
   EXPECT_EQ(StripPythonSpace(" \u2028"), "");
+  EXPECT_EQ(StripPythonSpace("\u200bx"), "\u200bx");      // no white space
+  EXPECT_EQ(StripPythonSpace("\x80 \xa0"), "\x80 \xa0");  // no UTF-8
+  EXPECT_EQ(StripPythonSpace("\u00e0"), "\u00e0");  // ends with byte 0xA0
   EXPECT_EQ(StripPythonSpaceRight(" \x80"), " \x80");
   EXPECT_EQ(StripPythonSpaceRight("a\U0001F44D\u2029"), "a\U0001F44D");
   EXPECT_EQ(SplitPythonSpace(" a\u2003bc \td"),

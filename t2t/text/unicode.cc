@@ -1,25 +1,9 @@
 #include "t2t/text/unicode.h"
 
-#include <array>
+#include <unicode/uchar.h>
 
 namespace t2t {
 namespace {
-
-#include "t2t/text/unicode_alnum.inc"
-
-constexpr size_t kBitmapWords = 0x110000 / 64;
-
-constexpr std::array<uint64_t, kBitmapWords> MakeBitmap() {
-  std::array<uint64_t, kBitmapWords> bitmap{};
-  for (const auto& range : kAlphanumericRanges) {
-    for (char32_t c = range[0]; c <= range[1]; ++c) {
-      bitmap[c / 64] |= uint64_t{1} << (c % 64);
-    }
-  }
-  return bitmap;
-}
-
-constexpr std::array<uint64_t, kBitmapWords> kBitmap = MakeBitmap();
 
 // The length of the valid UTF-8 sequence at text[at], and its code point; or
 // 0 and, in *bad, how many bytes Python replaces by one U+FFFD.
@@ -113,7 +97,8 @@ std::string ReplaceInvalidUtf8(std::string_view text) {
 }
 
 bool IsAlphanumeric(char32_t c) {
-  return c < 0x110000 && ((kBitmap[c / 64] >> (c % 64)) & 1) != 0;
+  return (U_GET_GC_MASK(static_cast<UChar32>(c)) &
+          (U_GC_L_MASK | U_GC_N_MASK)) != 0;
 }
 
 bool IsPythonSpace(char32_t c) {

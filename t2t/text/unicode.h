@@ -32,8 +32,8 @@ bool IsValidUtf8(std::string_view text);
 // Python's bytes.decode("utf-8", "replace"), as UTF-8.
 std::string ReplaceInvalidUtf8(std::string_view text);
 
-// Unicode categories L* and N*, of Unicode 14 (that of Python 3.11, which made
-// the golden files).
+// Unicode categories L* and N*, of ICU's Unicode: 15. (Python 3.11's is 14, and
+// knows 4,388 code points fewer.)
 bool IsAlphanumeric(char32_t c);
 
 // Python's str.isspace(), and what str.strip(), rstrip() and split() do by it.

@@ -40,14 +40,15 @@
 #include "t2t/serve/http_server.h"
 #include "t2t/serve/model_service.h"
 #include "t2t/serve/rest_api.h"
-#include "t2t/serve/serving_proto.h"
 #include "t2t/serve/socket.h"
+#include "t2t/serve/tensor_value.h"
 #include "t2t/serve/test_certificate.h"
 
 namespace t2t {
 namespace {
 
 using std::chrono::milliseconds;
+using tensorflow::serving::PredictRequest;
 
 constexpr char kPredict[] = "/tensorflow.serving.PredictionService/Predict";
 constexpr const char* kMethods[] = {
@@ -344,17 +345,22 @@ std::string GrpcCall(const std::string& method, const std::string& message) {
          Frame(0, 1, 1, body);
 }
 
+PredictRequest Request(const std::string& name,
+                       std::vector<std::string> values) {
+  PredictRequest request;
+  request.mutable_model_spec()->set_name("m");
+  (*request.mutable_inputs())[name] = ToProto(StringList(std::move(values)));
+  return request;
+}
+
 std::vector<std::string> MessageSeeds() {
   std::vector<std::string> seeds = {"", "\n\x03\n\x01m"};
   for (const char* input : {"input", "text"}) {
-    PredictRequest request;
-    request.model_spec.name = "m";
-    request.inputs[input].shape = {2};
-    request.inputs[input].strings = {"ab", "bad"};
-    seeds.push_back(SerializePredictRequest(request));
-    request.model_spec.version = 1;
-    request.output_filter = {"scores"};
-    seeds.push_back(SerializePredictRequest(request));
+    PredictRequest request = Request(input, {"ab", "bad"});
+    seeds.push_back(request.SerializeAsString());
+    request.mutable_model_spec()->mutable_version()->set_value(1);
+    request.add_output_filter("scores");
+    seeds.push_back(request.SerializeAsString());
   }
   return seeds;
 }
@@ -362,15 +368,11 @@ std::vector<std::string> MessageSeeds() {
 void CheckGrpcServes(const Front& front) {
   GrpcClient client("127.0.0.1:" + std::to_string(front.grpc_port()),
                     milliseconds(20000), "");
-  PredictRequest request;
-  request.model_spec.name = "m";
-  request.inputs["text"].shape = {1};
-  request.inputs["text"].strings = {"ab"};
+  const PredictRequest request = Request("text", {"ab"});
   for (int i = 0; i < 200; ++i) {
     try {
-      const PredictResponse response = client.Predict(request);
-      if (response.outputs.at("text").strings !=
-          std::vector<std::string>{"ab."}) {
+      const auto response = client.Predict(request);
+      if (response.outputs().at("text").string_val(0) != "ab.") {
         Fail("a wrong answer over gRPC", "");
       }
       return;

@@ -30,8 +30,8 @@
 #include "t2t/serve/base64.h"
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
-#include "t2t/serve/serving_proto.h"
 #include "t2t/serve/socket.h"
+#include "t2t/serve/tensor_value.h"
 #include "t2t/serve/test_certificate.h"
 #include "t2t/serve/text_servable.h"
 #include "t2t/serve/tls.h"
@@ -242,9 +242,7 @@ TEST_F(ModelServerTest, AnswersAsTheDecoderDoes) {
   const TextDecoder decoder(loaded.model.get(), DecodeHParams(kDecodeHParams),
                             0);
   Json instances = Json::Array();
-  PredictRequest grpc;
-  grpc.model_spec.name = "numbers";
-  TensorValue& input = grpc.inputs["input"];
+  std::vector<std::string> examples;
   for (const std::string& text : Texts()) {
     Example example;
     example.features["inputs"] = decoder.Encode(text);
@@ -252,9 +250,8 @@ TEST_F(ModelServerTest, AnswersAsTheDecoderDoes) {
     Json instance = Json::Object();
     instance.Set("b64", EncodeBase64(bytes));
     instances.Append(std::move(instance));
-    input.strings.push_back(bytes);
+    examples.push_back(bytes);
   }
-  input.shape = {static_cast<int64_t>(Texts().size())};
   instances.Append(Texts()[0]);
   Json body = Json::Object();
   body.Set("instances", std::move(instances));
@@ -267,11 +264,15 @@ TEST_F(ModelServerTest, AnswersAsTheDecoderDoes) {
   EXPECT_EQ(predictions[4].At("text").AsString(), (*first_)[0]);
 
   // The same over gRPC.
-  const PredictResponse response =
+  tensorflow::serving::PredictRequest grpc;
+  grpc.mutable_model_spec()->set_name("numbers");
+  (*grpc.mutable_inputs())["input"] = ToProto(StringList(examples));
+  const tensorflow::serving::PredictResponse response =
       GrpcClient("127.0.0.1:" + std::to_string(grpc_port_), milliseconds(20000),
                  "")
           .Predict(grpc);
-  const TensorValue& outputs = response.outputs.at("outputs");
+  const TensorValue outputs = FromProto(response.outputs().at("outputs"));
+  const TensorValue scores = FromProto(response.outputs().at("scores"));
   ASSERT_EQ(outputs.shape.size(), 2U);
   for (size_t i = 0; i < Texts().size(); ++i) {
     std::vector<int64_t> rest_ids;
@@ -282,8 +283,7 @@ TEST_F(ModelServerTest, AnswersAsTheDecoderDoes) {
     const auto row = outputs.ints.begin() + i * outputs.shape[1];
     EXPECT_EQ(decoder.OutputText(WithoutPadding({row, row + outputs.shape[1]})),
               (*first_)[i]);
-    EXPECT_NEAR(response.outputs.at("scores").floats[i],
-                predictions[i].At("scores").AsDouble(), 1e-4);
+    EXPECT_NEAR(scores.floats[i], predictions[i].At("scores").AsDouble(), 1e-4);
   }
 }
 
@@ -348,10 +348,10 @@ TEST_F(ModelServerTest, RefusesExplicitlyWhatItCannotHold) {
       const auto rest = Client();
       GrpcClient grpc("127.0.0.1:" + std::to_string(grpc_port_),
                       milliseconds(20000), "");
-      PredictRequest request;
-      request.model_spec.name = "numbers";
-      request.inputs["text"].shape = {1};
-      request.inputs["text"].strings = {Texts()[text]};
+      tensorflow::serving::PredictRequest request;
+      request.mutable_model_spec()->set_name("numbers");
+      (*request.mutable_inputs())["text"] =
+          ToProto(StringList({Texts()[text]}));
       for (int j = 0; j < 15; ++j) {
         if (i % 2 == 0) {
           const HttpMessage reply =
@@ -364,8 +364,8 @@ TEST_F(ModelServerTest, RefusesExplicitlyWhatItCannotHold) {
           continue;
         }
         try {
-          const PredictResponse response = grpc.Predict(request);
-          const std::string& said = response.outputs.at("text").strings.at(0);
+          const std::string said =
+              grpc.Predict(request).outputs().at("text").string_val(0);
           ++(ReplaceAll(said, "\n", " ") == (*first_)[text] ? right : other);
         } catch (const Error& error) {
           // RESOURCE_EXHAUSTED

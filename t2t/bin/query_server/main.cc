@@ -25,7 +25,7 @@
 #include "t2t/serve/base64.h"
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
-#include "t2t/serve/serving_proto.h"
+#include "t2t/serve/tensor_value.h"
 #include "t2t/serve/tls.h"
 #include "t2t/text/text_encoder.h"
 #include "t2t/text/unicode.h"
@@ -234,12 +234,11 @@ class GrpcQueryServer : public Server {
                 tls) {}
 
   Answer Ask(const Input& input) override {
-    PredictRequest request;
-    request.model_spec.name = name_;
-    TensorValue& tensor = request.inputs[input.is_text ? "text" : "input"];
-    tensor.shape = {1};
-    tensor.strings = {input.bytes};
-    PredictResponse response;
+    tensorflow::serving::PredictRequest request;
+    request.mutable_model_spec()->set_name(name_);
+    (*request.mutable_inputs())[input.is_text ? "text" : "input"] =
+        ToProto(StringList({input.bytes}));
+    tensorflow::serving::PredictResponse response;
     try {
       response = client_.Predict(request);
     } catch (const GrpcError& error) {
@@ -250,14 +249,14 @@ class GrpcQueryServer : public Server {
       throw;
     }
     Answer answer;
-    const TensorValue& scores = Output(response, "scores");
+    const TensorValue scores = Output(response, "scores");
     answer.scores.assign(scores.floats.begin(), scores.floats.end());
     answer.is_list = scores.shape.size() > 1;
     if (input.is_text) {
       answer.texts = Output(response, "text").strings;
       return answer;
     }
-    const std::vector<int64_t>& ids = Output(response, "outputs").ints;
+    const std::vector<int64_t> ids = Output(response, "outputs").ints;
     const size_t count = answer.scores.size();
     if (count == 0 || ids.size() % count != 0) {
       throw DataError("the server's outputs and scores do not fit together");
@@ -284,14 +283,15 @@ class GrpcQueryServer : public Server {
            std::end(codes);
   }
 
-  static const TensorValue& Output(const PredictResponse& response,
-                                   const std::string& name) {
-    const auto found = response.outputs.find(name);
-    if (found == response.outputs.end()) {
+  static TensorValue Output(
+      const tensorflow::serving::PredictResponse& response,
+      const std::string& name) {
+    const auto found = response.outputs().find(name);
+    if (found == response.outputs().end()) {
       throw DataError("the server's answer has no \"" + name + "\"",
                       "a model exported from T2T or from here");
     }
-    return found->second;
+    return FromProto(found->second);
   }
 
   const std::string name_;

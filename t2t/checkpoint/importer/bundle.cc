@@ -1,10 +1,14 @@
 #include "t2t/checkpoint/importer/bundle.h"
 
+#include <google/protobuf/io/coded_stream.h>
+
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
 #include <utility>
 
+#include "proto/tensor_bundle.pb.h"
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
@@ -31,135 +35,35 @@ constexpr TypeInfo kTypes[] = {
     {BundleType::kUint32, "uint32", 4}, {BundleType::kUint64, "uint64", 8},
 };
 
-// A protocol buffer's fields, one at a time.
-class WireReader {
- public:
-  explicit WireReader(std::string_view text) : left_(text) {}
-
-  // False at the end; throws a DataError where the text is damaged.
-  bool Next() {
-    if (left_.empty()) return false;
-    uint64_t tag = 0;
-    if (!TakeVarint(&left_, &tag)) Damaged();
-    field_ = tag >> 3;
-    type_ = static_cast<int>(tag & 7);
-    number_ = 0;
-    text_ = {};
-    switch (type_) {
-      case 0:
-        if (!TakeVarint(&left_, &number_)) Damaged();
-        return true;
-      case 1:
-        Take(8);
-        return true;
-      case 2: {
-        uint64_t length = 0;
-        if (!TakeVarint(&left_, &length)) Damaged();
-        Take(length);
-        return true;
-      }
-      case 5: {
-        uint32_t value = 0;
-        if (!TakeFixed32(&left_, &value)) Damaged();
-        number_ = value;
-        return true;
-      }
-      default:
-        Damaged();
-    }
-  }
-
-  uint64_t field() const { return field_; }
-  int64_t Int() const {
-    if (type_ != 0) Damaged();
-    return static_cast<int64_t>(number_);
-  }
-  uint32_t Fixed32() const {
-    if (type_ != 5) Damaged();
-    return static_cast<uint32_t>(number_);
-  }
-  std::string_view Message() const {
-    if (type_ != 2) Damaged();
-    return text_;
-  }
-
- private:
-  [[noreturn]] static void Damaged() {
+template <typename Message>
+Message Parse(std::string_view text) {
+  Message message;
+  if (text.size() > std::numeric_limits<int>::max() ||
+      !message.ParseFromArray(text.data(), static_cast<int>(text.size()))) {
     throw DataError("an entry of the index is damaged");
   }
-  void Take(uint64_t length) {
-    if (length > left_.size()) Damaged();
-    text_ = left_.substr(0, length);
-    left_.remove_prefix(length);
-  }
-
-  std::string_view left_;
-  std::string_view text_;
-  uint64_t number_ = 0;
-  uint64_t field_ = 0;
-  int type_ = 0;
-};
-
-std::vector<int64_t> ParseShape(std::string_view text) {
-  std::vector<int64_t> shape;
-  for (WireReader shape_reader(text); shape_reader.Next();) {
-    if (shape_reader.field() == 2) {
-      int64_t size = 0;
-      for (WireReader dim(shape_reader.Message()); dim.Next();) {
-        if (dim.field() == 1) size = dim.Int();
-      }
-      if (size < 0) throw DataError("a variable's shape is not known");
-      shape.push_back(size);
-    } else if (shape_reader.field() == 3 && shape_reader.Int() != 0) {
-      throw DataError("a variable's shape is not known");
-    }
-  }
-  return shape;
-}
-
-BundleSlice ParseSlice(std::string_view text) {
-  BundleSlice slice;
-  for (WireReader reader(text); reader.Next();) {
-    if (reader.field() != 1) continue;
-    int64_t start = 0;
-    int64_t length = -1;
-    for (WireReader extent(reader.Message()); extent.Next();) {
-      if (extent.field() == 1) start = extent.Int();
-      if (extent.field() == 2) length = extent.Int();
-    }
-    slice.start.push_back(start);
-    slice.length.push_back(length);
-  }
-  return slice;
+  return message;
 }
 
 BundleEntry ParseEntry(std::string_view text) {
+  const auto proto = Parse<tensorflow::BundleEntryProto>(text);
   BundleEntry entry;
-  for (WireReader reader(text); reader.Next();) {
-    switch (reader.field()) {
-      case 1:
-        entry.type = static_cast<BundleType>(reader.Int());
-        break;
-      case 2:
-        entry.shape = ParseShape(reader.Message());
-        break;
-      case 3:
-        entry.shard = reader.Int();
-        break;
-      case 4:
-        entry.offset = reader.Int();
-        break;
-      case 5:
-        entry.size = reader.Int();
-        break;
-      case 6:
-        entry.masked_crc = reader.Fixed32();
-        break;
-      case 7:
-        entry.slices.push_back(ParseSlice(reader.Message()));
-        break;
-      default:
-        break;
+  entry.type = static_cast<BundleType>(proto.dtype());
+  entry.shard = proto.shard_id();
+  entry.offset = proto.offset();
+  entry.size = proto.size();
+  entry.masked_crc = proto.crc32c();
+  for (const auto& dim : proto.shape().dim()) entry.shape.push_back(dim.size());
+  if (proto.shape().unknown_rank() ||
+      std::any_of(entry.shape.begin(), entry.shape.end(),
+                  [](int64_t size) { return size < 0; })) {
+    throw DataError("a variable's shape is not known");
+  }
+  for (const auto& slice : proto.slices()) {
+    BundleSlice& parts = entry.slices.emplace_back();
+    for (const auto& extent : slice.extent()) {
+      parts.start.push_back(extent.start());
+      parts.length.push_back(extent.has_length() ? extent.length() : -1);
     }
   }
   return entry;
@@ -320,12 +224,10 @@ void BundleReader::ReadIndex(std::string_view file) {
     if (!has_header) {
       if (!key.empty()) throw DataError("the index has no header");
       has_header = true;
-      shards_ = 0;
-      for (WireReader header(value); header.Next();) {
-        if (header.field() == 1) shards_ = header.Int();
-        if (header.field() == 2 && header.Int() != 0) {
-          throw DataError("the checkpoint is of a big-endian machine");
-        }
+      const auto header = Parse<tensorflow::BundleHeaderProto>(value);
+      shards_ = header.num_shards();
+      if (header.endianness() != tensorflow::BundleHeaderProto::LITTLE) {
+        throw DataError("the checkpoint is of a big-endian machine");
       }
       if (shards_ < 1 || shards_ > 99999) {
         throw DataError("the index names an impossible number of data files");
@@ -458,13 +360,17 @@ std::vector<std::string> BundleReader::ReadStrings(const std::string& name) {
   };
   // The lengths as varints, their masked CRC, the strings; the entry's CRC
   // goes over the lengths as integers, their CRC and the strings.
-  std::string_view left = Data(name, entry);
+  const std::string_view data = Data(name, entry);
   const int64_t count = Elements(name, entry.shape);
-  if (count > static_cast<int64_t>(left.size())) throw damaged();
+  if (count > static_cast<int64_t>(data.size())) throw damaged();
+  google::protobuf::io::CodedInputStream stream(
+      reinterpret_cast<const uint8_t*>(data.data()),
+      static_cast<int>(
+          std::min<size_t>(data.size(), std::numeric_limits<int>::max())));
   std::vector<uint64_t> lengths(static_cast<size_t>(count));
   uint32_t crc = 0;
   for (uint64_t& length : lengths) {
-    if (!TakeVarint(&left, &length)) throw damaged();
+    if (!stream.ReadVarint64(&length)) throw damaged();
     char bytes[8];
     for (int i = 0; i < 8; ++i) {
       bytes[i] = static_cast<char>(length >> (8 * i));
@@ -472,9 +378,14 @@ std::vector<std::string> BundleReader::ReadStrings(const std::string& name) {
     const size_t width = length > std::numeric_limits<uint32_t>::max() ? 8 : 4;
     crc = Crc32c({bytes, width}, crc);
   }
+  std::string_view left =
+      data.substr(static_cast<size_t>(stream.CurrentPosition()));
   const std::string_view stored = left.substr(0, 4);
   uint32_t masked = 0;
-  if (!TakeFixed32(&left, &masked) || UnmaskCrc(masked) != crc) throw damaged();
+  if (!stream.ReadLittleEndian32(&masked) || UnmaskCrc(masked) != crc) {
+    throw damaged();
+  }
+  left.remove_prefix(4);
   crc = Crc32c(left, Crc32c(stored, crc));
   if (crc != UnmaskCrc(entry.masked_crc)) throw damaged();
   std::vector<std::string> result;

@@ -123,11 +123,37 @@ TEST(BundleTest, RefusesACutFile) {
   EXPECT_EQ(Read(copy.prefix()), ExitCode::kOk);
 }
 
+// All that a checkpoint holds, as one text.
+std::string Contents(const std::string& prefix) {
+  BundleReader reader(prefix);
+  std::string text;
+  for (const auto& [name, entry] : reader.entries()) {
+    text += name + "=" + BundleTypeName(entry.type);
+    for (const int64_t size : entry.shape) text += "," + std::to_string(size);
+    if (entry.type == BundleType::kString) {
+      text += ":" + Join(reader.ReadStrings(name), "|") + "\n";
+    } else {
+      text += ":" + Hex(reader.ReadBytes(name)) + "\n";
+    }
+  }
+  return text;
+}
+
+// What the index has that nothing is read from (its footer's padding, the
+// block of filters) may differ; what is read is right or refused.
 TEST(BundleTest, RefusesAFlippedBit) {
   Copy copy;
+  const std::string whole = Contents(copy.prefix());
+  int harmless = 0;
   const auto check = [&](const char* file, size_t bit) {
     copy.FlipBit(file, bit);
-    ASSERT_EQ(Read(copy.prefix()), ExitCode::kBadData) << file << " " << bit;
+    const ExitCode code = Read(copy.prefix());
+    if (file == kIndex && code == ExitCode::kOk) {
+      ++harmless;
+      ASSERT_EQ(Contents(copy.prefix()), whole) << file << " " << bit;
+    } else {
+      ASSERT_EQ(code, ExitCode::kBadData) << file << " " << bit;
+    }
     copy.FlipBit(file, bit);
   };
   for (const char* file : kFiles) {
@@ -138,6 +164,7 @@ TEST(BundleTest, RefusesAFlippedBit) {
   // Nothing but the place of its blocks guards the footer: every bit of it.
   const size_t end = copy.contents(kIndex).size() * 8;
   for (size_t bit = end - 48 * 8; bit < end; ++bit) check(kIndex, bit);
+  EXPECT_LT(harmless, 48 * 8);
   EXPECT_EQ(Read(copy.prefix()), ExitCode::kOk);
 }
 
