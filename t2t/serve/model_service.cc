@@ -71,6 +71,38 @@ void TakeOutputs(const Servable& servable, const std::vector<size_t>& places,
   }
 }
 
+// What a request's rows have become. places: which of its inputs each row is;
+// errors: of all inputs.
+PredictResult ResultOf(const ServedVersion& served,
+                       const std::vector<size_t>& places,
+                       const std::vector<bool>& wants_text,
+                       const std::vector<std::string>& errors,
+                       bool has_row_errors, ServableQueue::Reply reply) {
+  if (reply.status == BatchStatus::kDeadline) {
+    return Failure(ServeCode::kDeadlineExceeded, "the request waited too long");
+  }
+  if (reply.status == BatchStatus::kCancelled) {
+    return Failure(ServeCode::kCancelled, "the request was cancelled");
+  }
+  PredictResult result;
+  result.row_errors = errors;
+  result.version = served.version;
+  result.gives_int32 = served.servable->gives_int32();
+  result.beams = served.servable->beams();
+  const bool failed = TakeErrors(reply.errors, places, &result.row_errors);
+  if (failed && (!has_row_errors || reply.status == BatchStatus::kFailed)) {
+    return Failure(ServeCode::kInternal, kModelFailed);
+  }
+  try {
+    TakeOutputs(*served.servable, places, wants_text, std::move(reply.outputs),
+                &result);
+  } catch (const std::exception& error) {
+    Warn("an output has no text: " + std::string(error.what()));
+    return Failure(ServeCode::kInternal, kModelFailed);
+  }
+  return result;
+}
+
 }  // namespace
 
 const char* ServeCodeName(ServeCode code) {
@@ -210,104 +242,84 @@ Servable::Ids ModelService::Encode(const Servable& servable,
   return ids;
 }
 
-void ModelService::Predict(const PredictCall& call, Time deadline, Done done,
-                           std::shared_ptr<const std::atomic<bool>> cancelled) {
-  const std::optional<int64_t>& version = call.version;
-  const std::vector<PredictInput>& inputs = call.inputs;
-  const std::shared_ptr<ServedVersion> served = versions_->Get(version);
-  if (served == nullptr) {
-    done(Failure(
-        ServeCode::kNotFound,
-        version.has_value()
-            ? "Servable not found for request: Specific(" + options_.name +
-                  ", " + std::to_string(*version) + ")"
-            : "Servable not found for request: Latest(" + options_.name + ")"));
-    return;
-  }
-  if (inputs.empty() ||
-      static_cast<int64_t>(inputs.size()) > options_.max_rows) {
-    done(Failure(ServeCode::kInvalidArgument,
-                 "the request has " + std::to_string(inputs.size()) +
-                     " rows; between 1 and " +
-                     std::to_string(options_.max_rows) + " are taken"));
-    return;
-  }
-  std::vector<ServableQueue::Row> rows;
-  // Where each of them belongs: texts of white space need no model.
-  std::vector<size_t> places;
-  std::vector<std::string> errors(inputs.size());
+std::optional<PredictResult> ModelService::EncodeRows(
+    const Servable& servable, const PredictCall& call,
+    EncodedRows* encoded) const {
+  encoded->errors.resize(call.inputs.size());
   size_t bad = 0;
   size_t first_bad = 0;
-  int64_t tokens = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    Servable::Ids ids = Encode(*served->servable, call, i, &errors[i]);
-    if (!errors[i].empty()) {
+  for (size_t i = 0; i < call.inputs.size(); ++i) {
+    Servable::Ids ids = Encode(servable, call, i, &encoded->errors[i]);
+    if (!encoded->errors[i].empty()) {
       if (++bad == 1) first_bad = i;
-      if (call.has_row_errors && bad < inputs.size()) continue;
-      PredictResult refusal = Failure(
-          ServeCode::kInvalidArgument,
-          "row " + std::to_string(first_bad) + ": " + errors[first_bad]);
-      refusal.row_errors = std::move(errors);
-      done(std::move(refusal));
-      return;
+      if (call.has_row_errors && bad < call.inputs.size()) continue;
+      PredictResult refusal = Failure(ServeCode::kInvalidArgument,
+                                      "row " + std::to_string(first_bad) +
+                                          ": " + encoded->errors[first_bad]);
+      refusal.row_errors = std::move(encoded->errors);
+      return refusal;
     }
     if (ids.empty()) continue;
     const auto length = static_cast<int64_t>(ids.size());
-    tokens += length;
-    rows.push_back({std::move(ids), length});
-    places.push_back(i);
+    encoded->tokens += length;
+    encoded->rows.push_back({std::move(ids), length});
+    encoded->places.push_back(i);
   }
-  if (!served->queue->CanHold(static_cast<int64_t>(rows.size()), tokens)) {
-    done(Failure(ServeCode::kInvalidArgument,
-                 "the request's " + std::to_string(tokens) +
-                     " tokens are more than the queue holds; split it"));
+  return std::nullopt;
+}
+
+std::optional<PredictResult> ModelService::Refuse(
+    const PredictCall& call, const ServedVersion* served) const {
+  if (served == nullptr) {
+    const std::string version = call.version.has_value()
+                                    ? "Specific(" + options_.name + ", " +
+                                          std::to_string(*call.version) + ")"
+                                    : "Latest(" + options_.name + ")";
+    return Failure(ServeCode::kNotFound,
+                   "Servable not found for request: " + version);
+  }
+  if (call.inputs.empty() ||
+      static_cast<int64_t>(call.inputs.size()) > options_.max_rows) {
+    return Failure(ServeCode::kInvalidArgument,
+                   "the request has " + std::to_string(call.inputs.size()) +
+                       " rows; between 1 and " +
+                       std::to_string(options_.max_rows) + " are taken");
+  }
+  return std::nullopt;
+}
+
+void ModelService::Predict(const PredictCall& call, Time deadline, Done done,
+                           std::shared_ptr<const std::atomic<bool>> cancelled) {
+  const std::shared_ptr<ServedVersion> served = versions_->Get(call.version);
+  EncodedRows encoded;
+  std::optional<PredictResult> refusal = Refuse(call, served.get());
+  if (!refusal) refusal = EncodeRows(*served->servable, call, &encoded);
+  if (!refusal &&
+      !served->queue->CanHold(static_cast<int64_t>(encoded.rows.size()),
+                              encoded.tokens)) {
+    refusal = Failure(ServeCode::kInvalidArgument,
+                      "the request's " + std::to_string(encoded.tokens) +
+                          " tokens are more than the queue holds; split it");
+  }
+  if (refusal) {
+    done(std::move(*refusal));
     return;
   }
   std::vector<bool> wants_text;
-  for (const PredictInput& input : inputs) wants_text.push_back(input.is_text);
-  const auto finish = [served, places, wants_text, errors,
-                       has_row_errors = call.has_row_errors,
-                       done](ServableQueue::Reply reply) {
-    PredictResult result;
-    result.row_errors = errors;
-    result.version = served->version;
-    result.gives_int32 = served->servable->gives_int32();
-    result.beams = served->servable->beams();
-    switch (reply.status) {
-      case BatchStatus::kOk:
-        break;
-      case BatchStatus::kDeadline:
-        result = Failure(ServeCode::kDeadlineExceeded,
-                         "the request waited too long");
-        break;
-      case BatchStatus::kCancelled:
-        result = Failure(ServeCode::kCancelled, "the request was cancelled");
-        break;
-      default:
-        break;
-    }
-    if (result.code == ServeCode::kOk) {
-      const bool failed = TakeErrors(reply.errors, places, &result.row_errors);
-      if (failed && (!has_row_errors || reply.status == BatchStatus::kFailed)) {
-        result = Failure(ServeCode::kInternal, kModelFailed);
-      }
-    }
-    if (result.code == ServeCode::kOk) {
-      try {
-        TakeOutputs(*served->servable, places, wants_text,
-                    std::move(reply.outputs), &result);
-      } catch (const std::exception& error) {
-        Warn("an output has no text: " + std::string(error.what()));
-        result = Failure(ServeCode::kInternal, kModelFailed);
-      }
-    }
-    done(std::move(result));
-  };
-  if (rows.empty()) {
+  for (const PredictInput& input : call.inputs) {
+    wants_text.push_back(input.is_text);
+  }
+  const auto finish =
+      [served, places = encoded.places, wants_text, errors = encoded.errors,
+       has_row_errors = call.has_row_errors, done](ServableQueue::Reply reply) {
+        done(ResultOf(*served, places, wants_text, errors, has_row_errors,
+                      std::move(reply)));
+      };
+  if (encoded.rows.empty()) {
     finish({});
     return;
   }
-  switch (served->queue->Submit(std::move(rows), deadline, finish,
+  switch (served->queue->Submit(std::move(encoded.rows), deadline, finish,
                                 std::move(cancelled))) {
     case BatchStatus::kOk:
       break;

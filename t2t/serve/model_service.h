@@ -125,6 +125,20 @@ class ModelService {
   // A row's ids, none where nothing is to be said; or what is wrong with it.
   Servable::Ids Encode(const Servable& servable, const PredictCall& call,
                        size_t row, std::string* error) const;
+
+  struct EncodedRows {
+    std::vector<ServableQueue::Row> rows;
+    // Which input each row is: texts of white space need no model.
+    std::vector<size_t> places;
+    std::vector<std::string> errors;  // of every input; "" where it is right
+    int64_t tokens = 0;
+  };
+  // Returns what is answered where the request, or one of its rows, is wrong.
+  std::optional<PredictResult> Refuse(const PredictCall& call,
+                                      const ServedVersion* served) const;
+  std::optional<PredictResult> EncodeRows(const Servable& servable,
+                                          const PredictCall& call,
+                                          EncodedRows* encoded) const;
   std::unique_ptr<ServableQueue> StartQueue(Servable* servable);
   std::vector<Prediction> RunBatch(Servable* servable,
                                    const std::vector<Servable::Ids>& rows,
