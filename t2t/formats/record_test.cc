@@ -13,6 +13,7 @@
 #include "t2t/formats/example.h"
 #include "t2t/formats/shards.h"
 #include "t2t/formats/tfrecord.h"
+#include "t2t/text/sentencepiece.h"
 
 namespace t2t {
 namespace {
@@ -115,6 +116,18 @@ TEST(Example, TakesWhatProtobufTakes) {
   EXPECT_TRUE(ParseExample("\x08\x01").features.empty());
   // A feature without a list is not there.
   EXPECT_FALSE(ParseExample(with_feature("")).Has("x"));
+}
+
+// libsentencepiece.so has another version of Protobuf in it, and exports it.
+TEST(Example, IsReadAndWrittenBesideSentencePiece) {
+  const std::string bytes = GoldenExamples()[2];
+  EXPECT_EQ(SerializeExample(ParseExample(bytes)), bytes);
+  const auto encoder =
+      SentencePieceTextEncoder::Load(JoinPath(kFolder, "spm_t2t.model"));
+  const std::vector<int64_t> ids = encoder->Encode("a man");
+  EXPECT_EQ(encoder->Decode(ids), "a man");
+  EXPECT_EQ(SerializeExample(ParseExample(bytes)), bytes);
+  EXPECT_EQ(encoder->Encode("a man"), ids);
 }
 
 TEST(Example, EveryCutIsFound) {

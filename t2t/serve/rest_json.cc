@@ -1,5 +1,7 @@
 #include "t2t/serve/rest_json.h"
 
+#include <absl/strings/escaping.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -7,7 +9,6 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
-#include "t2t/serve/base64.h"
 #include "t2t/text/unicode.h"
 
 namespace t2t {
@@ -37,7 +38,7 @@ PredictInput InputOf(const Json& value) {
     input.error = "a \"b64\" is no string";
   } else {
     input.is_text = false;
-    if (!DecodeBase64(text.AsString(), &input.bytes)) {
+    if (!absl::Base64Unescape(text.AsString(), &input.bytes)) {
       input.error = "a \"b64\" is no base64";
     }
   }

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "t2t/base/json.h"
-#include "t2t/serve/base64.h"
 #include "t2t/serve/rest_fixture.h"
 
 namespace t2t {
@@ -20,32 +19,21 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 
-TEST(Base64Test, ThereAndBack) {
-  std::string bytes;
-  for (int i = 0; i < 300; ++i) {
-    std::string back;
-    EXPECT_TRUE(DecodeBase64(EncodeBase64(bytes), &back));
-    EXPECT_EQ(back, bytes);
-    bytes += static_cast<char>(i * 7);
+// Abseil's Base64Unescape, which TF Serving calls.
+TEST_F(RestTest, TakesBase64AsTfServingDoes) {
+  const auto predict = [&](const std::string& text) {
+    return Predict(R"({"instances": [{"b64": ")" + text + R"("}]})");
+  };
+  const std::string answer = predict("YWI=");
+  EXPECT_THAT(answer, HasSubstr("[101, 97, 98, 46]"));  // "eab."
+  for (const char* text :
+       {"YWI", "YWI.", "YWJ=", " Y W I = ", R"(Y\nWI\n)", R"(\tYWI=\r\n)"}) {
+    EXPECT_EQ(predict(text), answer) << text;
   }
-  EXPECT_EQ(EncodeBase64("a"), "YQ==");
-  EXPECT_EQ(EncodeBase64("abc"), "YWJj");
   for (const char* bad :
        {"Y", "YQ=", "Y===", "====", "YQ==YQ", "=", "YWJj=", "YW-_", "YQ==="}) {
-    EXPECT_FALSE(DecodeBase64(bad, &bytes)) << bad;
+    EXPECT_THAT(predict(bad), HasSubstr("no base64")) << bad;
   }
-}
-
-// Abseil's Base64Unescape, which TF Serving calls.
-TEST(Base64Test, TakesWhatTfServingTakes) {
-  std::string bytes;
-  for (const char* text : {"YQ==", "YQ", "YQ..", "YQ=.",
-                           "YR==", " Y Q = = ", "Y\nQ\n", "\tYQ==\r\n"}) {
-    EXPECT_TRUE(DecodeBase64(text, &bytes)) << text;
-    EXPECT_EQ(bytes, "a") << text;
-  }
-  EXPECT_TRUE(DecodeBase64("", &bytes));
-  EXPECT_EQ(bytes, "");
 }
 
 TEST_F(RestTest, PredictsRows) {

@@ -1,6 +1,7 @@
 // t2t-model-server and t2t-query-server as their users see them, with a small
 // model of random weights.
 
+#include <absl/strings/escaping.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -27,7 +28,6 @@
 #include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
-#include "t2t/serve/base64.h"
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
 #include "t2t/serve/socket.h"
@@ -248,7 +248,7 @@ TEST_F(ModelServerTest, AnswersAsTheDecoderDoes) {
     example.features["inputs"] = decoder.Encode(text);
     const std::string bytes = SerializeExample(example);
     Json instance = Json::Object();
-    instance.Set("b64", EncodeBase64(bytes));
+    instance.Set("b64", absl::Base64Escape(bytes));
     instances.Append(std::move(instance));
     examples.push_back(bytes);
   }

@@ -1,5 +1,6 @@
 // t2t-query-server: asks a model server, as T2T's serving/query.py does.
 
+#include <absl/strings/escaping.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,7 +23,6 @@
 #include "t2t/bin/common/t2t_flags.h"
 #include "t2t/formats/example.h"
 #include "t2t/problem/problem.h"
-#include "t2t/serve/base64.h"
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
 #include "t2t/serve/tensor_value.h"
@@ -161,7 +161,7 @@ class RestServer : public Server {
     Json value(input.bytes);
     if (!input.is_text) {
       value = Json::Object();
-      value.Set("b64", EncodeBase64(input.bytes));
+      value.Set("b64", absl::Base64Escape(input.bytes));
     }
     Json instance = Json::Object();
     instance.Set("input", std::move(value));
