@@ -1,5 +1,7 @@
 #include "t2t/nn/ffn.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 #include <utility>
 
@@ -16,8 +18,8 @@ namespace {
 // has a part of the filter.
 class FilterSplit {
  public:
-  explicit FilterSplit(int64_t filter_size)
-      : parallel_(ModelParallel::Current()), filter_size_(filter_size) {}
+  FilterSplit(ModelParallel* parallel, int64_t filter_size)
+      : parallel_(parallel), filter_size_(filter_size) {}
 
   // Null where the filter is whole.
   ModelParallel* parallel() const { return Split() ? parallel_ : nullptr; }
@@ -64,17 +66,21 @@ class DenseReluDense : public Ffn {
  public:
   DenseReluDense(const Scope& scope, const FfnOptions& options)
       : options_(options),
-        split_(options.filter_size),
+        split_(scope.parallel(), options.filter_size),
         first_(scope.Sub("conv1"), options.hidden_size, options.filter_size,
                /*use_bias=*/true, split_.parallel()),
         second_(scope.Sub("conv2"), options.filter_size, options.hidden_size,
                 /*use_bias=*/true, split_.parallel()) {}
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool training) const override {
-    const double rate = training ? options_.dropout : 0.0;
+                   nn::Context& context) const override {
+    const double rate = context.training ? options_.dropout : 0.0;
     return split_.Leave(second_(split_.Drop(first_(split_.Enter(x)), rate,
                                             options_.dropout_broadcast_dims)));
+  }
+
+  bool CanBeRagged() const override {
+    return options_.dropout_broadcast_dims.empty();
   }
 
  private:
@@ -104,7 +110,7 @@ class ConvReluConv : public Ffn {
   }
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor& nonpadding, bool left,
-                   bool training) const override {
+                   nn::Context& context) const override {
     const int64_t width = options_.conv_first_kernel;
     at::Tensor hidden;
     if (width == 1) {
@@ -122,10 +128,11 @@ class ConvReluConv : public Ffn {
       }
       hidden = hidden * std::pow(static_cast<double>(width), -0.5);
     }
-    return second_(ReluDropout(hidden, training ? options_.dropout : 0.0));
+    return second_(
+        ReluDropout(hidden, context.training ? options_.dropout : 0.0));
   }
 
-  int64_t context() const override { return options_.conv_first_kernel - 1; }
+  int64_t reach() const override { return options_.conv_first_kernel - 1; }
 
  private:
   FfnOptions options_;
@@ -173,11 +180,11 @@ class SepconvReluSepconv : public Ffn {
                 options.filter_size, options.hidden_size, kSecond) {}
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool training) const override {
-    return second_(ReluDropout(first_(x), training ? dropout_ : 0.0));
+                   nn::Context& context) const override {
+    return second_(ReluDropout(first_(x), context.training ? dropout_ : 0.0));
   }
 
-  int64_t context() const override { return kFirst - 1 + kSecond - 1; }
+  int64_t reach() const override { return kFirst - 1 + kSecond - 1; }
 
  private:
   static constexpr int64_t kFirst = 3;
@@ -220,15 +227,15 @@ class ParameterAttention : public Ffn {
   }
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool training) const override {
+                   nn::Context& context) const override {
     const int64_t batch = x.size(0);
     const int64_t length = x.size(1);
     const int64_t heads = options_.heads;
     const at::Tensor q = query_(x)
                              .view({batch * length, heads, -1})
                              .transpose(0, 1);  // [heads, tokens, depth]
-    const at::Tensor values =
-        Dropout(values_, training ? options_.attention_dropout : 0.0, {2});
+    const at::Tensor values = Dropout(
+        values_, context.training ? options_.attention_dropout : 0.0, {2});
     const at::Tensor weights =
         at::softmax(at::matmul(q, keys_.transpose(1, 2)), -1);
     const at::Tensor y = at::matmul(weights, values)
@@ -236,6 +243,8 @@ class ParameterAttention : public Ffn {
                              .reshape({batch, length, -1});
     return output_(y);
   }
+
+  bool CanBeRagged() const override { return true; }
 
  private:
   FfnOptions options_;
@@ -256,7 +265,7 @@ class Sru : public Ffn {
   }
 
   at::Tensor Apply(const at::Tensor& input, const at::Tensor&, bool,
-                   bool) const override {
+                   nn::Context&) const override {
     at::Tensor x = input;
     for (const Dense& layer : layers_) {
       const auto parts = layer(x).chunk(3, -1);
@@ -275,7 +284,7 @@ class Sru : public Ffn {
     return x;
   }
 
-  int64_t context() const override { return -1; }
+  int64_t reach() const override { return -1; }
 
  private:
   std::vector<Dense> layers_;
@@ -288,8 +297,8 @@ class Mixture : public Ffn {
                          options.experts, options.experts_per_token}) {}
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool training) const override {
-    return mixture_(x, training);
+                   nn::Context& context) const override {
+    return mixture_(x, context);
   }
 
  private:
@@ -299,16 +308,18 @@ class Mixture : public Ffn {
 class NoFfn : public Ffn {
  public:
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool) const override {
+                   nn::Context&) const override {
     return x;
   }
+
+  bool CanBeRagged() const override { return true; }
 };
 
 }  // namespace
 
 std::unique_ptr<Ffn> MakeFfn(const Scope& scope, const FfnOptions& options) {
   const std::string& type = options.type;
-  const ModelParallel* const parallel = ModelParallel::Current();
+  const ModelParallel* const parallel = scope.parallel();
   if (parallel != nullptr &&
       (parallel->layout().d_ff || parallel->layout().length) &&
       type != "dense_relu_dense" && type != "conv_hidden_relu" &&

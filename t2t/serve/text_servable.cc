@@ -11,7 +11,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/formats/example.h"
-#include "t2t/nn/attention_recorder.h"
+#include "t2t/nn/context.h"
 #include "t2t/problem/problem.h"
 #include "t2t/text/text_encoder.h"
 #include "t2t/text/unicode.h"
@@ -47,6 +47,7 @@ TextServable::TextServable(LoadedModel loaded, const HParams& decode_hparams,
     throw UsageError("this machine has no FBGEMM for int8 weights",
                      "an x86 processor with AVX2", "serve without --int8");
   }
+  loaded_.model->params().set_int8(int8_.get());
 }
 
 std::string TextServable::Description() const {
@@ -91,7 +92,6 @@ std::string TextServable::Decode(const Ids& ids) const {
 
 std::vector<Prediction> TextServable::Predict(const std::vector<Ids>& rows,
                                               const IsGone& is_gone) {
-  const Int8Weights::Use int8(int8_.get());
   std::vector<TextDecoder::Request> requests;
   for (const Ids& row : rows) requests.push_back({row, 0});
   std::vector<Prediction> predictions;
@@ -112,11 +112,12 @@ std::optional<AttentionWeights> TextServable::Attend(const Ids& input,
     return std::nullopt;
   }
   const at::NoGradGuard no_grad;
-  const Int8Weights::Use int8(int8_.get());
-  const AttentionRecorder recorder;
+  nn::AttentionRecorder recorder;
+  nn::Context context;
+  context.recorder = &recorder;
   loaded_.model->Logits({{"inputs", at::tensor(input).unsqueeze(0)},
                          {"targets", at::tensor(output).unsqueeze(0)}},
-                        Mode::kPredict);
+                        context);
   const auto& features = loaded_.model->info().features;
   AttentionWeights attention;
   attention.inputs = features.at("inputs").encoder->DecodeList(input);
