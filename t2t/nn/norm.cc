@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "t2t/base/error.h"
+#include "t2t/base/strings.h"
 #include "t2t/ops/dropout.h"
 
 namespace t2t {
@@ -65,7 +66,7 @@ PrePost::PrePost(const Scope& scope, const std::string& name,
                  const PrePostOptions& options)
     : options_(options), parallel_(ModelParallel::Current()) {
   if (options_.sequence == "none") options_.sequence.clear();
-  const bool pre = name == "layer_prepostprocess";
+  const bool pre = StartsWith(name, "layer_prepostprocess");
   const Scope own = scope.Sub(name);
   for (const char step : options_.sequence) {
     switch (step) {

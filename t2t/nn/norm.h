@@ -47,7 +47,8 @@ struct PrePostOptions {
 // input, z adds it with a gate that starts at zero.
 class PrePost {
  public:
-  // scope: the layer's; name: "layer_prepostprocess" or "layer_postprocess".
+  // scope: the layer's; name: "layer_prepostprocess" (TF numbers a scope's
+  // further ones "layer_prepostprocess_1", _2, ...) or "layer_postprocess".
   // Preprocessing must have no 'a' and no 'z'.
   PrePost(const Scope& scope, const std::string& name,
           const PrePostOptions& options);
