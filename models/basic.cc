@@ -1,3 +1,5 @@
+#include <ATen/ATen.h>
+
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -26,16 +28,15 @@ class BasicFcRelu : public EncoderOnlyModel {
           Dense(body.Sub("layer_" + std::to_string(i)), size, hidden));
       size = hidden;
     }
-    MakeEnds(size);
+    MakeEnds(root(), size);
   }
 
  protected:
-  at::Tensor Body(const at::Tensor& inputs, const Features&,
-                  Mode mode) const override {
-    at::Tensor x = inputs.flatten(1);
+  at::Tensor Body(const Features& features, nn::Context& context) override {
+    at::Tensor x = EmbedInputs(features, context).flatten(1);
     for (const Dense& layer : layers_) {
       x = layer(x);
-      x = mode == Mode::kTrain ? ReluDropout(x, dropout_) : at::relu(x);
+      x = context.training ? ReluDropout(x, dropout_) : at::relu(x);
     }
     return x.unsqueeze(1);
   }

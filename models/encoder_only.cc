@@ -1,12 +1,12 @@
 #include "models/encoder_only.h"
 
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <utility>
 
-#include "models/scheduled_sampling.h"
 #include "t2t/base/error.h"
-#include "t2t/nn/moe.h"
+#include "t2t/model/scheduled_sampling.h"
 
 namespace t2t {
 namespace {
@@ -37,17 +37,6 @@ class PositionsState : public DecodeState {
 
 }  // namespace
 
-const at::Tensor& RequiredFeature(const Features& features,
-                                  const std::string& name) {
-  const auto found = features.find(name);
-  if (found == features.end()) {
-    throw DataError("the batch has no '" + name + "'",
-                    "examples with what the problem says they have",
-                    "look whether the data was generated for this problem");
-  }
-  return found->second;
-}
-
 EncoderOnlyModel::EncoderOnlyModel(const std::string& name, HParams hparams,
                                    ProblemInfo info, uint64_t seed)
     : Model(std::move(hparams), std::move(info), seed),
@@ -58,28 +47,6 @@ EncoderOnlyModel::EncoderOnlyModel(const std::string& name, HParams hparams,
                      "one with inputs, for the model " + name,
                      "choose another --problem or --model");
   }
-}
-
-void EncoderOnlyModel::MakeEnds(int64_t body_size) {
-  modalities_ = MakeModalities(root_, info_, hparams_, body_size);
-}
-
-at::Tensor EncoderOnlyModel::Run(const Features& features, Mode mode) const {
-  return Body(
-      modalities_.inputs->Bottom(RequiredFeature(features, "inputs"), mode),
-      features, mode);
-}
-
-at::Tensor EncoderOnlyModel::Logits(const Features& features, Mode mode) {
-  return modalities_.targets->Top(Run(features, mode));
-}
-
-LossParts EncoderOnlyModel::Loss(const Features& features, Mode mode) {
-  const ExtraLoss extra;
-  LossParts parts = modalities_.targets->Loss(
-      Run(features, mode), RequiredFeature(features, "targets"), {}, mode);
-  if (extra.sum().defined()) parts.extra["extra"] = extra.sum();
-  return parts;
 }
 
 std::unique_ptr<DecodeState> EncoderOnlyModel::StartDecoding(

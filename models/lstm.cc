@@ -1,3 +1,4 @@
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <cstdint>
@@ -8,10 +9,9 @@
 
 #include "models/encoder_only.h"
 #include "models/lstm_layers.h"
-#include "models/scheduled_sampling.h"
 #include "t2t/base/error.h"
-#include "t2t/modality/modality.h"
 #include "t2t/model/model.h"
+#include "t2t/model/scheduled_sampling.h"
 #include "t2t/nn/positional.h"
 
 namespace t2t {
@@ -20,10 +20,6 @@ namespace {
 // How many of the embedded symbols [batch, time, depth] are not all zero.
 at::Tensor LengthsOf(const at::Tensor& embedded) {
   return embedded.detach().ne(0).any(-1).sum(1);
-}
-
-at::Tensor AsSequence(const at::Tensor& x) {
-  return x.dim() <= 3 ? x : x.reshape({x.size(0), -1, x.size(-1)});
 }
 
 at::Tensor SwapTimeAndBatch(const at::Tensor& x) {
@@ -57,7 +53,7 @@ LstmAttentionOptions AttentionOptionsOf(const HParams& hparams,
   return options;
 }
 
-struct Encoded {
+struct LstmEncoded {
   at::Tensor outputs;  // [batch, time, depth]
   at::Tensor lengths;  // int64 [batch]
   LstmState state;
@@ -71,9 +67,9 @@ class LstmEncoder {
                     hparams.GetInt("num_hidden_layers"),
                     hparams.GetDouble("dropout"), both_ways) {}
 
-  Encoded operator()(const at::Tensor& embedded, const at::Tensor& lengths,
-                     bool training) const {
-    Encoded encoded;
+  LstmEncoded operator()(const at::Tensor& embedded, const at::Tensor& lengths,
+                         bool training) const {
+    LstmEncoded encoded;
     encoded.lengths = lengths;
     LstmState backward_state;
     const at::Tensor reversed =
@@ -211,16 +207,7 @@ class LstmSeq2seq : public Model {
           std::make_unique<LstmStack>(body.Sub("decoder/rnn/multi_rnn_cell"),
                                       size, decoder_size, layers, dropout);
     }
-    modalities_ = MakeModalities(root, info_, hparams_, body_size);
-  }
-
-  at::Tensor Logits(const Features& features, Mode mode) override {
-    return modalities_.targets->Top(Body(features, mode));
-  }
-
-  LossParts Loss(const Features& features, Mode mode) override {
-    return modalities_.targets->Loss(
-        Body(features, mode), RequiredFeature(features, "targets"), {}, mode);
+    MakeEnds(root, body_size);
   }
 
   std::unique_ptr<DecodeState> StartDecoding(
@@ -231,7 +218,7 @@ class LstmSeq2seq : public Model {
         RequiredFeature(features, info_.has_inputs() ? "inputs" : "targets")
             .size(0);
     state->Begin(rows);
-    Encoded encoded = Encode(features, rows, Mode::kPredict);
+    LstmEncoded encoded = Encode(features, rows, nn::Context());
     if (attention_ != nullptr) {
       state->memory = attention_->Remember(encoded.outputs, encoded.lengths,
                                            /*training=*/false);
@@ -248,8 +235,7 @@ class LstmSeq2seq : public Model {
     at::Tensor x;  // [1, rows, hidden]
     if (ids.defined()) {
       own->Feed(ids.view(-1));
-      x = modalities_.targets->TargetsBottom(ids.view({-1, 1}), Mode::kPredict)
-              .transpose(0, 1);
+      x = EmbedTargets(ids.view({-1, 1}), nn::Context()).transpose(0, 1);
     } else {
       x = at::zeros({1, own->rows(), hparams_.GetInt("hidden_size")});
     }
@@ -257,48 +243,24 @@ class LstmSeq2seq : public Model {
         attention_ != nullptr
             ? (*attention_)(x, own->memory, {}, false, &own->attention)
             : (*decoder_)(x, {}, false, &own->cells);
-    return modalities_.targets->Top(own->WithoutEnded(output).transpose(0, 1))
+    return target_modality()
+        .Top(own->WithoutEnded(output).transpose(0, 1))
         .squeeze(1);
   }
 
- private:
-  Encoded Encode(const Features& features, int64_t rows, Mode mode) const {
-    if (features.count("inputs_segmentation") > 0 ||
-        features.count("targets_segmentation") > 0) {
-      throw UsageError(
-          std::string("packed examples for the model ") + variant_.name,
-          "one example a row", "set --hparams=pack_dataset=false");
-    }
-    Encoded encoded;
-    if (encoder_ == nullptr) {
-      encoded.state = decoder_->ZeroState(at::empty({0}), rows);
-      return encoded;
-    }
-    const at::Tensor& raw = RequiredFeature(features, "inputs");
-    const at::Tensor embedded =
-        AsSequence(modalities_.inputs->Bottom(raw, mode));
-    // T2T's model with attention goes by the ids, the others by what was
-    // embedded: it tells in training with symbol_dropout.
-    const bool by_ids =
-        variant_.attention && !variant_.both_ways && raw.dim() == 2;
-    return (*encoder_)(embedded,
-                       by_ids ? raw.ne(0).sum(1) : LengthsOf(embedded),
-                       mode == Mode::kTrain);
-  }
-
+ protected:
   // [batch, time, depth].
-  at::Tensor Body(const Features& features, Mode mode) const {
+  at::Tensor Body(const Features& features, nn::Context& context) override {
     const at::Tensor& raw = RequiredFeature(features, "targets");
-    Encoded encoded = Encode(features, raw.size(0), mode);
-    const at::Tensor targets =
-        AsSequence(modalities_.targets->TargetsBottom(raw, mode));
+    LstmEncoded encoded = Encode(features, raw.size(0), context);
+    const at::Tensor targets = AsSequence(EmbedTargets(raw, context));
     const at::Tensor shifted = ShiftRight(targets);
     const bool by_ids =
         variant_.attention && !variant_.both_ways && raw.dim() == 2;
     const at::Tensor lengths =
         (by_ids ? raw.ne(0).sum(1) : LengthsOf(shifted)) + 1;
     const at::Tensor x = SwapTimeAndBatch(shifted);
-    const bool training = mode == Mode::kTrain;
+    const bool training = context.training;
     if (attention_ == nullptr) {
       return (*decoder_)(x, lengths, training, &encoded.state).transpose(0, 1);
     }
@@ -309,8 +271,32 @@ class LstmSeq2seq : public Model {
     return (*attention_)(x, memory, lengths, training, &state).transpose(0, 1);
   }
 
+ private:
+  LstmEncoded Encode(const Features& features, int64_t rows,
+                     const nn::Context& context) const {
+    if (features.count("inputs_segmentation") > 0 ||
+        features.count("targets_segmentation") > 0) {
+      throw UsageError(
+          std::string("packed examples for the model ") + variant_.name,
+          "one example a row", "set --hparams=pack_dataset=false");
+    }
+    LstmEncoded encoded;
+    if (encoder_ == nullptr) {
+      encoded.state = decoder_->ZeroState(at::empty({0}), rows);
+      return encoded;
+    }
+    const at::Tensor& raw = RequiredFeature(features, "inputs");
+    const at::Tensor embedded = AsSequence(EmbedInputs(features, context));
+    // T2T's model with attention goes by the ids, the others by what was
+    // embedded: it tells in training with symbol_dropout.
+    const bool by_ids =
+        variant_.attention && !variant_.both_ways && raw.dim() == 2;
+    return (*encoder_)(embedded,
+                       by_ids ? raw.ne(0).sum(1) : LengthsOf(embedded),
+                       context.training);
+  }
+
   Variant variant_;
-  Modalities modalities_;
   std::unique_ptr<LstmEncoder> encoder_;  // null without inputs
   std::unique_ptr<LstmStack> decoder_;    // one of these two
   std::unique_ptr<LstmAttentionDecoder> attention_;
@@ -323,15 +309,13 @@ class LstmEncoderModel : public EncoderOnlyModel {
       : EncoderOnlyModel("lstm_encoder", std::move(hparams), std::move(info),
                          seed),
         encoder_(root().Sub("body"), hparams_, /*both_ways=*/false) {
-    MakeEnds();
+    MakeEnds(root());
   }
 
  protected:
-  at::Tensor Body(const at::Tensor& inputs, const Features&,
-                  Mode mode) const override {
-    const at::Tensor embedded = AsSequence(inputs);
-    return encoder_(embedded, LengthsOf(embedded), mode == Mode::kTrain)
-        .outputs;
+  at::Tensor Body(const Features& features, nn::Context& context) override {
+    const at::Tensor embedded = AsSequence(EmbedInputs(features, context));
+    return encoder_(embedded, LengthsOf(embedded), context.training).outputs;
   }
 
  private:

@@ -1,32 +1,27 @@
 #ifndef MODELS_TRANSFORMER_H_
 #define MODELS_TRANSFORMER_H_
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "models/scheduled_sampling.h"
-#include "models/transformer_body.h"
-#include "t2t/modality/modality.h"
-#include "t2t/model/model.h"
+#include "models/transformer_config.h"
+#include "models/transformer_layers.h"
+#include "t2t/model/seq2seq_model.h"
+#include "t2t/nn/block.h"
 #include "t2t/nn/parameter_units.h"
 
 namespace t2t {
 
 // T2T's model "transformer": encoder and decoder, or a decoder alone for a
-// problem without inputs.
-class Transformer : public Model, public ModelWithUnits {
+// problem without inputs. Vaswani et al. 2017, "Attention Is All You Need",
+// arXiv:1706.03762.
+class Transformer : public Seq2SeqModel, public ModelWithUnits {
  public:
   Transformer(HParams hparams, ProblemInfo info, uint64_t seed);
 
-  at::Tensor Logits(const Features& features, Mode mode) override;
-  LossParts Loss(const Features& features, Mode mode) override;
-  std::unique_ptr<DecodeState> StartDecoding(const Features& features) override;
-  at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override;
   std::vector<std::string> UnitNames() const override;
 
  protected:
@@ -34,32 +29,22 @@ class Transformer : public Model, public ModelWithUnits {
   Transformer(const std::string& name, const TransformerConfig& config,
               HParams hparams, ProblemInfo info, uint64_t seed);
 
-  // The decoder's output, shaped as the embedded targets.
-  virtual at::Tensor Body(const Features& features, Mode mode);
+  void BuildEncoder(const Scope& scope) override;
+  void BuildDecoder(const Scope& scope, bool has_memory) override;
+  at::Tensor Encode(const at::Tensor& x, nn::Pass& pass) const override;
+  at::Tensor Decode(const at::Tensor& x, nn::Pass& pass) const override;
+  bool LayersCanBeRagged() const override;
+  void CheckLayersCanStep() const override;
 
-  Encoded Encode(const Features& features, Mode mode) const;
-  // [batch, length, hidden].
-  at::Tensor EmbedTargets(const at::Tensor& targets, Mode mode) const;
   const TransformerConfig& config() const { return config_; }
-  const TransformerDecoderStack& decoder() const { return *decoder_; }
+  // With config().memory: the decoder's layers that have one.
+  const RecurrentLayers& recurrent_layers() const { return recurrent_layers_; }
 
  private:
-  // Loss() without those of the layers themselves.
-  LossParts TargetLoss(const Features& features, Mode mode);
-
-  // The loss of the gold targets, given what the model makes of them.
-  LossParts SampledLoss(const Features& features);
-
-  // Loss() without padding; nothing where this batch needs it.
-  std::optional<LossParts> RaggedLoss(const Features& features,
-                                      Mode mode) const;
-
   TransformerConfig config_;
-  ScheduledSampling sampling_;
-  bool ragged_;  // what hparams and modalities say
-  Modalities modalities_;
-  std::unique_ptr<TransformerEncoderStack> encoder_;
-  std::unique_ptr<TransformerDecoderStack> decoder_;
+  nn::Stack encoder_;  // empty without inputs
+  nn::Stack decoder_;
+  RecurrentLayers recurrent_layers_;
 };
 
 }  // namespace t2t

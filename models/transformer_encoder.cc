@@ -1,10 +1,14 @@
-#include <memory>
+#include <ATen/ATen.h>
+
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "models/encoder_only.h"
-#include "models/transformer_body.h"
+#include "models/transformer_config.h"
+#include "models/transformer_layers.h"
+#include "t2t/model/autocast.h"
+#include "t2t/model/sequence_encoder.h"
 #include "t2t/nn/parameter_units.h"
 
 namespace t2t {
@@ -25,28 +29,33 @@ class TransformerEncoder : public EncoderOnlyModel, public ModelWithUnits {
       : EncoderOnlyModel("transformer_encoder", std::move(hparams),
                          std::move(info), seed),
         config_(ConfigOf(hparams_)),
-        encoder_(root().Sub("body"), config_) {
-    MakeEnds();
+        encoder_(root().Sub("body"), config_.sequence),
+        layers_(EncoderStack(root().Sub("body").Sub("encoder"), config_)) {
+    MakeEnds(root());
   }
 
   std::vector<std::string> UnitNames() const override {
-    return encoder_.UnitNames();
+    return layers_.UnitNames();
   }
 
  protected:
-  at::Tensor Body(const at::Tensor& inputs, const Features& features,
-                  Mode mode) const override {
-    const Autocast autocast(config_.activation_type);
-    const at::Tensor sequence =
-        inputs.reshape({inputs.size(0), -1, inputs.size(-1)});
-    return encoder_(sequence, info_.target_space_id, features,
-                    mode == Mode::kTrain)
+  at::Tensor Body(const Features& features, nn::Context& context) override {
+    const at::Tensor inputs = EmbedInputs(features, context);
+    // The top stays in fp32.
+    const Autocast autocast(config_.sequence.activation_type);
+    return encoder_
+        .Whole(inputs.reshape({inputs.size(0), -1, inputs.size(-1)}),
+               info_.target_space_id, features, context,
+               [this](const at::Tensor& x, nn::Pass& pass) {
+                 return layers_(x, pass);
+               })
         .output.to(at::kFloat);
   }
 
  private:
   TransformerConfig config_;
-  TransformerEncoderStack encoder_;
+  SequenceEncoder encoder_;
+  nn::Stack layers_;
 };
 
 }  // namespace

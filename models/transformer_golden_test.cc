@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "models/scheduled_sampling.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
@@ -16,6 +15,7 @@
 #include "t2t/checkpoint/checkpoint.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
+#include "t2t/model/scheduled_sampling.h"
 #include "t2t/nn/golden_weights.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/optim/optimizer.h"

@@ -1,10 +1,13 @@
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "models/scheduled_sampling.h"
 #include "models/transformer.h"
 #include "t2t/base/error.h"
+#include "t2t/model/scheduled_sampling.h"
+#include "t2t/nn/model_parallel.h"
 #include "t2t/ops/device.h"
 
 namespace t2t {
@@ -21,6 +24,11 @@ TransformerConfig ConfigOf(const HParams& hparams) {
   RefuseScheduledSampling(hparams);
   TransformerConfig config = TransformerConfig::FromHParams(hparams);
   config.memory = RecurrentMemoryOptions::FromHParams(hparams);
+  config.sequence.chunk_length = config.memory.chunk_length;
+  if (ModelParallel::Current() != nullptr) {
+    throw UsageError("transformer_memory in a model that --mesh_shape splits",
+                     "a mesh without model, or the model transformer");
+  }
   const std::string& type = config.self_attention.type;
   if (type != "dot_product" && type != "dot_product_relative") {
     throw UsageError(
@@ -32,7 +40,8 @@ TransformerConfig ConfigOf(const HParams& hparams) {
     throw UsageError("attention_variables_3d with the model transformer_memory",
                      "False", "set --hparams=attention_variables_3d=False");
   }
-  if (!config.causal_decoder_self_attention || config.prepend_full_attention) {
+  if (!config.sequence.causal_decoder_self_attention ||
+      config.sequence.prepend_full_attention) {
     throw UsageError(
         "a decoder that is not causal with the model transformer_memory",
         "causal_decoder_self_attention=True and no "
@@ -63,62 +72,77 @@ class TransformerMemory : public Transformer {
   TransformerMemory(HParams hparams, ProblemInfo info, uint64_t seed)
       : Transformer("transformer_memory", ConfigOf(hparams), hparams,
                     WithoutInputs(hparams, std::move(info)), seed),
-        training_(decoder().MakeMemories(RecurrentMemoryOptions::Rows(hparams_),
-                                         &params_)) {}
+        training_(MakeMemories(RecurrentMemoryOptions::Rows(hparams_))) {}
 
  protected:
-  at::Tensor Body(const Features& features, Mode mode) override {
-    const Autocast autocast(config().activation_type);
-    const auto found = features.find("targets");
-    if (found == features.end()) throw DataError("the batch has no 'targets'");
+  at::Tensor Body(const Features& features, nn::Context& context) override {
+    const at::Tensor& targets = RequiredFeature(features, "targets");
     if (features.count("targets_segmentation") > 0) {
       throw UsageError("packed examples for the model transformer_memory",
                        "one example a row", "set --hparams=pack_dataset=false");
     }
-    const at::Tensor& targets = found->second;
-    const Encoded encoded = Encode(features, mode);
+    const Encoded encoded = EncodeInputs(features, context);
     const auto numbers = features.find("chunk_number");
     if (numbers == features.end()) {
-      return Whole(targets, encoded, features, mode);
+      return Whole(targets, encoded, features, context);
     }
-    const at::Tensor chunk =
+    const at::Tensor number_B =
         numbers->second.reshape({targets.size(0), -1}).select(1, 0);
-    TransformerDecoderStack::Memories* memories = &training_;
-    if (mode != Mode::kTrain) {
+    Memories* memories = &training_;
+    if (!context.training) {
       memories = &evaluated_;
       if (evaluated_.empty() || evaluated_[0].rows() != targets.size(0)) {
-        evaluated_ = decoder().StartMemories(targets.size(0));
+        evaluated_ = StartMemories(targets.size(0));
       }
     }
-    return Chunk(targets, chunk, encoded, features, mode, memories);
+    return Chunk(targets, {number_B, memories}, encoded, features, context);
   }
 
  private:
-  at::Tensor Chunk(const at::Tensor& targets, const at::Tensor& chunk,
-                   const Encoded& encoded, const Features& features, Mode mode,
-                   TransformerDecoderStack::Memories* memories) const {
-    return decoder().Chunk(EmbedTargets(targets, mode), chunk, encoded,
-                           features, mode == Mode::kTrain, memories);
+  using Memories = std::vector<MemoryState>;  // one a layer
+
+  Memories StartMemories(int64_t rows) const {
+    Memories memories;
+    for (const auto& layer : recurrent_layers()) {
+      memories.push_back(layer->memory().Start(rows));
+    }
+    return memories;
+  }
+
+  // The memories that are saved with the model.
+  Memories MakeMemories(int64_t rows) {
+    Memories memories;
+    for (const auto& layer : recurrent_layers()) {
+      memories.push_back(layer->memory().MakeBuffers(
+          LayerName(static_cast<int64_t>(memories.size())), rows, &params_));
+    }
+    return memories;
+  }
+
+  at::Tensor Chunk(const at::Tensor& targets, const MemoryChunk& chunk,
+                   const Encoded& encoded, const Features& features,
+                   nn::Context& context) const {
+    return DecodeTargets(AsSequence(EmbedTargets(targets, context)), encoded,
+                         features, context, &chunk);
   }
 
   at::Tensor Whole(const at::Tensor& targets, const Encoded& encoded,
-                   const Features& features, Mode mode) const {
-    TransformerDecoderStack::Memories memories =
-        decoder().StartMemories(targets.size(0));
+                   const Features& features, nn::Context& context) const {
+    Memories memories = StartMemories(targets.size(0));
     const int64_t step = config().memory.chunk_length;
     std::vector<at::Tensor> outputs;
     for (int64_t start = 0; start < targets.size(1); start += step) {
-      const int64_t number = start / step;
+      const at::Tensor number_B =
+          at::full({targets.size(0)}, start / step, OnDevice(at::kLong));
       outputs.push_back(Chunk(
           targets.narrow(1, start, std::min(step, targets.size(1) - start)),
-          at::full({targets.size(0)}, number, OnDevice(at::kLong)), encoded,
-          features, mode, &memories));
+          {number_B, &memories}, encoded, features, context));
     }
     return at::cat(outputs, 1);
   }
 
-  TransformerDecoderStack::Memories training_;   // among the parameters
-  TransformerDecoderStack::Memories evaluated_;  // since the last chunk 0
+  Memories training_;   // among the parameters
+  Memories evaluated_;  // since the last chunk 0
 };
 
 }  // namespace

@@ -1,7 +1,8 @@
 #ifndef T2T_MODEL_MODEL_H_
 #define T2T_MODEL_MODEL_H_
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
+#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <map>
@@ -12,6 +13,8 @@
 #include "t2t/hparams/hparams.h"
 #include "t2t/input/batch.h"
 #include "t2t/modality/loss_parts.h"
+#include "t2t/modality/modality.h"
+#include "t2t/nn/context.h"
 #include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
 
@@ -21,6 +24,10 @@ namespace t2t {
 using Features = std::map<std::string, at::Tensor>;
 
 Features ToFeatures(const Batch& batch);
+
+// features' `name`; a DataError where it isn't there.
+const at::Tensor& RequiredFeature(const Features& features,
+                                  const std::string& name);
 
 // The initializer that the hparams "initializer" and "initializer_gain" name:
 // for every parameter that does not choose its own.
@@ -36,8 +43,12 @@ class DecodeState {
 };
 
 // A model: parameters made by the constructor, pure functions of them after.
-// Dropout draws from ATen's default generator, which the trainer seeds from
-// (seed, step) before every step.
+//
+// A family's one duty is Body(): out of the features, the vectors that the
+// targets' modality turns into logits. The base class makes the two ends of the
+// model, its loss and its logits in the precision that is wanted, and decodes
+// by running the body over what was decoded so far. A family that can decode
+// faster overrides StartDecoding and DecodeStep (Seq2SeqModel does).
 class Model {
  public:
   Model(HParams hparams, ProblemInfo info, uint64_t seed)
@@ -46,22 +57,24 @@ class Model {
 
   // Teacher-forced logits, fp32: [batch, length, vocab] for symbols, [batch,
   // 1, classes] for class labels. No label smoothing is in them.
-  virtual at::Tensor Logits(const Features& features, Mode mode) = 0;
+  virtual at::Tensor Logits(const Features& features, Mode mode);
+  // The same in a context of the caller's, which keeps what layers leave there
+  // (attention weights, losses).
+  at::Tensor Logits(const Features& features, nn::Context& context);
   // The loss with what the modality and hparams say (label smoothing in
   // training only, weights 0 on padding), without keeping a [batch, length,
-  // vocab] probability tensor.
-  virtual LossParts Loss(const Features& features, Mode mode) = 0;
+  // vocab] probability tensor; and the losses of the layers themselves.
+  virtual LossParts Loss(const Features& features, Mode mode);
   // Which training step the next Loss() is for: some models' changes with it.
   void set_step(int64_t step) { step_ = step; }
 
   // Decoding: encodes the inputs (or nothing, for a language model); the
   // state has one row per row of the batch.
-  virtual std::unique_ptr<DecodeState> StartDecoding(
-      const Features& features) = 0;
+  virtual std::unique_ptr<DecodeState> StartDecoding(const Features& features);
   // Feeds the last ids [rows] (first step: pass an undefined tensor, the
   // model puts T2T's zero start embedding) and returns the next symbol's
   // logits, fp32 [rows, vocab].
-  virtual at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) = 0;
+  virtual at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids);
 
   const HParams& hparams() const { return hparams_; }
   const ProblemInfo& info() const { return info_; }
@@ -69,11 +82,42 @@ class Model {
   const ParamStore& params() const { return params_; }
 
  protected:
+  // The body's output for the targets, [batch, ..., body size]. (A model of a
+  // test may override the functions above instead.)
+  virtual at::Tensor Body(const Features& features, nn::Context& context);
+  // The loss of the targets' modality alone.
+  virtual LossParts TargetLoss(const Features& features, nn::Context& context);
+
+  // Makes the model's two ends under `root`, the model's scope; to be called by
+  // a family's constructor. body_size: of Body()'s output, 0 for hidden_size.
+  void MakeEnds(const Scope& root, int64_t body_size = 0);
+  // What matrix products run in; fp32 where it is not called.
+  void set_precision(at::ScalarType type) { precision_ = type; }
+  at::ScalarType precision() const { return precision_; }
+  // Embedded features, as their modality says.
+  at::Tensor EmbedInputs(const Features& features,
+                         const nn::Context& context) const;
+  at::Tensor EmbedTargets(const at::Tensor& targets,
+                          const nn::Context& context) const;
+  const Modality& target_modality() const { return *modalities_.targets; }
+  // Body() in this model's precision.
+  at::Tensor RunBody(const Features& features, nn::Context& context);
+
   HParams hparams_;
   ProblemInfo info_;
   ParamStore params_;
   int64_t step_ = 0;
+
+ private:
+  Modalities modalities_;
+  at::ScalarType precision_ = at::kFloat;
 };
+
+// As modalities have it.
+Mode ModeOf(const nn::Context& context);
+// Images and other grids [batch, .., depth] as one sequence, [batch, length,
+// depth].
+at::Tensor AsSequence(const at::Tensor& x);
 
 using ModelFactory = std::unique_ptr<Model>(const HParams&, const ProblemInfo&,
                                             uint64_t seed);

@@ -1,26 +1,21 @@
 #include "t2t/nn/attention.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "t2t/base/error.h"
-#include "t2t/nn/attention_recorder.h"
 #include "t2t/nn/linear.h"
 #include "t2t/nn/parameter_units.h"
+#include "t2t/nn/relative_attention.h"
 #include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 #include "t2t/ops/ragged_attention.h"
 
 namespace t2t {
 namespace {
-
-constexpr int64_t kCacheChunk = 32;
-
-bool IsRelativeV2(const std::string& type) {
-  return type == "dot_product_relative_v2" ||
-         type == "dot_product_unmasked_relative_v2";
-}
 
 // T2T's attention with all weight on the k greatest, the rest relative to the
 // k-th.
@@ -38,123 +33,7 @@ at::Tensor Harden(at::Tensor weights, int64_t k, double gumbel_noise_weight) {
   return weights / weights.sum(-1, /*keepdim=*/true).clamp_min(1e-6);
 }
 
-// Rows for distances -(length - 1) .. 0 (or .. length - 1 where both sides
-// count) out of a table of the nearest ones, zero rows where it ends.
-at::Tensor UsedRows(const at::Tensor& table, int64_t max_relative_position,
-                    int64_t length, bool both_sides) {
-  const int64_t missing = std::max<int64_t>(length - max_relative_position, 0);
-  const int64_t first = std::max<int64_t>(max_relative_position - length, 0);
-  at::Tensor rows = table;
-  if (missing > 0) {
-    rows = at::constant_pad_nd(rows, {0, 0, missing, both_sides ? missing : 0});
-  }
-  return rows.narrow(-2, first, both_sides ? 2 * length - 1 : length);
-}
-
-// [.., query, distance] -> [.., query, key]. What a masked query may not see
-// gets the same left-overs as in T2T.
-at::Tensor DistanceToKey(const at::Tensor& x, bool both_sides) {
-  std::vector<int64_t> shape = x.sizes().vec();
-  const int64_t length = shape[2];
-  const int64_t batch = shape[0];
-  const int64_t heads = shape[1];
-  if (both_sides) {
-    const at::Tensor flat = at::constant_pad_nd(x, {0, 1}).reshape(
-        {batch, heads, 2 * length * length});
-    return at::constant_pad_nd(flat, {0, length - 1})
-        .view({batch, heads, length + 1, 2 * length - 1})
-        .narrow(2, 0, length)
-        .narrow(3, length - 1, length);
-  }
-  return at::constant_pad_nd(x, {1, 0})
-      .view({batch, heads, length + 1, length})
-      .narrow(2, 1, length);
-}
-
-// The other way.
-at::Tensor KeyToDistance(const at::Tensor& x, bool both_sides) {
-  const int64_t batch = x.size(0);
-  const int64_t heads = x.size(1);
-  const int64_t length = x.size(2);
-  if (both_sides) {
-    const at::Tensor flat =
-        at::constant_pad_nd(x, {0, length - 1})
-            .reshape({batch, heads, length * (2 * length - 1)});
-    return at::constant_pad_nd(flat, {length, 0})
-        .view({batch, heads, length, 2 * length})
-        .narrow(3, 1, 2 * length - 1);
-  }
-  return at::constant_pad_nd(x, {0, 0, 1, 0})
-      .view({batch, heads, length, length + 1})
-      .narrow(3, 1, length);
-}
-
 }  // namespace
-
-const KeysValues& KeyValueCache::AppendRecent(const KeysValues& latest,
-                                              int64_t most) {
-  const auto join = [&](at::Tensor* old, const at::Tensor& last) {
-    *old = old->defined() ? at::cat({*old, last}, 2) : last;
-    const int64_t surplus = old->size(2) - most;
-    if (surplus > 0) *old = old->narrow(2, surplus, most);
-  };
-  join(&recent_.keys, latest.keys);
-  join(&recent_.values, latest.values);
-  return recent_;
-}
-
-void KeyValueCache::Append(const at::Tensor& keys, const at::Tensor& values) {
-  const int64_t count = keys.size(2);
-  if (!keys_.defined() || length_ + count > keys_.size(2)) {
-    const int64_t capacity =
-        std::max(length_ + count, length_ + length_ / 2 + kCacheChunk);
-    const auto grow = [&](const at::Tensor& old, const at::Tensor& like) {
-      at::Tensor grown = at::empty(
-          {like.size(0), like.size(1), capacity, like.size(3)}, like.options());
-      if (old.defined()) {
-        grown.narrow(2, 0, length_).copy_(old.narrow(2, 0, length_));
-      }
-      return grown;
-    };
-    keys_ = grow(keys_, keys);
-    values_ = grow(values_, values);
-  }
-  keys_.narrow(2, length_, count).copy_(keys);
-  values_.narrow(2, length_, count).copy_(values);
-  length_ += count;
-}
-
-KeysValues KeyValueCache::View() const {
-  return {keys_.narrow(2, 0, length_), values_.narrow(2, 0, length_)};
-}
-
-void KeyValueCache::KeepLast(int64_t most) {
-  if (length_ <= most) return;
-  const auto keep = [&](const at::Tensor& old) {
-    return old.narrow(2, length_ - most, most).clone();
-  };
-  keys_ = keep(keys_);
-  values_ = keep(values_);
-  length_ = most;
-}
-
-void KeyValueCache::Select(const at::Tensor& rows) {
-  if (!keys_.defined()) return;
-  const auto select = [&](const at::Tensor& old) {
-    at::Tensor chosen = at::empty(
-        {rows.size(0), old.size(1), old.size(2), old.size(3)}, old.options());
-    at::Tensor used = chosen.narrow(2, 0, length_);
-    at::index_select_out(used, old.narrow(2, 0, length_), 0,
-                         rows.to(old.device()));
-    return chosen;
-  };
-  keys_ = select(keys_);
-  values_ = select(values_);
-  if (!recent_.keys.defined()) return;
-  const at::Tensor here = rows.to(recent_.keys.device());
-  recent_.keys = recent_.keys.index_select(0, here);
-  recent_.values = recent_.values.index_select(0, here);
-}
 
 MultiheadAttention::MultiheadAttention(const Scope& scope,
                                        const AttentionOptions& options)
@@ -171,10 +50,35 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
                      "attention_value_channels in --hparams");
   }
   const Scope own = scope.Sub("multihead_attention");
-  const int64_t key_depth = o.key_channels / o.heads;
-  const int64_t value_depth = o.value_channels / o.heads;
   const AttentionOptions whole = o;
   TakeHeads();
+  MakeKernels(own, whole);
+  if (o.type == "dot_product") {
+    MakeAreas(own);
+    return;
+  }
+  if (const auto pattern = LocalPatternOf(o.type)) {
+    MakeLocal(own, *pattern);
+    return;
+  }
+  if (!IsRelative(o.type)) {
+    throw UsageError("self_attention_type=" + o.type + " is not supported",
+                     "dot_product, dot_product_relative, "
+                     "dot_product_relative_v2, "
+                     "dot_product_unmasked_relative_v2, local_mask_right, "
+                     "local_relative_mask_right, "
+                     "local_within_block_mask_right, local_unmasked, "
+                     "masked_dilated_1d or unmasked_dilated_1d",
+                     "change --hparams=self_attention_type=...");
+  }
+  MakeRelative(own, whole);
+}
+
+void MultiheadAttention::MakeKernels(const Scope& own,
+                                     const AttentionOptions& whole) {
+  const AttentionOptions& o = options_;
+  const int64_t key_depth = whole.key_channels / whole.heads;
+  const int64_t value_depth = whole.value_channels / whole.heads;
   if (o.variables_3d) {
     const auto make = [&](const char* name, int64_t in, int64_t depth,
                           double stddev) {
@@ -202,24 +106,13 @@ MultiheadAttention::MultiheadAttention(const Scope& scope,
                            {whole.value_channels, o.output_size}, 0,
                            value_depth, own.init());
   }
-  if (o.type == "dot_product") {
-    MakeAreas(own);
-    return;
-  }
-  if (const auto pattern = LocalPatternOf(o.type)) {
-    MakeLocal(own, *pattern);
-    return;
-  }
-  if (o.type != "dot_product_relative" && !IsRelativeV2(o.type)) {
-    throw UsageError("self_attention_type=" + o.type + " is not supported",
-                     "dot_product, dot_product_relative, "
-                     "dot_product_relative_v2, "
-                     "dot_product_unmasked_relative_v2, local_mask_right, "
-                     "local_relative_mask_right, "
-                     "local_within_block_mask_right, local_unmasked, "
-                     "masked_dilated_1d or unmasked_dilated_1d",
-                     "change --hparams=self_attention_type=...");
-  }
+}
+
+void MultiheadAttention::MakeRelative(const Scope& own,
+                                      const AttentionOptions& whole) {
+  const AttentionOptions& o = options_;
+  const int64_t key_depth = whole.key_channels / whole.heads;
+  const int64_t value_depth = whole.value_channels / whole.heads;
   const int64_t reach = o.max_relative_position;
   if (reach < 1) {
     throw UsageError("max_relative_position=" + std::to_string(reach) +
@@ -409,7 +302,8 @@ at::Tensor MultiheadAttention::SplitHeads(const at::Tensor& x) const {
 
 at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& input,
                                              const at::Tensor& bias,
-                                             bool training) const {
+                                             const nn::Context& context) const {
+  const bool training = context.training;
   const at::Tensor x = Enter(input);
   if (Int8Weights::Current() != nullptr) {
     return Attend(Query(x), Areas(Project(x), training), MemoryBias(bias),
@@ -424,12 +318,12 @@ at::Tensor MultiheadAttention::SelfAttention(const at::Tensor& input,
                 MemoryBias(bias), /*self=*/true, training);
 }
 
-at::Tensor MultiheadAttention::SelfAttentionOver(const at::Tensor& x,
-                                                 const at::Tensor& all,
-                                                 const at::Tensor& bias,
-                                                 bool training) const {
-  return Attend(Query(x), Areas(Project(all), training), MemoryBias(bias),
-                /*self=*/true, training);
+at::Tensor MultiheadAttention::SelfAttentionOver(
+    const at::Tensor& x, const at::Tensor& all, const at::Tensor& bias,
+    const nn::Context& context) const {
+  return Attend(Query(x), Areas(Project(all), context.training),
+                MemoryBias(bias),
+                /*self=*/true, context.training);
 }
 
 KeysValues MultiheadAttention::Areas(KeysValues memory, bool training) const {
@@ -475,10 +369,17 @@ RaggedAttentionOptions MultiheadAttention::RaggedOptions(bool training) const {
   return ragged;
 }
 
+bool MultiheadAttention::CanBeRagged() const {
+  return options_.type == "dot_product" && !area_ &&
+         options_.hard_attention_k == 0 &&
+         options_.dropout_broadcast_dims.empty();
+}
+
 at::Tensor MultiheadAttention::RaggedSelf(const at::Tensor& x,
                                           const std::vector<int64_t>& offsets,
-                                          bool causal, bool training) const {
-  RaggedAttentionOptions ragged = RaggedOptions(training);
+                                          bool causal,
+                                          const nn::Context& context) const {
+  RaggedAttentionOptions ragged = RaggedOptions(context.training);
   ragged.query_offsets = offsets;
   ragged.key_offsets = offsets;
   ragged.causal = causal;
@@ -489,8 +390,8 @@ at::Tensor MultiheadAttention::RaggedSelf(const at::Tensor& x,
 at::Tensor MultiheadAttention::RaggedMemory(
     const at::Tensor& x, const std::vector<int64_t>& offsets,
     const at::Tensor& memory, const std::vector<int64_t>& memory_offsets,
-    bool training) const {
-  RaggedAttentionOptions ragged = RaggedOptions(training);
+    const nn::Context& context) const {
+  RaggedAttentionOptions ragged = RaggedOptions(context.training);
   ragged.query_offsets = offsets;
   ragged.key_offsets = memory_offsets;
   const at::Tensor queries = at::mm(Enter(x).squeeze(0), QueryKernel());
@@ -502,16 +403,16 @@ at::Tensor MultiheadAttention::RaggedMemory(
 at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor& x,
                                                const at::Tensor& memory,
                                                const at::Tensor& bias,
-                                               bool training) const {
+                                               nn::Context& context) const {
+  const bool training = context.training;
   const at::Tensor query = Query(Enter(x));
   const KeysValues seen = Areas(Project(memory), training);
   const at::Tensor area_bias = MemoryBias(bias);
-  AttentionRecorder* const recorder = AttentionRecorder::Current();
-  if (recorder != nullptr && !area_) {
+  if (context.recorder != nullptr && !area_) {
     at::Tensor logits =
         at::matmul(query * Scale(), seen.keys.transpose(-1, -2));
     if (bias.defined()) logits = logits + bias;
-    recorder->Add(at::softmax(logits, -1));
+    context.recorder->Add(at::softmax(logits, -1));
   }
   return Attend(query, seen, area_bias, /*self=*/false, training);
 }
@@ -549,57 +450,6 @@ at::Tensor MultiheadAttention::MemoryAttentionStep(
   return Attend(Query(x), memory, bias, /*self=*/false, /*training=*/false);
 }
 
-at::Tensor MultiheadAttention::RelativeIndex(int64_t queries,
-                                             int64_t keys) const {
-  const int64_t reach = options_.max_relative_position;
-  const at::Tensor key = at::arange(keys, OnDevice(at::kLong));
-  const at::Tensor query = key.slice(0, keys - queries);
-  return (key.unsqueeze(0) - query.unsqueeze(1)).clamp(-reach, reach) + reach;
-}
-
-at::Tensor MultiheadAttention::RelativeLogits(const at::Tensor& q,
-                                              int64_t keys) const {
-  const int64_t queries = q.size(2);
-  if (options_.type == "dot_product_relative") {
-    const at::Tensor by_distance =
-        at::matmul(q, SharedByHeads(relative_keys_).t());
-    return by_distance.gather(
-        -1, RelativeIndex(queries, keys)
-                .expand({q.size(0), q.size(1), queries, keys}));
-  }
-  const bool both = options_.type == "dot_product_unmasked_relative_v2";
-  at::Tensor rows = UsedRows(SharedByHeads(relative_keys_),
-                             options_.max_relative_position, keys, both);
-  if (queries == keys) {
-    return DistanceToKey(at::matmul(q, rows.transpose(-1, -2)), both);
-  }
-  // One query, the last: distance and key run alike.
-  rows = rows.narrow(-2, 0, keys);
-  return at::matmul(q, rows.transpose(-1, -2));
-}
-
-at::Tensor MultiheadAttention::RelativeValues(const at::Tensor& weights) const {
-  const int64_t queries = weights.size(2);
-  const int64_t keys = weights.size(3);
-  if (options_.type == "dot_product_relative") {
-    const at::Tensor by_distance =
-        at::zeros({weights.size(0), weights.size(1), queries,
-                   relative_values_.size(0)},
-                  weights.options())
-            .scatter_add(-1,
-                         RelativeIndex(queries, keys).expand(weights.sizes()),
-                         weights);
-    return at::matmul(by_distance, SharedByHeads(relative_values_));
-  }
-  const bool both = options_.type == "dot_product_unmasked_relative_v2";
-  at::Tensor rows = UsedRows(SharedByHeads(relative_values_),
-                             options_.max_relative_position, keys, both);
-  if (queries == keys) {
-    return at::matmul(KeyToDistance(weights, both), rows);
-  }
-  return at::matmul(weights, rows.narrow(-2, 0, keys));
-}
-
 at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
                                       const KeysValues& memory,
                                       const at::Tensor& bias, bool self,
@@ -631,7 +481,12 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
   } else {
     const at::Tensor scaled = o.variables_3d ? q : q * scale;
     at::Tensor logits = at::matmul(scaled, memory.keys.transpose(-1, -2));
-    if (relative) logits = logits + RelativeLogits(scaled, logits.size(-1));
+    if (relative) {
+      logits = logits + RelativeLogits(RelativeKindOf(o.type),
+                                       o.max_relative_position,
+                                       SharedByHeads(relative_keys_), scaled,
+                                       logits.size(-1));
+    }
     if (bias.defined()) logits = logits + bias;
     at::Tensor weights = at::softmax(logits, -1);
     if (o.hard_attention_k > 0 && !(self && IsRelativeV2(o.type))) {
@@ -643,7 +498,9 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor& q,
         broadcast ? o.dropout_broadcast_dims : std::vector<int64_t>());
     context = at::matmul(weights, memory.values);
     if (relative && relative_values_.defined()) {
-      context = context + RelativeValues(weights);
+      context = context +
+                RelativeValues(RelativeKindOf(o.type), o.max_relative_position,
+                               SharedByHeads(relative_values_), weights);
     }
   }
   return Output(context.transpose(1, 2).reshape(

@@ -1,7 +1,7 @@
 #ifndef T2T_NN_ATTENTION_H_
 #define T2T_NN_ATTENTION_H_
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <optional>
@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "t2t/nn/area_attention.h"
-#include "t2t/nn/dense.h"
+#include "t2t/nn/context.h"
+#include "t2t/nn/key_value_cache.h"
 #include "t2t/nn/local_attention.h"
 #include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
@@ -38,35 +39,6 @@ struct AttentionOptions {
   AreaOptions area;  // of plain dot_product, as in T2T
 };
 
-// Keys and values split into heads: [batch, heads, length, depth]. In area
-// attention they are those of areas.
-struct KeysValues {
-  at::Tensor keys;
-  at::Tensor values;
-};
-
-// The keys and values of the positions decoded so far (of their areas, in area
-// attention), in buffers that grow by chunks.
-class KeyValueCache {
- public:
-  int64_t length() const { return length_; }
-  // Joins the last positions' own keys and values, of which it keeps `most`.
-  const KeysValues& AppendRecent(const KeysValues& latest, int64_t most);
-  // keys and values: [rows, heads, new positions, depth].
-  void Append(const at::Tensor& keys, const at::Tensor& values);
-  KeysValues View() const;
-  // Forgets all but the last `most` positions.
-  void KeepLast(int64_t most);
-  // Row i becomes the old rows[i].
-  void Select(const at::Tensor& rows);
-
- private:
-  int64_t length_ = 0;
-  at::Tensor keys_;  // [rows, heads, capacity, depth]
-  at::Tensor values_;
-  KeysValues recent_;
-};
-
 // T2T's multihead_attention: parameters under "<scope>/multihead_attention".
 class MultiheadAttention {
  public:
@@ -75,27 +47,30 @@ class MultiheadAttention {
   // Self-attention over input [batch, length, input]; bias may be undefined,
   // and counts for nothing where attention is local, as in T2T.
   at::Tensor SelfAttention(const at::Tensor& input, const at::Tensor& bias,
-                           bool training) const;
+                           const nn::Context& context) const;
   // The same where keys and values are of `all` [batch, length + n, input], of
   // which x is the end.
   at::Tensor SelfAttentionOver(const at::Tensor& x, const at::Tensor& all,
-                               const at::Tensor& bias, bool training) const;
-  // x looks at memory [batch, memory length, memory size].
+                               const at::Tensor& bias,
+                               const nn::Context& context) const;
+  // x looks at memory [batch, memory length, memory size]. What it looks at
+  // goes to the context's recorder, but for area attention.
   at::Tensor MemoryAttention(const at::Tensor& x, const at::Tensor& memory,
-                             const at::Tensor& bias, bool training) const;
+                             const at::Tensor& bias,
+                             nn::Context& context) const;
 
   // The same over sequences without padding, one after the other: x is [1,
   // rows, input], sequence i its rows from offsets[i] on (t2t/ops/
-  // ragged_attention.h). Only for plain dot_product, without hard attention
-  // and without dropout_broadcast_dims.
+  // ragged_attention.h). Only where CanBeRagged().
+  bool CanBeRagged() const;
   at::Tensor RaggedSelf(const at::Tensor& x,
                         const std::vector<int64_t>& offsets, bool causal,
-                        bool training) const;
+                        const nn::Context& context) const;
   at::Tensor RaggedMemory(const at::Tensor& x,
                           const std::vector<int64_t>& offsets,
                           const at::Tensor& memory,
                           const std::vector<int64_t>& memory_offsets,
-                          bool training) const;
+                          const nn::Context& context) const;
 
   // Whether a position is computed out of those before it alone, whatever the
   // bias says to those after it, and whatever comes after.
@@ -116,6 +91,9 @@ class MultiheadAttention {
                                  const at::Tensor& bias) const;
 
  private:
+  // whole: the options of all ranks' heads.
+  void MakeKernels(const Scope& own, const AttentionOptions& whole);
+  void MakeRelative(const Scope& own, const AttentionOptions& whole);
   void MakeAreas(const Scope& own);
   void MakeLocal(const Scope& own, const LocalPattern& pattern);
   // Takes this rank's part of the heads, where they are split.
@@ -145,11 +123,6 @@ class MultiheadAttention {
   // From split heads to the layer's output. self: relative terms apply.
   at::Tensor Attend(const at::Tensor& q, const KeysValues& memory,
                     const at::Tensor& bias, bool self, bool training) const;
-  at::Tensor RelativeLogits(const at::Tensor& q, int64_t keys) const;
-  at::Tensor RelativeValues(const at::Tensor& weights) const;
-  // The row of dot_product_relative's tables that a (query, key) pair uses;
-  // the queries are the last of the keys' positions.
-  at::Tensor RelativeIndex(int64_t queries, int64_t keys) const;
 
   AttentionOptions options_;  // of this rank's heads
   ModelParallel* parallel_;   // null: the model is whole

@@ -79,7 +79,8 @@ TEST(ConvolutionTest, TwoSeparableOnesWithAReluAreT2Ts) {
   const auto ffn = MakeFfn(golden.scope(), options);
   golden.FillWeights();
   const at::Tensor x_BLI = golden.Input();
-  golden.Check(ffn->Apply(x_BLI, {}, /*left=*/true, false));
+  nn::Context context;
+  golden.Check(ffn->Apply(x_BLI, {}, /*left=*/true, context));
 }
 
 // An impulse shows which outputs see a position.
@@ -121,8 +122,10 @@ TEST(ConvolutionTest, PaddingIsKeptOutOfSepconv) {
   const at::Tensor padded_BLD = at::cat({x_BLD, at::full({1, 3, 4}, 7.0)}, 1);
   const at::Tensor nonpadding_BL =
       at::cat({at::ones({1, 5}), at::zeros({1, 3})}, 1);
-  const at::Tensor alone = ffn->Apply(x_BLD, at::ones({1, 5}), false, false);
-  const at::Tensor beside = ffn->Apply(padded_BLD, nonpadding_BL, false, false);
+  nn::Context context;
+  const at::Tensor alone = ffn->Apply(x_BLD, at::ones({1, 5}), false, context);
+  const at::Tensor beside =
+      ffn->Apply(padded_BLD, nonpadding_BL, false, context);
   EXPECT_TRUE(at::allclose(beside.narrow(1, 0, 5), alone, 1e-5, 1e-6));
 }
 

@@ -1,5 +1,7 @@
 #include "t2t/nn/ffn.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
 #include <utility>
 
@@ -72,10 +74,14 @@ class DenseReluDense : public Ffn {
                 /*use_bias=*/true, split_.parallel()) {}
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool training) const override {
-    const double rate = training ? options_.dropout : 0.0;
+                   nn::Context& context) const override {
+    const double rate = context.training ? options_.dropout : 0.0;
     return split_.Leave(second_(split_.Drop(first_(split_.Enter(x)), rate,
                                             options_.dropout_broadcast_dims)));
+  }
+
+  bool CanBeRagged() const override {
+    return options_.dropout_broadcast_dims.empty();
   }
 
  private:
@@ -105,7 +111,7 @@ class ConvReluConv : public Ffn {
   }
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor& nonpadding, bool left,
-                   bool training) const override {
+                   nn::Context& context) const override {
     const int64_t width = options_.conv_first_kernel;
     at::Tensor hidden;
     if (width == 1) {
@@ -123,10 +129,11 @@ class ConvReluConv : public Ffn {
       }
       hidden = hidden * std::pow(static_cast<double>(width), -0.5);
     }
-    return second_(ReluDropout(hidden, training ? options_.dropout : 0.0));
+    return second_(
+        ReluDropout(hidden, context.training ? options_.dropout : 0.0));
   }
 
-  int64_t context() const override { return options_.conv_first_kernel - 1; }
+  int64_t reach() const override { return options_.conv_first_kernel - 1; }
 
  private:
   FfnOptions options_;
@@ -157,7 +164,7 @@ class SepconvReluSepconv : public Ffn {
                  ConvPadding::kLeft, /*kernel_of_two_dimensions=*/true}) {}
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor& nonpadding, bool left,
-                   bool training) const override {
+                   nn::Context& context) const override {
     const ConvPadding padding =
         left || always_left_ ? ConvPadding::kLeft : ConvPadding::kSame;
     const auto keep = [&](const at::Tensor& y) {
@@ -167,10 +174,10 @@ class SepconvReluSepconv : public Ffn {
     };
     const at::Tensor hidden = first_.Convolve(keep(x), padding);
     return second_.Convolve(
-        keep(ReluDropout(hidden, training ? dropout_ : 0.0)), padding);
+        keep(ReluDropout(hidden, context.training ? dropout_ : 0.0)), padding);
   }
 
-  int64_t context() const override {
+  int64_t reach() const override {
     return widths_.first - 1 + widths_.second - 1;
   }
 
@@ -214,15 +221,15 @@ class ParameterAttention : public Ffn {
   }
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool training) const override {
+                   nn::Context& context) const override {
     const int64_t batch = x.size(0);
     const int64_t length = x.size(1);
     const int64_t heads = options_.heads;
     const at::Tensor q = query_(x)
                              .view({batch * length, heads, -1})
                              .transpose(0, 1);  // [heads, tokens, depth]
-    const at::Tensor values =
-        Dropout(values_, training ? options_.attention_dropout : 0.0, {2});
+    const at::Tensor values = Dropout(
+        values_, context.training ? options_.attention_dropout : 0.0, {2});
     const at::Tensor weights =
         at::softmax(at::matmul(q, keys_.transpose(1, 2)), -1);
     const at::Tensor y = at::matmul(weights, values)
@@ -230,6 +237,8 @@ class ParameterAttention : public Ffn {
                              .reshape({batch, length, -1});
     return output_(y);
   }
+
+  bool CanBeRagged() const override { return true; }
 
  private:
   FfnOptions options_;
@@ -250,7 +259,7 @@ class Sru : public Ffn {
   }
 
   at::Tensor Apply(const at::Tensor& input, const at::Tensor&, bool,
-                   bool) const override {
+                   nn::Context&) const override {
     at::Tensor x = input;
     for (const Dense& layer : layers_) {
       const auto parts = layer(x).chunk(3, -1);
@@ -269,7 +278,7 @@ class Sru : public Ffn {
     return x;
   }
 
-  int64_t context() const override { return -1; }
+  int64_t reach() const override { return -1; }
 
  private:
   std::vector<Dense> layers_;
@@ -282,8 +291,8 @@ class Mixture : public Ffn {
                          options.experts, options.experts_per_token}) {}
 
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool training) const override {
-    return mixture_(x, training);
+                   nn::Context& context) const override {
+    return mixture_(x, context);
   }
 
  private:
@@ -293,9 +302,11 @@ class Mixture : public Ffn {
 class NoFfn : public Ffn {
  public:
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
-                   bool) const override {
+                   nn::Context&) const override {
     return x;
   }
+
+  bool CanBeRagged() const override { return true; }
 };
 
 }  // namespace

@@ -1,13 +1,14 @@
 #ifndef T2T_NN_FFN_H_
 #define T2T_NN_FFN_H_
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "t2t/nn/context.h"
 #include "t2t/nn/params.h"
 
 namespace t2t {
@@ -41,9 +42,12 @@ class Ffn {
   // nonpadding [batch, length], 1 or 0, may be undefined; left: convolutions
   // look only backwards (a decoder's).
   virtual at::Tensor Apply(const at::Tensor& x, const at::Tensor& nonpadding,
-                           bool left, bool training) const = 0;
+                           bool left, nn::Context& context) const = 0;
   // How many earlier positions an output depends on; -1: all of them.
-  virtual int64_t context() const { return 0; }
+  virtual int64_t reach() const { return 0; }
+  // Whether it gives the same for sequences without padding, end to end: each
+  // position is made of itself alone.
+  virtual bool CanBeRagged() const { return false; }
 };
 
 // scope: the layer's ".../ffn".

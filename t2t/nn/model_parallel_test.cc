@@ -140,7 +140,8 @@ TEST(ModelParallelTest, FeedForward) {
                          const std::shared_ptr<Ffn> ffn =
                              MakeFfn(scope, options);
                          return [=](const at::Tensor& x) {
-                           return ffn->Apply(x, {}, false, /*training=*/true);
+                           nn::Context context(/*is_training=*/true);
+                           return ffn->Apply(x, {}, false, context);
                          };
                        });
   }
@@ -175,15 +176,16 @@ TEST(ModelParallelTest, Attention) {
     options.add_relative_to_values =
         std::string(kind.type).find("_v2") != std::string::npos;
     options.dropout_broadcast_dims = kind.broadcast;
-    ExpectAsOneProcess(
-        kind.type, "heads:model", {2, 4, 6},
-        [=](const Scope& scope, ModelParallel*) -> Block {
-          const auto attention =
-              std::make_shared<MultiheadAttention>(scope, options);
-          return [=](const at::Tensor& x) {
-            return attention->SelfAttention(x, {}, /*training=*/true);
-          };
-        });
+    ExpectAsOneProcess(kind.type, "heads:model", {2, 4, 6},
+                       [=](const Scope& scope, ModelParallel*) -> Block {
+                         const auto attention =
+                             std::make_shared<MultiheadAttention>(scope,
+                                                                  options);
+                         return [=](const at::Tensor& x) {
+                           return attention->SelfAttention(
+                               x, {}, nn::Context(/*is_training=*/true));
+                         };
+                       });
   }
 }
 
@@ -202,9 +204,10 @@ TEST(ModelParallelTest, AttentionToMemoryWithoutPadding) {
         const auto memory =
             std::make_shared<MultiheadAttention>(scope.Sub("memory"), options);
         return [=](const at::Tensor& x) {
-          const at::Tensor y = self->RaggedSelf(x, {0, 3, 7}, true, true);
-          return memory->RaggedMemory(y, {0, 3, 7}, x, {0, 5, 7}, true) +
-                 memory->MemoryAttention(x, y, {}, true);
+          nn::Context context(/*is_training=*/true);
+          const at::Tensor y = self->RaggedSelf(x, {0, 3, 7}, true, context);
+          return memory->RaggedMemory(y, {0, 3, 7}, x, {0, 5, 7}, context) +
+                 memory->MemoryAttention(x, y, {}, context);
         };
       });
 }
@@ -241,12 +244,15 @@ TEST(ModelParallelTest, SplitLength) {
                 std::make_shared<MultiheadAttention>(scope, heads);
             return [=](const at::Tensor& input) {
               const ModelParallel::SplitLength split(parallel, input.size(1));
+              nn::Context context(/*is_training=*/true);
               at::Tensor x = split.Split(input);
               x = (*after)(
-                  x, attention->SelfAttention((*before)({}, x, true), {}, true),
+                  x,
+                  attention->SelfAttention((*before)({}, x, true), {}, context),
                   true);
               x = (*after)(
-                  x, ffn->Apply((*before)({}, x, true), {}, false, true), true);
+                  x, ffn->Apply((*before)({}, x, true), {}, false, context),
+                  true);
               return split.Join(x);
             };
           });
@@ -301,10 +307,10 @@ TEST(ModelParallelTest, Experts) {
                 std::make_shared<MixtureOfExperts>(scope, options);
             return [=](const at::Tensor& x) {
               const ModelParallel::SplitLength split(parallel, x.size(1));
-              const ExtraLoss extra;
+              nn::Context context(/*is_training=*/true);
               const at::Tensor y =
-                  split.Join((*mixture)(split.Split(x), /*training=*/true));
-              return y + extra.sum();
+                  split.Join((*mixture)(split.Split(x), context));
+              return y + context.losses.by_name().at("extra");
             };
           });
     }
@@ -333,19 +339,21 @@ TEST(MixtureOfExpertsTest, GatesAndLoss) {
       return at::matmul(at::relu(at::matmul(x, in[i])), out[i]) *
              std::pow(9.0 / 4.0, -0.5);
     };
-    const ExtraLoss extra;
-    const at::Tensor y = mixture(x, /*training=*/false);
+    nn::Context context;
+    const auto extra = [](const nn::Context& c) {
+      return c.losses.by_name().at("extra");
+    };
+    const at::Tensor y = mixture(x, context);
     ExpectNear(y, (expert(0) + expert(1)) * 0.5, "two of three");
     // Importance 3, 3, 0 and load 6, 6, 0: each a squared variation of 0.5.
-    EXPECT_NEAR(extra.sum().item<double>(), 0.01 * (0.5 + 0.5), 1e-6);
-    {
-      const ExtraLoss inner;
-      at::manual_seed(2);
-      const at::Tensor noisy = mixture(x, /*training=*/true);
-      EXPECT_FALSE(at::allclose(noisy, y));
-      EXPECT_TRUE(inner.sum().requires_grad());
-    }
-    EXPECT_NEAR(extra.sum().item<double>(), 0.01, 1e-6);
+    EXPECT_NEAR(extra(context).item<double>(), 0.01 * (0.5 + 0.5), 1e-6);
+    nn::Context training(/*is_training=*/true);
+    at::manual_seed(2);
+    EXPECT_FALSE(at::allclose(mixture(x, training), y));
+    EXPECT_TRUE(extra(training).requires_grad());
+    // Losses of several layers add up.
+    mixture(x, context);
+    EXPECT_NEAR(extra(context).item<double>(), 0.02, 1e-6);
     options.experts_per_token = 4;
     EXPECT_THROW(MixtureOfExperts(scope, options), Error);
   });

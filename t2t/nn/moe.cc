@@ -15,8 +15,6 @@ namespace {
 constexpr double kLossWeight = 1e-2;
 constexpr double kNoiseEpsilon = 1e-2;
 
-thread_local ExtraLoss* current = nullptr;
-
 // The squared coefficient of variation.
 at::Tensor VariationSquared(const at::Tensor& x) {
   const at::Tensor mean = x.mean();
@@ -67,15 +65,6 @@ Initializer PerExpert(const Initializer& init) {
 }
 
 }  // namespace
-
-ExtraLoss::ExtraLoss() : before_(current) { current = this; }
-
-ExtraLoss::~ExtraLoss() { current = before_; }
-
-void ExtraLoss::Add(const at::Tensor& loss) {
-  if (current == nullptr) return;
-  current->sum_ = current->sum_.defined() ? current->sum_ + loss : loss;
-}
 
 MixtureOfExperts::MixtureOfExperts(const Scope& scope,
                                    const MixtureOptions& options)
@@ -210,7 +199,8 @@ at::Tensor MixtureOfExperts::Anywhere(
 }
 
 at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
-                                        bool training) const {
+                                        nn::Context& context) const {
+  const bool training = context.training;
   // Where the experts are split, each rank takes a part of the tokens: that
   // which it has already, or one of all.
   const bool has_part =
@@ -243,8 +233,9 @@ at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
     importance = parallel_->SumOut(importance);
     load = parallel_->SumOut(load);
   }
-  ExtraLoss::Add((VariationSquared(importance) + VariationSquared(load)) *
-                 kLossWeight);
+  context.losses.Add(
+      "extra",
+      (VariationSquared(importance) + VariationSquared(load)) * kLossWeight);
   // (expert, token) of all gates above 0, by expert.
   const at::Tensor chosen = gating.gates.detach().t().gt(0).nonzero();
   const at::Tensor expert = chosen.select(1, 0);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "t2t/nn/context.h"
 #include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
 
@@ -30,9 +31,9 @@ class MixtureOfExperts {
   MixtureOfExperts(const Scope& scope, const MixtureOptions& options);
 
   // [batch, length, hidden] -> the same. Adds the loss that keeps the experts
-  // equally busy to the current ExtraLoss. (T2T's gates are noisy when
+  // equally busy to the context's, as "extra". (T2T's gates are noisy when
   // evaluating, too; these are not.)
-  at::Tensor operator()(const at::Tensor& x, bool training) const;
+  at::Tensor operator()(const at::Tensor& x, nn::Context& context) const;
 
  private:
   struct Gating {
@@ -55,24 +56,6 @@ class MixtureOfExperts {
   at::Tensor noise_;
   at::Tensor in_;   // [experts here, hidden, filter]
   at::Tensor out_;  // [experts here, filter, hidden]
-};
-
-// Sums up losses that layers add while one lives, on this thread.
-class ExtraLoss {
- public:
-  ExtraLoss();
-  ~ExtraLoss();
-  ExtraLoss(const ExtraLoss&) = delete;
-  ExtraLoss& operator=(const ExtraLoss&) = delete;
-
-  // To the innermost that lives; nowhere without one.
-  static void Add(const at::Tensor& loss);
-  // Undefined where none was added.
-  const at::Tensor& sum() const { return sum_; }
-
- private:
-  ExtraLoss* const before_;
-  at::Tensor sum_;
 };
 
 }  // namespace t2t

@@ -56,6 +56,9 @@ class PrePost {
   // previous may be undefined where the sequence has no 'a' and no 'z'.
   at::Tensor operator()(const at::Tensor& previous, const at::Tensor& x,
                         bool training) const;
+  // Whether it does the same to sequences without padding, end to end: not
+  // where dropout is broadcast over rows or positions.
+  bool CanBeRagged() const { return options_.dropout_broadcast_dims.empty(); }
 
  private:
   PrePostOptions options_;

@@ -1,5 +1,6 @@
 #include "t2t/nn/recurrent_memory.h"
 
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -141,7 +142,8 @@ MemoryState RecurrentMemory::MakeBuffers(const std::string& layer, int64_t rows,
 at::Tensor RecurrentMemory::AttendRecent(const MultiheadAttention& attention,
                                          const at::Tensor& x,
                                          const at::Tensor& bias,
-                                         const at::Tensor& chunk, bool training,
+                                         const at::Tensor& chunk,
+                                         const nn::Context& context,
                                          MemoryState* state) const {
   const int64_t rows = x.size(0);
   const int64_t length = x.size(1);
@@ -155,7 +157,7 @@ at::Tensor RecurrentMemory::AttendRecent(const MultiheadAttention& attention,
                bias.expand({rows, 1, length, length})},
               3);
   const at::Tensor output =
-      attention.SelfAttentionOver(x, all, all_bias, training);
+      attention.SelfAttentionOver(x, all, all_bias, context);
   // A position is remembered where any of the chunk's sees it.
   const at::Tensor seen = bias.amax(2).expand({rows, 1, length}).squeeze(1);
   const at::NoGradGuard no_grad;
@@ -198,7 +200,8 @@ void RecurrentMemory::Write(const at::Tensor& x, const at::Tensor& logits,
 
 at::Tensor RecurrentMemory::Attend(const MultiheadAttention& attention,
                                    const at::Tensor& x, const at::Tensor& bias,
-                                   const at::Tensor& chunk, bool training,
+                                   const at::Tensor& chunk,
+                                   const nn::Context& context,
                                    MemoryState* state) const {
   if (x.size(0) > state->rows()) {
     throw UsageError(
@@ -210,7 +213,7 @@ at::Tensor RecurrentMemory::Attend(const MultiheadAttention& attention,
   }
   MemoryState used = state->First(x.size(0));
   if (!options_.neural) {
-    return AttendRecent(attention, x, bias, chunk, training, &used);
+    return AttendRecent(attention, x, bias, chunk, context, &used);
   }
   {
     const at::NoGradGuard no_grad;
@@ -225,7 +228,7 @@ at::Tensor RecurrentMemory::Attend(const MultiheadAttention& attention,
   const at::Tensor values = used.values.clone();
   const at::Tensor logits = Address(x, values);
   const at::Tensor output =
-      Combine(attention.SelfAttention(x, bias, training), logits, values);
+      Combine(attention.SelfAttention(x, bias, context), logits, values);
   Write(x.detach(), logits.detach(), &used);
   return output;
 }

@@ -1,10 +1,11 @@
 #ifndef T2T_NN_RECURRENT_MEMORY_H_
 #define T2T_NN_RECURRENT_MEMORY_H_
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "t2t/hparams/hparams.h"
 #include "t2t/nn/attention.h"
@@ -49,6 +50,13 @@ struct MemorySteps {
   void Select(const at::Tensor& rows);
 };
 
+// A chunk of the targets, and what each layer remembers of those before it.
+struct MemoryChunk {
+  at::Tensor number_B;  // 0 begins anew
+  std::vector<MemoryState>* memories =
+      nullptr;  // one a layer, changed in place
+};
+
 // T2T's RecentTokensMemory (Transformer-XL's) or its TransformerMemory (a
 // neural Turing machine's) around the self-attention of a layer.
 class RecurrentMemory {
@@ -68,7 +76,7 @@ class RecurrentMemory {
   // anew. state is changed in place and has no fewer rows.
   at::Tensor Attend(const MultiheadAttention& attention, const at::Tensor& x,
                     const at::Tensor& bias, const at::Tensor& chunk,
-                    bool training, MemoryState* state) const;
+                    const nn::Context& context, MemoryState* state) const;
 
   // The same position by position. offset: in the chunk.
   at::Tensor Step(const MultiheadAttention& attention, const at::Tensor& x,
@@ -78,7 +86,7 @@ class RecurrentMemory {
  private:
   at::Tensor AttendRecent(const MultiheadAttention& attention,
                           const at::Tensor& x, const at::Tensor& bias,
-                          const at::Tensor& chunk, bool training,
+                          const at::Tensor& chunk, const nn::Context& context,
                           MemoryState* state) const;
   // Of each position the slots' logits [rows, length, items].
   at::Tensor Address(const at::Tensor& x, const at::Tensor& values) const;

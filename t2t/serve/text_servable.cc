@@ -11,7 +11,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/formats/example.h"
-#include "t2t/nn/attention_recorder.h"
+#include "t2t/nn/context.h"
 #include "t2t/problem/problem.h"
 #include "t2t/text/text_encoder.h"
 
@@ -112,10 +112,12 @@ std::optional<AttentionWeights> TextServable::Attend(const Ids& input,
   }
   const at::NoGradGuard no_grad;
   const Int8Weights::Use int8(int8_.get());
-  const AttentionRecorder recorder;
+  nn::AttentionRecorder recorder;
+  nn::Context context;
+  context.recorder = &recorder;
   loaded_.model->Logits({{"inputs", at::tensor(input).unsqueeze(0)},
                          {"targets", at::tensor(output).unsqueeze(0)}},
-                        Mode::kPredict);
+                        context);
   const auto& features = loaded_.model->info().features;
   AttentionWeights attention;
   attention.inputs = features.at("inputs").encoder->DecodeList(input);

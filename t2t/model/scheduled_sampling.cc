@@ -1,4 +1,4 @@
-#include "models/scheduled_sampling.h"
+#include "t2t/model/scheduled_sampling.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
-#ifndef MODELS_SCHEDULED_SAMPLING_H_
-#define MODELS_SCHEDULED_SAMPLING_H_
+#ifndef T2T_MODEL_SCHEDULED_SAMPLING_H_
+#define T2T_MODEL_SCHEDULED_SAMPLING_H_
 
 #include <ATen/ATen.h>
 
@@ -38,4 +38,4 @@ void RefuseScheduledSampling(const HParams& hparams);
 
 }  // namespace t2t
 
-#endif  // MODELS_SCHEDULED_SAMPLING_H_
+#endif  // T2T_MODEL_SCHEDULED_SAMPLING_H_

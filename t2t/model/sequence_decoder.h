@@ -1,0 +1,76 @@
+#ifndef T2T_MODEL_SEQUENCE_DECODER_H_
+#define T2T_MODEL_SEQUENCE_DECODER_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "t2t/model/model.h"
+#include "t2t/model/positions.h"
+#include "t2t/model/sequence_encoder.h"
+#include "t2t/model/sequence_options.h"
+#include "t2t/nn/model_parallel.h"
+#include "t2t/nn/params.h"
+#include "t2t/nn/pass.h"
+
+namespace t2t {
+
+// The decoder's caches, one row per hypothesis.
+class CachedDecodeState : public DecodeState {
+ public:
+  CachedDecodeState(const Encoded& encoded, int64_t rows)
+      : cache_(rows, encoded.output, encoded.memory_bias) {}
+
+  void Select(const at::Tensor& rows) override { cache_.Select(rows); }
+  int64_t rows() const { return cache_.rows(); }
+
+ private:
+  friend class SequenceDecoder;
+
+  nn::StepCache cache_;
+};
+
+// T2T's transformer_prepare_decoder around a family's layers: targets shifted,
+// positions added, what may be looked at, and the passes.
+class SequenceDecoder {
+ public:
+  // Makes the parameters that come before the layers', under the scope
+  // "<model>/body".
+  SequenceDecoder(const Scope& body, const SequenceOptions& options)
+      : options_(options),
+        parallel_(ModelParallel::Current()),
+        positions_(body, options, "targets") {}
+
+  // targets_BLD: out of the modality's bottom, not yet shifted. chunk: where
+  // layers have recurrent memory. Returns [batch, length, hidden].
+  at::Tensor Whole(const at::Tensor& targets_BLD, const Encoded& encoded,
+                   const Features& features, nn::Context& context,
+                   const Layers& layers,
+                   const MemoryChunk* chunk = nullptr) const;
+  // The same without padding, where all of it can be ragged. shifted_1TD: the
+  // embedding of what stands before each target.
+  at::Tensor Ragged(const at::Tensor& shifted_1TD,
+                    const nn::RaggedSequences& sequences, nn::Context& context,
+                    const Layers& layers) const;
+
+  // Decoding step by step. encoded.output may be undefined.
+  std::unique_ptr<CachedDecodeState> Start(const Encoded& encoded,
+                                           int64_t rows) const;
+  // embedding_R1D: the last symbol's (zero at the start).
+  at::Tensor Step(const at::Tensor& embedding_R1D, CachedDecodeState* state,
+                  const Layers& layers) const;
+
+ private:
+  at::Tensor SelfBias(const at::Tensor& targets_BLD,
+                      const Features& features) const;
+
+  SequenceOptions options_;
+  ModelParallel* parallel_;  // null: the model is whole
+  Positions positions_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_MODEL_SEQUENCE_DECODER_H_

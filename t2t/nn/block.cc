@@ -1,0 +1,72 @@
+#include "t2t/nn/block.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "t2t/nn/parameter_units.h"
+
+namespace t2t::nn {
+
+at::Tensor PositionMixer::operator()(const at::Tensor& x, Pass& pass) const {
+  if (pass.whole() != nullptr) return Whole(x, pass);
+  return pass.ragged() != nullptr ? Ragged(x, pass) : Step(x, pass);
+}
+
+at::Tensor PositionMixer::Ragged(const at::Tensor&, Pass&) const {
+  TORCH_CHECK(false, "a sublayer that can't be ragged runs over ragged rows");
+}
+
+at::Tensor Residual::operator()(const at::Tensor& x, Pass& pass) const {
+  const at::Tensor y = (*sublayer_)(before_({}, x, pass.training()), pass);
+  return after_(x, y, pass.training());
+}
+
+bool Residual::CanBeRagged() const {
+  return before_.CanBeRagged() && sublayer_->CanBeRagged() &&
+         after_.CanBeRagged();
+}
+
+at::Tensor Block::operator()(const at::Tensor& input, Pass& pass) const {
+  const bool enters = !unit_.empty() && pass.step() == nullptr;
+  at::Tensor x = enters ? EnterUnit(unit_, input) : input;
+  for (const Residual& residual : residuals_) x = residual(x, pass);
+  return enters ? LeaveUnit(unit_, x) : x;
+}
+
+bool Block::CanBeRagged() const {
+  return std::all_of(residuals_.begin(), residuals_.end(),
+                     [](const Residual& r) { return r.CanBeRagged(); });
+}
+
+bool Block::CanStep() const {
+  return std::all_of(residuals_.begin(), residuals_.end(),
+                     [](const Residual& r) { return r.CanStep(); });
+}
+
+at::Tensor Stack::operator()(const at::Tensor& input, Pass& pass) const {
+  at::Tensor x = input;
+  for (const Block& block : blocks) x = block(x, pass);
+  return last ? (*last)({}, x, pass.training()) : x;
+}
+
+bool Stack::CanBeRagged() const {
+  return (!last || last->CanBeRagged()) &&
+         std::all_of(blocks.begin(), blocks.end(),
+                     [](const Block& b) { return b.CanBeRagged(); });
+}
+
+bool Stack::CanStep() const {
+  return std::all_of(blocks.begin(), blocks.end(),
+                     [](const Block& b) { return b.CanStep(); });
+}
+
+std::vector<std::string> Stack::UnitNames() const {
+  std::vector<std::string> names;
+  for (const Block& block : blocks) {
+    if (!block.unit().empty()) names.push_back(block.unit());
+  }
+  return names;
+}
+
+}  // namespace t2t::nn

@@ -1,0 +1,110 @@
+#ifndef T2T_NN_BLOCK_H_
+#define T2T_NN_BLOCK_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "t2t/nn/norm.h"
+#include "t2t/nn/params.h"
+#include "t2t/nn/pass.h"
+
+// A block is a list of residual sublayers, written once; a Pass runs it over
+// whole rows, over ragged sequences or step by step. A family that needs a
+// layer of its own writes a Sublayer: a small graph over others (two branches,
+// a gated unit), or a PositionMixer where positions look at each other.
+namespace t2t::nn {
+
+// From x to a tensor of the same shape (see t2t/nn/pass.h for its three
+// forms). Layers that compute each position from itself alone do the same in
+// all of them.
+class Sublayer {
+ public:
+  virtual ~Sublayer() = default;
+
+  virtual at::Tensor operator()(const at::Tensor& x, Pass& pass) const = 0;
+
+  // Whether it runs over ragged sequences. Where one sublayer does not, the
+  // model trains over whole rows.
+  virtual bool CanBeRagged() const { return false; }
+  // Whether it runs step by step: a position sees none after it.
+  virtual bool CanStep() const { return true; }
+};
+
+using SublayerPtr = std::shared_ptr<const Sublayer>;
+
+// A layer in which positions look at each other, written for each form.
+class PositionMixer : public Sublayer {
+ public:
+  at::Tensor operator()(const at::Tensor& x, Pass& pass) const final;
+
+ protected:
+  // pass.whole() is there.
+  virtual at::Tensor Whole(const at::Tensor& x_BLD, Pass& pass) const = 0;
+  // pass.ragged() is there; called where CanBeRagged().
+  virtual at::Tensor Ragged(const at::Tensor& x_1TD, Pass& pass) const;
+  // pass.step() is there, and pass.Kept() gives what the layer keeps between
+  // steps; called where CanStep().
+  virtual at::Tensor Step(const at::Tensor& x_R1D, Pass& pass) const = 0;
+};
+
+// x -> after(x, sublayer(before(x))): T2T's layer_preprocess and
+// layer_postprocess around a sublayer.
+class Residual {
+ public:
+  Residual(PrePost before, SublayerPtr sublayer, PrePost after)
+      : before_(std::move(before)),
+        sublayer_(std::move(sublayer)),
+        after_(std::move(after)) {}
+
+  at::Tensor operator()(const at::Tensor& x, Pass& pass) const;
+
+  bool CanBeRagged() const;
+  bool CanStep() const { return sublayer_->CanStep(); }
+
+ private:
+  PrePost before_;
+  SublayerPtr sublayer_;
+  PrePost after_;
+};
+
+// Residual sublayers one after the other. May run several times in a pass.
+class Block {
+ public:
+  // unit: the scope of the block's parameters, where they may be brought and
+  // taken away around it (t2t/nn/parameter_units.h); empty where the block
+  // runs more than once or shares its parameters.
+  Block(std::string unit, std::vector<Residual> residuals)
+      : unit_(std::move(unit)), residuals_(std::move(residuals)) {}
+
+  at::Tensor operator()(const at::Tensor& x, Pass& pass) const;
+
+  bool CanBeRagged() const;
+  bool CanStep() const;
+  const std::string& unit() const { return unit_; }
+
+ private:
+  std::string unit_;
+  std::vector<Residual> residuals_;
+};
+
+// Blocks one after the other, then T2T's last layer_preprocess.
+struct Stack {
+  at::Tensor operator()(const at::Tensor& x, Pass& pass) const;
+
+  bool CanBeRagged() const;
+  bool CanStep() const;
+  // The blocks' that have one.
+  std::vector<std::string> UnitNames() const;
+
+  std::vector<Block> blocks;
+  std::optional<PrePost> last;
+};
+
+}  // namespace t2t::nn
+
+#endif  // T2T_NN_BLOCK_H_
