@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
 #include "t2t/checkpoint/checkpoint.h"
@@ -21,6 +22,7 @@
 #include "t2t/hparams/hparams.h"
 #include "t2t/modality/golden_tensors.h"
 #include "t2t/model/model.h"
+#include "t2t/nn/golden_weights.h"
 
 namespace t2t {
 namespace {
@@ -37,6 +39,31 @@ bool Close(const at::Tensor& ours, const at::Tensor& theirs) {
   return ours.numel() == theirs.numel() &&
          at::allclose(ours.reshape(theirs.sizes()), theirs, kRelative,
                       kAbsolute);
+}
+
+// Returns the norm of all gradients together; every one of T2T's is compared.
+double ExpectNormsOfGradients(Model* model, const at::Tensor& loss,
+                              const Json& theirs) {
+  const auto gradients =
+      torch::autograd::grad({loss}, model->params().Trainable(), {},
+                            std::nullopt, false, /*allow_unused=*/true);
+  double squares = 0.0;
+  size_t i = 0;
+  size_t compared = 0;
+  for (const ParamStore::Entry& entry : model->params().entries()) {
+    if (!entry.trainable) continue;
+    const at::Tensor& gradient = gradients[i++];
+    const double norm =
+        gradient.defined() ? gradient.norm().item<double>() : 0.0;
+    squares += norm * norm;
+    const Json* const expected = theirs.Find(entry.name);
+    if (expected == nullptr) continue;
+    EXPECT_TRUE(Close(norm, expected->AsDouble()))
+        << entry.name << ": " << norm << ", T2T's is " << expected->AsDouble();
+    ++compared;
+  }
+  EXPECT_EQ(compared, theirs.members().size());
+  return std::sqrt(squares);
 }
 
 class GoldenModelTest : public testing::TestWithParam<const char*> {
@@ -133,29 +160,11 @@ TEST_P(GoldenModelTest, LogitsAndLossesAreT2Ts) {
 
 TEST_P(GoldenModelTest, GradientsAreT2Ts) {
   const Json& part = case_.At("parts").At("train");
-  const at::Tensor loss = model_->Loss(features_, Mode::kTrain).Total();
-  const auto gradients =
-      torch::autograd::grad({loss}, model_->params().Trainable(), {},
-                            std::nullopt, false, /*allow_unused=*/true);
-  double squares = 0.0;
-  size_t i = 0;
-  size_t compared = 0;
-  for (const ParamStore::Entry& entry : model_->params().entries()) {
-    if (!entry.trainable) continue;
-    const at::Tensor& gradient = gradients[i++];
-    const double norm =
-        gradient.defined() ? gradient.norm().item<double>() : 0.0;
-    squares += norm * norm;
-    // The table's norm is not among T2T's: it counts in all of them together.
-    const Json* const theirs = part.At("grad_norms").Find(entry.name);
-    if (theirs == nullptr) continue;
-    EXPECT_TRUE(Close(norm, theirs->AsDouble()))
-        << entry.name << ": " << norm << ", T2T's is " << theirs->AsDouble();
-    ++compared;
-  }
-  EXPECT_EQ(compared, part.At("grad_norms").members().size());
-  EXPECT_TRUE(
-      Close(std::sqrt(squares), part.At("grad_global_norm").AsDouble()));
+  const double all = ExpectNormsOfGradients(
+      model_.get(), model_->Loss(features_, Mode::kTrain).Total(),
+      part.At("grad_norms"));
+  // The table's norm is not among T2T's: it counts in all of them together.
+  EXPECT_TRUE(Close(all, part.At("grad_global_norm").AsDouble()));
 }
 
 TEST_P(GoldenModelTest, DecodesAreT2Ts) {
@@ -197,6 +206,43 @@ INSTANTIATE_TEST_SUITE_P(
         "universal_transformer_encoder", "universal_transformer_gru",
         "x_universal_transformer_highway", "x_universal_transformer_skip"),
     [](const auto& tested) { return std::string(tested.param); });
+
+// Recurrences and options that no file above has: tools/golden/model/depth.py.
+TEST(GoldenDepthTest, EveryVariantIsT2Ts) {
+  const Json golden = Json::Parse(ReadFile("tests/golden/model/depth.json"));
+  EXPECT_GE(golden.At("cases").items().size(), 13U);
+  for (const Json& c : golden.At("cases").items()) {
+    SCOPED_TRACE(c.At("name").AsString());
+    ProblemInfo info;
+    info.name = "golden";
+    info.target_space_id = 1;
+    if (c.At("has_inputs").AsBool()) info.features["inputs"].vocab_size = 11;
+    info.features["targets"].vocab_size = 11;
+    Features features;
+    for (const auto& [name, ids] : c.At("features").members()) {
+      features[name] = GoldenIds(ids);
+    }
+    HParams hparams =
+        MakeHParams(c.At("hparams_set").AsString(), c.At("hparams").AsString());
+    for (const auto& [name, value] : c.At("added").members()) {
+      if (value.is_string()) {
+        hparams.Add(name, value.AsString());
+      } else {
+        hparams.Add(name, value.AsInt());
+      }
+    }
+    const std::unique_ptr<Model> model =
+        Models().Get(c.At("model").AsString())(hparams, info, 1);
+    FillGoldenWeights(&model->params());
+
+    EXPECT_TRUE(Close(model->Logits(features, Mode::kTrain),
+                      GoldenTensor(c.At("logits"))));
+    const at::Tensor loss = model->Loss(features, Mode::kTrain).Total();
+    EXPECT_TRUE(Close(loss.item<double>(), c.At("loss").AsDouble()))
+        << loss.item<double>();
+    ExpectNormsOfGradients(model.get(), loss, c.At("gradient_norms"));
+  }
+}
 
 }  // namespace
 }  // namespace t2t

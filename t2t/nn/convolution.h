@@ -39,6 +39,8 @@ class Conv1d {
   // With another padding than the options say.
   at::Tensor Convolve(const at::Tensor& x_BLI, ConvPadding padding) const;
 
+  int64_t width() const { return options_.width; }
+
  private:
   ConvOptions options_;
   at::Tensor kernel_;
@@ -57,6 +59,8 @@ class SeparableConv1d {
     return Convolve(x_BLI, options_.padding);
   }
   at::Tensor Convolve(const at::Tensor& x_BLI, ConvPadding padding) const;
+
+  int64_t width() const { return options_.width; }
 
  private:
   ConvOptions options_;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "t2t/base/error.h"
+#include "t2t/hparams/values_or.h"
 #include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 
@@ -20,18 +21,29 @@ GateLayer::Options TwoInputs(int64_t hidden_size) {
 
 }  // namespace
 
-StepSignals::StepSignals(const Scope& scope, const StepSignalOptions& options,
-                         const std::string& dense_name)
-    : options_(options) {
-  const auto& [steps, channels, add_position, add_step, step_type, concat,
-               position_start] = options;
-  if (position_start != "none" && position_start != "random" &&
-      position_start != "step") {
-    throw UsageError("position_start_index=" + position_start,
+StepSignalOptions StepSignalOptions::FromHParams(const HParams& hparams,
+                                                 int64_t steps) {
+  StepSignalOptions options;
+  options.steps = steps;
+  options.channels = hparams.GetInt("hidden_size");
+  options.add_position = BoolOr(hparams, "add_position_timing_signal", true);
+  options.add_step = BoolOr(hparams, "add_step_timing_signal", true);
+  options.step_type = StringOr(hparams, "step_timing_signal_type", "learned");
+  options.position_start = StringOr(hparams, "position_start_index", "none");
+  const std::string how =
+      StringOr(hparams, "add_or_concat_timing_signal", "add");
+  options.concat = how == "concat";
+  if (!options.concat && how != "add") {
+    throw UsageError("add_or_concat_timing_signal=" + how, "add or concat",
+                     "change --hparams=add_or_concat_timing_signal=...");
+  }
+  if (options.position_start != "none" && options.position_start != "random" &&
+      options.position_start != "step") {
+    throw UsageError("position_start_index=" + options.position_start,
                      "none, random or step",
                      "change --hparams=position_start_index=...");
   }
-  if (concat && add_step && !add_position) {
+  if (options.concat && options.add_step && !options.add_position) {
     throw UsageError(
         "add_or_concat_timing_signal=concat without "
         "add_position_timing_signal",
@@ -39,14 +51,22 @@ StepSignals::StepSignals(const Scope& scope, const StepSignalOptions& options,
         "set --hparams=add_position_timing_signal=True, or "
         "add_or_concat_timing_signal=add");
   }
+  return options;
+}
+
+StepSignals::StepSignals(const Scope& scope, const StepSignalOptions& options,
+                         const std::string& dense_name)
+    : options_(options) {
+  const bool concat = options.concat;
+  const int64_t channels = options.channels;
   // What stands beside x already is a part of what the step's signal is as
   // wide as.
-  int64_t width = concat && add_position ? 2 * channels : channels;
-  if (add_step) {
-    step_.emplace(scope, step_type, steps, width);
+  int64_t width = concat && options.add_position ? 2 * channels : channels;
+  if (options.add_step) {
+    step_.emplace(scope, options.step_type, options.steps, width);
     if (concat) width *= 2;
   }
-  if (concat && add_position) {
+  if (concat && options.add_position) {
     project_.emplace(scope.Sub(dense_name), width, channels,
                      /*use_bias=*/false);
   }

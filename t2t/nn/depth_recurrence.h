@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "t2t/hparams/hparams.h"
 #include "t2t/nn/dense.h"
 #include "t2t/nn/params.h"
 #include "t2t/nn/positional.h"
@@ -20,6 +21,9 @@ namespace t2t {
 // Shapes: B batch, L length, D hidden_size, G gate inputs side by side.
 
 struct StepSignalOptions {
+  // Throws a usage error on values that are not supported.
+  static StepSignalOptions FromHParams(const HParams& hparams, int64_t steps);
+
   int64_t steps = 0;  // at most
   int64_t channels = 0;
   bool add_position = true;

@@ -231,14 +231,13 @@ TEST(StepSignalsTest, PositionsMoveWithTheStepWhereAsked) {
 }
 
 TEST(StepSignalsTest, ConcatBringsBackTheWidth) {
-  StepSignalOptions options{.steps = 4, .channels = kHidden, .concat = true};
+  const StepSignalOptions options{
+      .steps = 4, .channels = kHidden, .concat = true};
   ParamStore params(1);
   const StepSignals signals(Scope(&params, "", OnesInit()), options);
   EXPECT_EQ(params.Get("dense/kernel").sizes(),
             at::IntArrayRef({4 * kHidden, kHidden}));
   EXPECT_EQ(Signal(options, 6, 1).sizes(), at::IntArrayRef({1, 6, kHidden}));
-  options.add_position = false;
-  EXPECT_THROW(Signal(options, 6, 1), Error);
 }
 
 }  // namespace

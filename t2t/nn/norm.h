@@ -35,6 +35,13 @@ class Norm {
 
 // What stands around every layer.
 struct PrePostOptions {
+  // The same over another number of channels.
+  PrePostOptions OfDepth(int64_t channels) const {
+    PrePostOptions other = *this;
+    other.depth = channels;
+    return other;
+  }
+
   std::string sequence;  // of 'n', 'd', 'a', 'z', or "none"
   double dropout = 0.0;
   std::vector<int64_t> dropout_broadcast_dims;

@@ -9,11 +9,16 @@ and place.
 
 import json
 import sys
+import types
 
 import numpy as np
 import transformer as runs
 from tensor2tensor.models import evolved_transformer
 from tensor2tensor.models.research import universal_transformer
+from tensor2tensor.utils import contrib
+
+# TensorFlow 2 has no contrib; T2T wants its summaries alone here.
+contrib.summary = lambda: types.SimpleNamespace(scalar=lambda *_, **__: None)
 
 UNIVERSAL = ("universal_transformer", "universal_transformer_base",
              universal_transformer.UniversalTransformer,
@@ -44,7 +49,9 @@ CASES = {
         {"values": {"position_start_index": "step"}}),
     "accumulated": (
         UNIVERSAL, ACT + "act_type=accumulated,act_loss_weight=0.5,"
-        "act_epsilon=0.2,num_inrecurrence_layers=2", {}),
+        "act_epsilon=0.2", {}),
+    "two_layers": (
+        UNIVERSAL, "num_inrecurrence_layers=2,num_rec_steps=2", {}),
     "global": (UNIVERSAL, ACT + "act_type=global,act_halting_bias_init=0.0", {}),
     "mixed": (
         UNIVERSAL, ACT + "num_mixedin_layers=2,act_loss_weight=0.0",
@@ -86,22 +93,21 @@ def rounded(array):
 
 def main():
   cases = []
-  for name, (model, overrides, options) in CASES.items():
-    if len(sys.argv) > 2 and name not in sys.argv[2:]:
-      continue
+  for name in sys.argv[2:] or CASES:
+    model, overrides, options = CASES[name]
     model_name, hparams_set, model_class, common = model
     text = runs.COMMON + "num_hidden_layers=2," + common + overrides
     text = text.rstrip(",")
     out = runs.run(text, options, hparams_set, model_class)
     print(name, out["loss"], out["logits"].shape, len(out), flush=True)
-    for key, value in (list(options.get("further_hparams", {}).items()) +
-                       list(options.get("values", {}).items())):
+    for key, value in options.get("values", {}).items():
       text += ",%s=%s" % (key, value)
     cases.append({
         "name": name,
         "model": model_name,
         "hparams_set": hparams_set,
         "hparams": text,
+        "added": options.get("further_hparams", {}),
         "has_inputs": options.get("has_inputs", True),
         "features": {
             key: value.tolist() for key, value in out.items()
@@ -113,9 +119,9 @@ def main():
             key[len("gradient/"):]: rounded(np.linalg.norm(value))[0]
             for key, value in out.items() if key.startswith("gradient/")},
     })
-  with open(sys.argv[1], "w") as f:
-    json.dump({"cases": cases}, f)
-    f.write("\n")
+    with open(sys.argv[1], "w") as f:  # each case takes a while
+      json.dump({"cases": cases}, f)
+      f.write("\n")
 
 
 main()
