@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "hparams/all_hparams.h"
 #include "t2t/base/error.h"
 #include "t2t/decode/search.h"
 #include "t2t/hparams/hparams.h"
@@ -178,6 +180,36 @@ INSTANTIATE_TEST_SUITE_P(Models, DepthModelTest,
                          [](const auto& tested) {
                            return std::string(Cases()[tested.param].name);
                          });
+
+// Each set of the two families makes a model that learns from a batch.
+TEST(DepthModelSets, EverySetTrains) {
+  int tried = 0;
+  for (const std::string family :
+       {"universal_transformer", "evolved_transformer"}) {
+    for (const std::string& set : AllHParams().Sets(family)) {
+      SCOPED_TRACE(set);
+      const Case c = {"", family.c_str(), set.c_str(), ""};
+      for (const bool has_inputs : {true, false}) {
+        const auto model = Make(c, "", has_inputs);
+        Features features = Batch();
+        if (!has_inputs) features.erase("inputs");
+        const at::Tensor loss = model->Loss(features, Mode::kTrain).Total();
+        EXPECT_TRUE(std::isfinite(loss.item<double>()));
+        const auto gradients = torch::autograd::grad(
+            {loss}, model->params().Trainable(), {}, std::nullopt, false,
+            /*allow_unused=*/true);
+        size_t moved = 0;
+        for (const at::Tensor& gradient : gradients) {
+          moved += gradient.defined() ? 1 : 0;
+        }
+        // No parameter is there for nothing.
+        EXPECT_EQ(moved, gradients.size());
+      }
+      ++tried;
+    }
+  }
+  EXPECT_EQ(tried, 49);
+}
 
 std::string MessageOf(const std::string& overrides) {
   ProblemInfo info;

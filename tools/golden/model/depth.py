@@ -51,13 +51,13 @@ CASES = {
         UNIVERSAL, ACT + "act_type=accumulated,act_loss_weight=0.5,"
         "act_epsilon=0.2", {}),
     "two_layers": (
-        UNIVERSAL, "num_inrecurrence_layers=2,num_rec_steps=2", {}),
+        UNIVERSAL, "num_inrecurrence_layers=2", {}),
     "global": (UNIVERSAL, ACT + "act_type=global,act_halting_bias_init=0.0", {}),
     "mixed": (
         UNIVERSAL, ACT + "num_mixedin_layers=2,act_loss_weight=0.0",
         {"values": {"mix_with_transformer": "before_ut+after_ut"}}),
     "sepconv": (UNIVERSAL, ACT + "transformer_ffn_type=sepconv", {}),
-    "sru": (UNIVERSAL, "add_sru=True,num_rec_steps=2", {}),
+    "sru": (UNIVERSAL, "add_sru=True", {}),
     "highway_all": (
         UNIVERSAL, "recurrence_type=highway,couple_carry_transform_gates=False,"
         "use_pad_remover=False", {"further_hparams": {"gates_inputs": "sti"}}),
