@@ -54,7 +54,7 @@ const std::vector<Case>& Cases() {
        "universal_transformer_step_sinusoid_timing_tiny", ""},
       {"sru", kUniversal, kTiny, "add_sru=True"},
       {"mixed", kUniversal, kTiny,
-       "mix_with_transformer=before_ut+after_ut,num_mixedin_layers=1"},
+       "mix_with_transformer=before_ut,after_ut,num_mixedin_layers=1"},
       {"pos_once", kUniversal, kTiny,
        "add_position_timing_signal=False,pos=timing"},
       {"evolved", "evolved_transformer", "evolved_transformer_tiny", ""},

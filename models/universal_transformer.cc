@@ -125,17 +125,15 @@ class UniversalLayers : public nn::Sublayer {
       if (stack.blocks.empty() || !adds_position_) return stack(x, pass);
       return stack(x + TimingSignalAt(positions, x.size(-1)), pass);
     };
-    const nn::StepFunctions step = {
-        .tell =
-            [&](const at::Tensor& state_BLD, int64_t number) {
-              const at::Tensor told = signals_(state_BLD, positions, number);
-              return sru_ == nullptr ? told : (*sru_)(told, pass);
-            },
-        .layers =
-            [&](const at::Tensor& state_BLD) {
-              return layers_(state_BLD, pass);
-            }};
-    return plain(after_, (*recur_)(plain(before_, x_BLD), step, pass));
+    const auto tell = [&](const at::Tensor& state_BLD, int64_t step) {
+      const at::Tensor told = signals_(state_BLD, positions, step);
+      return sru_ == nullptr ? told : (*sru_)(told, pass);
+    };
+    const auto layers = [&](const at::Tensor& state_BLD) {
+      return layers_(state_BLD, pass);
+    };
+    return plain(after_,
+                 (*recur_)(plain(before_, x_BLD), {tell, layers}, pass));
   }
 
   bool CanBeRagged() const override {

@@ -132,7 +132,8 @@ constexpr HParamKey kKeys[] = {
      "Plain layers before or after the steps, with mix_with_transformer."},
     {"mix_with_transformer", kText, kNone,
      "Where plain layers stand: before_ut, after_ut, both with a comma "
-     "between, or none (T2T's None)."},
+     "between, or none (T2T's None).",
+     Among("none before_ut after_ut before_ut,after_ut after_ut,before_ut")},
     {"gates_inputs", kText, kNone,
      "What a highway's gates see, of the letters s (the step's input), t (its "
      "result) and i (the first step's input); ours in the sets: T2T's code "

@@ -55,7 +55,7 @@ CASES = {
     "global": (UNIVERSAL, ACT + "act_type=global,act_halting_bias_init=0.0", {}),
     "mixed": (
         UNIVERSAL, ACT + "num_mixedin_layers=2,act_loss_weight=0.0",
-        {"values": {"mix_with_transformer": "before_ut+after_ut"}}),
+        {"values": {"mix_with_transformer": "before_ut,after_ut"}}),
     "sepconv": (UNIVERSAL, ACT + "transformer_ffn_type=sepconv", {}),
     "sru": (UNIVERSAL, "add_sru=True", {}),
     "highway_all": (
@@ -88,7 +88,7 @@ CASES = {
 
 
 def rounded(array):
-  return [float("%.8g" % x) for x in np.asarray(array).reshape(-1)]
+  return [float("%.7g" % x) for x in np.asarray(array).reshape(-1)]
 
 
 def main():
