@@ -30,7 +30,7 @@ const std::set<std::string>& OwnSets() {
 }
 
 bool IsOwnKey(const std::string& key) {
-  return key == "attention_masks_padding";
+  return key == "attention_masks_padding" || key == "gates_inputs";
 }
 
 std::string NumberText(double value) { return Format("%.17g", value); }
@@ -338,7 +338,7 @@ TEST(RowsTest, FamiliesAreInTheCatalogue) {
 }
 
 TEST(RowsTest, SetsOfAbsentModelsSaySo) {
-  const std::string set = "universal_transformer_base";
+  const std::string set = "nas_seq2seq_base";
   EXPECT_TRUE(HParamsSets().Has(set));
   try {
     MakeHParams(set, "");
@@ -347,12 +347,11 @@ TEST(RowsTest, SetsOfAbsentModelsSaySo) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
     EXPECT_NE(
         std::string(error.what())
-            .find("of the model family universal_transformer, which is not "
-                  "here yet"),
+            .find("of the model family nas_seq2seq, which is not here yet"),
         std::string::npos)
         << error.what();
   }
-  EXPECT_EQ(LookUpHParams(set).GetInt("num_rec_steps"), 6);
+  EXPECT_EQ(LookUpHParams(set).GetInt("encoder_num_cells"), 6);
   EXPECT_EQ(WhyNotHere("transformer_base"), "");
   EXPECT_EQ(WhyNotHere("basic_1"), "");
   EXPECT_NE(WhyNotHere("rlmb_base"), "");

@@ -1,6 +1,7 @@
 // The Universal Transformer: Dehghani et al. 2018, "Universal Transformers",
 // arXiv:1807.03819. One layer, applied several times; adaptive_* stop each
-// position by itself (ACT).
+// position by itself (ACT). gates_inputs is in no set of T2T's, which fails
+// where it looks for it.
 
 #include "hparams/families.h"
 #include "t2t/hparams/rows.h"
@@ -83,7 +84,7 @@ constexpr HParamsRow kSets[] = {
      {{"recurrence_type", "gru"}, {"add_step_timing_signal", false}}},
     {"universal_transformer_highway_base",
      "universal_transformer_base",
-     {{"recurrence_type", "highway"}}},
+     {{"recurrence_type", "highway"}, {"gates_inputs", "i"}}},
     {"universal_transformer_lstm_base",
      "universal_transformer_base",
      {{"recurrence_type", "lstm"}, {"add_step_timing_signal", false}}},
@@ -98,7 +99,7 @@ constexpr HParamsRow kSets[] = {
      {{"transformer_ffn_type", "sepconv"}}},
     {"universal_transformer_skip_base",
      "universal_transformer_base",
-     {{"recurrence_type", "skip"}}},
+     {{"recurrence_type", "skip"}, {"gates_inputs", "i"}}},
     {"adaptive_universal_transformer_base",
      "universal_transformer_base",
      {{"recurrence_type", "act"}},

@@ -29,6 +29,8 @@ struct Pair {
   HParamsUse use = {"transformer", "symbol"};
 };
 
+const HParamsUse kUniversal = {"universal_transformer", "symbol"};
+
 // One for each row of the table: what is off, and what is not.
 const Pair kPairs[] = {
     {"transformer_base", "learning_rate=50",
@@ -128,6 +130,34 @@ const Pair kPairs[] = {
      "memory_type=neural_memory,num_memory_items=8",
      "num_memory_items=8",
      {"transformer_memory", "symbol"}},
+    {"evolved_transformer_base",
+     "filter_size=8",
+     "hidden_size=8",
+     {"evolved_transformer", "symbol"}},
+    {"universal_transformer_base", "max_area_width=2,num_area_layers=1",
+     "hidden_size=8", kUniversal},
+    {"universal_transformer_base", "num_hidden_layers=3", "num_rec_steps=3",
+     kUniversal},
+    {"universal_transformer_base", "pos=emb",
+     "add_position_timing_signal=False,pos=emb", kUniversal},
+    {"adaptive_universal_transformer_base", "num_rec_steps=3",
+     "act_max_steps=3", kUniversal},
+    {"universal_transformer_base", "act_epsilon=0.1",
+     "recurrence_type=act,act_epsilon=0.1", kUniversal},
+    {"universal_transformer_base", "transform_bias_init=1",
+     "recurrence_type=skip,transform_bias_init=1", kUniversal},
+    {"universal_transformer_base", "dwa_elements=False",
+     "recurrence_type=dwa,dwa_elements=False", kUniversal},
+    {"universal_transformer_gru_base", "lstm_forget_bias=2",
+     "recurrence_type=lstm,lstm_forget_bias=2", kUniversal},
+    {"universal_transformer_base",
+     "add_ffn_unit_to_the_transition_function=True",
+     "recurrence_type=gru,add_ffn_unit_to_the_transition_function=True",
+     kUniversal},
+    {"universal_transformer_gru_base", "num_inrecurrence_layers=2",
+     "recurrence_type=act,num_inrecurrence_layers=2", kUniversal},
+    {"universal_transformer_base", "num_mixedin_layers=1",
+     "mix_with_transformer=after_ut,num_mixedin_layers=1", kUniversal},
 };
 
 TEST(WithoutEffectTest, WhatIsSwitchedOffSaysSo) {

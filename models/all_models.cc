@@ -4,10 +4,12 @@ namespace t2t {
 
 void RegisterAllModels(ModelRegistry& models) {
   RegisterBasic(models);
+  RegisterEvolvedTransformer(models);
   RegisterLstm(models);
   RegisterTransformer(models);
   RegisterTransformerEncoder(models);
   RegisterTransformerMemory(models);
+  RegisterUniversalTransformer(models);
 }
 
 }  // namespace t2t

@@ -7,10 +7,12 @@ namespace t2t {
 
 // Each adds the models of its file.
 void RegisterBasic(ModelRegistry& models);
+void RegisterEvolvedTransformer(ModelRegistry& models);
 void RegisterLstm(ModelRegistry& models);
 void RegisterTransformer(ModelRegistry& models);
 void RegisterTransformerEncoder(ModelRegistry& models);
 void RegisterTransformerMemory(ModelRegistry& models);
+void RegisterUniversalTransformer(ModelRegistry& models);
 
 // Adds those of all files.
 void RegisterAllModels(ModelRegistry& models);

@@ -173,6 +173,7 @@ struct Seq2seqCase {
   const char* model;
   const char* set;
   const char* overrides;
+  const char* dropout = "dropout";
 };
 
 class Seq2seqTest : public testing::TestWithParam<Seq2seqCase> {
@@ -217,7 +218,8 @@ TEST_P(Seq2seqTest, StepsGiveTheSameLogits) {
 
 TEST_P(Seq2seqTest, Learns) {
   at::manual_seed(5);
-  const std::unique_ptr<Model> model = MakeOne("dropout=0.0,");
+  const std::unique_ptr<Model> model =
+      MakeOne(std::string(GetParam().dropout) + "=0.0,");
   const double before =
       model->Loss(ReverseTask(64, 3), Mode::kTrain).Total().item<double>();
   const double after =
@@ -228,7 +230,8 @@ TEST_P(Seq2seqTest, Learns) {
 
 TEST_P(Seq2seqTest, DropoutIsInTrainingAlone) {
   at::manual_seed(6);
-  const std::unique_ptr<Model> model = MakeOne("dropout=0.5,");
+  const std::unique_ptr<Model> model =
+      MakeOne(std::string(GetParam().dropout) + "=0.5,");
   const Features features = ReverseTask(2, 3);
   const auto logits = [&](Mode mode) { return model->Logits(features, mode); };
   EXPECT_EQ(MaxDifference(logits(Mode::kEval), logits(Mode::kEval)), 0.0);

@@ -31,6 +31,19 @@ nn::Residual ResidualOf(const Scope& scope, const TransformerConfig& config,
 // "layer_3".
 std::string LayerName(int64_t index);
 
+// Blocks make(".../layer_0"), make(".../layer_1"), ..., then T2T's last
+// layer_preprocess. scope: "<model>/body/encoder", say.
+template <class Make>
+nn::Stack StackOf(const Scope& scope, const TransformerConfig& config,
+                  int64_t layers, const Make& make) {
+  nn::Stack stack;
+  for (int64_t i = 0; i < layers; ++i) {
+    stack.blocks.push_back(make(scope.Sub(LayerName(i))));
+  }
+  stack.last.emplace(scope, "layer_prepostprocess", config.preprocess);
+  return stack;
+}
+
 // Layer number `index` (area attention is the first layers' alone); scope: the
 // layer's.
 nn::Block EncoderBlock(const Scope& scope, int64_t index,

@@ -132,11 +132,18 @@ constexpr HParamKey kKeys[] = {
      "Plain layers before or after the steps, with mix_with_transformer."},
     {"mix_with_transformer", kText, kNone,
      "Where plain layers stand: before_ut, after_ut, both with a comma "
-     "between, or none (T2T's None)."},
+     "between, or none (T2T's None).",
+     Among("none before_ut after_ut before_ut,after_ut after_ut,before_ut")},
+    {"gates_inputs", kText, kNone,
+     "What a highway's gates see, of the letters s (the step's input), t (its "
+     "result) and i (the first step's input); ours in the sets: T2T's code "
+     "asks "
+     "for it, its sets have it not."},
     {"transformer_ffn_type", kText, kNone,
      "The step's feed-forward layer: fc or sepconv."},
     {"gate_ffn_layer", kText, kNone,
-     "The layer that gates are made by: dense or dense_dropconnect."},
+     "The layer that gates are made by: dense or dense_relu_dense "
+     "(dense_dropconnect fails in T2T)."},
     {"transform_bias_init", kNumber, kNone,
      "First bias of a highway's transform gate; lower: begins as the "
      "identity."},
@@ -168,8 +175,7 @@ constexpr HParamKey kKeys[] = {
     {"act_type", kText, kNone,
      "How ACT stops: basic (each position by itself), global, random or "
      "accumulated."},
-    {"act_max_steps", kInt, kNone,
-     "ACT takes no more steps; 0: as many as there are."},
+    {"act_max_steps", kInt, kNone, "ACT takes no more steps."},
     {"act_epsilon", kNumber, kNone,
      "A position stops once its sum of halting probabilities is within it of "
      "1."},

@@ -4,6 +4,7 @@
 
 #include "t2t/base/strings.h"
 #include "t2t/hparams/without_effect.h"
+#include "t2t/hparams/without_effect_depth.h"
 #include "t2t/hparams/without_reader.h"
 
 namespace t2t {
@@ -239,7 +240,8 @@ std::vector<WithoutEffectRow> OfLayers() {
   return {
       {{"dropout"},
        [](H h, Use use) {
-         return IsTransformer(h) && StartsWith(use.model, "transformer");
+         return IsTransformer(h) &&
+                use.model.find("transformer") != std::string::npos;
        },
        nullptr,
        "the model drops out elsewhere",
@@ -424,7 +426,7 @@ const std::vector<WithoutEffectRow>& WithoutEffectRows() {
     auto* const all = new std::vector<WithoutEffectRow>;
     for (const std::vector<WithoutEffectRow>& part :
          {OfSchedules(), OfOptimizers(), OfTraining(), OfLayers(),
-          OfFeedForward(), OfAreasAndMemory(), WithoutReader()}) {
+          OfFeedForward(), OfAreasAndMemory(), OfDepth(), WithoutReader()}) {
       all->insert(all->end(), part.begin(), part.end());
     }
     return all;

@@ -46,8 +46,12 @@ bool Block::CanStep() const {
 
 at::Tensor Stack::operator()(const at::Tensor& input, Pass& pass) const {
   at::Tensor x = input;
-  for (const Block& block : blocks) x = block(x, pass);
-  return last ? (*last)({}, x, pass.training()) : x;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    if (trained_from == i) x = x.detach();
+    x = blocks[i](x, pass);
+  }
+  if (last) x = (*last)({}, x, pass.training());
+  return trained_from == blocks.size() ? x.detach() : x;
 }
 
 bool Stack::CanBeRagged() const {
@@ -63,6 +67,8 @@ bool Stack::CanStep() const {
 
 std::vector<std::string> Stack::UnitNames() const {
   std::vector<std::string> names;
+  // What no backward pass comes through would not be taken away again.
+  if (trained_from) return names;
   for (const Block& block : blocks) {
     if (!block.unit().empty()) names.push_back(block.unit());
   }

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,6 +104,9 @@ struct Stack {
 
   std::vector<Block> blocks;
   std::optional<PrePost> last;
+  // Gradients go no deeper than this block's input, or, where it is the number
+  // of blocks, not into the stack at all; such a stack has no units.
+  std::optional<size_t> trained_from;
 };
 
 }  // namespace t2t::nn

@@ -15,6 +15,9 @@ class Dense {
  public:
   Dense() = default;
   Dense(const Scope& scope, int64_t in, int64_t out, bool use_bias = true);
+  // With a bias that begins as bias_init says (a gate's, say).
+  Dense(const Scope& scope, int64_t in, int64_t out,
+        const Initializer& bias_init);
 
   at::Tensor operator()(const at::Tensor& x) const;
 

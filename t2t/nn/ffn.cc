@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/nn/convolution.h"
 #include "t2t/nn/dense.h"
 #include "t2t/nn/model_parallel.h"
 #include "t2t/nn/moe.h"
@@ -140,59 +141,52 @@ class ConvReluConv : public Ffn {
   Dense second_;
 };
 
-// A depth-wise convolution that looks backwards, then a dense layer.
-class SeparableConv {
- public:
-  SeparableConv(const Scope& scope, int64_t in, int64_t out, int64_t width)
-      : width_(width),
-        in_(in),
-        depthwise_(scope.Param("depthwise_kernel", {width, 1, in, 1})),
-        pointwise_(scope.Param("pointwise_kernel", {1, 1, in, out})),
-        bias_(scope.Param("bias", {out}, ZerosInit())) {}
-
-  at::Tensor operator()(const at::Tensor& x) const {
-    const at::Tensor padded =
-        at::constant_pad_nd(x, {0, 0, width_ - 1, 0}).transpose(1, 2);
-    const at::Tensor kernel =
-        depthwise_.view({width_, in_}).t().unsqueeze(1);  // [in, 1, width]
-    const at::Tensor mixed =
-        at::conv1d(padded, kernel, /*bias=*/{}, /*stride=*/{1},
-                   /*padding=*/at::IntArrayRef{0}, /*dilation=*/{1}, in_)
-            .transpose(1, 2);
-    return at::linear(mixed, pointwise_.view({in_, -1}).t(), bias_);
-  }
-
- private:
-  int64_t width_;
-  int64_t in_;
-  at::Tensor depthwise_;
-  at::Tensor pointwise_;
-  at::Tensor bias_;
-};
-
+// Two separable convolutions with a ReLU between them.
 class SepconvReluSepconv : public Ffn {
  public:
-  SepconvReluSepconv(const Scope& scope, const FfnOptions& options)
-      : dropout_(options.dropout),
-        first_(scope.Sub("conv_hidden_relu").Sub("conv1_single"),
-               options.hidden_size, options.filter_size, kFirst),
-        second_(scope.Sub("conv_hidden_relu").Sub("conv2_single"),
-                options.filter_size, options.hidden_size, kSecond) {}
+  struct Widths {
+    int64_t first;
+    int64_t second;
+  };
 
-  at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
+  // always_left: an encoder's look only backwards, too, and padding is not
+  // kept out (T2T's conv_hidden_relu_with_sepconv).
+  SepconvReluSepconv(const Scope& scope, const FfnOptions& options,
+                     Widths widths, bool always_left)
+      : dropout_(options.dropout),
+        widths_(widths),
+        always_left_(always_left),
+        first_(scope.Sub("conv1_single"),
+               {options.hidden_size, options.filter_size, widths.first,
+                ConvPadding::kLeft, /*kernel_of_two_dimensions=*/true}),
+        second_(scope.Sub("conv2_single"),
+                {options.filter_size, options.hidden_size, widths.second,
+                 ConvPadding::kLeft, /*kernel_of_two_dimensions=*/true}) {}
+
+  at::Tensor Apply(const at::Tensor& x, const at::Tensor& nonpadding, bool left,
                    nn::Context& context) const override {
-    return second_(ReluDropout(first_(x), context.training ? dropout_ : 0.0));
+    const ConvPadding padding =
+        left || always_left_ ? ConvPadding::kLeft : ConvPadding::kSame;
+    const auto keep = [&](const at::Tensor& y) {
+      return nonpadding.defined() && !always_left_
+                 ? y * nonpadding.unsqueeze(-1)
+                 : y;
+    };
+    const at::Tensor hidden = first_.Convolve(keep(x), padding);
+    return second_.Convolve(
+        keep(ReluDropout(hidden, context.training ? dropout_ : 0.0)), padding);
   }
 
-  int64_t reach() const override { return kFirst - 1 + kSecond - 1; }
+  int64_t reach() const override {
+    return widths_.first - 1 + widths_.second - 1;
+  }
 
  private:
-  static constexpr int64_t kFirst = 3;
-  static constexpr int64_t kSecond = 31;
-
   double dropout_;
-  SeparableConv first_;
-  SeparableConv second_;
+  Widths widths_;
+  bool always_left_;
+  SeparableConv1d first_;
+  SeparableConv1d second_;
 };
 
 // Attention over rows that are parameters.
@@ -336,7 +330,14 @@ std::unique_ptr<Ffn> MakeFfn(const Scope& scope, const FfnOptions& options) {
     return std::make_unique<ConvReluConv>(scope, options);
   }
   if (type == "conv_hidden_relu_with_sepconv") {
-    return std::make_unique<SepconvReluSepconv>(scope, options);
+    return std::make_unique<SepconvReluSepconv>(
+        scope.Sub("conv_hidden_relu"), options,
+        SepconvReluSepconv::Widths{3, 31}, /*always_left=*/true);
+  }
+  if (type == "sepconv_relu_sepconv") {
+    return std::make_unique<SepconvReluSepconv>(
+        scope.Sub("sepconv_relu_sepconv"), options,
+        SepconvReluSepconv::Widths{3, 5}, /*always_left=*/false);
   }
   if (type == "parameter_attention") {
     return std::make_unique<ParameterAttention>(scope, options);

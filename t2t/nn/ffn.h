@@ -15,7 +15,8 @@ namespace t2t {
 
 struct FfnOptions {
   // dense_relu_dense, conv_hidden_relu (the same), conv_relu_conv,
-  // conv_hidden_relu_with_sepconv, parameter_attention, sru, local_moe, none.
+  // conv_hidden_relu_with_sepconv, parameter_attention, sru, local_moe, none;
+  // sepconv_relu_sepconv, which is the Universal Transformer's "sepconv".
   std::string type = "dense_relu_dense";
   int64_t hidden_size = 0;
   int64_t filter_size = 0;

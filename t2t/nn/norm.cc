@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "t2t/base/error.h"
+#include "t2t/base/strings.h"
 #include "t2t/ops/dropout.h"
 
 namespace t2t {
@@ -72,7 +73,7 @@ PrePost::PrePost(const Scope& scope, const std::string& name,
         "--layout",
         "none", "set it to '' in --hparams, or leave length out of --layout");
   }
-  const bool pre = name == "layer_prepostprocess";
+  const bool pre = StartsWith(name, "layer_prepostprocess");
   const Scope own = scope.Sub(name);
   for (const char step : options_.sequence) {
     switch (step) {

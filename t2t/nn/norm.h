@@ -35,6 +35,13 @@ class Norm {
 
 // What stands around every layer.
 struct PrePostOptions {
+  // The same over another number of channels.
+  PrePostOptions OfDepth(int64_t channels) const {
+    PrePostOptions other = *this;
+    other.depth = channels;
+    return other;
+  }
+
   std::string sequence;  // of 'n', 'd', 'a', 'z', or "none"
   double dropout = 0.0;
   std::vector<int64_t> dropout_broadcast_dims;
@@ -47,7 +54,8 @@ struct PrePostOptions {
 // input, z adds it with a gate that starts at zero.
 class PrePost {
  public:
-  // scope: the layer's; name: "layer_prepostprocess" or "layer_postprocess".
+  // scope: the layer's; name: "layer_prepostprocess" (TF numbers a scope's
+  // further ones "layer_prepostprocess_1", _2, ...) or "layer_postprocess".
   // Preprocessing must have no 'a' and no 'z'.
   PrePost(const Scope& scope, const std::string& name,
           const PrePostOptions& options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "t2t/base/error.h"
 #include "t2t/ops/device.h"
 
 namespace t2t {
@@ -55,6 +56,25 @@ at::Tensor PositionalEmbedding(const at::Tensor& table, int64_t length,
   if (known < length)
     rows = at::constant_pad_nd(rows, {0, 0, 0, length - known});
   return rows.unsqueeze(0);
+}
+
+LayerTiming::LayerTiming(const Scope& scope, const std::string& type,
+                         int64_t layers, int64_t channels)
+    : channels_(channels) {
+  if (type == "learned") {
+    table_ = scope.Param(
+        "layer_embedding", {layers, 1, 1, channels},
+        NormalInit(0.0, std::pow(static_cast<double>(channels), -0.5)));
+  } else if (type != "sinusoid") {
+    throw UsageError("step_timing_signal_type=" + type + " is not supported",
+                     "learned or sinusoid",
+                     "change --hparams=step_timing_signal_type=...");
+  }
+}
+
+at::Tensor LayerTiming::operator()(int64_t layer) const {
+  if (!table_.defined()) return TimingSignal(1, channels_, layer);
+  return table_[layer] * std::sqrt(static_cast<double>(channels_));
 }
 
 at::Tensor ShiftRight(const at::Tensor& x) {

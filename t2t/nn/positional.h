@@ -4,7 +4,10 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
+
+#include "t2t/nn/params.h"
 
 namespace t2t {
 
@@ -24,6 +27,23 @@ at::Tensor TimingSignalsAt(const std::vector<at::Tensor>& positions,
 // beyond its end: [1, length, channels].
 at::Tensor PositionalEmbedding(const at::Tensor& table, int64_t length,
                                int64_t start = 0);
+
+// Tells a layer, or a step, which one it is: a vector for each of `layers`.
+// type "learned" (T2T's layer_timing_signal_learned_1d: the parameter
+// "layer_embedding" [layers, 1, 1, channels] in the scope, times the square
+// root of channels) or "sinusoid" (the timing signal of a position).
+class LayerTiming {
+ public:
+  LayerTiming(const Scope& scope, const std::string& type, int64_t layers,
+              int64_t channels);
+
+  // [1, 1, channels].
+  at::Tensor operator()(int64_t layer) const;
+
+ private:
+  int64_t channels_;
+  at::Tensor table_;  // undefined: sinusoid
+};
 
 // x [batch, length, depth] one position later, zero at the first, the last
 // dropped.

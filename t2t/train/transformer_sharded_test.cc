@@ -211,6 +211,7 @@ TEST(TransformerShardedTest, TheBitsOfOneProcess) {
       {""},
       {"", "transformer", false},
       {"num_hidden_layers=3", "transformer_encoder"},
+      {"", "evolved_transformer"},
       {"layer_preprocess_sequence=none,layer_postprocess_sequence=dan,"
        "pos=emb,max_length=600,shared_embedding_and_softmax_weights=False"},
       {"self_attention_type=dot_product_relative_v2,max_relative_position=4,"

@@ -203,9 +203,8 @@ TEST_F(TrainerCliTest, HParamsArePrintedWithoutProblemOrModel) {
 
 TEST_F(TrainerCliTest, ASetOfAnAbsentModelIsRefused) {
   Expect(Train({"--output_dir=" + Out("absent"),
-                "--hparams_set=universal_transformer_base"}),
-         2,
-         {"universal_transformer, which is not here yet", "--print_hparams"});
+                "--hparams_set=nas_seq2seq_base"}),
+         2, {"nas_seq2seq, which is not here yet", "--print_hparams"});
   EXPECT_FALSE(Exists(Out("absent")));
 }
 

@@ -161,12 +161,17 @@ def features_of(options):
   return features
 
 
-def run(overrides, options):
+def run(overrides, options, hparams_set="transformer_base",
+        model_class=t2t_import.transformer.Transformer):
   tf.reset_default_graph()
   tf.set_random_seed(1)
-  hparams = registry.hparams("transformer_base")
+  hparams = registry.hparams(hparams_set)
   hparams.symbol_modality_num_shards = 3
+  for name, value in options.get("further_hparams", {}).items():
+    hparams.add_hparam(name, value)
   hparams.parse(overrides)
+  for name, value in options.get("values", {}).items():  # of None
+    hparams.set_hparam(name, value)
   if hparams.pos == "none":
     hparams.pos = None
   problem = problem_hparams.test_problem_hparams(
@@ -182,10 +187,12 @@ def run(overrides, options):
       tensor = tensor[:, :, None, None]
     fed[name] = tensor
   fed["target_space_id"] = tf.constant(1, dtype=tf.int32)
-  model = t2t_import.transformer.Transformer(
+  model = model_class(
       hparams, options.get("mode", tf.estimator.ModeKeys.TRAIN), problem)
   logits, losses = model(fed)
   variables = tf.trainable_variables()
+  # What T2T minimises: the layers' own losses are among them.
+  losses["training"] = tf.add_n([tf.reduce_sum(x) for x in losses.values()])
   gradients = tf.gradients(losses["training"], variables)
 
   values, shapes, assigned = {}, {}, []
@@ -256,4 +263,5 @@ def main():
     print(name, out["loss"], out["logits"].shape, len(out))
 
 
-main()
+if __name__ == "__main__":
+  main()

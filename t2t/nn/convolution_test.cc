@@ -1,0 +1,147 @@
+#include "t2t/nn/convolution.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "t2t/base/strings.h"
+#include "t2t/checkpoint/checkpoint.h"
+#include "t2t/nn/ffn.h"
+#include "t2t/nn/positional.h"
+
+namespace t2t {
+namespace {
+
+// A case of tools/golden/layers.py: T2T's own layer.
+class Golden {
+ public:
+  explicit Golden(const std::string& name)
+      : tensors_(ReadSafetensors("tests/golden/layers/" + name + ".safetensors",
+                                 nullptr)),
+        params_(1) {}
+
+  // Makes its parameters under "case".
+  Scope scope() { return Scope(&params_, "case", ZerosInit()); }
+
+  // [batch, length, channels], whatever T2T's case had beside the length.
+  at::Tensor Input() {
+    const at::Tensor x = tensors_.at("in/x");
+    return x.view({x.size(0), x.size(1), x.size(-1)});
+  }
+
+  void FillWeights() {
+    const at::NoGradGuard no_grad;
+    for (const ParamStore::Entry& entry : params_.entries()) {
+      at::Tensor parameter = entry.tensor;
+      const at::Tensor& value = tensors_.at("w/" + entry.name);
+      ASSERT_EQ(parameter.sizes(), value.sizes()) << entry.name;
+      parameter.copy_(value);
+    }
+  }
+
+  void Check(const at::Tensor& y) {
+    const at::Tensor& theirs = tensors_.at("out/0");
+    ASSERT_EQ(y.numel(), theirs.numel());
+    EXPECT_TRUE(at::allclose(y.reshape(theirs.sizes()), theirs, 1e-4, 1e-4));
+  }
+
+ private:
+  std::map<std::string, at::Tensor> tensors_;
+  ParamStore params_;
+};
+
+template <class Convolution>
+void CheckConvolution(const std::string& name, ConvPadding padding) {
+  SCOPED_TRACE(name);
+  Golden golden(name);
+  const Convolution layer(golden.scope().Sub("conv_single"),
+                          {6, 5, 3, padding, /*two dimensions=*/true});
+  golden.FillWeights();
+  const at::Tensor x_BLI = golden.Input();
+  golden.Check(layer(x_BLI));
+}
+
+TEST(ConvolutionTest, OutputsAreT2Ts) {
+  CheckConvolution<Conv1d>("conv1d", ConvPadding::kSame);
+  CheckConvolution<Conv1d>("conv_left_3x1", ConvPadding::kLeft);
+  CheckConvolution<SeparableConv1d>("separable_conv", ConvPadding::kLeft);
+}
+
+TEST(ConvolutionTest, TwoSeparableOnesWithAReluAreT2Ts) {
+  Golden golden("sepconv_relu_sepconv");
+  FfnOptions options;
+  options.type = "sepconv_relu_sepconv";
+  options.hidden_size = 6;
+  options.filter_size = 9;
+  const auto ffn = MakeFfn(golden.scope(), options);
+  golden.FillWeights();
+  const at::Tensor x_BLI = golden.Input();
+  nn::Context context;
+  golden.Check(ffn->Apply(x_BLI, {}, /*left=*/true, context));
+}
+
+// An impulse shows which outputs see a position.
+at::Tensor SeenFrom(ConvPadding padding, int64_t width, int64_t position) {
+  ParamStore params(1);
+  const Scope scope(&params, "", OnesInit());
+  at::Tensor x_BLI = at::zeros({1, 9, 1});
+  x_BLI[0][position] = 1.0;
+  const at::Tensor whole =
+      Conv1d(scope.Sub("whole"), {1, 1, width, padding})(x_BLI);
+  const at::Tensor separable =
+      SeparableConv1d(scope.Sub("separable"), {1, 1, width, padding})(x_BLI);
+  EXPECT_TRUE(at::equal(whole, separable));
+  return whole.flatten().nonzero().flatten();
+}
+
+TEST(ConvolutionTest, LeftSeesNothingThatComesLater) {
+  EXPECT_TRUE(at::equal(SeenFrom(ConvPadding::kLeft, 3, 4),
+                        at::tensor({4, 5, 6}, at::kLong)));
+  EXPECT_TRUE(at::equal(SeenFrom(ConvPadding::kSame, 3, 4),
+                        at::tensor({3, 4, 5}, at::kLong)));
+  // TensorFlow looks once more to the end where the width is even.
+  EXPECT_TRUE(at::equal(SeenFrom(ConvPadding::kSame, 4, 4),
+                        at::tensor({2, 3, 4, 5}, at::kLong)));
+  EXPECT_TRUE(at::equal(SeenFrom(ConvPadding::kValid, 3, 4),
+                        at::tensor({2, 3, 4}, at::kLong)));
+}
+
+// What an encoder's convolutions make of a sequence does not depend on how much
+// padding its batch gives it.
+TEST(ConvolutionTest, PaddingIsKeptOutOfSepconv) {
+  ParamStore params(1);
+  FfnOptions options;
+  options.type = "sepconv_relu_sepconv";
+  options.hidden_size = 4;
+  options.filter_size = 6;
+  const auto ffn = MakeFfn(Scope(&params, "ffn", NormalInit(0, 1)), options);
+  const at::Tensor x_BLD = at::arange(20, at::kFloat).cos().view({1, 5, 4});
+  const at::Tensor padded_BLD = at::cat({x_BLD, at::full({1, 3, 4}, 7.0)}, 1);
+  const at::Tensor nonpadding_BL =
+      at::cat({at::ones({1, 5}), at::zeros({1, 3})}, 1);
+  nn::Context context;
+  const at::Tensor alone = ffn->Apply(x_BLD, at::ones({1, 5}), false, context);
+  const at::Tensor beside =
+      ffn->Apply(padded_BLD, nonpadding_BL, false, context);
+  EXPECT_TRUE(at::allclose(beside.narrow(1, 0, 5), alone, 1e-5, 1e-6));
+}
+
+TEST(LayerTimingTest, IsT2Ts) {
+  {
+    Golden golden("layer_timing_learned");
+    const LayerTiming timing(golden.scope(), "learned", 4, 6);
+    golden.FillWeights();
+    const at::Tensor x_BLD = golden.Input();
+    golden.Check(x_BLD + timing(1));
+  }
+  Golden golden("layer_timing_sinusoid");
+  const LayerTiming timing(golden.scope(), "sinusoid", 6, 6);
+  const at::Tensor x_BLD = golden.Input();
+  golden.Check(x_BLD + timing(2));
+}
+
+}  // namespace
+}  // namespace t2t

@@ -1,0 +1,44 @@
+"""Goldens of whole models, out of T2T's own runs.
+
+    python3 tools/golden/models.py GOLDEN tests/golden/models NAME...
+
+GOLDEN is a folder of T2T 1.15.7's models, NAME.npz and NAME.json: weights,
+features, logits in evaluation and training (without dropout), greedy and beam
+decodes; hparams, losses and gradient norms. Writes NAME.safetensors for each,
+variables under our names (a table that T2T shards is one tensor), the JSON's
+facts as metadata, by the standard library alone.
+"""
+
+import json
+import sys
+
+from train import join_shards, read_npz, write
+
+
+def main():
+  golden, out = sys.argv[1:3]
+  for name in sys.argv[3:]:
+    with open('%s/%s.json' % (golden, name)) as f:
+      case = json.load(f)
+    arrays = read_npz('%s/%s.npz' % (golden, name))
+    kept = {key: value for key, value in arrays.items()
+            if not key.startswith('weights/')}
+    kept.update(('weights/' + key, value) for key, value in join_shards(
+        {key[len('weights/'):]: value for key, value in arrays.items()
+         if key.startswith('weights/')}).items())
+    parts = case['parts']
+    for part in parts.values():
+      part.pop('shapes', None)
+      part.pop('logits_shape', None)
+      # A shard's norm says nothing of the table.
+      part['grad_norms'] = {
+          key: value for key, value in part.get('grad_norms', {}).items()
+          if 'symbol_modality' not in key}
+    facts = {key: case[key] for key in (
+        'model', 'hparams_set', 'overrides', 'problem_hparams')}
+    write('%s/%s.safetensors' % (out, name), kept,
+          {'case': json.dumps(dict(facts, parts=parts), sort_keys=True)})
+
+
+if __name__ == '__main__':
+  main()
