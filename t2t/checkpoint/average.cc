@@ -91,6 +91,80 @@ class WeightSum {
   std::map<std::string, at::Tensor> sums_;
 };
 
+// The mean of the last n checkpoints of a folder, written as each one comes.
+class RollingAverage {
+ public:
+  explicit RollingAverage(const AverageOptions& options) : options_(options) {}
+
+  // Takes in the checkpoints that are new. Returns whether there were any.
+  bool TakeNew() {
+    bool found = false;
+    for (const int64_t step : ListCheckpoints(options_.model_dir)) {
+      if (step <= last_step_ || step < options_.min_steps) continue;
+      last_step_ = step;
+      const std::optional<Checkpoint> checkpoint = Load(step);
+      if (!checkpoint) continue;
+      found = true;
+      Add(*checkpoint, step);
+      if (static_cast<int64_t>(window_.size()) < options_.n) continue;
+      if (written_ == 0) CopyMetadata();
+      SaveCheckpoint(options_.output_dir,
+                     sum_.Mean(*checkpoint, static_cast<double>(options_.n)),
+                     /*keep_max=*/0);
+      Log("averaged steps " + std::to_string(window_.front()) + " to " +
+          std::to_string(step) + ": " +
+          CheckpointPath(options_.output_dir, step));
+      ++written_;
+    }
+    return found;
+  }
+
+  int64_t written() const { return written_; }
+  size_t good_checkpoints() const { return window_.size(); }
+
+ private:
+  std::optional<Checkpoint> Load(int64_t step) const {
+    return LoadWeights(CheckpointPath(options_.model_dir, step),
+                       options_.use_ema);
+  }
+
+  void Add(const Checkpoint& checkpoint, int64_t step) {
+    const RunIdentity run = IdentityIn(checkpoint.meta);
+    if (window_.empty()) first_run_ = run;
+    CheckVocabularies(first_run_, run, "the checkpoints before");
+    sum_.Add(checkpoint, 1.0);
+    window_.push_back(step);
+    if (static_cast<int64_t>(window_.size()) <= options_.n) return;
+    // (A trainer that goes on may have removed it by now.)
+    const std::optional<Checkpoint> leaving = Load(window_.front());
+    if (!leaving) {
+      throw MissingError("the checkpoint of step " +
+                             std::to_string(window_.front()) + " is gone",
+                         "--keep_checkpoint_max of the trainer above --n");
+    }
+    sum_.Add(*leaving, -1.0);
+    window_.pop_front();
+  }
+
+  void CopyMetadata() const {
+    MakeDirectories(options_.output_dir);
+    for (const char* const name : {"hparams.json", "flags.txt"}) {
+      const std::string from = JoinPath(options_.model_dir, name);
+      if (Exists(from)) {
+        WriteFileAtomically(JoinPath(options_.output_dir, name),
+                            ReadFile(from));
+      }
+    }
+  }
+
+  const AverageOptions& options_;
+  WeightSum sum_;
+  RunIdentity first_run_;
+  std::deque<int64_t> window_;  // the steps in the sum
+  int64_t last_step_ = -1;
+  int64_t written_ = 0;
+};
+
 }  // namespace
 
 int64_t AverageCheckpoints(const AverageOptions& options) {
@@ -101,73 +175,25 @@ int64_t AverageCheckpoints(const AverageOptions& options) {
   if (!IsDirectory(options.model_dir)) {
     throw MissingError("there is no folder --model_dir=" + options.model_dir);
   }
-  WeightSum sum;
-  RunIdentity first_run;
-  std::deque<int64_t> window;
-  int64_t last_step = -1;
-  int64_t written = 0;
+  RollingAverage average(options);
   double waiting_since = NowSeconds();
   while (true) {
-    bool found = false;
-    for (const int64_t step : ListCheckpoints(options.model_dir)) {
-      if (step <= last_step || step < options.min_steps) continue;
-      last_step = step;
-      const std::optional<Checkpoint> checkpoint =
-          LoadWeights(CheckpointPath(options.model_dir, step), options.use_ema);
-      if (!checkpoint) continue;
-      found = true;
-      const RunIdentity run = IdentityIn(checkpoint->meta);
-      if (window.empty()) first_run = run;
-      CheckVocabularies(first_run, run, "the checkpoints before");
-      sum.Add(*checkpoint, 1.0);
-      window.push_back(step);
-      if (static_cast<int64_t>(window.size()) > options.n) {
-        // (A trainer that goes on may have removed it by now.)
-        const std::optional<Checkpoint> leaving = LoadWeights(
-            CheckpointPath(options.model_dir, window.front()), options.use_ema);
-        if (!leaving) {
-          throw MissingError("the checkpoint of step " +
-                                 std::to_string(window.front()) + " is gone",
-                             "--keep_checkpoint_max of the trainer above --n");
-        }
-        sum.Add(*leaving, -1.0);
-        window.pop_front();
-      }
-      if (static_cast<int64_t>(window.size()) < options.n) continue;
-      if (written == 0) {
-        MakeDirectories(options.output_dir);
-        for (const char* const name : {"hparams.json", "flags.txt"}) {
-          const std::string from = JoinPath(options.model_dir, name);
-          if (Exists(from)) {
-            WriteFileAtomically(JoinPath(options.output_dir, name),
-                                ReadFile(from));
-          }
-        }
-      }
-      SaveCheckpoint(options.output_dir,
-                     sum.Mean(*checkpoint, static_cast<double>(options.n)),
-                     /*keep_max=*/0);
-      Log("averaged steps " + std::to_string(window.front()) + " to " +
-          std::to_string(step) + ": " +
-          CheckpointPath(options.output_dir, step));
-      ++written;
-    }
-    if (found) waiting_since = NowSeconds();
-    ThrowIfStopped(" after writing " + Count(written, "checkpoint"));
+    if (average.TakeNew()) waiting_since = NowSeconds();
+    ThrowIfStopped(" after writing " + Count(average.written(), "checkpoint"));
     if (NowSeconds() - waiting_since >=
         60.0 * static_cast<double>(options.wait_minutes)) {
       break;
     }
     ::usleep(500'000);
   }
-  if (written == 0) {
+  if (average.written() == 0) {
     throw MissingError(
-        options.model_dir + " has " + std::to_string(window.size()) +
-            " good checkpoints",
+        options.model_dir + " has " +
+            std::to_string(average.good_checkpoints()) + " good checkpoints",
         "at least --n=" + std::to_string(options.n),
         "lower --n, or train on with a larger --keep_checkpoint_max");
   }
-  return written;
+  return average.written();
 }
 
 }  // namespace t2t

@@ -21,8 +21,6 @@ constexpr char kPrefix[] = "model.ckpt-";
 constexpr char kSuffix[] = ".safetensors";
 constexpr char kUnread[] = ".unread";
 constexpr char kIndexFile[] = "checkpoint";
-constexpr char kOptimizerPrefix[] = "optimizer/";
-constexpr char kAveragePrefix[] = "ema/";
 
 std::string_view BytesOf(const at::Tensor& tensor) {
   return {static_cast<const char*>(tensor.const_data_ptr()),

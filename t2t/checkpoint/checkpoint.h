@@ -28,7 +28,9 @@ std::map<std::string, at::Tensor> ReadSafetensors(
 
 // One checkpoint: model_dir/model.ckpt-<step>.safetensors. Parameters stand
 // under their own names, the optimizer's state under "optimizer/<slot>/<name>",
-// averages under "ema/<name>". meta: input state, counters (JSON).
+// moving averages under "ema/<name>". meta: input state, counters (JSON).
+inline constexpr char kOptimizerPrefix[] = "optimizer/";
+inline constexpr char kAveragePrefix[] = "ema/";
 struct Checkpoint {
   std::string path;  // of its file, where it was read
   int64_t step = 0;

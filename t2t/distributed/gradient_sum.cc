@@ -3,8 +3,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <bit>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -20,39 +18,6 @@ constexpr char kWhat[] = "the sum of gradients";
 // Buckets of which a rank has what it is to add up on the way, or the sums:
 // more would take more memory.
 constexpr size_t kUnderWay = 3;
-
-// Where a node's second half begins.
-int64_t Middle(int64_t begin, int64_t end) {
-  const uint64_t size = static_cast<uint64_t>(end - begin);
-  return begin + static_cast<int64_t>(std::bit_floor(size - 1));
-}
-
-void AddNodes(int64_t begin, int64_t end, ShardRange range,
-              std::vector<ShardRange>* nodes) {
-  if (begin >= range.end || end <= range.begin) return;
-  if (begin >= range.begin && end <= range.end) {
-    nodes->push_back({begin, end});
-    return;
-  }
-  const int64_t middle = Middle(begin, end);
-  AddNodes(begin, middle, range, nodes);
-  AddNodes(middle, end, range, nodes);
-}
-
-// How many sums of two are due once `shard`, the last of some nodes within
-// `range`, is there.
-int64_t MergesAfter(int64_t shards, ShardRange range, int64_t shard) {
-  int64_t merges = 0;
-  int64_t begin = 0;
-  int64_t end = shards;
-  while (end - begin > 1) {
-    const bool within = begin >= range.begin && end <= range.end;
-    if (within && shard == end - 1) ++merges;
-    const int64_t middle = Middle(begin, end);
-    (shard < middle ? end : begin) = middle;
-  }
-  return merges;
-}
 
 std::vector<int64_t> Sizes(const std::vector<at::Tensor>& tensors) {
   std::vector<int64_t> sizes;
@@ -76,20 +41,10 @@ at::Tensor AsHalf(const at::Tensor& bf16) { return bf16.view(at::kHalf); }
 
 }  // namespace
 
-ShardRange ShardsOfRank(int64_t shards, int64_t size, int64_t rank) {
-  return {rank * shards / size, (rank + 1) * shards / size};
-}
-
-std::vector<ShardRange> TreeNodes(int64_t shards, ShardRange range) {
-  std::vector<ShardRange> nodes;
-  AddNodes(0, shards, range, &nodes);
-  return nodes;
-}
-
-GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
+GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t batches,
                          ProcessGroup* group, const Options& options)
     : parameters_(std::move(parameters)),
-      shards_(shards),
+      batches_(batches),
       group_(group),
       ranks_(group == nullptr ? 1 : group->size()),
       deterministic_(options.deterministic),
@@ -101,17 +56,17 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
                            Partition::Options{BucketBytes(Sizes(parameters_),
                                                           options.bucket_bytes),
                                               ranks_,
-                                              Partition::Parts::kEven,
+                                              Partition::Shards::kEven,
                                               0,
                                               {}})),
       owners_(options.owners != nullptr),
       release_(owners_ && options.release && ranks_ > 1),
       in_step_(release_ && options.in_step),
       all_to_all_(ranks_ > 1 && (deterministic_ || owners_ || bf16_)) {
-  if (shards < ranks_) {
+  if (batches < ranks_) {
     throw UsageError(
         "there are " + Count(ranks_, "rank") + ", but " +
-            Count(shards, "batch") + " a step",
+            Count(batches, "batch") + " a step",
         "a batch for every rank at least",
         "start fewer ranks, or set --virtual_ranks=" + std::to_string(ranks_));
   }
@@ -124,19 +79,19 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t shards,
     throw Error(ExitCode::kInternal, "gradients are cut for another group");
   }
   if (release_) {
-    // Round by round: the ranks' shards of a round stand side by side in the
+    // Round by round: the ranks' batches of a round stand side by side in the
     // tree, so that an owner can add them up as they come.
-    for (int64_t shard = group_->rank(); shard < shards; shard += ranks_) {
-      own_.push_back(shard);
+    for (int64_t batch = group_->rank(); batch < batches; batch += ranks_) {
+      own_.push_back(batch);
     }
   } else {
-    const ShardRange own = ShardsOfRank(shards, ranks_, int64_t(rank()));
+    const BatchRange own = BatchesOfRank(batches, ranks_, int64_t(rank()));
     for (int64_t i = own.begin; i < own.end; ++i) own_.push_back(i);
-    leaves_ = deterministic_ ? shards : ranks_;
+    leaves_ = deterministic_ ? batches : ranks_;
     for (int64_t i = 0; i < ranks_; ++i) {
-      nodes_.push_back(deterministic_
-                           ? TreeNodes(shards, ShardsOfRank(shards, ranks_, i))
-                           : std::vector<ShardRange>{{i, i + 1}});
+      nodes_.push_back(
+          deterministic_ ? TreeNodes(batches, BatchesOfRank(batches, ranks_, i))
+                         : std::vector<BatchRange>{{i, i + 1}});
     }
   }
   if (owners_) {
@@ -167,7 +122,7 @@ int64_t GradientSum::bytes() const {
   size_t bytes = 0;
   for (const at::Tensor& slot : slots_) bytes += slot.nbytes();
   for (const Bucket& bucket : buckets_) {
-    // What is sent may be a piece of a slot.
+    // What is sent may be a view of a slot.
     const bool sends = bucket.sent.defined() &&
                        (slots_.empty() || !bucket.sent.is_alias_of(slots_[0]));
     if (sends) bytes += bucket.sent.nbytes();
@@ -179,8 +134,9 @@ int64_t GradientSum::bytes() const {
   return static_cast<int64_t>(bytes);
 }
 
-void GradientSum::Begin(int64_t shard, bool last) {
-  if (shard_ == -1) {
+void GradientSum::Begin(int64_t batch) {
+  const bool first = batch_ == -1;
+  if (first) {
     top_ = 0;
     used_.assign(used_.size(), false);
     for (Bucket& bucket : buckets_) {
@@ -189,29 +145,25 @@ void GradientSum::Begin(int64_t shard, bool last) {
       bucket.launched = 0;
     }
   }
-  if (shard != shard_) {
-    // Where neither holds, every shard goes into one sum.
-    if (deterministic_ || release_ || shard == own_.front()) {
-      filled_.assign(filled_.size(), false);
-    }
-    if (release_ || shard_ == -1) BeginRound();
-    if (!release_ && slots_.size() <= top_) {
-      slots_.push_back(
-          at::zeros(partition_->total(), parameters_[0].detach().options()));
-      NotePeak();
-    }
+  // Where neither holds, every batch goes into one sum.
+  if (deterministic_ || release_ || first) {
+    filled_.assign(filled_.size(), false);
   }
-  shard_ = shard;
-  last_of_shard_ = last;
-  launching_ = last && (release_ || shard == own_.back());
+  if (release_ || first) BeginRound();
+  if (!release_ && slots_.size() <= top_) {
+    slots_.push_back(
+        at::zeros(partition_->total(), parameters_[0].detach().options()));
+    NotePeak();
+  }
+  batch_ = batch;
+  launching_ = release_ || batch == own_.back();
   running_ = true;
 }
 
-void GradientSum::BeginAccompanying(bool last) {
+void GradientSum::BeginAccompanying() {
   accompanies_ = true;
   BeginRound();
-  last_of_shard_ = last;
-  launching_ = last;
+  launching_ = true;
   running_ = true;
 }
 
@@ -229,7 +181,7 @@ void GradientSum::Complete(const std::vector<size_t>& buckets) {
   LaunchReady(/*all=*/false);
 }
 
-at::Tensor GradientSum::Place(size_t parameter) {
+at::Tensor GradientSum::GradientView(size_t parameter) {
   const size_t bucket = partition_->bucket_of(parameter);
   const Partition::Bucket& place = partition_->buckets()[bucket];
   at::Tensor flat;
@@ -255,11 +207,11 @@ at::Tensor GradientSum::TakeGradient(size_t parameter,
   if (!running_ || !gradient.defined()) return {};
   const at::NoGradGuard no_grad;
   if (accompanies_) return StandIn(gradient);
-  const at::Tensor place = Place(parameter);
+  const at::Tensor view = GradientView(parameter);
   if (filled_[parameter]) {
-    place.add_(gradient);
+    view.add_(gradient);
   } else {
-    place.copy_(gradient);
+    view.copy_(gradient);
     filled_[parameter] = true;
   }
   used_[parameter] = true;
@@ -277,8 +229,8 @@ at::Tensor GradientSum::StandIn(const at::Tensor& gradient) {
 
 void GradientSum::Merge(int64_t begin, int64_t size, size_t top) {
   if (!deterministic_ || release_) return;
-  const ShardRange own{own_.front(), own_.back() + 1};
-  for (int64_t left = MergesAfter(shards_, own, shard_); left > 0; --left) {
+  const BatchRange own{own_.front(), own_.back() + 1};
+  for (int64_t left = MergesAfter(batches_, own, batch_); left > 0; --left) {
     slots_[top - 1]
         .narrow(0, begin, size)
         .add_(slots_[top].narrow(0, begin, size));
@@ -288,7 +240,7 @@ void GradientSum::Merge(int64_t begin, int64_t size, size_t top) {
 
 void GradientSum::FillUnused(const std::vector<size_t>& parameters) {
   for (const size_t i : parameters) {
-    if (!filled_[i]) Place(i).zero_();
+    if (!filled_[i]) GradientView(i).zero_();
   }
 }
 
@@ -300,7 +252,7 @@ void GradientSum::LaunchReady(bool all) {
     if (!accompanies_) FillUnused(place.parameters);
     Merge(place.begin, place.size, top_);
     if (release_) {
-      LaunchShard(i);
+      LaunchBatch(i);
     } else if (distributed()) {
       Launch(i);
     }
@@ -309,14 +261,13 @@ void GradientSum::LaunchReady(bool all) {
 
 void GradientSum::End() {
   running_ = false;
-  if (!last_of_shard_) return;
   const at::NoGradGuard no_grad;
   if (launching_) {
     LaunchReady(/*all=*/true);
     launching_ = false;
-    if (lacks_shard() && shard_ == own_.back() && !in_step_) {
+    if (lacks_batch() && batch_ == own_.back() && !in_step_) {
       // The others have one more.
-      for (size_t i = 0; i < buckets_.size(); ++i) LaunchShard(i);
+      for (size_t i = 0; i < buckets_.size(); ++i) LaunchBatch(i);
     }
     return;
   }
@@ -325,8 +276,8 @@ void GradientSum::End() {
     FillUnused(bucket.parameters);
   }
   Merge(0, partition_->total(), top_);
-  const ShardRange own{own_.front(), own_.back() + 1};
-  top_ = top_ + 1 - static_cast<size_t>(MergesAfter(shards_, own, shard_));
+  const BatchRange own{own_.front(), own_.back() + 1};
+  top_ = top_ + 1 - static_cast<size_t>(MergesAfter(batches_, own, batch_));
 }
 
 void GradientSum::Exchange(size_t index, const std::vector<int64_t>& sent,
@@ -359,21 +310,21 @@ void GradientSum::Launch(size_t index) {
   }
   if (owners_) LimitUnderWay();
   const Partition::Bucket& place = partition_->buckets()[index];
-  const std::vector<ShardRange>& own = nodes_[rank()];
+  const std::vector<BatchRange>& own = nodes_[rank()];
   Bucket& bucket = buckets_[index];
   bucket.sent = Slice(0, index);
   std::vector<at::Tensor> slices;
   std::vector<int64_t> sent;
   std::vector<int64_t> received;
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    // For each rank its part of every node.
+    // For each rank its shard of every node.
     for (size_t node = 0; node < own.size() && own.size() > 1; ++node) {
       slices.push_back(
-          Slice(node, index).narrow(0, place.bounds[i], place.part(i)));
+          Slice(node, index).narrow(0, place.bounds[i], place.shard_size(i)));
     }
-    sent.push_back(static_cast<int64_t>(own.size()) * place.part(i));
+    sent.push_back(static_cast<int64_t>(own.size()) * place.shard_size(i));
     received.push_back(static_cast<int64_t>(nodes_[i].size()) *
-                       place.part(rank()));
+                       place.shard_size(rank()));
   }
   if (!slices.empty()) bucket.sent = at::cat(slices);
   Exchange(index, sent, received);
@@ -382,7 +333,7 @@ void GradientSum::Launch(size_t index) {
   while (!owners_ && under_way_.size() > kUnderWay) Gather();
 }
 
-void GradientSum::LaunchShard(size_t index) {
+void GradientSum::LaunchBatch(size_t index) {
   Absorb(index);
   LimitUnderWay();
   const Partition::Bucket& place = partition_->buckets()[index];
@@ -394,10 +345,11 @@ void GradientSum::LaunchShard(size_t index) {
   std::vector<int64_t> sent;
   std::vector<int64_t> received;
   for (int64_t i = 0; i < ranks_; ++i) {
-    sent.push_back(here ? place.part(static_cast<size_t>(i)) : 0);
-    received.push_back(bucket.launched + i < shards_ ? place.part(rank()) : 0);
+    sent.push_back(here ? place.shard_size(static_cast<size_t>(i)) : 0);
+    received.push_back(bucket.launched + i < batches_ ? place.shard_size(rank())
+                                                      : 0);
   }
-  bucket.launched = std::min(shards_, bucket.launched + ranks_);
+  bucket.launched = std::min(batches_, bucket.launched + ranks_);
   Exchange(index, sent, received);
   under_way_.push_back(index);
 }
@@ -417,19 +369,19 @@ void GradientSum::Absorb(size_t index) {
   if (release_) {
     AddNodes(index);
   } else {
-    OwnPart(index).copy_(SumOfNodes(bucket, OwnPart(index).numel()));
+    OwnShard(index).copy_(SumOfNodes(bucket, OwnShard(index).numel()));
   }
   bucket.received = at::Tensor();
 }
 
 void GradientSum::AddNodes(size_t index) {
   Bucket& bucket = buckets_[index];
-  const int64_t part = partition_->buckets()[index].part(rank());
+  const int64_t shard = partition_->buckets()[index].shard_size(rank());
   std::vector<at::Tensor>& nodes = bucket.nodes;
   const size_t kept = nodes.size();
-  for (int64_t begin = 0; bucket.summed < bucket.launched; begin += part) {
-    nodes.push_back(Received(bucket, begin, part));
-    for (int64_t left = MergesAfter(shards_, {0, shards_}, bucket.summed);
+  for (int64_t begin = 0; bucket.summed < bucket.launched; begin += shard) {
+    nodes.push_back(Received(bucket, begin, shard));
+    for (int64_t left = MergesAfter(batches_, {0, batches_}, bucket.summed);
          left > 0; --left) {
       nodes[nodes.size() - 2].add_(nodes.back());
       nodes.pop_back();
@@ -442,29 +394,21 @@ void GradientSum::AddNodes(size_t index) {
   }
 }
 
-at::Tensor GradientSum::OwnPart(size_t index) const {
+at::Tensor GradientSum::OwnShard(size_t index) const {
   if (release_) return buckets_[index].nodes.front();
   const Partition::Bucket& place = partition_->buckets()[index];
-  return Slice(0, index).narrow(0, place.bounds[rank()], place.part(rank()));
+  return Slice(0, index).narrow(0, place.bounds[rank()],
+                                place.shard_size(rank()));
 }
 
-at::Tensor GradientSum::SumOfNodes(const Bucket& bucket, int64_t part) const {
-  std::vector<ShardRange> nodes;
+at::Tensor GradientSum::SumOfNodes(const Bucket& bucket, int64_t shard) const {
+  std::vector<BatchRange> nodes;
   for (const auto& of_rank : nodes_) {
     nodes.insert(nodes.end(), of_rank.begin(), of_rank.end());
   }
-  size_t next = 0;
-  // Left to right: the nodes stand in that order.
-  const std::function<at::Tensor(int64_t, int64_t)> sum = [&](int64_t begin,
-                                                              int64_t end) {
-    if (nodes[next].begin == begin && nodes[next].end == end) {
-      return Received(bucket, static_cast<int64_t>(next++) * part, part);
-    }
-    const int64_t middle = Middle(begin, end);
-    at::Tensor first = sum(begin, middle);
-    return first.add_(sum(middle, end));
-  };
-  return sum(0, leaves_);
+  return SumOfTree(leaves_, nodes, [&](size_t node) {
+    return Received(bucket, static_cast<int64_t>(node) * shard, shard);
+  });
 }
 
 void GradientSum::Gather() {
@@ -474,7 +418,7 @@ void GradientSum::Gather() {
   const Partition::Bucket& place = partition_->buckets()[index];
   group_->Wait(bucket.work, kWhat);
   bucket.sent = at::Tensor();
-  const at::Tensor own = SumOfNodes(bucket, place.part(rank()));
+  const at::Tensor own = SumOfNodes(bucket, place.shard_size(rank()));
   if (bf16_) {
     const at::Tensor rounded = own.to(at::kBFloat16);
     bucket.received = at::empty(place.size, rounded.options());
@@ -499,10 +443,10 @@ void GradientSum::TakeGathered() {
 
 std::vector<at::Tensor> GradientSum::Finish(double scale) {
   const at::NoGradGuard no_grad;
-  shard_ = -1;
+  batch_ = -1;
   if (owners_ && distributed()) {
     while (!under_way_.empty()) Absorb(under_way_.front());
-    for (size_t i = 0; i < buckets_.size(); ++i) OwnPart(i).mul_(scale);
+    for (size_t i = 0; i < buckets_.size(); ++i) OwnShard(i).mul_(scale);
   } else {
     while (all_to_all_ && !under_way_.empty()) Gather();
     // The first ones while the others are still on their way.
@@ -521,7 +465,7 @@ std::vector<at::Tensor> GradientSum::Finish(double scale) {
         partition_->offset(run.parameter) + run.begin - place.begin;
     const at::Tensor flat =
         owners_
-            ? OwnPart(index).narrow(0, offset - place.bounds[rank()], run.size)
+            ? OwnShard(index).narrow(0, offset - place.bounds[rank()], run.size)
             : Slice(0, index).narrow(0, offset, run.size);
     const at::Tensor& parameter = parameters_[run.parameter];
     gradients.push_back(

@@ -19,9 +19,9 @@ namespace t2t {
 namespace {
 
 std::vector<std::pair<int64_t, int64_t>> Pairs(
-    const std::vector<ShardRange>& ranges) {
+    const std::vector<BatchRange>& ranges) {
   std::vector<std::pair<int64_t, int64_t>> pairs;
-  for (const ShardRange& range : ranges) {
+  for (const BatchRange& range : ranges) {
     pairs.emplace_back(range.begin, range.end);
   }
   return pairs;
@@ -32,7 +32,7 @@ TEST(ShardsTest, AreSpreadEvenlyAndOnce) {
     for (int64_t size = 1; size <= shards; ++size) {
       int64_t next = 0;
       for (int64_t rank = 0; rank < size; ++rank) {
-        const ShardRange range = ShardsOfRank(shards, size, rank);
+        const BatchRange range = BatchesOfRank(shards, size, rank);
         EXPECT_EQ(range.begin, next);
         EXPECT_GE(range.size(), shards / size);
         EXPECT_LE(range.size(), shards / size + 1);
@@ -54,7 +54,7 @@ TEST(ShardsTest, NodesOfTheTree) {
   EXPECT_EQ(Pairs(TreeNodes(1, {0, 1})), (P{{0, 1}}));
 }
 
-// Parameters and, for each shard and pass, a loss of them; the last parameter
+// Parameters and, for each shard and step, a loss of them; the last parameter
 // is used by no shard, the one before it by shard 1 alone.
 struct Toy {
   std::vector<at::Tensor> parameters;
@@ -68,29 +68,26 @@ struct Toy {
     }
   }
 
-  at::Tensor Loss(int64_t shard, int64_t pass) const {
+  at::Tensor Loss(int64_t shard, int64_t step) const {
     at::Tensor loss = at::zeros({});
     for (size_t i = 0; i + 1 < parameters.size(); ++i) {
       if (i + 2 == parameters.size() && shard != 1) continue;
-      const double a = 0.1 + 0.7 * double(shard) + 0.31 * double(pass);
+      const double a = 0.1 + 0.7 * double(shard) + 0.31 * double(step);
       loss = loss + (parameters[i] * a).sin().pow(3).sum() * parameters[2][0];
     }
     return loss;
   }
 
-  std::vector<at::Tensor> Gradients(int64_t shard, int64_t pass) const {
-    return torch::autograd::grad({Loss(shard, pass)}, parameters, {},
+  std::vector<at::Tensor> Gradients(int64_t shard, int64_t step) const {
+    return torch::autograd::grad({Loss(shard, step)}, parameters, {},
                                  std::nullopt, false, /*allow_unused=*/true);
   }
 };
 
-std::vector<at::Tensor> Sum(const Toy& toy, GradientSum* sum, int64_t passes,
+std::vector<at::Tensor> Sum(const Toy& toy, GradientSum* sum, int64_t step,
                             double scale) {
-  for (const int64_t shard : sum->own_shards()) {
-    for (int64_t pass = 0; pass < passes; ++pass) {
-      sum->Backward(shard, pass == passes - 1,
-                    [&] { toy.Gradients(shard, pass); });
-    }
+  for (const int64_t shard : sum->own_batches()) {
+    sum->Backward(shard, [&] { toy.Gradients(shard, step); });
   }
   return sum->Finish(scale);
 }
@@ -105,18 +102,13 @@ at::Tensor TreeSum(const std::vector<at::Tensor>& leaves, size_t begin,
          TreeSum(leaves, begin + half, end);
 }
 
-std::vector<at::Tensor> Expected(const Toy& toy, int64_t shards, int64_t passes,
+std::vector<at::Tensor> Expected(const Toy& toy, int64_t shards, int64_t step,
                                  double scale) {
   std::vector<at::Tensor> sums;
   for (size_t i = 0; i < toy.parameters.size(); ++i) {
     std::vector<at::Tensor> leaves;
     for (int64_t shard = 0; shard < shards; ++shard) {
-      at::Tensor leaf;
-      for (int64_t pass = 0; pass < passes; ++pass) {
-        const at::Tensor gradient = toy.Gradients(shard, pass)[i];
-        if (!gradient.defined()) continue;
-        leaf = leaf.defined() ? leaf + gradient : gradient;
-      }
+      const at::Tensor leaf = toy.Gradients(shard, step)[i];
       leaves.push_back(leaf.defined() ? leaf
                                       : at::zeros_like(toy.parameters[i]));
     }
@@ -149,11 +141,11 @@ TEST(GradientSumTest, RanksAddUpTheSameWithAnyNumberOfThem) {
           options.deterministic = deterministic;
           options.bucket_bytes = 256;
           GradientSum sum(toy.parameters, shards, group, options);
-          for (const int64_t passes : {1, 2, 1}) {
-            ExpectSums(Sum(toy, &sum, passes, 0.125),
-                       Expected(toy, shards, passes, 0.125), deterministic);
+          for (const int64_t step : {0, 1, 2}) {
+            ExpectSums(Sum(toy, &sum, step, 0.125),
+                       Expected(toy, shards, step, 0.125), deterministic);
             EXPECT_FALSE(sum.used().back());
-            const std::vector<int64_t>& own = sum.own_shards();
+            const std::vector<int64_t>& own = sum.own_batches();
             EXPECT_EQ(sum.used()[4],
                       std::find(own.begin(), own.end(), 1) != own.end());
             EXPECT_TRUE(sum.used()[0]);
@@ -191,7 +183,7 @@ std::shared_ptr<const Partition> Owners(const Toy& toy, int64_t ranks,
     sizes.push_back(parameter.numel());
   }
   return std::make_shared<Partition>(
-      sizes, Partition::Options{256, ranks, Partition::Parts::kOwners, cut});
+      sizes, Partition::Options{256, ranks, Partition::Shards::kOwners, cut});
 }
 
 TEST(GradientSumTest, OwnersHaveTheSameSumOfTheirRuns) {
@@ -208,10 +200,10 @@ TEST(GradientSumTest, OwnersHaveTheSameSumOfTheirRuns) {
         for (const int64_t shards : {4, 5}) {
           GradientSum sum(toy.parameters, shards, group, options);
           const std::vector<Partition::Run>& runs = sum.runs();
-          for (const int64_t passes : {2, 1}) {
+          for (const int64_t step : {0, 1}) {
             const std::vector<at::Tensor> whole =
-                Expected(toy, shards, passes, 0.125);
-            const std::vector<at::Tensor> got = Sum(toy, &sum, passes, 0.125);
+                Expected(toy, shards, step, 0.125);
+            const std::vector<at::Tensor> got = Sum(toy, &sum, step, 0.125);
             ASSERT_EQ(got.size(), runs.size());
             std::vector<at::Tensor> expected;
             for (size_t i = 0; i < runs.size(); ++i) {
@@ -237,7 +229,7 @@ TEST(GradientSumTest, Bf16IsNearAndTheSameOnAllRanks) {
       at::set_num_threads(1);
       const Toy toy;
       constexpr int64_t kShards = 4;
-      const std::vector<at::Tensor> whole = Expected(toy, kShards, 1, 0.125);
+      const std::vector<at::Tensor> whole = Expected(toy, kShards, 0, 0.125);
       const std::vector<at::Tensor> magnitudes =
           Magnitudes(toy, kShards, 0.125);
       for (int variant = 0; variant < 3; ++variant) {
@@ -248,7 +240,7 @@ TEST(GradientSumTest, Bf16IsNearAndTheSameOnAllRanks) {
         if (variant > 0) options.owners = Owners(toy, size, 16);
         GradientSum sum(toy.parameters, kShards, group, options);
         for (int step = 0; step < 2; ++step) {
-          const std::vector<at::Tensor> got = Sum(toy, &sum, 1, 0.125);
+          const std::vector<at::Tensor> got = Sum(toy, &sum, 0, 0.125);
           double worst = 0;
           for (size_t i = 0; i < got.size(); ++i) {
             const Partition::Run& run = sum.runs()[i];
@@ -296,7 +288,7 @@ TEST(GradientSumTest, ReleasedGradientsNeedLittleMemory) {
       parameters.push_back(at::ones(4096).requires_grad_());
     }
     constexpr int64_t kAll = 40 * 4096 * sizeof(float);
-    const Partition::Options owners{1 << 14, kRanks, Partition::Parts::kOwners,
+    const Partition::Options owners{1 << 14, kRanks, Partition::Shards::kOwners,
                                     1024};
     for (const int stage : {0, 1, 2}) {
       GradientSum::Options options;
@@ -307,8 +299,8 @@ TEST(GradientSumTest, ReleasedGradientsNeedLittleMemory) {
       }
       options.release = stage == 2;
       GradientSum sum(parameters, 2 * kRanks, group, options);
-      for (const int64_t shard : sum.own_shards()) {
-        sum.Backward(shard, true, [&] {
+      for (const int64_t shard : sum.own_batches()) {
+        sum.Backward(shard, [&] {
           at::Tensor x = at::ones(4096);
           for (const at::Tensor& parameter : parameters) x = x * parameter;
           torch::autograd::grad({x.sum()}, parameters);
@@ -352,7 +344,7 @@ TEST(GradientSumTest, SumsGoBackToAllWhileOthersAreStillMade) {
       options.bf16 = bf16;
       GradientSum sum(parameters, kRanks, group, options);
       for (int step = 1; step < 3; ++step) {
-        sum.Backward(group->rank(), true, [&] {
+        sum.Backward(group->rank(), [&] {
           at::Tensor loss = at::zeros({});
           for (const at::Tensor& parameter : parameters) {
             loss = loss + parameter.square().sum() * step;

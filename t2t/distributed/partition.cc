@@ -22,7 +22,7 @@ Partition::Partition(std::vector<int64_t> sizes, const Options& options)
       options_(options),
       offsets_(sizes_.size(), 0),
       bucket_of_(sizes_.size(), 0) {
-  const bool whole = options.parts == Parts::kOwners && options.cut == 0;
+  const bool whole = options.shards == Shards::kOwners && options.cut == 0;
   const std::vector<size_t> owners =
       whole ? WholeOwners() : std::vector<size_t>();
   std::vector<int64_t> before(static_cast<size_t>(options.ranks), 0);
@@ -38,12 +38,12 @@ Partition::Partition(std::vector<int64_t> sizes, const Options& options)
       bucket_of_[i] = buckets_.size();
       total_ += Padded(i);
     }
-    if (options.parts == Parts::kEven) {
+    if (options.shards == Shards::kEven) {
       total_ = bucket->begin +
                RoundUp(total_ - bucket->begin, options.ranks * kAlignment);
     }
     bucket->size = total_ - bucket->begin;
-    if (options.parts == Parts::kEven) {
+    if (options.shards == Shards::kEven) {
       SetEvenBounds(bucket);
     } else if (whole) {
       SetOwnerBounds(owners, bucket);

@@ -7,20 +7,20 @@
 
 namespace t2t {
 
-// How one flat buffer of all gradients is cut: into buckets, and each of these
-// into a part for every rank. Parameters lie in it from the last to the first,
-// as a backward pass comes to them.
+// How one flat buffer of all gradients is cut into gradient buckets, and each
+// bucket into a shard for every rank. Parameters lie in the buffer from the
+// last to the first, as a backward pass comes to them.
 class Partition {
  public:
-  enum class Parts {
-    kEven,    // a bucket's parts are equally long: sums are shared out
-    kOwners,  // a rank has whole parameters, or runs of them, to update
+  enum class Shards {
+    kEven,    // of equal length, so that ranks add up equally much
+    kOwners,  // the parameters, or runs of them, that a rank updates (ZeRO)
   };
   struct Options {
     int64_t bucket_bytes = 4 << 20;
     int64_t ranks = 1;
-    Parts parts = Parts::kEven;
-    // With kOwners a parameter may be cut at multiples of this; 0: nowhere.
+    Shards shards = Shards::kEven;
+    // With kOwners: a parameter may be cut at multiples of this; 0: nowhere.
     int64_t cut = 0;
     // By parameter: a bucket holds those of one group. The greatest group comes
     // first. Empty: there is one.
@@ -32,7 +32,9 @@ class Partition {
     std::vector<size_t> parameters;
     std::vector<int64_t> bounds;  // ranks + 1, from 0 to size
 
-    int64_t part(size_t rank) const { return bounds[rank + 1] - bounds[rank]; }
+    int64_t shard_size(size_t rank) const {
+      return bounds[rank + 1] - bounds[rank];
+    }
   };
   // Neighbouring numbers of one parameter.
   struct Run {
@@ -51,8 +53,8 @@ class Partition {
   size_t bucket_of(size_t parameter) const { return bucket_of_[parameter]; }
   int64_t offset(size_t parameter) const { return offsets_[parameter]; }
   const std::vector<int64_t>& sizes() const { return sizes_; }
-  // What a rank updates, one run a parameter at most, in the parameters' order.
-  // Its part of each bucket holds just these (and padding).
+  // The runs that a rank updates, at most one of each parameter, in the order
+  // of the parameters. Its shard of each bucket holds just these (and padding).
   std::vector<Run> RunsOf(int64_t rank) const;
 
  private:

@@ -9,7 +9,7 @@
 namespace t2t {
 namespace {
 
-using Parts = Partition::Parts;
+using Shards = Partition::Shards;
 
 const std::vector<int64_t> kSizes = {5, 4000, 1, 300, 0, 7000, 16, 17, 2500};
 
@@ -20,8 +20,8 @@ int64_t Sum(const std::vector<int64_t>& sizes) {
 }
 
 TEST(PartitionTest, BucketsHoldEveryParameterOnceFromLastToFirst) {
-  for (const Parts parts : {Parts::kEven, Parts::kOwners}) {
-    const Partition partition(kSizes, {1024, 3, parts, 64});
+  for (const Shards shards : {Shards::kEven, Shards::kOwners}) {
+    const Partition partition(kSizes, {1024, 3, shards, 64});
     int64_t next = 0;
     size_t last = kSizes.size();
     for (size_t b = 0; b < partition.buckets().size(); ++b) {
@@ -38,9 +38,9 @@ TEST(PartitionTest, BucketsHoldEveryParameterOnceFromLastToFirst) {
       EXPECT_EQ(bucket.bounds.front(), 0);
       EXPECT_EQ(bucket.bounds.back(), bucket.size);
       EXPECT_TRUE(std::is_sorted(bucket.bounds.begin(), bucket.bounds.end()));
-      if (parts == Parts::kEven) {
-        EXPECT_EQ(bucket.part(0), bucket.part(1));
-        EXPECT_EQ(bucket.part(0), bucket.part(2));
+      if (shards == Shards::kEven) {
+        EXPECT_EQ(bucket.shard_size(0), bucket.shard_size(1));
+        EXPECT_EQ(bucket.shard_size(0), bucket.shard_size(2));
       }
       next = bucket.begin + bucket.size;
     }
@@ -52,7 +52,7 @@ TEST(PartitionTest, BucketsHoldEveryParameterOnceFromLastToFirst) {
 
 TEST(PartitionTest, ABucketHoldsOneGroupTheGreatestFirst) {
   const std::vector<int64_t> groups = {0, 1, 1, 2, 2, 0, 1, 2, 0};
-  Partition::Options options{1 << 20, 3, Parts::kOwners, 64, groups};
+  Partition::Options options{1 << 20, 3, Shards::kOwners, 64, groups};
   const Partition partition(kSizes, options);
   std::vector<std::vector<size_t>> parameters;
   for (const Partition::Bucket& bucket : partition.buckets()) {
@@ -82,7 +82,7 @@ TEST(PartitionTest, OwnersOfRuns) {
     for (const int64_t cut : {64, 1 << 14}) {
       for (const int64_t bucket_bytes : {512, 1 << 20}) {
         const Partition partition(kSizes,
-                                  {bucket_bytes, ranks, Parts::kOwners, cut});
+                                  {bucket_bytes, ranks, Shards::kOwners, cut});
         std::vector<int64_t> covered(kSizes.size(), 0);
         for (int64_t rank = 0; rank < ranks; ++rank) {
           int64_t own = 0;
@@ -106,7 +106,7 @@ TEST(PartitionTest, OwnersOfRuns) {
 
 TEST(PartitionTest, OwnersOfWholeParameters) {
   for (const int64_t bucket_bytes : {512, 1 << 20}) {
-    const Partition partition(kSizes, {bucket_bytes, 3, Parts::kOwners, 0});
+    const Partition partition(kSizes, {bucket_bytes, 3, Shards::kOwners, 0});
     std::vector<int64_t> owned;
     std::vector<int64_t> covered(kSizes.size(), 0);
     for (int64_t rank = 0; rank < 3; ++rank) {
@@ -123,7 +123,7 @@ TEST(PartitionTest, OwnersOfWholeParameters) {
 }
 
 TEST(PartitionTest, Nothing) {
-  const Partition partition({}, {1024, 2, Parts::kOwners, 64});
+  const Partition partition({}, {1024, 2, Shards::kOwners, 64});
   EXPECT_EQ(partition.total(), 0);
   EXPECT_TRUE(partition.buckets().empty());
   EXPECT_TRUE(partition.RunsOf(1).empty());

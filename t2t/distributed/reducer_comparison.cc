@@ -125,177 +125,214 @@ struct Way {
 constexpr size_t kNothingSent = 0;
 constexpr size_t kAllReduceAlone = 2;
 
-void Measure(const Settings& settings, ProcessGroup* group) {
-  at::set_num_threads(1);
-  const Layers layers(settings);
-  const std::vector<at::Tensor>& parameters = layers.parameters;
-  std::vector<int64_t> sizes;
-  int64_t numbers = 0;
-  for (const at::Tensor& parameter : parameters) {
-    sizes.push_back(parameter.numel());
-    numbers += parameter.numel();
-  }
-  const auto whole = [=] {
-    return numbers * static_cast<int64_t>(sizeof(float));
-  };
-  const auto gradients = [&] {
-    torch::autograd::grad({layers.Loss()}, parameters);
-  };
-  std::vector<Way> ways;
-  // Where nothing is sent a gradient's memory is free at once, too.
-  bool dropping = false;
-  const at::Tensor zero = at::zeros({});
-  for (const at::Tensor& parameter : parameters) {
-    parameter.register_hook([&](const at::Tensor& gradient) {
-      return dropping ? zero.expand(gradient.sizes()) : at::Tensor();
-    });
-  }
-  ways.push_back({"nothing is sent",
-                  [&] {
-                    dropping = true;
-                    gradients();
-                    dropping = false;
-                  },
-                  [] { return int64_t{0}; },
-                  {}});
-  ways.push_back({"the forward pass of it",
-                  [&] { layers.Loss(); },
-                  [] { return int64_t{0}; },
-                  {}});
-  // The buckets alone, no backward pass to hide them behind.
-  const at::Tensor flat = at::zeros(numbers);
-  ways.push_back({"all-reduce alone, no computing",
-                  [&] {
-                    std::vector<ProcessGroup::Work> works;
-                    const int64_t bucket = kBucketBytes / 4;
-                    for (int64_t i = 0; i < numbers; i += bucket) {
-                      works.push_back(group->StartAllReduce(
-                          flat.narrow(0, i, std::min(bucket, numbers - i))));
-                    }
-                    for (const auto& work : works) group->Wait(work, "all");
-                  },
-                  whole,
-                  {}});
-
-  std::unique_ptr<GradientSum> sum;
-  const auto add = [&](const std::string& name,
-                       const GradientSum::Options& options) {
-    // Made when its turn comes: its hooks are to be alone.
-    ways.push_back({name,
-                    [&, options] {
-                      if (sum == nullptr) {
-                        sum = std::make_unique<GradientSum>(
-                            parameters, settings.ranks, group, options);
-                      }
-                      sum->Backward(group->rank(), true, gradients);
-                      sum->Finish(0.5);
-                    },
-                    [&] { return sum->peak_bytes(); },
-                    {},
-                    options.owners == nullptr && !options.bf16});
-  };
-  GradientSum::Options options;
-  options.bucket_bytes = kBucketBytes;
-  add("GradientSum", options);
-  options.deterministic = true;
-  add("GradientSum, deterministic", options);
-  options.deterministic = false;
-  options.bf16 = true;
-  add("GradientSum, bf16", options);
-  options.bf16 = false;
-  Partition::Options owners;
-  owners.bucket_bytes = kBucketBytes;
-  owners.ranks = settings.ranks;
-  owners.parts = Partition::Parts::kOwners;
-  owners.cut = 1 << 14;
-  options.owners = std::make_shared<Partition>(sizes, owners);
-  add("GradientSum, ZeRO stage 1 (to owners alone)", options);
-  options.release = true;
-  add("GradientSum, ZeRO stage 2 (and released)", options);
-
-  auto c10d_group = MakeC10dGroup(settings, group->rank());
-  std::unique_ptr<c10d::Reducer> reducer;
-  ways.push_back(
-      {"c10d::Reducer, gradients as bucket views",
-       [&] {
-         if (reducer == nullptr) {
-           const auto [buckets, limits] =
-               c10d::compute_bucket_assignment_by_size(
-                   parameters,
-                   {static_cast<size_t>(c10d::kDefaultFirstBucketBytes),
-                    static_cast<size_t>(kBucketBytes)});
-           const std::vector<std::vector<size_t>> reversed(buckets.rbegin(),
-                                                           buckets.rend());
-           reducer = std::make_unique<c10d::Reducer>(
-               parameters, reversed, c10d_group,
-               std::vector<bool>(parameters.size(), false), kBucketBytes,
-               /*find_unused_parameters=*/false,
-               /*gradient_as_bucket_view=*/true,
-               std::unordered_map<size_t, std::string>(),
-               c10d::kDefaultFirstBucketBytes,
-               /*skip_all_reduce_unused_params=*/false,
-               /*use_python_reducer=*/false, std::vector<int64_t>());
-         }
-         // As DDP's next step, with zero_grad(set_to_none=False).
-         for (const at::Tensor& parameter : parameters) {
-           if (parameter.grad().defined()) parameter.grad().zero_();
-         }
-         reducer->prepare_for_forward();
-         const at::Tensor loss = layers.Loss();
-         reducer->prepare_for_backward({});
-         torch::autograd::backward({loss}, {});
-       },
-       whole,
-       {},
-       /*as_all_reduce=*/true});
-
-  for (size_t number = 0; number < ways.size(); ++number) {
-    const std::vector<size_t>& asked = settings.ways;
-    if (!asked.empty() &&
-        std::find(asked.begin(), asked.end(), number) == asked.end()) {
-      continue;
+// One rank's steps, each way of doing them after the other.
+class Comparison {
+ public:
+  Comparison(const Settings& settings, ProcessGroup* group)
+      : settings_(settings), group_(group), layers_(settings) {
+    for (const at::Tensor& parameter : parameters()) {
+      sizes_.push_back(parameter.numel());
+      numbers_ += parameter.numel();
+      // Where nothing is sent a gradient's memory is free at once, too.
+      parameter.register_hook([this](const at::Tensor& gradient) {
+        return dropping_ ? zero_.expand(gradient.sizes()) : at::Tensor();
+      });
     }
-    Way& way = ways[number];
+    flat_ = at::zeros(numbers_);
+    AddBounds();
+    AddGradientSums();
+    AddReducer();
+  }
+
+  void Run() {
+    for (size_t number = 0; number < ways_.size(); ++number) {
+      const std::vector<size_t>& asked = settings_.ways;
+      if (!asked.empty() &&
+          std::find(asked.begin(), asked.end(), number) == asked.end()) {
+        continue;
+      }
+      Measure(number);
+      sum_.reset();
+    }
+    reducer_.reset();
+    group_->Barrier("the end");
+  }
+
+ private:
+  const std::vector<at::Tensor>& parameters() const {
+    return layers_.parameters;
+  }
+  int64_t WholeBytes() const {
+    return numbers_ * static_cast<int64_t>(sizeof(float));
+  }
+  void Gradients() const {
+    torch::autograd::grad({layers_.Loss()}, parameters());
+  }
+
+  // What the ways that send are held against.
+  void AddBounds() {
+    const auto none = [] { return int64_t{0}; };
+    ways_.push_back({"nothing is sent",
+                     [this] {
+                       dropping_ = true;
+                       Gradients();
+                       dropping_ = false;
+                     },
+                     none,
+                     {}});
+    ways_.push_back(
+        {"the forward pass of it", [this] { layers_.Loss(); }, none, {}});
+    // The buckets alone, no backward pass to hide them behind.
+    ways_.push_back({"all-reduce alone, no computing",
+                     [this] { AllReduceAlone(); },
+                     [this] { return WholeBytes(); },
+                     {}});
+  }
+
+  void AllReduceAlone() const {
+    std::vector<ProcessGroup::Work> works;
+    const int64_t bucket = kBucketBytes / 4;
+    for (int64_t i = 0; i < numbers_; i += bucket) {
+      works.push_back(group_->StartAllReduce(
+          flat_.narrow(0, i, std::min(bucket, numbers_ - i))));
+    }
+    for (const auto& work : works) group_->Wait(work, "all");
+  }
+
+  void AddGradientSums() {
+    GradientSum::Options options;
+    options.bucket_bytes = kBucketBytes;
+    AddGradientSum("GradientSum", options);
+    options.deterministic = true;
+    AddGradientSum("GradientSum, deterministic", options);
+    options.deterministic = false;
+    options.bf16 = true;
+    AddGradientSum("GradientSum, bf16", options);
+    options.bf16 = false;
+    Partition::Options owners;
+    owners.bucket_bytes = kBucketBytes;
+    owners.ranks = settings_.ranks;
+    owners.shards = Partition::Shards::kOwners;
+    owners.cut = 1 << 14;
+    options.owners = std::make_shared<Partition>(sizes_, owners);
+    AddGradientSum("GradientSum, ZeRO stage 1 (to owners alone)", options);
+    options.release = true;
+    AddGradientSum("GradientSum, ZeRO stage 2 (and released)", options);
+  }
+
+  void AddGradientSum(const std::string& name,
+                      const GradientSum::Options& options) {
+    // Made when its turn comes: its hooks are to be alone.
+    ways_.push_back({name,
+                     [this, options] {
+                       if (sum_ == nullptr) {
+                         sum_ = std::make_unique<GradientSum>(
+                             parameters(), settings_.ranks, group_, options);
+                       }
+                       sum_->Backward(group_->rank(), [this] { Gradients(); });
+                       sum_->Finish(0.5);
+                     },
+                     [this] { return sum_->peak_bytes(); },
+                     {},
+                     options.owners == nullptr && !options.bf16});
+  }
+
+  void AddReducer() {
+    c10d_group_ = MakeC10dGroup(settings_, group_->rank());
+    ways_.push_back({"c10d::Reducer, gradients as bucket views",
+                     [this] { ReducerStep(); },
+                     [this] { return WholeBytes(); },
+                     {},
+                     /*as_all_reduce=*/true});
+  }
+
+  void MakeReducer() {
+    const auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(
+        parameters(), {static_cast<size_t>(c10d::kDefaultFirstBucketBytes),
+                       static_cast<size_t>(kBucketBytes)});
+    const std::vector<std::vector<size_t>> reversed(buckets.rbegin(),
+                                                    buckets.rend());
+    reducer_ = std::make_unique<c10d::Reducer>(
+        parameters(), reversed, c10d_group_,
+        std::vector<bool>(parameters().size(), false), kBucketBytes,
+        /*find_unused_parameters=*/false,
+        /*gradient_as_bucket_view=*/true,
+        std::unordered_map<size_t, std::string>(),
+        c10d::kDefaultFirstBucketBytes,
+        /*skip_all_reduce_unused_params=*/false,
+        /*use_python_reducer=*/false, std::vector<int64_t>());
+  }
+
+  void ReducerStep() {
+    if (reducer_ == nullptr) MakeReducer();
+    // As DDP's next step, with zero_grad(set_to_none=False).
+    for (const at::Tensor& parameter : parameters()) {
+      if (parameter.grad().defined()) parameter.grad().zero_();
+    }
+    reducer_->prepare_for_forward();
+    const at::Tensor loss = layers_.Loss();
+    reducer_->prepare_for_backward({});
+    torch::autograd::backward({loss}, {});
+  }
+
+  void Measure(size_t number) {
+    Way& way = ways_[number];
     Usage before;
-    for (int64_t i = 0; i < settings.steps + 2; ++i) {
-      group->Barrier("a step");
+    for (int64_t i = 0; i < settings_.steps + 2; ++i) {
+      group_->Barrier("a step");
       if (i == 2) before = UsageNow();
       const double start = NowSeconds();
       way.step();
-      group->Barrier("a step");
+      group_->Barrier("a step");
       // Without the first two: memory is new, the Reducer makes its buckets
       // again.
       if (i > 1) way.seconds.push_back(NowSeconds() - start);
     }
     const Usage after = UsageNow();
-    const double steps = static_cast<double>(settings.steps);
     std::sort(way.seconds.begin(), way.seconds.end());
-    if (group->rank() == 0) {
-      const size_t last = way.seconds.size() - 1;
-      std::printf(
-          "%2zu %-42s %6.1f ms (%.1f to %.1f)  %6.1f MB  core: %.0f ms, of the "
-          "kernel %.0f ms, %.0f page faults",
-          number, way.name.c_str(), 1e3 * way.median(), 1e3 * way.seconds[0],
-          1e3 * way.seconds[last], static_cast<double>(way.bytes()) / 1e6,
-          1e3 * (after.cpu - before.cpu) / steps,
-          1e3 * (after.kernel - before.kernel) / steps,
-          (after.faults - before.faults) / steps);
-      const Way& nothing = ways[kNothingSent];
-      const Way& alone = ways[kAllReduceAlone];
-      if (way.as_all_reduce && !nothing.seconds.empty() &&
-          !alone.seconds.empty()) {
-        const double exposed = way.median() - nothing.median();
-        std::printf("; hidden %.0f ms, %.0f%%",
-                    1e3 * (alone.median() - exposed),
-                    100 * (1 - exposed / alone.median()));
-      }
-      std::printf("\n");
-      std::fflush(stdout);
-    }
-    sum.reset();
+    if (group_->rank() == 0) Print(number, before, after);
   }
-  reducer.reset();
-  group->Barrier("the end");
+
+  void Print(size_t number, const Usage& before, const Usage& after) const {
+    const Way& way = ways_[number];
+    const double steps = static_cast<double>(settings_.steps);
+    std::printf(
+        "%2zu %-42s %6.1f ms (%.1f to %.1f)  %6.1f MB  core: %.0f ms, of the "
+        "kernel %.0f ms, %.0f page faults",
+        number, way.name.c_str(), 1e3 * way.median(), 1e3 * way.seconds.front(),
+        1e3 * way.seconds.back(), static_cast<double>(way.bytes()) / 1e6,
+        1e3 * (after.cpu - before.cpu) / steps,
+        1e3 * (after.kernel - before.kernel) / steps,
+        (after.faults - before.faults) / steps);
+    const Way& nothing = ways_[kNothingSent];
+    const Way& alone = ways_[kAllReduceAlone];
+    if (way.as_all_reduce && !nothing.seconds.empty() &&
+        !alone.seconds.empty()) {
+      const double exposed = way.median() - nothing.median();
+      std::printf("; hidden %.0f ms, %.0f%%", 1e3 * (alone.median() - exposed),
+                  100 * (1 - exposed / alone.median()));
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+
+  const Settings& settings_;
+  ProcessGroup* const group_;
+  const Layers layers_;
+  std::vector<int64_t> sizes_;
+  int64_t numbers_ = 0;
+  bool dropping_ = false;
+  const at::Tensor zero_ = at::zeros({});
+  at::Tensor flat_;
+  std::vector<Way> ways_;
+  std::unique_ptr<GradientSum> sum_;
+  c10::intrusive_ptr<c10d::ProcessGroup> c10d_group_;
+  std::unique_ptr<c10d::Reducer> reducer_;
+};
+
+void Measure(const Settings& settings, ProcessGroup* group) {
+  at::set_num_threads(1);
+  Comparison(settings, group).Run();
 }
 
 }  // namespace

@@ -147,29 +147,10 @@ int64_t PlaceAmong(const Task& task,
   return std::distance(own.begin(), found);
 }
 
-}  // namespace
-
-TfConfig ReadTfConfig(const std::string& text) {
-  if (Trim(text).empty()) return {};
-  Json config;
-  try {
-    config = Json::Parse(text);
-  } catch (const Error& error) {
-    throw TfConfigError(error.what());
-  }
-  if (config.is_null()) return {};
-  if (!config.is_object()) throw TfConfigError("it is no JSON object");
-  const Task task = ReadTask(config);
-  const Json& cluster = ObjectPart(config, "cluster");
+// Of a task that trains: chiefs (or masters) first, then workers.
+TfConfig ReadTraining(const Json& config, const Json& cluster,
+                      const Task& task) {
   TfConfig result;
-  if (task.type == "evaluator") {
-    result.task = TfConfig::Task::kEvaluator;
-    return result;
-  }
-  if (task.type == "ps") {
-    result.task = TfConfig::Task::kParameterServer;
-    return result;
-  }
   const std::map<int64_t, std::string> chiefs = TasksOf(cluster, "chief");
   const std::map<int64_t, std::string> masters = TasksOf(cluster, "master");
   const std::map<int64_t, std::string> workers = TasksOf(cluster, "worker");
@@ -210,6 +191,32 @@ TfConfig ReadTfConfig(const std::string& text) {
   }
   result.job += std::to_string(workers.size()) + " worker";
   return result;
+}
+
+}  // namespace
+
+TfConfig ReadTfConfig(const std::string& text) {
+  if (Trim(text).empty()) return {};
+  Json config;
+  try {
+    config = Json::Parse(text);
+  } catch (const Error& error) {
+    throw TfConfigError(error.what());
+  }
+  if (config.is_null()) return {};
+  if (!config.is_object()) throw TfConfigError("it is no JSON object");
+  const Task task = ReadTask(config);
+  const Json& cluster = ObjectPart(config, "cluster");
+  TfConfig result;
+  if (task.type == "evaluator") {
+    result.task = TfConfig::Task::kEvaluator;
+    return result;
+  }
+  if (task.type == "ps") {
+    result.task = TfConfig::Task::kParameterServer;
+    return result;
+  }
+  return ReadTraining(config, cluster, task);
 }
 
 }  // namespace t2t

@@ -95,55 +95,66 @@ Adafactor::Adafactor(const HParams& hparams,
   MakeMatrices();
 }
 
+void Adafactor::AddMatrix(const MatrixState& state, int64_t begin, int64_t rows,
+                          int64_t columns, Matrix matrix) {
+  matrix.variable = variables_.size() - 1;
+  matrix.begin = begin;
+  matrix.rows = rows;
+  matrix.columns = columns;
+  matrix.m = state.m == nullptr ? nullptr : state.m + begin;
+  if (matrix.factored) {
+    matrix.row_factors.assign(static_cast<size_t>(rows), 0);
+    matrix.column_factors.assign(static_cast<size_t>(columns), 0);
+  } else {
+    matrix.v = state.v + begin;
+  }
+  matrices_.push_back(std::move(matrix));
+}
+
 void Adafactor::AddMatrices(size_t parameter) {
   const NamedTensor& own = parameters()[parameter];
   const std::vector<int64_t> shape = own.tensor.sizes().vec();
   const auto& part = PartOf(parameter);
   const std::vector<int64_t> whole = part ? part->shape : shape;
-  const auto state = [&](const char* slot) {
-    return StateOf(StateKey(slot, own.name)).mutable_data_ptr<float>();
+  const auto find = [&](bool kept, const char* slot) {
+    return kept ? StateOf(StateKey(slot, own.name)).mutable_data_ptr<float>()
+                : nullptr;
   };
   const int64_t size = own.tensor.numel();
-  float* const m = beta1_ != 0 ? state(kMomentum) : nullptr;
-  if (size == 0) return;
   Matrix matrix{};
   matrix.parameter = parameter;
   matrix.factored = factored_ && shape.size() >= 2;
-  float* const v = matrix.factored ? nullptr : state(kUnfactored);
-  float* const vr = matrix.factored ? state(kRowMeans) : nullptr;
-  float* const vc = matrix.factored ? state(kColumnMeans) : nullptr;
-  const auto add = [&](int64_t begin, int64_t rows, int64_t columns) {
-    matrix.variable = variables_.size() - 1;
-    matrix.begin = begin;
-    matrix.rows = rows;
-    matrix.columns = columns;
-    matrix.m = m == nullptr ? nullptr : m + begin;
-    if (matrix.factored) {
-      matrix.row_factors.assign(static_cast<size_t>(rows), 0);
-      matrix.column_factors.assign(static_cast<size_t>(columns), 0);
-    } else {
-      matrix.v = v + begin;
-    }
-    matrices_.push_back(matrix);
-  };
-  if (shape.size() != 2) {
-    variables_.push_back({parameter, c10::multiply_integers(whole)});
-    if (!matrix.factored) {
-      add(0, size, 1);
-      return;
-    }
-    const int64_t columns = shape.back();
-    const int64_t rows = shape[shape.size() - 2];
-    matrix.whole_columns = whole.back();
-    matrix.whole_rows = whole[whole.size() - 2];
-    for (int64_t k = 0; k < size / (rows * columns); ++k) {
-      matrix.vr = vr + k * rows;
-      matrix.vc = vc + k * columns;
-      add(k * rows * columns, rows, columns);
-    }
+  MatrixState state;
+  state.m = find(beta1_ != 0, kMomentum);
+  if (size == 0) return;
+  state.v = find(!matrix.factored, kUnfactored);
+  state.vr = find(matrix.factored, kRowMeans);
+  state.vc = find(matrix.factored, kColumnMeans);
+  if (shape.size() == 2) {
+    AddRows(state, matrix);
     return;
   }
-  // The rows that are here, out of those of each of T2T's variables.
+  variables_.push_back({parameter, c10::multiply_integers(whole)});
+  if (!matrix.factored) {
+    AddMatrix(state, 0, size, 1, matrix);
+    return;
+  }
+  const int64_t columns = shape.back();
+  const int64_t rows = shape[shape.size() - 2];
+  matrix.whole_columns = whole.back();
+  matrix.whole_rows = whole[whole.size() - 2];
+  for (int64_t k = 0; k < size / (rows * columns); ++k) {
+    matrix.vr = state.vr + k * rows;
+    matrix.vc = state.vc + k * columns;
+    AddMatrix(state, k * rows * columns, rows, columns, matrix);
+  }
+}
+
+void Adafactor::AddRows(const MatrixState& state, Matrix matrix) {
+  const NamedTensor& own = parameters()[matrix.parameter];
+  const std::vector<int64_t> shape = own.tensor.sizes().vec();
+  const auto& part = PartOf(matrix.parameter);
+  const std::vector<int64_t> whole = part ? part->shape : shape;
   const std::vector<int64_t> bounds =
       T2TRowBounds(hparams(), own.name, whole[0]);
   const int64_t first = part && part->dim == 0 ? part->begin : 0;
@@ -152,16 +163,16 @@ void Adafactor::AddMatrices(size_t parameter) {
   for (size_t k = 0; k + 1 < bounds.size(); ++k) {
     matrix.whole_rows = bounds[k + 1] - bounds[k];
     if (matrix.whole_rows == 0) continue;
-    variables_.push_back({parameter, matrix.whole_rows * whole[1]});
+    variables_.push_back({matrix.parameter, matrix.whole_rows * whole[1]});
     const int64_t begin = std::clamp(bounds[k] - first, int64_t{0}, shape[0]);
     const int64_t end = std::clamp(bounds[k + 1] - first, int64_t{0}, shape[0]);
     if (!matrix.factored) {
-      add(begin * columns, (end - begin) * columns, 1);
+      AddMatrix(state, begin * columns, (end - begin) * columns, 1, matrix);
       continue;
     }
-    matrix.vr = vr + begin;
-    matrix.vc = vc + static_cast<int64_t>(k) * columns;
-    add(begin * columns, end - begin, columns);
+    matrix.vr = state.vr + begin;
+    matrix.vc = state.vc + static_cast<int64_t>(k) * columns;
+    AddMatrix(state, begin * columns, end - begin, columns, matrix);
   }
 }
 
@@ -310,12 +321,7 @@ void Adafactor::UpdateMeans(double decay) {
   }
 }
 
-void Adafactor::Update(double learning_rate, int64_t step) {
-  const double t = static_cast<double>(step) + 1.0;
-  const double decay = adam_decay_
-                           ? beta2_ * (1.0 - std::pow(beta2_, t - 1.0)) /
-                                 (1.0 - std::pow(beta2_, t))
-                           : 1.0 - std::pow(t, -exponent_);
+void Adafactor::SumRowsAndColumns(double decay) {
   ForBlocks([&](Block* block, Matrix* matrix) {
     const int64_t offset = matrix->begin + block->row * matrix->columns;
     const float* const p = Data(matrix->parameter) + offset;
@@ -332,7 +338,9 @@ void Adafactor::Update(double learning_rate, int64_t step) {
     std::fill(sums, sums + matrix->columns, 0.0F);
     AdafactorSums(p, terms, matrix->row_factors.data() + block->row, sums);
   });
-  UpdateMeans(decay);
+}
+
+void Adafactor::SumScaledSquares() {
   ForBlocks([&](Block* block, Matrix* matrix) {
     if (!matrix->factored) return;
     block->scaled_squares = AdafactorScaledSquares(
@@ -340,6 +348,9 @@ void Adafactor::Update(double learning_rate, int64_t step) {
         TermsOf(*block, *matrix), matrix->row_factors.data() + block->row,
         matrix->column_factors.data());
   });
+}
+
+std::vector<float> Adafactor::Rates(double learning_rate) const {
   // Of whole variables, in the blocks' order.
   std::vector<double> parameter_squares(variables_.size(), 0.0);
   std::vector<double> scaled_squares(variables_.size(), 0.0);
@@ -364,6 +375,19 @@ void Adafactor::Update(double learning_rate, int64_t step) {
     }
     rates[i] = static_cast<float>(rate);
   }
+  return rates;
+}
+
+void Adafactor::Update(double learning_rate, int64_t step) {
+  const double t = static_cast<double>(step) + 1.0;
+  const double decay = adam_decay_
+                           ? beta2_ * (1.0 - std::pow(beta2_, t - 1.0)) /
+                                 (1.0 - std::pow(beta2_, t))
+                           : 1.0 - std::pow(t, -exponent_);
+  SumRowsAndColumns(decay);
+  UpdateMeans(decay);
+  SumScaledSquares();
+  const std::vector<float> rates = Rates(learning_rate);
   ForBlocks([&](Block* block, Matrix* matrix) {
     const int64_t place = block->row * matrix->columns;
     float* const p = Data(matrix->parameter) + matrix->begin + place;

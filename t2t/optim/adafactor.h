@@ -70,8 +70,20 @@ class Adafactor : public Optimizer {
 
   void Update(double learning_rate, int64_t step) override;
   void OnSplit() override { MakeMatrices(); }
+  // Where a parameter's state lies; null: what is not kept.
+  struct MatrixState {
+    float* m = nullptr;
+    float* v = nullptr;
+    float* vr = nullptr;
+    float* vc = nullptr;
+  };
   void MakeMatrices();
   void AddMatrices(size_t parameter);
+  // Of a parameter of two dimensions: the rows that are here, out of those of
+  // each of T2T's variables.
+  void AddRows(const MatrixState& state, Matrix matrix);
+  void AddMatrix(const MatrixState& state, int64_t begin, int64_t rows,
+                 int64_t columns, Matrix matrix);
   // The numbers of variables: of those that are split, their sums over the
   // ranks.
   void SumOfVariables(std::vector<double>* numbers) const;
@@ -80,7 +92,12 @@ class Adafactor : public Optimizer {
   // split matrices add to the sums of rows and columns.
   void SumColumns();
   void SumSplitMatrices();
-  // From these: the mean squares and what they divide by.
+  // An update, in the order of these: the blocks' sums of squares; from them
+  // the mean squares and what they divide by; the squares of what is then
+  // scaled; each variable's rate.
+  void SumRowsAndColumns(double decay);
+  void SumScaledSquares();
+  std::vector<float> Rates(double learning_rate) const;
   void UpdateMeans(double decay);
   // The dimension, from the end (1: the columns), along which a matrix of a
   // split parameter is split; 0: none of these two.

@@ -217,26 +217,6 @@ void RegisterOptimizers(OptimizerRegistry& optimizers);
 std::unique_ptr<Optimizer> MakeOptimizer(const HParams& hparams,
                                          std::vector<NamedTensor> parameters);
 
-// Exponential moving average of parameters, as TensorFlow's with num_updates:
-// the decay is min(decay, (1 + step) / (10 + step)).
-class MovingAverage {
- public:
-  MovingAverage(double decay, std::vector<NamedTensor> parameters);
-
-  void Update(int64_t step);
-  // By parameter's name (shared, not copied).
-  std::map<std::string, at::Tensor> State() const;
-  // A parameter that state lacks starts from its value.
-  void LoadState(const std::map<std::string, at::Tensor>& state);
-  // Exchanges the averages and the parameters; twice is nothing.
-  void Swap();
-
- private:
-  double decay_;
-  std::vector<NamedTensor> parameters_;
-  std::vector<at::Tensor> averages_;
-};
-
 }  // namespace t2t
 
 #endif  // T2T_OPTIM_OPTIMIZER_H_

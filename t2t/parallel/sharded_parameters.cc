@@ -105,7 +105,7 @@ ShardedParameters::ShardedParameters(std::vector<at::Tensor> parameters,
       if (whole_) here.copy_(parameter);
       parameter.set_data(here);
     }
-    bucket.own = at::zeros(part(i, group_->rank()), options);
+    bucket.own = at::zeros(ShardSize(i, group_->rank()), options);
     Count(static_cast<int64_t>(bucket.own.nbytes()));
     const int64_t of = groups[place.parameters.front()];
     units_[static_cast<size_t>(of)].buckets.push_back(i);
@@ -173,14 +173,14 @@ void ShardedParameters::Drop(const at::Tensor& tensor) {
   Count(-static_cast<int64_t>(tensor.nbytes()));
 }
 
-void ShardedParameters::Share() {
+void ShardedParameters::Scatter() {
   const auto ranks = static_cast<size_t>(group_->size());
   const bool first = group_->rank() == 0;
   const at::Tensor nothing = MappedFloats(0, device_);
   for (size_t i = 0; i < buckets_.size(); ++i) {
     std::vector<int64_t> sent(ranks, 0);
     for (size_t r = 0; first && r < ranks; ++r) {
-      sent[r] = part(i, static_cast<int64_t>(r));
+      sent[r] = ShardSize(i, static_cast<int64_t>(r));
     }
     group_->Wait(group_->StartAllToAll(
                      first ? buckets_[i].all : nothing, sent, buckets_[i].own,
@@ -196,7 +196,7 @@ void ShardedParameters::GatherToFirst() {
   for (size_t i = 0; i < buckets_.size(); ++i) {
     std::vector<int64_t> received(ranks, 0);
     for (size_t r = 0; first && r < ranks; ++r) {
-      received[r] = part(i, static_cast<int64_t>(r));
+      received[r] = ShardSize(i, static_cast<int64_t>(r));
     }
     if (first && !HasMemory(buckets_[i].all)) RestoreMemory(buckets_[i].all);
     group_->Wait(group_->StartAllToAll(
@@ -221,7 +221,8 @@ void ShardedParameters::Start(Unit* unit) {
   for (const size_t i : unit->buckets) {
     Bucket& bucket = buckets_[i];
     std::vector<int64_t> received;
-    for (int64_t r = 0; r < group_->size(); ++r) received.push_back(part(i, r));
+    for (int64_t r = 0; r < group_->size(); ++r)
+      received.push_back(ShardSize(i, r));
     Restore(bucket.all);
     bucket.sent = MappedFloats(bucket.own.numel() * group_->size(), device_);
     bucket.sent.view({group_->size(), bucket.own.numel()})

@@ -15,11 +15,11 @@
 
 namespace t2t {
 
-// ZeRO stage 3: of the parameters a rank keeps its own runs alone. While a
-// model computes, a unit's parameters are put together out of all ranks' runs
-// before its forward pass and again before its backward pass, and their memory
-// is freed after each. The next unit's are under way meanwhile. Parameters of
-// no unit are there throughout a step.
+// ZeRO stage 3, also called fully sharded data parallelism (FSDP): a rank keeps
+// its own runs of the parameters alone. The parameters of an FSDP unit are
+// gathered from all ranks before the unit's forward pass and again before its
+// backward pass, and their memory is freed after each. The next unit is on its
+// way meanwhile. Parameters of no unit are there throughout a step.
 //
 // All ranks enter the same units in the same order. What is written into a
 // parameter between the steps is lost.
@@ -31,7 +31,7 @@ class ShardedParameters : public ParameterUnits {
 
   // The partition has the groups. Where rank 0's parameters have memory, it has
   // all of it until DropWhole(), and the values, which come to the others with
-  // Share().
+  // Scatter().
   ShardedParameters(std::vector<at::Tensor> parameters,
                     const std::vector<int64_t>& groups,
                     std::vector<std::string> units,
@@ -49,7 +49,7 @@ class ShardedParameters : public ParameterUnits {
   void MakeWhole(const Draw& draw);
   // Between steps, on all ranks: rank 0's parameters to their owners; the
   // owners' runs to rank 0, which then has all parameters.
-  void Share();
+  void Scatter();
   void GatherToFirst();
   // Frees what rank 0 has of all.
   void DropWhole();
@@ -83,7 +83,7 @@ class ShardedParameters : public ParameterUnits {
   enum class State { kAway, kComing, kHere };
   struct Bucket {
     at::Tensor all;  // what its parameters share; its memory comes and goes
-    at::Tensor own;  // this rank's part
+    at::Tensor own;  // this rank's shard
     at::Tensor sent;
     ProcessGroup::Work work;
   };
@@ -99,8 +99,8 @@ class ShardedParameters : public ParameterUnits {
   };
 
   size_t IndexOf(const std::string& unit) const;
-  int64_t part(size_t bucket, int64_t rank) const {
-    return partition_->buckets()[bucket].part(static_cast<size_t>(rank));
+  int64_t ShardSize(size_t bucket, int64_t rank) const {
+    return partition_->buckets()[bucket].shard_size(static_cast<size_t>(rank));
   }
   void Start(Unit* unit);
   void Need(Unit* unit);

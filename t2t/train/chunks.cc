@@ -1,5 +1,6 @@
 #include "t2t/train/chunks.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -26,13 +27,15 @@ std::unique_ptr<InputPipeline> InChunks(std::unique_ptr<InputPipeline> input,
   return MakeChunkedPipeline(std::move(input), length, rows);
 }
 
-void RefuseMemoryOfSeveral(const std::string& model, int64_t virtual_ranks,
-                           int64_t ranks) {
-  if (model != "transformer_memory" || (ranks <= 1 && virtual_ranks <= 1)) {
-    return;
-  }
+void RefuseMemoryOfSeveral(const ParamStore& params, const std::string& name,
+                           int64_t virtual_ranks, int64_t ranks) {
+  if (ranks <= 1 && virtual_ranks <= 1) return;
+  const bool remembers = std::any_of(
+      params.entries().begin(), params.entries().end(),
+      [](const ParamStore::Entry& entry) { return !entry.trainable; });
+  if (!remembers) return;
   throw UsageError(
-      "training transformer_memory with " + std::to_string(ranks) +
+      "training " + name + " with " + std::to_string(ranks) +
           " ranks and --virtual_ranks=" + std::to_string(virtual_ranks),
       "one process and one batch a step",
       "train it without t2t-launch's ranks");

@@ -7,6 +7,7 @@
 
 #include "t2t/hparams/hparams.h"
 #include "t2t/input/input.h"
+#include "t2t/nn/params.h"
 
 namespace t2t {
 
@@ -15,10 +16,11 @@ namespace t2t {
 std::unique_ptr<InputPipeline> InChunks(std::unique_ptr<InputPipeline> input,
                                         const HParams& hparams);
 
-// A model that remembers the batch before can't have several batches a step:
-// each would need a memory of its own.
-void RefuseMemoryOfSeveral(const std::string& model, int64_t virtual_ranks,
-                           int64_t ranks);
+// Throws a UsageError where a model that remembers the batch before is to take
+// several batches a step: each would need a memory of its own. Such a model
+// keeps its memory in buffers (ParamStore::CreateBuffer()). name: the model's.
+void RefuseMemoryOfSeveral(const ParamStore& params, const std::string& name,
+                           int64_t virtual_ranks, int64_t ranks);
 
 }  // namespace t2t
 

@@ -355,7 +355,7 @@ class Experiment {
       options.warm_start_from =
           ExpandUser(hparams_.GetString("pretrained_model_dir"));
     }
-    RefuseMemoryOfSeveral(flags_.model, flags_.virtual_ranks,
+    RefuseMemoryOfSeveral(model_->params(), flags_.model, flags_.virtual_ranks,
                           group_ == nullptr ? 1 : group_->size());
     if (evaluate) problem_->DataFiles(flags_.data_dir, DevSplit());
     std::string metric;

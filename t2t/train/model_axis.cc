@@ -122,19 +122,16 @@ TensorPlace ModelAxis::InWhole(const std::string& name,
   return place;
 }
 
-void ModelAxis::Slice(State* state) const {
-  for (auto& [name, tensor] : *state) {
+void ModelAxis::CheckShapes(const State& whole) const {
+  for (const auto& [name, tensor] : whole) {
     const std::optional<ModelParallel::Piece> piece = PieceOf(name);
-    if (!piece) continue;
-    if (tensor.sizes() != at::IntArrayRef(piece->shape)) {
-      throw MismatchError(
-          "parameter '" + name + "' has the shape " +
-              ShapeText(tensor.sizes()) + " in the checkpoint",
-          ShapeText(piece->shape) + " by the hparams and the vocabulary given",
-          "use the hparams, problem and data_dir it was trained with, or "
-          "another --output_dir");
-    }
-    tensor = parallel_.Slice(tensor, *piece);
+    if (!piece || tensor.sizes() == at::IntArrayRef(piece->shape)) continue;
+    throw MismatchError(
+        "parameter '" + name + "' has the shape " + ShapeText(tensor.sizes()) +
+            " in the checkpoint",
+        ShapeText(piece->shape) + " by the hparams and the vocabulary given",
+        "use the hparams, problem and data_dir it was trained with, or "
+        "another --output_dir");
   }
 }
 
@@ -150,38 +147,6 @@ void ModelAxis::GatherForFirst(State* state) const {
   }
 }
 
-void ModelAxis::Share(
-    const State& whole,
-    const std::vector<std::pair<std::string, at::Tensor>>& own) const {
-  const at::NoGradGuard no_grad;
-  Json names = Json::Array();
-  if (world_->rank() == 0) {
-    for (const auto& [name, tensor] : own) {
-      if (PieceOf(name) && whole.count(name) > 0) {
-        names.Append(name);
-      }
-    }
-  }
-  names = Json::Parse(world_->BroadcastText(names.ToString(), kSharing));
-  std::map<std::string, bool> are_whole;
-  for (const Json& name : names.items()) are_whole[name.AsString()] = true;
-  for (const auto& [name, tensor] : own) {
-    const std::optional<ModelParallel::Piece> piece = PieceOf(name);
-    if (!piece) {
-      world_->Broadcast(tensor, kSharing);
-    } else if (are_whole.count(name) == 0) {
-      data_->Broadcast(tensor, kSharing);
-    } else {
-      const at::Tensor all =
-          world_->rank() == 0
-              ? whole.at(name).contiguous()
-              : at::empty(piece->shape, tensor.options().device(at::kCPU));
-      world_->Broadcast(all, kSharing);
-      tensor.copy_(parallel_.Slice(all, *piece));
-    }
-  }
-}
-
 ModelAxis::State ModelAxis::PartsOfFirst(const State& whole) const {
   const at::NoGradGuard no_grad;
   State parts;
@@ -189,36 +154,29 @@ ModelAxis::State ModelAxis::PartsOfFirst(const State& whole) const {
   const bool first = world_->rank() == 0;
   Json entries = Json::Array();
   for (const auto& [name, tensor] : whole) {
-    if (!first || tensor.scalar_type() != at::kFloat) continue;
+    if (!first) break;
     Json entry = Json::Array();
     entry.Append(name);
+    entry.Append(static_cast<int64_t>(tensor.scalar_type()));
     for (const int64_t size : tensor.sizes()) entry.Append(size);
     entries.Append(std::move(entry));
   }
   entries = Json::Parse(model_->BroadcastText(entries.ToString(), kSharing));
   for (const Json& entry : entries.items()) {
-    const std::string name = entry.items().front().AsString();
+    const std::string name = entry.items()[0].AsString();
+    const auto type = static_cast<at::ScalarType>(entry.items()[1].AsInt());
     std::vector<int64_t> shape;
-    for (size_t i = 1; i < entry.items().size(); ++i) {
+    for (size_t i = 2; i < entry.items().size(); ++i) {
       shape.push_back(entry.items()[i].AsInt());
     }
-    parts[name] = first ? whole.at(name).contiguous() : at::empty(shape);
-    model_->Broadcast(parts[name], kSharing);
     // One whole tensor at a time.
-    State part = {{name, parts[name]}};
-    Slice(&part);
-    parts[name] = part[name];
+    const at::Tensor tensor =
+        first ? whole.at(name).contiguous() : at::empty(shape, type);
+    model_->Broadcast(tensor, kSharing);
+    const std::optional<ModelParallel::Piece> piece = PieceOf(name);
+    parts[name] = piece ? parallel_.Slice(tensor, *piece) : tensor;
   }
   return parts;
-}
-
-std::vector<at::Tensor> ModelAxis::Common(
-    const std::vector<std::pair<std::string, at::Tensor>>& own) const {
-  std::vector<at::Tensor> tensors;
-  for (const auto& [name, tensor] : own) {
-    if (!PieceOf(name)) tensors.push_back(tensor);
-  }
-  return tensors;
 }
 
 }  // namespace t2t

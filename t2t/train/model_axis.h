@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "t2t/checkpoint/tensor_place.h"
@@ -34,6 +33,8 @@ class ModelAxis : public SplitParameters {
 
   const Mesh& mesh() const { return mesh_; }
   ModelParallel* parallel() { return &parallel_; }
+  // All ranks of the job.
+  ProcessGroup* world() const { return world_; }
   // The ranks that hold what this one holds, and take other batches.
   ProcessGroup* data() const { return data_.get(); }
   // Whether this rank's losses and tokens are to be counted: the others of its
@@ -52,22 +53,14 @@ class ModelAxis : public SplitParameters {
   // Where numbers of this rank's part of a tensor lie in the whole, out of
   // where they lie in the part; the same place where the tensor is not split.
   TensorPlace InWhole(const std::string& name, TensorPlace place) const;
-  // Puts this rank's parts in the place of whole tensors. Throws a mismatch
-  // error where one has not the whole's shape.
-  void Slice(State* state) const;
+  // Throws a MismatchError where a split tensor has not the whole's shape.
+  void CheckShapes(const State& whole) const;
   // Puts whole tensors in the place of parts, on world's rank 0; the other
   // ranks of its model group must call it, too, and any may.
   void GatherForFirst(State* state) const;
-  // Rank 0's state of all ranks to all: parts out of the whole tensors that
-  // rank 0 has in `whole`; what is not there is this group's first rank's.
-  void Share(const State& whole,
-             const std::vector<std::pair<std::string, at::Tensor>>& own) const;
   // On the ranks that take world's rank 0's batches: their parts of the whole
   // tensors that it has in `whole`. On the others nothing.
   State PartsOfFirst(const State& whole) const;
-  // The tensors that all ranks of the model hold.
-  std::vector<at::Tensor> Common(
-      const std::vector<std::pair<std::string, at::Tensor>>& own) const;
 
  private:
   ModelAxis(Mesh mesh, const Layout& layout, ProcessGroup* world,

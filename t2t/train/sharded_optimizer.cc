@@ -84,14 +84,14 @@ std::vector<int64_t> ShapeOf(const Json& json) {
 
 }  // namespace
 
-std::shared_ptr<const Partition> ShardedOptimizer::Share(
+std::shared_ptr<const Partition> ShardedOptimizer::MakePartition(
     const HParams& hparams, const std::vector<NamedTensor>& parameters,
     int64_t ranks, int64_t bucket_bytes, std::vector<int64_t> groups) {
   Partition::Options options;
   options.groups = std::move(groups);
   options.ranks = ranks;
   options.bucket_bytes = bucket_bytes;
-  options.parts = Partition::Parts::kOwners;
+  options.shards = Partition::Shards::kOwners;
   switch (MakeOptimizer(hparams, {})->sharing()) {
     case Sharing::kPieces:
       options.cut = Optimizer::kPieceSize;
@@ -261,67 +261,71 @@ void ShardedOptimizer::SwapAverages() {
   if (whole_) GatherParameters();
 }
 
+void ShardedOptimizer::ForRuns(
+    size_t owner, size_t index, const at::Tensor& flat, int64_t begin,
+    const std::function<void(const at::Tensor& parameter,
+                             const at::Tensor& flat)>& copy) const {
+  const Partition::Bucket& bucket = partition_->buckets()[index];
+  const auto& runs = runs_[owner];
+  for (const size_t i : bucket.parameters) {
+    const auto run = std::lower_bound(
+        runs.begin(), runs.end(), i,
+        [](const Partition::Run& a, size_t b) { return a.parameter < b; });
+    if (run == runs.end() || run->parameter != i) continue;
+    const int64_t offset =
+        partition_->offset(i) + run->begin - bucket.begin - begin;
+    copy(parameters_[i].tensor.detach().view(-1).narrow(0, run->begin,
+                                                        run->size),
+         flat.narrow(0, offset, run->size));
+  }
+}
+
+ShardedOptimizer::Gathering ShardedOptimizer::StartGathering(
+    size_t index) const {
+  const auto rank = static_cast<size_t>(group_->rank());
+  const auto ranks = static_cast<size_t>(group_->size());
+  const at::TensorOptions options = OnDevice(at::kFloat);
+  const Partition::Bucket& bucket = partition_->buckets()[index];
+  const at::Tensor own = at::zeros(bucket.shard_size(rank), options);
+  ForRuns(rank, index, own, bucket.bounds[rank],
+          [](const at::Tensor& parameter, const at::Tensor& flat) {
+            flat.copy_(parameter);
+          });
+  std::vector<int64_t> received;
+  for (size_t owner = 0; owner < ranks; ++owner) {
+    received.push_back(bucket.shard_size(owner));
+  }
+  Gathering gathering{index, nullptr, own.repeat(group_->size()),
+                      at::empty(bucket.size, options)};
+  gathering.work = group_->StartAllToAll(
+      gathering.sent, std::vector<int64_t>(ranks, bucket.shard_size(rank)),
+      gathering.received, received);
+  return gathering;
+}
+
+void ShardedOptimizer::FinishGathering(const Gathering& gathering) const {
+  group_->Wait(gathering.work, "gathering the parameters");
+  for (int64_t owner = 0; owner < group_->size(); ++owner) {
+    if (owner == group_->rank()) continue;
+    ForRuns(static_cast<size_t>(owner), gathering.bucket, gathering.received, 0,
+            [](const at::Tensor& parameter, const at::Tensor& flat) {
+              parameter.copy_(flat);
+            });
+  }
+}
+
 void ShardedOptimizer::GatherParameters() {
-  struct Gathering {
-    size_t bucket;
-    ProcessGroup::Work work;
-    at::Tensor sent;
-    at::Tensor received;
-  };
   // Few, for the sake of memory; more than one, so that one travels while
   // another is copied.
   constexpr size_t kUnderWay = 3;
   std::deque<Gathering> under_way;
-  const auto rank = static_cast<size_t>(group_->rank());
-  const auto ranks = static_cast<size_t>(group_->size());
-  const at::TensorOptions options = OnDevice(at::kFloat);
-  // Calls copy(the parameter's numbers, those of the bucket) for the runs of a
-  // rank in a bucket; `begin` is where the flat tensor begins in the bucket.
-  const auto for_runs = [&](size_t owner, size_t index, const at::Tensor& flat,
-                            int64_t begin, const auto& copy) {
-    const Partition::Bucket& bucket = partition_->buckets()[index];
-    for (const size_t i : bucket.parameters) {
-      const auto& runs = runs_[owner];
-      const auto run = std::lower_bound(
-          runs.begin(), runs.end(), i,
-          [](const Partition::Run& a, size_t b) { return a.parameter < b; });
-      if (run == runs.end() || run->parameter != i) continue;
-      const int64_t offset =
-          partition_->offset(i) + run->begin - bucket.begin - begin;
-      copy(parameters_[i].tensor.detach().view(-1).narrow(0, run->begin,
-                                                          run->size),
-           flat.narrow(0, offset, run->size));
-    }
-  };
   const auto finish = [&] {
     const Gathering gathering = std::move(under_way.front());
     under_way.pop_front();
-    group_->Wait(gathering.work, "gathering the parameters");
-    for (size_t owner = 0; owner < ranks; ++owner) {
-      if (owner == rank) continue;
-      for_runs(owner, gathering.bucket, gathering.received, 0,
-               [](const at::Tensor& parameter, const at::Tensor& flat) {
-                 parameter.copy_(flat);
-               });
-    }
+    FinishGathering(gathering);
   };
   for (size_t i = 0; i < partition_->buckets().size(); ++i) {
-    const Partition::Bucket& bucket = partition_->buckets()[i];
-    const at::Tensor own = at::zeros(bucket.part(rank), options);
-    for_runs(rank, i, own, bucket.bounds[rank],
-             [](const at::Tensor& parameter, const at::Tensor& flat) {
-               flat.copy_(parameter);
-             });
-    std::vector<int64_t> received;
-    for (size_t owner = 0; owner < ranks; ++owner) {
-      received.push_back(bucket.part(owner));
-    }
-    Gathering gathering{i, nullptr, own.repeat(group_->size()),
-                        at::empty(bucket.size, options)};
-    gathering.work = group_->StartAllToAll(
-        gathering.sent, std::vector<int64_t>(ranks, bucket.part(rank)),
-        gathering.received, received);
-    under_way.push_back(std::move(gathering));
+    under_way.push_back(StartGathering(i));
     if (under_way.size() == kUnderWay) finish();
   }
   while (!under_way.empty()) finish();
@@ -427,8 +431,8 @@ bool ShardedOptimizer::ForEach(
   return true;
 }
 
-bool ShardedOptimizer::TakeOwn(const State* whole, const State& own,
-                               State* taken) const {
+bool ShardedOptimizer::TakeShard(const State* whole, const State& own,
+                                 State* taken) const {
   const auto rank = static_cast<size_t>(group_->rank());
   return ForEach(whole, [&](const std::string& key, const at::Tensor& tensor) {
     const auto found = own.find(key);
@@ -444,10 +448,10 @@ bool ShardedOptimizer::TakeOwn(const State* whole, const State& own,
   });
 }
 
-void ShardedOptimizer::ShareState(const State* whole) {
+void ShardedOptimizer::ScatterState(const State* whole) {
   const at::NoGradGuard no_grad;
   State own;
-  if (TakeOwn(whole, optimizer_->State(), &own)) optimizer_->LoadState(own);
+  if (TakeShard(whole, optimizer_->State(), &own)) optimizer_->LoadState(own);
 }
 
 TensorPlace ShardedOptimizer::PlaceOf(const Partition::Run& run) const {
@@ -477,11 +481,11 @@ ShardedOptimizer::PieceMap ShardedOptimizer::ParameterPieces() const {
   return pieces;
 }
 
-void ShardedOptimizer::ShareAverages(const State* whole) {
+void ShardedOptimizer::ScatterAverages(const State* whole) {
   if (average_ == nullptr) return;
   const at::NoGradGuard no_grad;
   State own;
-  TakeOwn(whole, average_->State(), &own);
+  TakeShard(whole, average_->State(), &own);
   average_->LoadState(own);
 }
 

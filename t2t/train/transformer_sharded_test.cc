@@ -22,7 +22,7 @@
 #include "t2t/nn/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
 #include "t2t/parallel/sharded_parameters.h"
-#include "t2t/train/sharded_step.h"
+#include "t2t/train/gradient_step.h"
 
 namespace t2t {
 namespace {
@@ -100,18 +100,18 @@ class Sharded {
     Partition::Options options;
     options.ranks = group->size();
     options.bucket_bytes = bucket_bytes;
-    options.parts = Partition::Parts::kOwners;
+    options.shards = Partition::Shards::kOwners;
     options.cut = cut;
     options.groups = ShardedParameters::Groups(names, units);
     partition_ = std::make_shared<Partition>(sizes, options);
     parameters_ = std::make_unique<ShardedParameters>(
         model->params().Trainable(), options.groups, units, partition_, group);
-    parameters_->Share();
+    parameters_->Scatter();
   }
 
   ShardedParameters* parameters() { return parameters_.get(); }
 
-  ShardedStep::Options Options(ShardedStep::Options options) const {
+  GradientStep::Options Options(GradientStep::Options options) const {
     options.sum.owners = partition_;
     options.sum.release = true;
     options.sum.in_step = true;
@@ -141,19 +141,19 @@ void ExpectAsOneProcess(const Case& given, int64_t ranks, int64_t virtual_ranks,
   job.StartAll([&](ProcessGroup* group) {
     at::set_num_threads(1);
     const auto model = MakeModel(given);
-    ShardedStep::Options options;
+    GradientStep::Options options;
     options.virtual_ranks = virtual_ranks;
     options.sum.deterministic = deterministic;
-    ShardedStep alone(model.get(), nullptr, options);
+    GradientStep alone(model.get(), nullptr, options);
     const auto own_model = MakeSharedModel(given, group);
     Sharded sharded(own_model.get(), group, 4096);
-    ShardedStep step(own_model.get(), group, sharded.Options(options));
+    GradientStep step(own_model.get(), group, sharded.Options(options));
     const bool one_length = std::string(given.model) != "transformer";
     SomeInput alone_input(one_length);
     SomeInput input(one_length);
     const at::NoGradGuard no_grad;
     for (uint64_t seed = 1; seed < 3; ++seed) {
-      ShardedStep::Result expected, got;
+      GradientStep::Result expected, got;
       {
         const at::AutoGradMode grad(true);
         expected = alone.Run(&alone_input, seed, {});
@@ -251,9 +251,9 @@ TEST(TransformerShardedTest, ARankHasFewOfTheParametersAtATime) {
     const auto model = MakeSharedModel(large, group);
     const int64_t all = 4 * model->params().NumParameters();
     Sharded sharded(model.get(), group, 64 << 10, 1024);
-    ShardedStep::Options options;
+    GradientStep::Options options;
     options.virtual_ranks = 4;
-    ShardedStep step(model.get(), group, sharded.Options(options));
+    GradientStep step(model.get(), group, sharded.Options(options));
     SomeInput input(false);
     step.Run(&input, 1, {});
     const ShardedParameters& parameters = *sharded.parameters();
@@ -283,9 +283,9 @@ TEST(TransformerShardedTest, ALostRankIsNamed) {
     at::set_num_threads(1);
     const auto model = MakeSharedModel({""}, group);
     Sharded sharded(model.get(), group, 4096);
-    ShardedStep::Options options;
+    GradientStep::Options options;
     options.virtual_ranks = 3;
-    ShardedStep step(model.get(), group, sharded.Options(options));
+    GradientStep step(model.get(), group, sharded.Options(options));
     SomeInput input(false);
     step.Run(&input, 1, {});
     if (group->rank() == 1) ::raise(SIGKILL);

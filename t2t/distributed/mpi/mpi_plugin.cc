@@ -134,64 +134,81 @@ class Mpi {
     changed_.notify_one();
   }
 
-  void Run() {
-    std::vector<Task> running;
-    std::vector<MPI_Request> requests;
+  // The collectives under way.
+  struct Running {
+    std::vector<Task> tasks;
+    std::vector<MPI_Request> requests;  // of each task
     std::vector<int> done;
-    int idle = 0;
-    while (true) {
-      std::deque<Task> fresh;
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        if (running.empty()) {
-          changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
-          if (tasks_.empty()) break;
+
+    void Start(Task task) {
+      try {
+        const MPI_Request request = task.start();
+        if (request == MPI_REQUEST_NULL) {
+          task.work->finish();
+        } else {
+          requests.push_back(request);
+          tasks.push_back(std::move(task));
         }
-        fresh.swap(tasks_);
+      } catch (...) {
+        task.work->finish(std::current_exception());
       }
-      for (Task& task : fresh) {
-        try {
-          const MPI_Request request = task.start();
-          if (request == MPI_REQUEST_NULL) {
-            task.work->finish();
-          } else {
-            requests.push_back(request);
-            running.push_back(std::move(task));
-          }
-        } catch (...) {
-          task.work->finish(std::current_exception());
-        }
-        idle = 0;
-      }
-      if (running.empty()) continue;
+    }
+
+    // Returns whether any has ended.
+    bool FinishSome() {
       int count = 0;
       done.resize(requests.size());
       const int code =
           ::MPI_Testsome(static_cast<int>(requests.size()), requests.data(),
                          &count, done.data(), MPI_STATUSES_IGNORE);
       if (code != MPI_SUCCESS) {
-        // Which one it was does not matter: the job ends.
-        for (Task& task : running) {
-          try {
-            Check(code, "an MPI collective");
-          } catch (...) {
-            task.work->finish(std::current_exception());
-          }
-        }
-        running.clear();
-        requests.clear();
-        continue;
+        Fail(code);
+        return true;
       }
       for (int i = 0; i < count; ++i) {
-        running[static_cast<size_t>(done[static_cast<size_t>(i)])]
-            .work->finish();
+        tasks[static_cast<size_t>(done[static_cast<size_t>(i)])].work->finish();
       }
       for (size_t i = requests.size(); i-- > 0;) {
         if (requests[i] != MPI_REQUEST_NULL) continue;
         requests.erase(requests.begin() + static_cast<int64_t>(i));
-        running.erase(running.begin() + static_cast<int64_t>(i));
+        tasks.erase(tasks.begin() + static_cast<int64_t>(i));
       }
-      idle = count > 0 ? 0 : idle + 1;
+      return count > 0;
+    }
+
+    // Which one it was does not matter: the job ends.
+    void Fail(int code) {
+      for (Task& task : tasks) {
+        try {
+          Check(code, "an MPI collective");
+        } catch (...) {
+          task.work->finish(std::current_exception());
+        }
+      }
+      tasks.clear();
+      requests.clear();
+    }
+  };
+
+  void Run() {
+    Running running;
+    int idle = 0;
+    while (true) {
+      std::deque<Task> fresh;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        if (running.tasks.empty()) {
+          changed_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+          if (tasks_.empty()) break;
+        }
+        fresh.swap(tasks_);
+      }
+      for (Task& task : fresh) {
+        running.Start(std::move(task));
+        idle = 0;
+      }
+      if (running.tasks.empty()) continue;
+      idle = running.FinishSome() ? 0 : idle + 1;
       // The processors are for computing.
       if (idle > 20) {
         ::usleep(idle > 200 ? 200 : 20);

@@ -107,13 +107,12 @@ std::vector<at::Tensor> Gradients(ProcessGroup* group) {
   options.bucket_bytes = 1024;
   options.deterministic = true;
   GradientSum sum(parameters, 5, group, options);
-  for (const int64_t shard : sum.own_shards()) {
+  for (const int64_t shard : sum.own_batches()) {
     at::Tensor loss = at::zeros({});
     for (const at::Tensor& parameter : parameters) {
       loss = loss + parameter.mul(static_cast<double>(shard) + 0.3).sin().sum();
     }
-    sum.Backward(shard, true,
-                 [&] { torch::autograd::grad({loss}, parameters); });
+    sum.Backward(shard, [&] { torch::autograd::grad({loss}, parameters); });
   }
   std::vector<at::Tensor> copies;
   for (const at::Tensor& gradient : sum.Finish(1.0 / 3.0)) {

@@ -1,9 +1,12 @@
-#ifndef T2T_TRAIN_SHARDED_STEP_H_
-#define T2T_TRAIN_SHARDED_STEP_H_
+#ifndef T2T_TRAIN_GRADIENT_STEP_H_
+#define T2T_TRAIN_GRADIENT_STEP_H_
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "t2t/distributed/gradient_sum.h"
@@ -15,12 +18,15 @@
 
 namespace t2t {
 
-// The loss and gradients of a step that takes several batches of the stream: a
-// batch for each virtual rank. Every rank reads the
-// whole stream and computes the batches of its own virtual ranks. The loss is
-// the mean over all the step's tokens. What is random in a batch depends on the
-// step's seed and the batch's place in it, not on the rank.
-class ShardedStep {
+// The loss and gradients of a step that takes one batch of the stream for each
+// virtual rank. Every rank reads the whole stream and computes the batches of
+// its own virtual ranks. The loss is the mean over all the step's tokens. What
+// is random in a batch depends on the step's seed and the batch's place in it,
+// not on the rank.
+//
+// A step of one batch in one process takes the mean before the backward pass:
+// its gradients need no sum, and are used as autograd returns them.
+class GradientStep {
  public:
   struct Options {
     int64_t virtual_ranks = 1;
@@ -34,7 +40,7 @@ class ShardedStep {
   };
 
   // group: null where there is one process.
-  ShardedStep(Model* model, ProcessGroup* group, const Options& options);
+  GradientStep(Model* model, ProcessGroup* group, const Options& options);
 
   // What each rank tells, and knows of all ranks afterwards.
   struct Signals {
@@ -46,44 +52,60 @@ class ShardedStep {
     double weight = 0;  // of all tokens: their number, if all count as one
     Signals signals;
     // Of the parameters, or with ZeRO of this rank's runs of them
-    // (GradientSum::runs()). Undefined for parameters that no shard uses. Valid
+    // (GradientSum::runs()). Undefined for parameters that no batch uses. Valid
     // until the next step.
     std::vector<at::Tensor> gradients;
     std::vector<bool> used;      // by parameter, by any rank
     double exposed_seconds = 0;  // of waiting for other ranks
     // In which something was on its way between ranks; 0: not known.
     double communication_seconds = 0;
-    StepTimes times;  // of this rank; the optimizer's is not in it
-    // By rank.
+    StepTimes times;        // of this rank; the optimizer's is not in it
+    double own_tokens = 0;  // of this rank
+    // By rank; empty where there is one process.
     std::vector<double> rank_seconds;  // of input, forward and backward
     std::vector<double> rank_batches;
     std::vector<double> rank_tokens;
   };
+  // Afterwards ATen's generator is at the same place on every rank.
   Result Run(InputPipeline* input, uint64_t step_seed, const Signals& signals);
 
   int64_t virtual_ranks() const { return options_.virtual_ranks; }
-  const GradientSum& gradient_sum() const { return sum_; }
+  // Whether a step is one batch of one process.
+  bool one_batch() const { return !sum_.has_value(); }
+  // Not where it is one_batch().
+  const GradientSum& gradient_sum() const { return *sum_; }
 
  private:
-  // The loss of a batch, times its weight.
+  // The loss of a batch, times its weight (where it is one_batch(), not).
   struct WeightedLoss {
     at::Tensor loss;
     at::Tensor weight;
   };
+  // By virtual rank.
+  using Batches = std::map<int64_t, Batch>;
+  using Losses = std::vector<std::pair<int64_t, WeightedLoss>>;
+
+  const std::vector<int64_t>& OwnBatches() const;
+  Batches Read(InputPipeline* input, StepTimes* times) const;
+  // Forward and backward passes of this rank's batches.
+  Losses Compute(Batches batches, uint64_t step_seed, Result* result);
   WeightedLoss Forward(const Features& features, uint64_t seed);
-  void Backward(const at::Tensor& loss);
+  std::vector<at::Tensor> Backward(const at::Tensor& loss);
   // Seconds, for other ranks.
   double Waited() const;
-  void Exchange(const std::vector<double>& losses,
-                const std::vector<double>& tokens, Result* result);
+  void ReadLosses(const Losses& found, Result* result,
+                  std::vector<double>* losses,
+                  std::vector<double>* tokens) const;
+  void Exchange(const Losses& found, Result* result);
+  void SumGradients(Result* result);
 
   Model* const model_;
   ProcessGroup* const group_;
   const Options options_;
   const std::vector<at::Tensor> trainable_;
-  GradientSum sum_;
+  std::optional<GradientSum> sum_;
 };
 
 }  // namespace t2t
 
-#endif  // T2T_TRAIN_SHARDED_STEP_H_
+#endif  // T2T_TRAIN_GRADIENT_STEP_H_

@@ -1,4 +1,4 @@
-#include "t2t/train/sharded_step.h"
+#include "t2t/train/gradient_step.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -88,15 +88,15 @@ class ToyInput : public InputPipeline {
   int64_t count_ = 0;
 };
 
-ShardedStep::Options Options(int64_t virtual_ranks, bool deterministic) {
-  ShardedStep::Options options;
+GradientStep::Options Options(int64_t virtual_ranks, bool deterministic) {
+  GradientStep::Options options;
   options.virtual_ranks = virtual_ranks;
   options.sum.deterministic = deterministic;
   options.sum.bucket_bytes = 128;
   return options;
 }
 
-void ExpectResult(const ShardedStep::Result& got, double loss, double weight,
+void ExpectResult(const GradientStep::Result& got, double loss, double weight,
                   const std::vector<at::Tensor>& gradients, bool same_bits) {
   EXPECT_EQ(got.weight, weight);
   if (same_bits) {
@@ -116,7 +116,7 @@ void ExpectResult(const ShardedStep::Result& got, double loss, double weight,
 }
 
 // Without dropout: all batches of a step as one loss.
-TEST(ShardedStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
+TEST(GradientStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
   for (const bool deterministic : {false, true}) {
     for (const int64_t size : {1, 2, 4}) {
       for (const int64_t batches : {4, 12}) {
@@ -138,7 +138,7 @@ TEST(ShardedStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
           const std::vector<at::Tensor> gradients = torch::autograd::grad(
               {total}, model.params().Trainable(), {}, std::nullopt, false,
               /*allow_unused=*/true);
-          ShardedStep step(&model, group, Options(batches, deterministic));
+          GradientStep step(&model, group, Options(batches, deterministic));
           ToyInput input;
           ExpectResult(step.Run(&input, 3, {}), total.item<double>(),
                        weight.item<double>(), gradients, false);
@@ -152,7 +152,7 @@ TEST(ShardedStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
   }
 }
 
-TEST(ShardedStepTest, TheSameBitsAtAnySize) {
+TEST(GradientStepTest, TheSameBitsAtAnySize) {
   for (const int64_t size : {2, 3, 4}) {
     for (const int64_t batches : {5, 10}) {
       Job job(size);
@@ -160,12 +160,12 @@ TEST(ShardedStepTest, TheSameBitsAtAnySize) {
         at::set_num_threads(1);
         ToyModel model(0.3);
         ToyModel same(0.3);
-        ShardedStep alone(&model, nullptr, Options(batches, true));
-        ShardedStep step(&same, group, Options(batches, true));
+        GradientStep alone(&model, nullptr, Options(batches, true));
+        GradientStep step(&same, group, Options(batches, true));
         ToyInput alone_input;
         ToyInput input;
         for (uint64_t seed = 1; seed < 4; ++seed) {
-          const ShardedStep::Result expected =
+          const GradientStep::Result expected =
               alone.Run(&alone_input, seed, {});
           ExpectResult(step.Run(&input, seed, {}), expected.loss,
                        expected.weight, expected.gradients, true);
@@ -177,14 +177,14 @@ TEST(ShardedStepTest, TheSameBitsAtAnySize) {
   }
 }
 
-TEST(ShardedStepTest, SignalsReachAll) {
+TEST(GradientStepTest, SignalsReachAll) {
   Job job(2);
   job.StartAll([](ProcessGroup* group) {
     ToyModel model(0);
-    ShardedStep step(&model, group, Options(2, false));
+    GradientStep step(&model, group, Options(2, false));
     ToyInput input;
     const bool first = group->rank() == 0;
-    ShardedStep::Signals signals = step.Run(&input, 1, {}).signals;
+    GradientStep::Signals signals = step.Run(&input, 1, {}).signals;
     EXPECT_EQ(signals.stop, 0);
     EXPECT_FALSE(signals.save);
     // Rank 1's clock does not count.
@@ -199,12 +199,33 @@ TEST(ShardedStepTest, SignalsReachAll) {
   job.ExpectAllWell();
 }
 
-TEST(ShardedStepTest, TheDataEnds) {
+TEST(GradientStepTest, TheDataEnds) {
   ToyModel model(0);
-  ShardedStep step(&model, nullptr, Options(2, false));
+  GradientStep step(&model, nullptr, Options(2, false));
   ToyInput input(3);
   step.Run(&input, 1, {});
   EXPECT_THROW(step.Run(&input, 1, {}), Error);
+}
+
+// What one process has always computed: the mean first, then its gradients.
+TEST(GradientStepTest, OneBatchOfOneProcessIsTheMeanToTheBit) {
+  at::set_num_threads(1);
+  ToyModel model(0.3);
+  ToyInput all;
+  at::manual_seed(3);
+  const LossParts parts = model.Loss(ToFeatures(*all.Next()), Mode::kTrain);
+  const std::vector<at::Tensor> gradients = torch::autograd::grad(
+      {parts.Total()}, model.params().Trainable(), {}, std::nullopt, false,
+      /*allow_unused=*/true);
+  GradientStep step(&model, nullptr, Options(1, false));
+  EXPECT_TRUE(step.one_batch());
+  ToyInput input;
+  at::manual_seed(3);
+  const GradientStep::Result result = step.Run(&input, 7, {});
+  ExpectResult(result, parts.Total().item<double>(),
+               parts.denominator.item<double>(), gradients, true);
+  EXPECT_TRUE(result.rank_seconds.empty());
+  EXPECT_EQ(result.own_tokens, result.weight);
 }
 
 }  // namespace

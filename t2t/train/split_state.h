@@ -1,0 +1,65 @@
+#ifndef T2T_TRAIN_SPLIT_STATE_H_
+#define T2T_TRAIN_SPLIT_STATE_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "t2t/train/model_axis.h"
+#include "t2t/train/state.h"
+
+namespace t2t {
+
+// Tensor parallelism: `replica` is the state of this rank's shard of the model,
+// over the ranks that hold the same shard. A checkpoint has whole tensors; they
+// are sliced on their way in and put together on their way out.
+class SplitState : public TrainState {
+ public:
+  SplitState(std::unique_ptr<TrainState> replica, ModelAxis* axis,
+             const ParamStore* params);
+
+  void AddWeightNoise(double learning_rate) override;
+  double Update(const std::vector<at::Tensor>& gradients,
+                const std::vector<bool>& used, double learning_rate,
+                int64_t step) override;
+  void SwapAverages() override;
+
+  ProcessGroup* replicas() const override { return replica_->replicas(); }
+  // What the whole job holds: the tensors that are not split.
+  NamedTensors Replicated() const override;
+  std::vector<std::pair<ProcessGroup*, NamedTensors>> SameTensors()
+      const override;
+  bool counts() const override { return axis_->counts(); }
+
+  Tensors Gather() override;
+  void Restore(const Restored& restored) override;
+  Shard shard() const override;
+  Pieces OwnPieces() const override;
+  void RestoreShards(const PieceReader& read) override;
+
+  std::shared_ptr<const Partition> owners() const override {
+    return replica_->owners();
+  }
+  ShardedParameters* sharded_parameters() const override {
+    return replica_->sharded_parameters();
+  }
+
+  int64_t OptimizerBytes() const override;
+  int64_t ParameterBytes() const override;
+  int64_t PeakParameterBytes() const override;
+
+ private:
+  bool IsSplit(const std::string& name) const;
+  // The places of this rank's shard become places in whole tensors.
+  Pieces InWhole(Pieces pieces) const;
+  void CheckFits(const Restored& restored) const;
+
+  const std::unique_ptr<TrainState> replica_;
+  ModelAxis* const axis_;
+  const ParamStore* const params_;
+};
+
+}  // namespace t2t
+
+#endif  // T2T_TRAIN_SPLIT_STATE_H_
