@@ -21,9 +21,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 PACKAGES=(
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto
-  bazel-skylib ca-certificates curl g++ libbenchmark-dev libgmock-dev
-  libgrpc++-dev libgtest-dev libsentencepiece-dev libssl-dev libzstd-dev
-  python3 python3-pip unzip zlib1g-dev
+  bazel-skylib ca-certificates curl g++ libarchive-dev libbenchmark-dev
+  libcurl4-openssl-dev libgmock-dev libgrpc++-dev libgtest-dev libpng-dev
+  libsentencepiece-dev libssl-dev libzstd-dev python3 python3-pip unzip
+  zlib1g-dev
 )
 
 MPI_PACKAGES=(libopenmpi-dev openmpi-bin)

@@ -1,0 +1,13 @@
+#include "problems/all_problems.h"
+
+namespace t2t {
+
+void RegisterAllProblems(ProblemRegistry& problems) {
+  RegisterAlgorithmic(problems);
+  RegisterImage(problems);
+  RegisterTextTmpdir(problems);
+  RegisterTranslate(problems);
+  RegisterTranslateNumbers(problems);
+}
+
+}  // namespace t2t
