@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <numbers>
 #include <string>
@@ -20,10 +21,7 @@
 
 #include "problems/all_problems.h"
 #include "t2t/base/rng.h"
-#include "t2t/formats/shards.h"
-#include "t2t/problem/data_facts.h"
-#include "t2t/problem/generate.h"
-#include "t2t/problem/problem.h"
+#include "t2t/problem/source.h"
 #include "t2t/text/encoders.h"
 
 namespace t2t {
@@ -36,12 +34,8 @@ struct Case {
   Symbols targets;
 };
 
-// What makes the cases of a problem.
-class CaseMaker {
- public:
-  virtual ~CaseMaker() = default;
-  virtual Case Make(int64_t max_length, Rng* rng) const = 0;
-};
+// Makes one case out of what the rng draws.
+using MakeCase = std::function<Case(int64_t max_length, Rng* rng)>;
 
 int64_t Below(int64_t bound, Rng* rng) {
   return static_cast<int64_t>(rng->Below(static_cast<uint64_t>(bound)));
@@ -58,61 +52,40 @@ Symbols Reversed(const Symbols& symbols) {
   return {symbols.rbegin(), symbols.rend()};
 }
 
-class Identity : public CaseMaker {
- public:
-  explicit Identity(int64_t num_symbols) : num_symbols_(num_symbols) {}
-
-  Case Make(int64_t max_length, Rng* rng) const override {
-    const Symbols inputs = DrawSymbols(max_length, num_symbols_, rng);
+MakeCase Identity(int64_t num_symbols) {
+  return [=](int64_t max_length, Rng* rng) -> Case {
+    const Symbols inputs = DrawSymbols(max_length, num_symbols, rng);
     return {inputs, inputs};
-  }
+  };
+}
 
- private:
-  int64_t num_symbols_;
-};
-
-class Shift : public CaseMaker {
- public:
-  explicit Shift(int64_t num_symbols) : num_symbols_(num_symbols) {}
-
-  Case Make(int64_t max_length, Rng* rng) const override {
+MakeCase Shift(int64_t num_symbols) {
+  return [=](int64_t max_length, Rng* rng) {
     constexpr int64_t kShift = 10;
     Case made;
-    made.inputs = DrawSymbols(max_length, num_symbols_ - kShift, rng);
+    made.inputs = DrawSymbols(max_length, num_symbols - kShift, rng);
     made.targets = made.inputs;
     for (int64_t& symbol : made.targets) symbol += kShift;
     return made;
-  }
+  };
+}
 
- private:
-  int64_t num_symbols_;
-};
-
-class Reverse : public CaseMaker {
- public:
-  explicit Reverse(int64_t num_symbols) : num_symbols_(num_symbols) {}
-
-  Case Make(int64_t max_length, Rng* rng) const override {
-    const Symbols inputs = DrawSymbols(max_length, num_symbols_, rng);
+MakeCase Reverse(int64_t num_symbols) {
+  return [=](int64_t max_length, Rng* rng) -> Case {
+    const Symbols inputs = DrawSymbols(max_length, num_symbols, rng);
     return {inputs, Reversed(inputs)};
-  }
-
- private:
-  int64_t num_symbols_;
-};
+  };
+}
 
 // Lengths around the middle, symbols by Zipf's law.
-class ReverseNlplike : public CaseMaker {
- public:
-  ReverseNlplike(int64_t num_symbols, double alpha) {
-    double sum = 0;
-    for (int64_t rank = 1; rank <= num_symbols; ++rank) {
-      sum += std::pow(static_cast<double>(rank), -alpha);
-      cumulative_.push_back(sum);
-    }
+MakeCase ReverseNlplike(int64_t num_symbols, double alpha) {
+  std::vector<double> cumulative;
+  double sum = 0;
+  for (int64_t rank = 1; rank <= num_symbols; ++rank) {
+    sum += std::pow(static_cast<double>(rank), -alpha);
+    cumulative.push_back(sum);
   }
-
-  Case Make(int64_t max_length, Rng* rng) const override {
+  return [cumulative](int64_t max_length, Rng* rng) -> Case {
     constexpr double kDeviations = 10;
     const auto length = static_cast<double>(max_length);
     // Box and Muller; 1 - u is never 0.
@@ -122,17 +95,14 @@ class ReverseNlplike : public CaseMaker {
         std::abs(length / 2 + normal * length / kDeviations) + 1));
     for (int64_t& symbol : inputs) {
       symbol = std::min<int64_t>(
-          std::upper_bound(cumulative_.begin(), cumulative_.end(),
-                           rng->Uniform() * cumulative_.back()) -
-              cumulative_.begin(),
-          static_cast<int64_t>(cumulative_.size()) - 1);
+          std::upper_bound(cumulative.begin(), cumulative.end(),
+                           rng->Uniform() * cumulative.back()) -
+              cumulative.begin(),
+          static_cast<int64_t>(cumulative.size()) - 1);
     }
     return {inputs, Reversed(inputs)};
-  }
-
- private:
-  std::vector<double> cumulative_;
-};
+  };
+}
 
 // Digits from the lowest; the highest is 0 only in "0".
 Symbols DrawNumber(int64_t length, int64_t base, Rng* rng) {
@@ -152,20 +122,17 @@ void Carry(int64_t base, Symbols* digits) {
   while (digits->size() > 1 && digits->back() == 0) digits->pop_back();
 }
 
-class Arithmetic : public CaseMaker {
- public:
-  Arithmetic(int64_t base, bool multiply) : base_(base), multiply_(multiply) {}
-
-  Case Make(int64_t max_length, Rng* rng) const override {
+MakeCase Arithmetic(int64_t base, bool multiply) {
+  return [=](int64_t max_length, Rng* rng) {
     const int64_t first = Below(max_length / 2, rng) + 1;
     const int64_t second = Below(max_length - first - 1, rng) + 1;
-    const Symbols a = DrawNumber(first, base_, rng);
-    const Symbols b = DrawNumber(second, base_, rng);
+    const Symbols a = DrawNumber(first, base, rng);
+    const Symbols b = DrawNumber(second, base, rng);
     Case made;
     made.inputs = a;
-    made.inputs.push_back(base_);
+    made.inputs.push_back(base);
     made.inputs.insert(made.inputs.end(), b.begin(), b.end());
-    if (multiply_) {
+    if (multiply) {
       made.targets.assign(a.size() + b.size(), 0);
       for (size_t i = 0; i < a.size(); ++i) {
         for (size_t j = 0; j < b.size(); ++j) {
@@ -177,30 +144,20 @@ class Arithmetic : public CaseMaker {
       for (size_t i = 0; i < a.size(); ++i) made.targets[i] += a[i];
       for (size_t i = 0; i < b.size(); ++i) made.targets[i] += b[i];
     }
-    Carry(base_, &made.targets);
+    Carry(base, &made.targets);
     return made;
-  }
+  };
+}
 
- private:
-  int64_t base_;
-  bool multiply_;
-};
-
-class Sort : public CaseMaker {
- public:
-  explicit Sort(int64_t num_symbols) : num_symbols_(num_symbols) {}
-
-  Case Make(int64_t max_length, Rng* rng) const override {
+MakeCase Sort(int64_t num_symbols) {
+  return [=](int64_t max_length, Rng* rng) {
     Case made;
-    made.inputs = DrawSymbols(max_length, num_symbols_, rng);
+    made.inputs = DrawSymbols(max_length, num_symbols, rng);
     made.targets = made.inputs;
     std::sort(made.targets.begin(), made.targets.end());
     return made;
-  }
-
- private:
-  int64_t num_symbols_;
-};
+  };
+}
 
 struct Sizes {
   int64_t train_length = 40;
@@ -210,10 +167,18 @@ struct Sizes {
   int num_shards = 10;
 };
 
-class CaseSource : public ExampleSource {
+struct AlgorithmicRow {
+  const char* name;
+  int64_t vocabulary;  // all symbols, the reserved ones not counted
+  Sizes sizes;
+  MakeCase make;
+  std::vector<std::string> more_metrics;
+};
+
+class Cases : public ExampleSource {
  public:
-  CaseSource(const CaseMaker& maker, int64_t max_length, uint64_t seed)
-      : maker_(maker), max_length_(max_length), seed_(seed) {}
+  Cases(MakeCase make, int64_t max_length, uint64_t seed)
+      : make_(std::move(make)), max_length_(max_length), seed_(seed) {}
 
   size_t Read(size_t count) override {
     first_ = end_;
@@ -223,7 +188,7 @@ class CaseSource : public ExampleSource {
 
   Example Make(size_t i) const override {
     Rng rng(Rng::Combine(seed_, static_cast<uint64_t>(first_ + i)));
-    Case made = maker_.Make(max_length_, &rng);
+    Case made = make_(max_length_, &rng);
     Example example;
     example.features["inputs"] = ToIds(std::move(made.inputs));
     example.features["targets"] = ToIds(std::move(made.targets));
@@ -237,141 +202,112 @@ class CaseSource : public ExampleSource {
     return symbols;
   }
 
-  const CaseMaker& maker_;
+  MakeCase make_;
   int64_t max_length_;
   uint64_t seed_;
   size_t first_ = 0;
   size_t end_ = 0;
 };
 
-class AlgorithmicProblem : public Problem, public HasDataFacts {
+class CaseSource : public Source {
  public:
-  // vocabulary: of all symbols, the reserved ones not counted.
-  AlgorithmicProblem(int64_t vocabulary, Sizes sizes,
-                     std::unique_ptr<const CaseMaker> maker)
-      : vocabulary_(vocabulary), sizes_(sizes), maker_(std::move(maker)) {}
+  CaseSource(AlgorithmicRow row, int64_t seed)
+      : row_(std::move(row)), seed_(static_cast<uint64_t>(seed)) {}
 
-  void Generate(const GenerateOptions& options) const override {
-    std::vector<SplitPlan> plans = {
-        Plan(DataSplit::kTrain, sizes_.num_shards, sizes_.train_size,
-             sizes_.train_length, options),
-        Plan(DataSplit::kDev, 1, sizes_.dev_size, sizes_.dev_length, options)};
-    GenerateProblem(name(), plans, MakeOrigin(plans, options), options);
+  int64_t size(DataSplit split) const override {
+    return split == DataSplit::kTrain ? row_.sizes.train_size
+                                      : row_.sizes.dev_size;
   }
 
-  ProblemInfo Info(const std::string& data_dir) const override {
-    ProblemInfo info;
-    info.name = name();
-    FeatureInfo feature;
-    feature.vocab_size = vocabulary_ + kNumReservedTokens;
-    feature.encoder = std::make_shared<IntTextEncoder>(feature.vocab_size);
-    info.features["inputs"] = feature;
-    info.features["targets"] = feature;
-    info.input_space_id = 10;   // DIGIT_0
-    info.target_space_id = 11;  // DIGIT_1
-    return info;
-  }
-
-  std::vector<std::string> DataFiles(const std::string& data_dir,
-                                     DataSplit split) const override {
-    return FindShards(data_dir, name(), SplitName(split));
-  }
-
-  bool Preprocess(Example* example, Mode mode,
-                  const HParams& hparams) const override {
-    PreprocessExampleCommon(example, mode, hparams);
-    return true;
-  }
-
-  std::vector<std::string> EvalMetrics() const override {
-    return DefaultEvalMetrics();
-  }
-
-  DataFacts data_facts() const override {
-    DataFacts facts;
-    facts.train_shards = sizes_.num_shards;
-    facts.other_shards = 1;
-    return facts;
+  std::unique_ptr<ExampleSource> Open(DataSplit split) const override {
+    return std::make_unique<Cases>(
+        row_.make,
+        split == DataSplit::kTrain ? row_.sizes.train_length
+                                   : row_.sizes.dev_length,
+        Rng::Combine(Rng::Combine(seed_, row_.name), SplitName(split)));
   }
 
  private:
-  SplitPlan Plan(DataSplit split, int num_shards, int64_t size,
-                 int64_t max_length, const GenerateOptions& options) const {
-    SplitPlan plan;
-    plan.split = split;
-    plan.num_shards = NumShards(split, num_shards, options);
-    plan.num_examples =
-        options.max_cases > 0 ? std::min(size, options.max_cases) : size;
-    const uint64_t seed =
-        Rng::Combine(Rng::Combine(static_cast<uint64_t>(options.seed), name()),
-                     SplitName(split));
-    plan.open = [this, max_length, seed] {
-      return std::make_unique<CaseSource>(*maker_, max_length, seed);
-    };
-    return plan;
-  }
-
-  int64_t vocabulary_;
-  Sizes sizes_;
-  std::unique_ptr<const CaseMaker> maker_;
+  AlgorithmicRow row_;
+  uint64_t seed_;
 };
 
-class SortProblem : public AlgorithmicProblem {
- public:
-  using AlgorithmicProblem::AlgorithmicProblem;
+Problem MakeAlgorithmic(const AlgorithmicRow& row) {
+  Problem problem;
+  problem.name = row.name;
+  problem.data_name = row.name;
+  problem.open = [row](const SourceContext& context) {
+    return std::make_unique<CaseSource>(row, context.options.seed);
+  };
+  FeatureSpec feature;
+  feature.vocabulary.kind = Vocabulary::Kind::kInts;
+  feature.vocabulary.size = row.vocabulary;
+  feature.space_id = 10;  // DIGIT_0
+  problem.features["inputs"] = feature;
+  feature.space_id = 11;  // DIGIT_1
+  problem.features["targets"] = feature;
+  problem.steps = {CropAndPrepend()};
+  problem.metrics = DefaultEvalMetrics();
+  problem.metrics.insert(problem.metrics.end(), row.more_metrics.begin(),
+                         row.more_metrics.end());
+  // Drawn at random already.
+  problem.splits = {{DataSplit::kTrain, row.sizes.num_shards, false},
+                    {DataSplit::kDev, 1, false}};
+  return problem;
+}
 
-  std::vector<std::string> EvalMetrics() const override {
-    std::vector<std::string> metrics = DefaultEvalMetrics();
-    metrics.emplace_back("edit_distance");
-    return metrics;
-  }
-};
-
-template <typename ProblemType, typename Maker, typename... Arguments>
-void Register(ProblemRegistry& problems, const std::string& name,
-              int64_t vocabulary, const Sizes& sizes, Arguments... arguments) {
-  problems.Add(name, [=] {
-    std::unique_ptr<Problem> problem = std::make_unique<ProblemType>(
-        vocabulary, sizes, std::make_unique<Maker>(arguments...));
-    problem->set_name(name);
-    return problem;
-  });
+std::vector<AlgorithmicRow> Rows() {
+  const Sizes usual;
+  return {
+      {"algorithmic_identity_binary40", 2, usual, Identity(2), {}},
+      {"algorithmic_identity_decimal40", 10, usual, Identity(10), {}},
+      {"algorithmic_identity_vocab95_train20_eval30",
+       95,
+       {20, 30, 1000000},
+       Identity(95),
+       {}},
+      {"algorithmic_shift_decimal40", 20, {40, 80}, Shift(20), {}},
+      {"algorithmic_reverse_binary40", 2, usual, Reverse(2), {}},
+      {"algorithmic_reverse_decimal40", 10, usual, Reverse(10), {}},
+      {"algorithmic_reverse_binary40_test",
+       2,
+       {10, 10, 1000, 100, 1},
+       Reverse(2),
+       {}},
+      {"algorithmic_reverse_nlplike8k",
+       8000,
+       {70, 70},
+       ReverseNlplike(8000, 1.3),
+       {}},
+      {"algorithmic_reverse_nlplike32k",
+       32000,
+       {70, 70},
+       ReverseNlplike(32000, 1.05),
+       {}},
+      // One symbol more: what stands between the two numbers.
+      {"algorithmic_addition_binary40", 3, usual, Arithmetic(2, false), {}},
+      {"algorithmic_addition_decimal40", 11, usual, Arithmetic(10, false), {}},
+      {"algorithmic_multiplication_binary40",
+       3,
+       usual,
+       Arithmetic(2, true),
+       {}},
+      {"algorithmic_multiplication_decimal40",
+       11,
+       usual,
+       Arithmetic(10, true),
+       {}},
+      {"tiny_algo", 2, {40, 400, 100, 100, 1}, Identity(2), {}},
+      {"algorithmic_sort_problem", 20, {10, 20}, Sort(20), {"edit_distance"}},
+  };
 }
 
 }  // namespace
 
 void RegisterAlgorithmic(ProblemRegistry& problems) {
-  const auto add = [&]<typename Maker>(const std::string& name,
-                                       int64_t vocabulary, const Sizes& sizes,
-                                       auto... arguments) {
-    Register<AlgorithmicProblem, Maker>(problems, name, vocabulary, sizes,
-                                        arguments...);
-  };
-  const Sizes usual;
-  add.operator()<Identity>("algorithmic_identity_binary40", 2, usual, 2);
-  add.operator()<Identity>("algorithmic_identity_decimal40", 10, usual, 10);
-  add.operator()<Identity>("algorithmic_identity_vocab95_train20_eval30", 95,
-                           {20, 30, 1000000}, 95);
-  add.operator()<Shift>("algorithmic_shift_decimal40", 20, {40, 80}, 20);
-  add.operator()<Reverse>("algorithmic_reverse_binary40", 2, usual, 2);
-  add.operator()<Reverse>("algorithmic_reverse_decimal40", 10, usual, 10);
-  add.operator()<Reverse>("algorithmic_reverse_binary40_test", 2,
-                          {10, 10, 1000, 100, 1}, 2);
-  add.operator()<ReverseNlplike>("algorithmic_reverse_nlplike8k", 8000,
-                                 {70, 70}, 8000, 1.3);
-  add.operator()<ReverseNlplike>("algorithmic_reverse_nlplike32k", 32000,
-                                 {70, 70}, 32000, 1.05);
-  // One symbol more: what stands between the two numbers.
-  add.operator()<Arithmetic>("algorithmic_addition_binary40", 3, usual, 2,
-                             false);
-  add.operator()<Arithmetic>("algorithmic_addition_decimal40", 11, usual, 10,
-                             false);
-  add.operator()<Arithmetic>("algorithmic_multiplication_binary40", 3, usual, 2,
-                             true);
-  add.operator()<Arithmetic>("algorithmic_multiplication_decimal40", 11, usual,
-                             10, true);
-  add.operator()<Identity>("tiny_algo", 2, {40, 400, 100, 100, 1}, 2);
-  Register<SortProblem, Sort>(problems, "algorithmic_sort_problem", 20,
-                              {10, 20}, 20);
+  for (const AlgorithmicRow& row : Rows()) {
+    problems.Add(row.name, [row] { return MakeAlgorithmic(row); });
+  }
 }
+
 }  // namespace t2t

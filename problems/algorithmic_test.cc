@@ -34,7 +34,7 @@ std::vector<Case> Generate(const std::string& name, DataSplit split,
   GenerateOptions options;
   options.data_dir = MakeTempDirectory("algorithmic");
   options.max_cases = max_cases;
-  problem->Generate(options);
+  GenerateData(*problem, options);
   const int64_t vocab_size =
       problem->Info(options.data_dir).features.at("inputs").vocab_size;
   std::vector<Case> cases;
@@ -115,18 +115,18 @@ TEST(AlgorithmicTest, SizesAreT2Ts) {
   const auto test = MakeProblem("algorithmic_reverse_binary40_test");
   GenerateOptions options;
   options.data_dir = MakeTempDirectory("algorithmic");
-  test->Generate(options);
+  GenerateData(*test, options);
   EXPECT_EQ(ReadExamples(*test, options.data_dir, DataSplit::kTrain).size(),
             1000u);
   EXPECT_EQ(ReadExamples(*test, options.data_dir, DataSplit::kDev).size(),
             100u);
   EXPECT_EQ(test->DataFiles(options.data_dir, DataSplit::kTrain).size(), 1u);
-  EXPECT_EQ(WrongDataFacts(test->name(), options.data_dir), "");
+  EXPECT_EQ(WrongDataFacts(test->name, options.data_dir), "");
   EXPECT_EQ(Generate("tiny_algo", DataSplit::kTrain, 0).size(), 100u);
 
   const auto decimal = MakeProblem("algorithmic_identity_decimal40");
-  decimal->Generate(options);
-  EXPECT_EQ(WrongDataFacts(decimal->name(), options.data_dir), "");
+  GenerateData(*decimal, options);
+  EXPECT_EQ(WrongDataFacts(decimal->name, options.data_dir), "");
   EXPECT_EQ(ReadExamples(*decimal, options.data_dir, DataSplit::kTrain).size(),
             100000u);
   EXPECT_EQ(decimal->DataFiles(options.data_dir, DataSplit::kTrain).size(),
@@ -153,7 +153,7 @@ TEST(AlgorithmicTest, ShiftReverseSort) {
     std::sort(sorted.begin(), sorted.end());
     EXPECT_EQ(made.targets, sorted);
   }
-  EXPECT_EQ(MakeProblem("algorithmic_sort_problem")->EvalMetrics().back(),
+  EXPECT_EQ(MakeProblem("algorithmic_sort_problem")->metrics.back(),
             "edit_distance");
 }
 

@@ -4,11 +4,10 @@ namespace t2t {
 
 void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterAlgorithmic(problems);
-  RegisterMnist(problems);
-  RegisterMulti30k(problems);
+  RegisterImage(problems);
   RegisterTextTmpdir(problems);
+  RegisterTranslate(problems);
   RegisterTranslateNumbers(problems);
-  RegisterTranslateWmt(problems);
 }
 
 }  // namespace t2t

@@ -5,13 +5,12 @@
 
 namespace t2t {
 
-// Each adds the problems of its file.
+// Each adds the rows of its file.
 void RegisterAlgorithmic(ProblemRegistry& problems);
-void RegisterMnist(ProblemRegistry& problems);
-void RegisterMulti30k(ProblemRegistry& problems);
+void RegisterImage(ProblemRegistry& problems);
 void RegisterTextTmpdir(ProblemRegistry& problems);
+void RegisterTranslate(ProblemRegistry& problems);
 void RegisterTranslateNumbers(ProblemRegistry& problems);
-void RegisterTranslateWmt(ProblemRegistry& problems);
 
 // Adds those of all files.
 void RegisterAllProblems(ProblemRegistry& problems);

@@ -16,7 +16,8 @@ class MnistTest : public testing::Test {
   }
 
   std::pair<ExitCode, std::string> GenerateError() {
-    return ErrorOf([&] { MakeProblem("image_mnist")->Generate(options_); });
+    return ErrorOf(
+        [&] { GenerateData(*MakeProblem("image_mnist"), options_); });
   }
 
   GenerateOptions options_;
@@ -25,7 +26,7 @@ class MnistTest : public testing::Test {
 TEST_F(MnistTest, PixelsAndLabels) {
   WriteSyntheticMnist(options_.tmp_dir, 120, 30, 1);
   const auto problem = MakeProblem("image_mnist");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(WrongDataFacts("image_mnist", options_.data_dir), "");
   EXPECT_EQ(ReadExamples(*problem, options_.data_dir, DataSplit::kTrain).size(),
             120u);
@@ -78,7 +79,7 @@ TEST_F(MnistTest, OneColourStaysFinite) {
 TEST_F(MnistTest, TuneHoldsOutTrainingImages) {
   WriteSyntheticMnist(options_.tmp_dir, 120, 30, 1);
   const auto problem = MakeProblem("image_mnist_tune");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(ReadExamples(*problem, options_.data_dir, DataSplit::kTrain).size(),
             110u);
   EXPECT_EQ(ReadExamples(*problem, options_.data_dir, DataSplit::kDev).size(),

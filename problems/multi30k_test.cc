@@ -42,7 +42,7 @@ TEST_F(Multi30kTest, GeneratesFromTmpDir) {
       options_.data_dir = dir_ + folder.substr(0, 5) + "_data" + target;
       const std::string name = "translate_en" + target + "_multi30k";
       const auto problem = MakeProblem(name + "_rev");
-      problem->Generate(options_);
+      GenerateData(*problem, options_);
       EXPECT_TRUE(
           Exists(options_.data_dir + "/vocab." + name + ".8192.subwords"));
       EXPECT_EQ(WrongDataFacts(name + "_rev", options_.data_dir), "");
@@ -81,13 +81,13 @@ TEST_F(Multi30kTest, Downloads) {
     Rename(dir_ + "/mirror/" + name, dir_ + "/mirror/" + name + ".gz");
   }
   const auto problem = MakeProblem("translate_ende_multi30k");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(ListDirectory(options_.tmp_dir).size(), 6u);
   EXPECT_EQ(ReadExamples(*problem, options_.data_dir, DataSplit::kTest).size(),
             20u);
   // Nothing is fetched again for data that are there.
   RemoveTree(options_.tmp_dir);
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_FALSE(Exists(options_.tmp_dir));
 }
 
@@ -95,7 +95,7 @@ TEST_F(Multi30kTest, SaysWhatToPutWhere) {
   PutText(dir_ + "/tmp", "de");
   RemoveFile(dir_ + "/tmp/val.de");
   const auto [code, message] = ErrorOf(
-      [&] { MakeProblem("translate_ende_multi30k")->Generate(options_); });
+      [&] { GenerateData(*MakeProblem("translate_ende_multi30k"), options_); });
   EXPECT_EQ(code, ExitCode::kMissing);
   for (const std::string& part :
        {std::string("val.de.gz"), std::string("github.com/multi30k/dataset"),

@@ -12,6 +12,7 @@
 #include "t2t/formats/example.h"
 #include "t2t/formats/tfrecord.h"
 #include "t2t/problem/data_facts.h"
+#include "t2t/problem/datagen.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {

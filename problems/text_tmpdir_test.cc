@@ -42,7 +42,7 @@ class TextTmpdirTest : public testing::Test {
 TEST_F(TextTmpdirTest, TextToText) {
   const auto problem = MakeProblem("text2text_tmpdir");
   options_.num_shards = 0;
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(WrongDataFacts("text2text_tmpdir", options_.data_dir), "");
   EXPECT_FALSE(DataFactsOf("text2text_tmpdir").downloads);
   EXPECT_TRUE(
@@ -65,7 +65,7 @@ TEST_F(TextTmpdirTest, TextToText) {
       ReadExamples(*problem, options_.data_dir, DataSplit::kDev);
   ASSERT_EQ(dev.size(), 1u);
   EXPECT_EQ(TextOf(dev[0], "targets", encoder), "der Hund");
-  EXPECT_EQ(problem->EvalMetrics().size(), 7u);
+  EXPECT_EQ(problem->metrics.size(), 7u);
   EXPECT_THROW(problem->DataFiles(options_.data_dir, DataSplit::kTest), Error);
 }
 
@@ -78,46 +78,47 @@ TEST_F(TextTmpdirTest, FlagsNameAnyFiles) {
   options_.dev_tgt = dir_ + "/b";
   options_.tmp_dir = dir_ + "/nowhere";
   const auto problem = MakeProblem("text2text_tmpdir");
-  EXPECT_TRUE(problem->TakesTextFiles());
-  problem->Generate(options_);
+  EXPECT_TRUE(problem->takes_text_files);
+  GenerateData(*problem, options_);
   EXPECT_EQ(ReadExamples(*problem, options_.data_dir, DataSplit::kDev).size(),
             2u);
 
   options_.dev_tgt.clear();
-  EXPECT_EQ(ErrorOf([&] { problem->Generate(options_); }).first,
+  EXPECT_EQ(ErrorOf([&] { GenerateData(*problem, options_); }).first,
             ExitCode::kUsage);
 }
 
 TEST_F(TextTmpdirTest, OtherTextNeedsOverwrite) {
   const auto problem = MakeProblem("text2text_tmpdir");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   const auto before = Contents(options_.data_dir);
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(Contents(options_.data_dir), before);
   Put("inputs.train.txt", "a cat\n\nthe dog\nno\n");
-  const auto [code, message] = ErrorOf([&] { problem->Generate(options_); });
+  const auto [code, message] =
+      ErrorOf([&] { GenerateData(*problem, options_); });
   EXPECT_EQ(code, ExitCode::kUsage);
   EXPECT_NE(message.find("--overwrite"), std::string::npos) << message;
   EXPECT_EQ(Contents(options_.data_dir), before);
   options_.overwrite = true;
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_NE(Contents(options_.data_dir), before);
   // The text may be gone once the data are whole.
   options_.overwrite = false;
   options_.tmp_dir = dir_ + "/nowhere";
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
 }
 
 TEST_F(TextTmpdirTest, LostVocabularyMakesTheShardsAnew) {
   const auto problem = MakeProblem("text2text_tmpdir");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   const auto before = Contents(options_.data_dir);
   RemoveFile(options_.data_dir + "/vocab.text2text_tmpdir.32768.subwords");
   EXPECT_EQ(ErrorOf([&] { problem->Info(options_.data_dir); }).first,
             ExitCode::kMissing);
   WriteFileAtomically(problem->DataFiles(options_.data_dir, DataSplit::kDev)[0],
                       "");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(Contents(options_.data_dir), before);
 }
 
@@ -127,7 +128,7 @@ TEST_F(TextTmpdirTest, DifferentLengthsAreNamed) {
     Put("targets." + split + ".txt", "one\ntwo\n");
     for (const char* const name : {"text2text_tmpdir", "text2class_tmpdir"}) {
       const auto [code, message] =
-          ErrorOf([&] { MakeProblem(name)->Generate(options_); });
+          ErrorOf([&] { GenerateData(*MakeProblem(name), options_); });
       EXPECT_EQ(code, ExitCode::kBadData);
       EXPECT_NE(message.find("targets." + split + ".txt has 2 lines"),
                 std::string::npos)
@@ -142,8 +143,8 @@ TEST_F(TextTmpdirTest, MissingAndEmptyFilesAreNamed) {
                                  "inputs.eval.txt", "targets.eval.txt"}) {
     SetUp();
     RemoveFile(options_.tmp_dir + "/" + name);
-    const auto [code, message] =
-        ErrorOf([&] { MakeProblem("text2text_tmpdir")->Generate(options_); });
+    const auto [code, message] = ErrorOf(
+        [&] { GenerateData(*MakeProblem("text2text_tmpdir"), options_); });
     EXPECT_EQ(code, ExitCode::kMissing);
     EXPECT_NE(message.find(name), std::string::npos) << message;
     ExpectNothingWritten();
@@ -152,19 +153,20 @@ TEST_F(TextTmpdirTest, MissingAndEmptyFilesAreNamed) {
   Put("inputs.train.txt", "");
   Put("targets.train.txt", "");
   EXPECT_EQ(ErrorOf([&] {
-              MakeProblem("text2text_tmpdir")->Generate(options_);
+              GenerateData(*MakeProblem("text2text_tmpdir"), options_);
             }).first,
             ExitCode::kBadData);
 }
 
 TEST_F(TextTmpdirTest, Tokens) {
   const auto problem = MakeProblem("text2text_tmpdir_tokens");
-  const auto [code, message] = ErrorOf([&] { problem->Generate(options_); });
+  const auto [code, message] =
+      ErrorOf([&] { GenerateData(*problem, options_); });
   EXPECT_EQ(code, ExitCode::kMissing);
   EXPECT_NE(message.find("vocab.txt"), std::string::npos) << message;
 
   Put("vocab.txt", "the\n<EOS>\ncat\n\ndie\nKatze\nthe\n");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   // T2T gives every line an id, empty ones and repeated ones too.
   EXPECT_EQ(
       ReadFile(options_.data_dir + "/vocab.text2text_tmpdir_tokens.tokens"),
@@ -179,12 +181,12 @@ TEST_F(TextTmpdirTest, Tokens) {
   options_.data_dir = dir_ + "/named";
   options_.vocab = dir_ + "/tokens";
   WriteFileAtomically(options_.vocab, "sat\n");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(problem->Info(options_.data_dir).features.at("inputs").vocab_size,
             4);
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   WriteFileAtomically(options_.vocab, "sat\nmat\n");
-  EXPECT_EQ(ErrorOf([&] { problem->Generate(options_); }).first,
+  EXPECT_EQ(ErrorOf([&] { GenerateData(*problem, options_); }).first,
             ExitCode::kUsage);
 }
 
@@ -193,7 +195,7 @@ TEST_F(TextTmpdirTest, Tokens) {
 TEST_F(TextTmpdirTest, AVocabularyThatListsTheUnknownTokenItself) {
   Put("vocab.txt", "the\na\n<UNK>\nb\n");
   const auto problem = MakeProblem("text2text_tmpdir_tokens");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   const FeatureInfo info =
       problem->Info(options_.data_dir).features.at("inputs");
   EXPECT_EQ(info.vocab_size, 7);
@@ -204,14 +206,14 @@ TEST_F(TextTmpdirTest, AVocabularyThatListsTheUnknownTokenItself) {
   GenerateOptions other = options_;
   other.vocab = options_.data_dir + "/vocab.text2text_tmpdir_tokens.tokens";
   other.data_dir = dir_ + "/other";
-  problem->Generate(other);
+  GenerateData(*problem, other);
   EXPECT_EQ(ReadFile(other.data_dir + "/vocab.text2text_tmpdir_tokens.tokens"),
             ReadFile(other.vocab));
 }
 
 TEST_F(TextTmpdirTest, TextOutOfPipesIsAsOutOfFiles) {
   const auto problem = MakeProblem("text2text_tmpdir");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   GenerateOptions piped = options_;
   piped.data_dir = dir_ + "/piped";
   std::string* const names[] = {&piped.train_src, &piped.train_tgt,
@@ -240,7 +242,7 @@ TEST_F(TextTmpdirTest, TextOutOfPipesIsAsOutOfFiles) {
       pipes[i].close();
     }
   });
-  problem->Generate(piped);
+  GenerateData(*problem, piped);
   writer.join();
   for (const std::string& name : ListDirectory(options_.data_dir)) {
     EXPECT_EQ(ReadFile(JoinPath(piped.data_dir, name)),
@@ -255,25 +257,25 @@ TEST_F(TextTmpdirTest, WhatFailsLeavesNothingThatALaterRunTakes) {
       ReadFile(JoinPath(options_.tmp_dir, "inputs.train.txt"));
   Put("inputs.train.txt", " \n\n \n\n");
   Put("targets.train.txt", "\n \n\n \n");
-  EXPECT_EQ(ErrorOf([&] { problem->Generate(options_); }).first,
+  EXPECT_EQ(ErrorOf([&] { GenerateData(*problem, options_); }).first,
             ExitCode::kBadData);
   EXPECT_TRUE(ListDirectory(options_.data_dir).empty());
   Put("inputs.train.txt", text);
   Put("targets.train.txt", text);
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_GT(problem->Info(options_.data_dir).features.at("inputs").vocab_size,
             20);
 }
 
 TEST_F(TextTmpdirTest, GivenSubwords) {
   const auto problem = MakeProblem("text2text_tmpdir");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   const std::string vocab =
       options_.data_dir + "/vocab.text2text_tmpdir.32768.subwords";
   GenerateOptions other = options_;
   other.data_dir = dir_ + "/other";
   other.vocab = vocab;
-  problem->Generate(other);
+  GenerateData(*problem, other);
   EXPECT_EQ(ReadFile(other.data_dir + "/vocab.text2text_tmpdir.32768.subwords"),
             ReadFile(vocab));
 }
@@ -282,7 +284,7 @@ TEST_F(TextTmpdirTest, TextToClass) {
   const auto problem = MakeProblem("text2class_tmpdir");
   Put("targets.train.txt", "10\n9\n10\n-1\n");
   Put("targets.eval.txt", "9\n");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   const ProblemInfo info = problem->Info(options_.data_dir);
   EXPECT_EQ(info.features.at("inputs").modality, "symbol");
   const FeatureInfo& targets = info.features.at("targets");
@@ -301,7 +303,7 @@ TEST_F(TextTmpdirTest, TextToClass) {
   // The order may be given.
   options_.data_dir = dir_ + "/ordered";
   Put("labels.txt", "10\n9\n-1\n8\n");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(problem->Info(options_.data_dir).features.at("targets").vocab_size,
             4);
   EXPECT_EQ(
@@ -314,13 +316,14 @@ TEST_F(TextTmpdirTest, UnknownLabel) {
   const auto problem = MakeProblem("text2class_tmpdir");
   Put("targets.train.txt", "a\nb\na\nb\n");
   Put("targets.eval.txt", "c\n");
-  const auto [code, message] = ErrorOf([&] { problem->Generate(options_); });
+  const auto [code, message] =
+      ErrorOf([&] { GenerateData(*problem, options_); });
   EXPECT_EQ(code, ExitCode::kBadData);
   EXPECT_NE(message.find("'c'"), std::string::npos) << message;
 
   Put("targets.train.txt", "a\n\na\nb\n");
   options_.data_dir = dir_ + "/empty_label";
-  EXPECT_EQ(ErrorOf([&] { problem->Generate(options_); }).first,
+  EXPECT_EQ(ErrorOf([&] { GenerateData(*problem, options_); }).first,
             ExitCode::kBadData);
 }
 

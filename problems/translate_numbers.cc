@@ -7,10 +7,10 @@
 #include "problems/all_problems.h"
 #include "problems/number_names.h"
 #include "t2t/base/fs.h"
-#include "t2t/base/log.h"
 #include "t2t/base/rng.h"
+#include "t2t/problem/text_kinds.h"
+#include "t2t/problem/text_source.h"
 #include "t2t/text/encoders.h"
-#include "t2t/text/subword.h"
 #include "t2t/text/unicode.h"
 
 namespace t2t {
@@ -59,39 +59,49 @@ constexpr char kAlphabet[] =
     "abcdefghijklmnopqrstuvwxyzäöüßABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÜ0123456789"
     " _,;.-'\\";
 
-class NumbersSource : public TextSource {
+class NumbersSource : public Source {
  public:
-  NumbersSource(uint64_t seed, DataSplit split, int64_t size)
-      : seed_(seed), split_(split), size_(size) {}
-
-  bool Next(TextSample* sample) override {
-    if (next_ == size_) return false;
-    const std::vector<int64_t> numbers =
-        TranslateNumbersEnde::LineNumbers(seed_, split_, next_++);
-    sample->inputs = LineText(numbers, EnglishNumberName);
-    sample->targets = LineText(numbers, GermanNumberName);
-    return true;
-  }
-
- private:
-  uint64_t seed_;
-  DataSplit split_;
-  int64_t size_;
-  int64_t next_ = 0;
-};
-
-class NumbersCorpus : public TextCorpus {
- public:
-  explicit NumbersCorpus(uint64_t seed) : seed_(seed) {}
+  NumbersSource(std::string problem, uint64_t seed)
+      : problem_(std::move(problem)), seed_(seed) {}
 
   int64_t size(DataSplit split) const override {
     return split == DataSplit::kTrain ? kTrainLines : kOtherLines;
   }
-  std::unique_ptr<TextSource> Open(DataSplit split) const override {
-    return std::make_unique<NumbersSource>(seed_, split, size(split));
+
+  std::unique_ptr<ExampleSource> Open(DataSplit split) const override {
+    return ExamplesOfText(Lines(split));
+  }
+
+  // The dev and test text: <problem>.dev.en and so on.
+  void WriteExtras(const GenerateOptions& options) const override {
+    for (const DataSplit split : {DataSplit::kDev, DataSplit::kTest}) {
+      std::string english;
+      std::string german;
+      const NextSample next = Lines(split);
+      for (TextSample sample; next(&sample);) {
+        english += sample.inputs + "\n";
+        german += sample.targets + "\n";
+      }
+      const std::string stem =
+          JoinPath(options.data_dir, problem_ + "." + SplitName(split));
+      WriteFileAtomically(stem + ".en", english);
+      WriteFileAtomically(stem + ".de", german);
+    }
   }
 
  private:
+  NextSample Lines(DataSplit split) const {
+    return [seed = seed_, split, end = size(split),
+            next = int64_t{0}](TextSample* sample) mutable {
+      if (next == end) return false;
+      const std::vector<int64_t> numbers = NumbersOfLine(seed, split, next++);
+      sample->inputs = LineText(numbers, EnglishNumberName);
+      sample->targets = LineText(numbers, GermanNumberName);
+      return true;
+    };
+  }
+
+  std::string problem_;
   uint64_t seed_;
 };
 
@@ -107,13 +117,13 @@ int64_t DrawNumber(DataSplit split, Rng* rng) {
     const int64_t end = digits == 1 ? 10 : first * 10;
     const int64_t number =
         first + static_cast<int64_t>(rng->Below(end - first));
-    if (TranslateNumbersEnde::SplitOf(number) == split) return number;
+    if (SplitOfNumber(number) == split) return number;
   }
 }
 
 }  // namespace
 
-DataSplit TranslateNumbersEnde::SplitOf(int64_t number) {
+DataSplit SplitOfNumber(int64_t number) {
   if (number < kFirstHeldOut || number == kLargestNamedNumber) {
     return DataSplit::kTrain;
   }
@@ -127,9 +137,8 @@ DataSplit TranslateNumbersEnde::SplitOf(int64_t number) {
   }
 }
 
-std::vector<int64_t> TranslateNumbersEnde::LineNumbers(uint64_t seed,
-                                                       DataSplit split,
-                                                       int64_t index) {
+std::vector<int64_t> NumbersOfLine(uint64_t seed, DataSplit split,
+                                   int64_t index) {
   Rng rng(Rng::Combine(Rng::Combine(seed, "translate_numbers_ende"),
                        Rng::Combine(static_cast<uint64_t>(split),
                                     static_cast<uint64_t>(index))));
@@ -144,34 +153,9 @@ std::vector<int64_t> TranslateNumbersEnde::LineNumbers(uint64_t seed,
   return numbers;
 }
 
-std::vector<TextShards> TranslateNumbersEnde::Shards() const {
-  return {{DataSplit::kTrain, 10, true},
-          {DataSplit::kDev, 1, false},
-          {DataSplit::kTest, 1, false}};
-}
+namespace {
 
-std::string TranslateNumbersEnde::ExtraStem(DataSplit split) const {
-  return name() + "." + SplitName(split);
-}
-
-DataFacts TranslateNumbersEnde::data_facts() const {
-  DataFacts facts = Text2TextProblem::data_facts();
-  facts.dev_inputs = ExtraStem(DataSplit::kDev) + ".en";
-  facts.dev_targets = ExtraStem(DataSplit::kDev) + ".de";
-  return facts;
-}
-
-std::unique_ptr<TextCorpus> TranslateNumbersEnde::FindCorpus(
-    const GenerateOptions& options, bool fetch) const {
-  return std::make_unique<NumbersCorpus>(static_cast<uint64_t>(options.seed));
-}
-
-void TranslateNumbersEnde::BuildVocabulary(
-    const TextCorpus& corpus, const GenerateOptions& options) const {
-  if (!options.vocab.empty()) {
-    Text2TextProblem::BuildVocabulary(corpus, options);
-    return;
-  }
+std::vector<std::string> Subtokens() {
   std::vector<std::string> subtokens;
   for (const int64_t id : {kPadId, kEosId}) {
     subtokens.push_back(std::string(ReservedToken(id)) + "_");
@@ -183,30 +167,28 @@ void TranslateNumbersEnde::BuildVocabulary(
     NextCodePoint(alphabet, &at);
     subtokens.emplace_back(alphabet.substr(start, at - start));
   }
-  const auto encoder = SubwordTextEncoder::FromSubtokens(std::move(subtokens));
-  encoder->Store(VocabularyPaths(options.data_dir)[0]);
-  Log("  vocabulary: " + std::to_string(encoder->vocab_size()) +
-      " parts of number names");
+  return subtokens;
 }
 
-void TranslateNumbersEnde::WriteExtras(const TextCorpus& corpus,
-                                       const GenerateOptions& options) const {
-  for (const DataSplit split : {DataSplit::kDev, DataSplit::kTest}) {
-    std::string english;
-    std::string german;
-    const std::unique_ptr<TextSource> source = corpus.Open(split);
-    for (TextSample sample; source->Next(&sample);) {
-      english += sample.inputs + "\n";
-      german += sample.targets + "\n";
-    }
-    const std::string stem = JoinPath(options.data_dir, ExtraStem(split));
-    WriteFileAtomically(stem + ".en", english);
-    WriteFileAtomically(stem + ".de", german);
-  }
+Problem TranslateNumbersEnde() {
+  const std::string name = "translate_numbers_ende";
+  Vocabulary parts = SharedSubwords(name, 1 << 8);
+  parts.subtokens = Subtokens();
+  Problem problem = TextToText(name, parts, parts);
+  problem.open = [name](const SourceContext& context) {
+    return std::make_unique<NumbersSource>(
+        name, static_cast<uint64_t>(context.options.seed));
+  };
+  problem.splits = TrainDevTest(10);
+  problem.dev_inputs = name + ".dev.en";
+  problem.dev_targets = name + ".dev.de";
+  return problem;
 }
+
+}  // namespace
 
 void RegisterTranslateNumbers(ProblemRegistry& problems) {
-  AddProblem<TranslateNumbersEnde>(problems, "translate_numbers_ende");
+  problems.Add("translate_numbers_ende", TranslateNumbersEnde);
 }
 
 }  // namespace t2t

@@ -17,20 +17,19 @@ TEST(TranslateNumbersTest, SplitsAreDisjoint) {
   for (const DataSplit split :
        {DataSplit::kTrain, DataSplit::kDev, DataSplit::kTest}) {
     for (int64_t i = 0; i < 500; ++i) {
-      const std::vector<int64_t> line =
-          TranslateNumbersEnde::LineNumbers(42, split, i);
+      const std::vector<int64_t> line = NumbersOfLine(42, split, i);
       EXPECT_GE(line.size(), 1u);
       EXPECT_LE(line.size(), 4u);
       lines_of_four[split] += line.size() == 4;
       for (const int64_t number : line) {
-        EXPECT_EQ(TranslateNumbersEnde::SplitOf(number), split);
+        EXPECT_EQ(SplitOfNumber(number), split);
         numbers[split].insert(number);
       }
     }
     EXPECT_GT(lines_of_four[split], 20);
   }
   for (int64_t number = 0; number < 100; ++number) {
-    EXPECT_EQ(TranslateNumbersEnde::SplitOf(number), DataSplit::kTrain);
+    EXPECT_EQ(SplitOfNumber(number), DataSplit::kTrain);
   }
   EXPECT_TRUE(numbers[DataSplit::kTrain].count(7));
   EXPECT_TRUE(numbers[DataSplit::kTrain].count(kLargestNamedNumber));
@@ -43,7 +42,7 @@ TEST(TranslateNumbersTest, GeneratesWithoutAnyFile) {
   options.data_dir = dir;
   options.max_cases = 300;
   const auto problem = MakeProblem("translate_numbers_ende");
-  problem->Generate(options);
+  GenerateData(*problem, options);
   EXPECT_EQ(WrongDataFacts("translate_numbers_ende", dir), "");
   EXPECT_EQ(DataFactsOf("translate_numbers_ende").dev_inputs,
             "translate_numbers_ende.dev.en");
@@ -74,7 +73,7 @@ TEST(TranslateNumbersTest, NamesAreCutIntoTheirParts) {
   options.data_dir = dir;
   options.max_cases = 1;
   const auto problem = MakeProblem("translate_numbers_ende");
-  problem->Generate(options);
+  GenerateData(*problem, options);
   const auto encoder = problem->Info(dir).features.at("inputs").encoder;
   EXPECT_EQ(
       encoder->DecodeList(

@@ -66,7 +66,7 @@ TEST_F(TranslateWmtTest, GeneratesFromTmpDir) {
   for (const std::string name :
        {"translate_ende_wmt8k", "translate_ende_wmt32k"}) {
     const auto problem = MakeProblem(name);
-    problem->Generate(options_);
+    GenerateData(*problem, options_);
     EXPECT_EQ(WrongDataFacts(name, options_.data_dir), "");
     EXPECT_TRUE(DataFactsOf(name).downloads);
     EXPECT_EQ(DataFactsOf(name).dev_inputs, "");
@@ -99,7 +99,7 @@ TEST_F(TranslateWmtTest, UnpacksAndDownloads) {
   MakeDirectories(options_.tmp_dir);
   Rename(dir_ + "/mirror/dev.tgz", options_.tmp_dir + "/dev.tgz");
   const auto problem = MakeProblem("translate_ende_wmt8k_rev");
-  problem->Generate(options_);
+  GenerateData(*problem, options_);
   EXPECT_EQ(ReadExamples(*problem, options_.data_dir, DataSplit::kTrain).size(),
             30u);
   EXPECT_TRUE(Exists(options_.tmp_dir + "/" + kNews + ".en"));
@@ -112,7 +112,7 @@ TEST_F(TranslateWmtTest, SaysWhatIsMissing) {
   PutAll();
   RemoveFile(options_.tmp_dir + "/" + kEuroparl + ".de");
   const auto generate = [&] {
-    MakeProblem("translate_ende_wmt8k")->Generate(options_);
+    GenerateData(*MakeProblem("translate_ende_wmt8k"), options_);
   };
   const auto [code, message] = ErrorOf(generate);
   EXPECT_EQ(code, ExitCode::kMissing);
@@ -148,7 +148,7 @@ TEST_F(TranslateWmtTest, LinesThatDoNotPair) {
   const std::string path = options_.tmp_dir + "/" + kWeb + ".de";
   WriteFileAtomically(path, ReadFile(path) + "one more\n");
   const auto [code, message] = ErrorOf(
-      [&] { MakeProblem("translate_ende_wmt32k")->Generate(options_); });
+      [&] { GenerateData(*MakeProblem("translate_ende_wmt32k"), options_); });
   EXPECT_EQ(code, ExitCode::kBadData);
   EXPECT_NE(message.find("has 13 lines"), std::string::npos) << message;
 }

@@ -7,8 +7,8 @@
 #include "launch/render/gpus.h"
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/problem/modality_traits.h"
 #include "t2t/problem/problem.h"
-#include "t2t/problem/text_problem.h"
 
 namespace t2t {
 namespace {
@@ -153,7 +153,7 @@ void FindVocabularies(const std::string& name,
       continue;
     }
     for (const auto& [feature, about] : info.features) {
-      if (about.modality != "symbol") {
+      if (!TraitsOfModality(about.modality).is_plain_symbols) {
         NoEstimate("the problem's " + feature + " (" + about.modality + ")");
       }
       (feature == "inputs" ? estimate->vocabularies.inputs
@@ -162,14 +162,16 @@ void FindVocabularies(const std::string& name,
     estimate->vocabulary_known = true;
     return;
   }
-  const std::unique_ptr<Problem> bare =
-      Problems().Get(ParseProblemName(name).base_name)();
-  const auto* const text = dynamic_cast<const Text2TextProblem*>(bare.get());
-  if (text == nullptr) NoEstimate("the problem " + name);
-  const int64_t size = text->vocabulary_type() == VocabularyType::kCharacter
-                           ? 258
-                           : text->approx_vocab_size();
-  estimate->vocabularies = {size, size};
+  for (const auto& [feature, about] : problem->features) {
+    // Of a vocabulary that isn't built yet its row says about how large it
+    // will be.
+    if (about.vocabulary.kind != Vocabulary::Kind::kSubwords) {
+      NoEstimate("the problem " + name);
+    }
+    (feature == "inputs" ? estimate->vocabularies.inputs
+                         : estimate->vocabularies.targets) =
+        about.vocabulary.size;
+  }
 }
 
 std::string Grouped(int64_t value) {

@@ -62,8 +62,8 @@ std::string DescribeProblem(const std::string& name) {
   std::string text = name + ": a problem";
   if (spec.was_reversed) text += ", inputs and targets change places";
   if (spec.was_copy) text += ", the inputs are the targets too";
-  text += "\n  metrics: " + Join(problem->EvalMetrics(), ", ") + "\n";
-  if (problem->TakesTextFiles()) {
+  text += "\n  metrics: " + Join(problem->metrics, ", ") + "\n";
+  if (problem->takes_text_files) {
     text += "  t2t-datagen takes --train_src and --train_tgt\n";
   }
   const DataFacts data = DataFactsOf(name);

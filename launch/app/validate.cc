@@ -410,7 +410,7 @@ void CheckMetric(const Component& sweep) {
   const std::string trained = sweep.params.String("component");
   if (!sweep.find) return;
   const std::string problem = sweep.find(trained).params.String("problem");
-  std::vector<std::string> metrics = MakeProblem(problem)->EvalMetrics();
+  std::vector<std::string> metrics = MakeProblem(problem)->metrics;
   metrics.push_back("loss");
   const std::string metric = sweep.params.String("metric");
   if (std::find(metrics.begin(), metrics.end(), metric) != metrics.end()) {

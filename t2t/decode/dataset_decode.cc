@@ -16,6 +16,7 @@
 #include "t2t/formats/example.h"
 #include "t2t/formats/tfrecord.h"
 #include "t2t/input/input_item.h"
+#include "t2t/problem/modality_traits.h"
 
 namespace t2t {
 namespace {
@@ -154,7 +155,8 @@ std::vector<std::vector<Hypothesis>> DecodeWindow(
     TextDecoder* decoder) {
   const ProblemInfo& info = decoder->model()->info();
   const bool as_ids =
-      !decoder->has_inputs() || info.features.at("inputs").modality == "symbol";
+      !decoder->has_inputs() ||
+      TraitsOfModality(info.features.at("inputs").modality).is_plain_symbols;
   std::vector<std::vector<int64_t>> ids(examples.size());
   std::vector<int64_t> lengths(examples.size());
   for (size_t i = 0; i < examples.size(); ++i) {

@@ -22,6 +22,7 @@
 #include "t2t/decode/text_decoder.h"
 #include "t2t/decode/toy_model.h"
 #include "t2t/decode/weights.h"
+#include "t2t/formats/shards.h"
 #include "t2t/formats/tfrecord.h"
 #include "t2t/nn/parameter_units.h"
 #include "t2t/text/encoders.h"
@@ -42,32 +43,24 @@ HParams ToyHParams() {
   return h;
 }
 
-class DecodeToyProblem : public Problem {
- public:
-  void Generate(const GenerateOptions&) const override {}
-  ProblemInfo Info(const std::string& data_dir) const override {
-    if (!Exists(JoinPath(data_dir, "vocab.toy"))) {
-      throw MissingError("there is no vocab.toy in " + data_dir);
-    }
-    ProblemInfo info = ToyInfo();
-    info.features.at("inputs").vocab_path = JoinPath(data_dir, "vocab.toy");
-    return info;
-  }
-  std::vector<std::string> DataFiles(const std::string& data_dir,
-                                     DataSplit split) const override {
-    return Glob(JoinPath(data_dir, "toy-" + SplitName(split) + "*"));
-  }
-  bool Preprocess(Example*, Mode, const HParams&) const override {
-    return true;
-  }
-  std::vector<std::string> EvalMetrics() const override { return {}; }
-};
+Problem DecodeToyProblem() {
+  Problem problem;
+  problem.data_name = "toy";
+  FeatureSpec& inputs = problem.features["inputs"];
+  inputs.vocabulary.kind = Vocabulary::Kind::kCustom;
+  inputs.vocabulary.file = "vocab.toy";
+  inputs.vocabulary.load = [](const std::string&) {
+    return std::make_shared<ToyEncoder>();
+  };
+  problem.features["targets"] = inputs;
+  return problem;
+}
 
 class ToyNames : public ::testing::Environment {
  public:
   void SetUp() override {
     HParamsSets().Add("decode_toy", ToyHParams);
-    AddProblem<DecodeToyProblem>(Problems(), "decode_toy_problem");
+    Problems().Add("decode_toy_problem", DecodeToyProblem);
     AddModel<CopyModel>(Models(), "decode_toy_copy");
   }
 };
@@ -728,7 +721,7 @@ TEST_F(ModelFolderTest, RefusesACheckpointOfALargerModel) {
 TEST_F(ModelFolderTest, DecodesTheDataset) {
   const std::vector<std::string> texts = {"one", "twenty-two", "", "three"};
   for (int shard = 0; shard < 2; ++shard) {
-    TfRecordWriter writer(Path("toy-dev-" + std::to_string(shard)));
+    TfRecordWriter writer(ShardPath(dir_, "toy", "dev", shard, 2));
     for (int i = 0; i < 2; ++i) {
       std::vector<int64_t> ids = ToyEncoder().Encode(texts[shard * 2 + i]);
       ids.push_back(kEosId);

@@ -8,6 +8,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/problem/modality_traits.h"
 #include "t2t/text/text_encoder.h"
 
 namespace t2t {
@@ -30,8 +31,9 @@ TextDecoder::TextDecoder(Model* model, HParams decode_hparams, uint64_t seed)
     : model_(model),
       decode_hparams_(std::move(decode_hparams)),
       seed_(seed),
-      is_class_label_(model->info().features.at("targets").modality ==
-                      "class_label"),
+      is_class_label_(
+          TraitsOfModality(model->info().features.at("targets").modality)
+              .is_class_label),
       keeps_all_ids_(is_class_label_ ||
                      !model->info().features.at("targets").ends_at_eos ||
                      decode_hparams_.GetBool("skip_eos_postprocess")) {}
@@ -42,7 +44,7 @@ const FeatureInfo& TextDecoder::InputInfo() const {
 
 std::vector<int64_t> TextDecoder::Encode(std::string_view line) const {
   const FeatureInfo& info = InputInfo();
-  if (info.encoder == nullptr || info.modality == "image") {
+  if (info.encoder == nullptr || TraitsOfModality(info.modality).is_image) {
     throw UsageError("the inputs of " + model_->info().name + " are no text",
                      "a problem with text inputs",
                      "decode from the dataset (without --decode_from_file)");
@@ -181,7 +183,8 @@ std::string TextDecoder::OutputText(const std::vector<int64_t>& ids) const {
 std::string TextDecoder::InputText(const std::vector<int64_t>& ids) const {
   const FeatureInfo& info = InputInfo();
   // Pixels say nothing as a text.
-  if (info.modality != "symbol" && info.modality != "class_label") return "";
+  const ModalityTraits& traits = TraitsOfModality(info.modality);
+  if (!traits.is_plain_symbols && !traits.is_class_label) return "";
   return ToText(info, ids, /*keep_all=*/!info.ends_at_eos);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "t2t/base/rng.h"
+#include "t2t/problem/modality_traits.h"
 
 namespace t2t {
 namespace {
@@ -113,7 +114,7 @@ CopyModel::CopyModel(HParams hparams, ProblemInfo info, uint64_t seed)
 at::Tensor CopyModel::Logits(const Features& features, Mode) {
   const FeatureInfo& targets = info_.features.at("targets");
   at::Tensor inputs = features.at("inputs");
-  if (targets.modality == "class_label") {
+  if (TraitsOfModality(targets.modality).is_class_label) {
     return (at::one_hot(inputs.select(1, 0), targets.vocab_size).unsqueeze(1) *
             strength_);
   }

@@ -10,16 +10,19 @@ namespace t2t {
 // Looks at a file before it gets its name; "", or what is wrong with it.
 using CheckDownload = std::function<std::string(const std::string& path)>;
 
-// Fetches url into path with the program curl; path is whole, and has passed
-// the check, or not there. False, and why, where it can't.
-bool Download(const std::string& url, const std::string& path, std::string* why,
+// Fetches a file into `path` from the first of `addresses` that gives it (http,
+// https, ftp or file); path is whole, and has passed the check, or not there.
+// False, and why (of each address), where none does.
+//
+// What is fetched so far stays in <path>.part, so that a later call goes on
+// where a killed or broken one ended, if the server says that its file is still
+// the same one. A broken connection is tried again a few times. Every few
+// seconds a line to the log says how far it is.
+//
+// For one process at a time: callers hold a lock.
+bool Download(const std::vector<std::string>& addresses,
+              const std::string& path, std::string* why,
               const CheckDownload& check = nullptr);
-
-// Takes the files of these names out of a tar archive, compressed or not, into
-// folder, with the program tar; each is whole, and a plain file, or not there.
-// False, and why, where it can't.
-bool Unpack(const std::string& archive, const std::vector<std::string>& names,
-            const std::string& folder, std::string* why);
 
 }  // namespace t2t
 

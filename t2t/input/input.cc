@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
 #include "t2t/base/log.h"
+#include "t2t/base/parallel.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/formats/tfrecord.h"
@@ -32,6 +34,8 @@ constexpr int64_t kChunkBytes = 8 << 20;
 // Parsed examples may take this many times the bytes of their records (images
 // do) before less is taken into memory.
 constexpr int64_t kGrowth = 4;
+// Examples drawn for by a thread at a time.
+constexpr size_t kAugmentBlock = 32;
 // Rows open at a time in packing.
 constexpr size_t kPackQueue = 64;
 
@@ -65,6 +69,7 @@ struct WindowStart {
   std::vector<Location> open;
   // Examples that did not fill a batch of the windows before.
   std::vector<Location> carry;
+  std::vector<int64_t> carry_epochs;  // in which each of them was read
 };
 
 // Examples in the order of their batches.
@@ -309,7 +314,7 @@ class Planner {
     start_ = start;
     reader_.reset();
     finished_ = false;
-    carry_ = LoadCarry(start.carry);
+    carry_ = LoadCarry(start);
   }
 
   // False at the end (never in training).
@@ -321,6 +326,7 @@ class Planner {
     const bool last_of_epoch = !ReadWindow(&fresh);
     const uint64_t seed = WindowSeed();
     if (options_.training) Rng(seed).Shuffle(&fresh.items);
+    for (InputItem& item : fresh.items) item.epoch = start_.epoch;
     start_.kept += static_cast<int64_t>(fresh.items.size());
     window->data = std::move(carry_);
     carry_ = {};
@@ -328,8 +334,10 @@ class Planner {
     Cut(last_of_epoch && !options_.training, seed, window);
 
     start_.carry.clear();
+    start_.carry_epochs.clear();
     for (const InputItem& item : carry_.items) {
       start_.carry.push_back({item.shard, item.offset});
+      start_.carry_epochs.push_back(item.epoch);
     }
     if (!last_of_epoch) {
       ++start_.window;
@@ -347,6 +355,7 @@ class Planner {
     WindowStart next;
     next.epoch = start_.epoch + 1;
     next.carry = std::move(start_.carry);
+    next.carry_epochs = std::move(start_.carry_epochs);
     start_ = std::move(next);
     reader_.reset();
     return true;
@@ -403,7 +412,8 @@ class Planner {
     return loaded_;
   }
 
-  Items LoadCarry(const std::vector<Location>& locations) {
+  Items LoadCarry(const WindowStart& start) {
+    const std::vector<Location>& locations = start.carry;
     std::vector<RawRecord> records;
     std::unique_ptr<TfRecordReader> reader;
     // In the order of the files, then back into that of the carry.
@@ -424,7 +434,18 @@ class Planner {
                         path);
       }
     }
-    return ParseRecords(options_, records);
+    Items carry = ParseRecords(options_, records);
+    // By where they are: of several at one place the first comes first.
+    std::multimap<Location, int64_t> epochs;
+    for (size_t i = 0; i < start.carry_epochs.size(); ++i) {
+      epochs.emplace(locations[i], start.carry_epochs[i]);
+    }
+    for (InputItem& item : carry.items) {
+      const auto epoch = epochs.find({item.shard, item.offset});
+      item.epoch = epoch == epochs.end() ? start.epoch : epoch->second;
+      if (epoch != epochs.end()) epochs.erase(epoch);
+    }
+    return carry;
   }
 
   // Puts the window's items in the order of their batches; what doesn't fill
@@ -683,6 +704,11 @@ class Pipeline final : public InputPipeline {
     json.Set("turn", start.turn);
     json.Set("open", ToJson(start.open));
     json.Set("carry", ToJson(start.carry));
+    if (options_.augment != nullptr) {
+      Json epochs = Json::Array();
+      for (const int64_t epoch : start.carry_epochs) epochs.Append(epoch);
+      json.Set("carry_epochs", std::move(epochs));
+    }
     return json.ToString();
   }
 
@@ -723,6 +749,14 @@ class Pipeline final : public InputPipeline {
       start.open = ToLocations(json.At("open"), options_.files.size());
       start.carry = ToLocations(json.At("carry"), options_.files.size());
       position.batch = static_cast<size_t>(Natural(json, "batch"));
+      if (const Json* const epochs = json.Find("carry_epochs")) {
+        for (const Json& epoch : epochs->items()) {
+          start.carry_epochs.push_back(epoch.AsInt());
+        }
+        if (start.carry_epochs.size() != start.carry.size()) {
+          throw DataError("carry and carry_epochs are of different lengths");
+        }
+      }
     }
     position.start = std::make_shared<const WindowStart>(std::move(start));
     return position;
@@ -800,6 +834,10 @@ class Pipeline final : public InputPipeline {
         const Range& range = window->batches[b];
         Delivery delivery;
         delivery.after = {window->start, b + 1};
+        std::vector<std::string> drawn;
+        if (options_.augment != nullptr) {
+          Augment(ItemsOf(*window, range), window.get(), &drawn);
+        }
         const InputItem* items = window->data.items.data();
         if (options_.pack) {
           delivery.batch = AssemblePackedBatch(
@@ -816,6 +854,39 @@ class Pipeline final : public InputPipeline {
       skip = 0;
       window.reset();
     }
+  }
+
+  // The items of a batch.
+  Range ItemsOf(const Window& window, const Range& batch) const {
+    if (!options_.pack) return batch;
+    return {window.rows[batch.begin], window.rows[batch.end]};
+  }
+
+  // Draws for a batch's items, which are in no other batch: from here on their
+  // bytes are in `drawn`.
+  void Augment(const Range& batch, Window* window,
+               std::vector<std::string>* drawn) const {
+    const uint64_t seed = Rng::Combine(options_.seed, "steps");
+    drawn->resize(batch.size());
+    ParallelFor((batch.size() + kAugmentBlock - 1) / kAugmentBlock,
+                options_.threads, [&](size_t block, int) {
+                  const size_t first = block * kAugmentBlock;
+                  const size_t end =
+                      std::min(batch.size(), first + kAugmentBlock);
+                  for (size_t i = first; i < end; ++i) {
+                    InputItem& item = window->data.items[batch.begin + i];
+                    Example example = ItemExample(item.bytes);
+                    options_.augment(&example, RecordSeed(seed, item));
+                    AppendItem(example, &(*drawn)[i]);
+                    item.bytes = (*drawn)[i];
+                  }
+                });
+  }
+
+  static uint64_t RecordSeed(uint64_t seed, const InputItem& item) {
+    seed = Rng::Combine(seed, static_cast<uint64_t>(item.epoch));
+    seed = Rng::Combine(seed, uint64_t{item.shard});
+    return Rng::Combine(seed, static_cast<uint64_t>(item.offset));
   }
 
   void Stop() {

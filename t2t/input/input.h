@@ -37,6 +37,13 @@ struct InputOptions {
   // Runs on each example read; false drops it. Called from worker threads,
   // from several at once where threads > 1.
   std::function<bool(Example*)> preprocess;
+  // Runs on each example each time it goes into a batch: steps that draw random
+  // numbers, and those behind them. What preprocess left is kept in memory as
+  // it is. seed: a function of (this seed, epoch, record), so the same for any
+  // number of threads and ranks and after a restart. Keeps the example's
+  // features of sequences as long as they are: the batches are planned by then.
+  // Null: nothing draws.
+  std::function<void(Example*, uint64_t seed)> augment;
   // Feature names whose shape is fixed ("inputs" of an image: {28, 28, 1}).
   // A first dimension of -1 may differ by example and is padded. With an image
   // (two or more dimensions, all fixed) batch_size counts examples.

@@ -192,6 +192,23 @@ void AppendItem(const Example& example, std::string* bytes) {
   }
 }
 
+Example ItemExample(std::string_view bytes) {
+  Example example;
+  ItemFeature feature;
+  for (size_t at = 0; feature.Read(bytes, &at);) {
+    if (feature.is_float()) {
+      std::vector<float> floats(feature.count());
+      feature.CopyFloats(floats.data());
+      example.features.emplace(feature.name(), std::move(floats));
+    } else {
+      std::vector<int64_t> ints(feature.count());
+      feature.CopyInts(ints.data());
+      example.features.emplace(feature.name(), std::move(ints));
+    }
+  }
+  return example;
+}
+
 void MeasureItem(const InputOptions& options, InputItem* item) {
   item->length = 0;
   item->total = 0;

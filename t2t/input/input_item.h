@@ -22,6 +22,7 @@ struct InputItem {
   // The longest, and the sum, of the features whose length may differ.
   int64_t length = 0;
   int64_t total = 0;
+  int64_t epoch = 0;       // in which it was read
   std::string_view bytes;  // not owned
 };
 
@@ -50,6 +51,9 @@ class ItemFeature {
 
 // Appends the example's features of numbers.
 void AppendItem(const Example& example, std::string* bytes);
+
+// The example of the item's features.
+Example ItemExample(std::string_view bytes);
 
 // Sets the item's length and total out of its bytes.
 void MeasureItem(const InputOptions& options, InputItem* item);

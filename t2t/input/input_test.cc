@@ -572,5 +572,83 @@ TEST_F(InputTest, StopsWhileTheWorkersAreBusy) {
   }
 }
 
+// Drawing: each example gets "drawn", a number that its seed says.
+InputOptions Drawing(InputOptions options) {
+  options.augment = [](Example* example, uint64_t seed) {
+    example->features["drawn"] =
+        Ids{static_cast<int64_t>(Rng(seed).Below(1000000000))};
+  };
+  return options;
+}
+
+// What was drawn for each example, by its first id, in the order it came.
+std::map<int64_t, Ids> Drawn(const std::vector<Batch>& batches) {
+  std::map<int64_t, Ids> drawn;
+  for (const Batch& batch : batches) {
+    const HostTensor& numbers = batch.at("drawn");
+    for (int64_t row = 0; row < numbers.shape[0]; ++row) {
+      drawn[Row(batch.at("inputs"), row)[0]].push_back(Row(numbers, row)[0]);
+    }
+  }
+  return drawn;
+}
+
+// (cache_bytes: examples kept in memory, and read anew each epoch.)
+TEST_F(InputTest, EachEpochDrawsAnewForTheSameExamples) {
+  for (const int64_t cache_bytes : {int64_t{1} << 20, int64_t{0}}) {
+    InputOptions options = Drawing(Write(2, 50));
+    options.cache_bytes = cache_bytes;
+    const auto drawn = Drawn(Take(MakeInputPipeline(options).get(), 40));
+    int often = 0;
+    for (const auto& [id, numbers] : drawn) {
+      EXPECT_EQ(std::set<int64_t>(numbers.begin(), numbers.end()).size(),
+                numbers.size());
+      often += numbers.size() > 2;
+    }
+    EXPECT_GT(often, 50);
+    options.threads = 5;
+    EXPECT_EQ(Drawn(Take(MakeInputPipeline(options).get(), 40)), drawn);
+    options.seed = 8;
+    EXPECT_NE(Drawn(Take(MakeInputPipeline(options).get(), 40)), drawn);
+  }
+}
+
+// Wherever it stops: in the middle of a window, with examples left over from
+// the one before.
+TEST_F(InputTest, WhatIsDrawnIsTheSameAfterARestart) {
+  InputOptions options = Drawing(Write(3, 40));
+  options.shuffle_buffer = 25;
+  options.cache_bytes = 0;
+  const std::vector<Batch> whole = Take(MakeInputPipeline(options).get(), 60);
+  for (const int stop : {1, 7, 20, 33}) {
+    const auto first = MakeInputPipeline(options);
+    Take(first.get(), stop);
+    const auto second = MakeInputPipeline(options);
+    second->Restore(first->State());
+    const std::vector<Batch> rest = Take(second.get(), 60 - stop);
+    for (size_t i = 0; i < rest.size(); ++i) {
+      EXPECT_EQ(rest[i].at("drawn").ints, whole[stop + i].at("drawn").ints);
+      EXPECT_EQ(rest[i].at("inputs").ints, whole[stop + i].at("inputs").ints);
+    }
+  }
+}
+
+TEST_F(InputTest, DrawingPacksToo) {
+  InputOptions options = Write(1, 40);
+  options.pack = true;
+  options.augment = [](Example* example, uint64_t) {
+    for (int64_t& id : std::get<Ids>(example->features.at("inputs"))) id += 1;
+  };
+  const std::vector<Batch> drawn = Take(MakeInputPipeline(options).get(), 3);
+  options.augment = nullptr;
+  const std::vector<Batch> plain = Take(MakeInputPipeline(options).get(), 3);
+  for (size_t b = 0; b < plain.size(); ++b) {
+    Ids expected = plain[b].at("inputs").ints;
+    const Ids& segments = plain[b].at("inputs_segmentation").ints;
+    for (size_t i = 0; i < expected.size(); ++i) expected[i] += segments[i] > 0;
+    EXPECT_EQ(drawn[b].at("inputs").ints, expected);
+  }
+}
+
 }  // namespace
 }  // namespace t2t

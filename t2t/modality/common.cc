@@ -2,6 +2,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/ops/cross_entropy.h"
+#include "t2t/problem/modality_traits.h"
 
 namespace t2t {
 namespace {
@@ -24,15 +25,14 @@ at::Tensor SpreadWeights(const at::Tensor& weights, const at::Tensor& like) {
 at::Tensor ModalityBase::TargetWeights(const at::Tensor& targets,
                                        const at::Tensor& weights,
                                        Mode mode) const {
-  const bool symbols = spec_.name == "symbol" ||
-                       spec_.name == "symbol_one_hot" ||
-                       spec_.name == "identity_symbol";
+  const ModalityTraits& traits = TraitsOfModality(spec_.name);
+  const bool symbols = traits.is_symbols && traits.padding_weighs_nothing;
   at::Tensor own;
   if (symbols && (spec_.prepend_mode == "prepend_inputs_full_attention" ||
                   (spec_.prepend_mode == "prepend_inputs_masked_attention" &&
                    mode != Mode::kTrain))) {
     own = WeightsAfterFirstPadding(targets);
-  } else if (symbols || spec_.name == "multi_label") {
+  } else if (traits.padding_weighs_nothing) {
     own = targets.ne(0);
   } else {
     own = at::ones(targets.sizes(), targets.device());

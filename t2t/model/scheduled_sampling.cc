@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "t2t/base/error.h"
+#include "t2t/problem/modality_traits.h"
 
 namespace t2t {
 namespace {
@@ -49,11 +50,13 @@ ScheduledSampling ScheduledSampling::FromHParams(const HParams& hparams,
   sampling.most = hparams.GetDouble("scheduled_sampling_gold_mixin_prob");
   Expect(hparams.GetInt("vocab_divisor") == 1, hparams, "vocab_divisor", "1");
   const auto targets = info.features.find("targets");
-  const std::string modality =
-      targets == info.features.end() ? "" : targets->second.modality;
-  if (modality != "symbol" && modality != "symbol_weights_all") {
-    throw UsageError("scheduled sampling with targets that are " + modality,
-                     "symbols", "set --hparams=scheduled_sampling_prob=0");
+  if (targets == info.features.end() ||
+      !TraitsOfModality(targets->second.modality).is_plain_symbols) {
+    throw UsageError(
+        "scheduled sampling with targets that are " +
+            (targets == info.features.end() ? "not there"
+                                            : targets->second.modality),
+        "symbols", "set --hparams=scheduled_sampling_prob=0");
   }
   return sampling;
 }

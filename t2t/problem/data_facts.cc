@@ -1,22 +1,21 @@
 #include "t2t/problem/data_facts.h"
 
 #include <memory>
-#include <utility>
 
 #include "t2t/problem/problem.h"
 
 namespace t2t {
 
 DataFacts DataFactsOf(const std::string& name) {
-  ProblemSpec spec;
-  spec.base_name = name;
-  if (!Problems().Has(name)) spec = ParseProblemName(name);
-  const std::unique_ptr<Problem> problem = Problems().Get(spec.base_name)();
-  const auto* const known = dynamic_cast<const HasDataFacts*>(problem.get());
-  if (known == nullptr) return {};
-  DataFacts facts = known->data_facts();
-  if (spec.was_reversed) std::swap(facts.dev_inputs, facts.dev_targets);
-  if (spec.was_copy) facts.dev_targets = facts.dev_inputs;
+  const std::unique_ptr<Problem> problem = MakeProblem(name);
+  DataFacts facts;
+  for (const SplitSpec& split : problem->splits) {
+    (split.split == DataSplit::kTrain ? facts.train_shards
+                                      : facts.other_shards) += split.num_shards;
+  }
+  facts.downloads = problem->Downloads();
+  facts.dev_inputs = problem->dev_inputs;
+  facts.dev_targets = problem->dev_targets;
   return facts;
 }
 

@@ -9,22 +9,15 @@ namespace t2t {
 struct DataFacts {
   int train_shards = 0;  // where nothing asks for another number
   int other_shards = 0;  // of dev and test
-  // Generate() downloads the text where it isn't in tmp_dir.
+  // Datagen downloads what they are made of where it isn't in tmp_dir.
   bool downloads = false;
-  // Files of text that Generate() leaves next to the shards, to choose a model
-  // by: lines to decode and what they should become. "" where there are none.
+  // Files of text that datagen leaves next to the shards, to choose a model by:
+  // lines to decode and what they should become. "" where there are none.
   std::string dev_inputs, dev_targets;
 };
 
-// A problem that knows them.
-class HasDataFacts {
- public:
-  virtual ~HasDataFacts() = default;
-  virtual DataFacts data_facts() const = 0;
-};
-
-// By the problem's name, as "_rev" and "_copy" change them; without shards
-// where nothing is known. Throws where there is no such problem.
+// By the problem's name, as "_rev" and "_copy" change them. Throws where there
+// is no such problem.
 DataFacts DataFactsOf(const std::string& problem);
 
 }  // namespace t2t

@@ -344,26 +344,4 @@ void GenerateShards(const std::string& problem,
   }
 }
 
-void GenerateProblem(const std::string& problem,
-                     const std::vector<SplitPlan>& plans, const Json& origin,
-                     const GenerateOptions& options) {
-  Log(problem + " into " + options.data_dir);
-  const bool complete =
-      ShardsAreThere(problem, plans, options) && !options.overwrite;
-  CheckOrigin(problem, origin, options);
-  RemoveDatagenLeftovers(problem, options);
-  if (complete) {
-    Log("  already there");
-    return;
-  }
-  MakeDirectories(options.data_dir);
-  std::optional<BuildLock> lock;
-  if (options.task_id < 0) {
-    lock.emplace(DatagenLockPath(problem, options), "the data of " + problem);
-  }
-  if (options.overwrite) ClearShards(problem, plans, options);
-  WriteOrigin(problem, origin, options);
-  GenerateShards(problem, plans, options);
-}
-
 }  // namespace t2t

@@ -9,21 +9,9 @@
 #include <vector>
 
 #include "t2t/base/json.h"
-#include "t2t/formats/example.h"
-#include "t2t/problem/problem.h"
+#include "t2t/problem/source.h"
 
 namespace t2t {
-
-// Makes the examples of one split, in order.
-class ExampleSource {
- public:
-  virtual ~ExampleSource() = default;
-  // Goes on to the next samples, `count` at most; returns how many there are,
-  // 0 at the end. Called from one thread.
-  virtual size_t Read(size_t count) = 0;
-  // The example of sample i of those last read. Called from several threads.
-  virtual Example Make(size_t i) const = 0;
-};
 
 struct SplitPlan {
   DataSplit split = DataSplit::kTrain;
@@ -80,12 +68,6 @@ void ClearShards(const std::string& problem,
 void GenerateShards(const std::string& problem,
                     const std::vector<SplitPlan>& plans,
                     const GenerateOptions& options);
-
-// All of the above in order, for a problem whose examples depend on nothing
-// but the plans and the origin.
-void GenerateProblem(const std::string& problem,
-                     const std::vector<SplitPlan>& plans, const Json& origin,
-                     const GenerateOptions& options);
 
 }  // namespace t2t
 

@@ -8,6 +8,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/formats/shards.h"
 #include "t2t/formats/tfrecord.h"
+#include "t2t/problem/datagen.h"
 
 namespace t2t {
 namespace {
@@ -34,28 +35,39 @@ class CountingSource : public ExampleSource {
   int64_t next_ = 0;
 };
 
-std::vector<SplitPlan> Plans(int64_t train, int64_t there) {
-  SplitPlan plan;
-  plan.num_shards = 3;
-  plan.shuffle = true;
-  plan.num_examples = train;
-  plan.open = [there] { return std::make_unique<CountingSource>(there); };
-  SplitPlan dev;
-  dev.split = DataSplit::kDev;
-  dev.num_examples = 5;
-  dev.open = [] { return std::make_unique<CountingSource>(5); };
-  return {plan, dev};
+// `train` training examples, of which `there` are there; five of dev.
+class NumberSource : public Source {
+ public:
+  NumberSource(int64_t train, int64_t there) : train_(train), there_(there) {}
+
+  int64_t size(DataSplit split) const override {
+    return split == DataSplit::kTrain ? train_ : 5;
+  }
+  std::unique_ptr<ExampleSource> Open(DataSplit split) const override {
+    return std::make_unique<CountingSource>(split == DataSplit::kTrain ? there_
+                                                                       : 5);
+  }
+
+ private:
+  int64_t train_;
+  int64_t there_;
+};
+
+Problem Numbers(int64_t train, int64_t there) {
+  Problem problem;
+  problem.name = "p";
+  problem.data_name = "p";
+  problem.open = [=](const SourceContext&) {
+    return std::make_unique<NumberSource>(train, there);
+  };
+  problem.splits = {{DataSplit::kTrain, 3, true}, {DataSplit::kDev, 1, false}};
+  return problem;
 }
 
 GenerateOptions Options(const std::string& data_dir) {
   GenerateOptions options;
   options.data_dir = data_dir;
   return options;
-}
-
-void Generate(const std::vector<SplitPlan>& plans,
-              const GenerateOptions& options) {
-  GenerateProblem("p", plans, MakeOrigin(plans, options), options);
 }
 
 std::vector<int64_t> ReadShard(const std::string& path) {
@@ -78,7 +90,7 @@ std::map<std::string, std::string> Contents(const std::string& dir) {
 
 TEST(GenerateTest, DealsAndShuffles) {
   const std::string dir = MakeTempDirectory("generate");
-  Generate(Plans(20000, 20000), Options(dir));
+  GenerateData(Numbers(20000, 20000), Options(dir));
   for (int shard = 0; shard < 3; ++shard) {
     std::vector<int64_t> numbers =
         ReadShard(FindShards(dir, "p", "train")[shard]);
@@ -97,51 +109,51 @@ TEST(GenerateTest, ThreadsAndTasksMakeTheSameShards) {
   const std::string dir = MakeTempDirectory("generate");
   GenerateOptions options = Options(dir + "/one");
   options.threads = 1;
-  Generate(Plans(20000, 20000), options);
+  GenerateData(Numbers(20000, 20000), options);
   options = Options(dir + "/four");
   options.threads = 4;
-  Generate(Plans(20000, 20000), options);
+  GenerateData(Numbers(20000, 20000), options);
   options = Options(dir + "/tasks");
   for (options.task_id = 0; options.task_id < 4; ++options.task_id) {
-    Generate(Plans(20000, 20000), options);
+    GenerateData(Numbers(20000, 20000), options);
   }
   EXPECT_EQ(Contents(dir + "/one"), Contents(dir + "/four"));
   EXPECT_EQ(Contents(dir + "/one"), Contents(dir + "/tasks"));
   EXPECT_EQ(Contents(dir + "/one").size(), 5u);
-  EXPECT_THROW(Generate(Plans(20000, 20000), options), Error);  // task 4
+  EXPECT_THROW(GenerateData(Numbers(20000, 20000), options), Error);  // task 4
 
   options = Options(dir + "/other_seed");
   options.seed = 1;
-  Generate(Plans(20000, 20000), options);
+  GenerateData(Numbers(20000, 20000), options);
   EXPECT_NE(Contents(dir + "/one"), Contents(dir + "/other_seed"));
 }
 
 TEST(GenerateTest, KeepsWhatIsWholeAndMendsWhatIsNot) {
   const std::string dir = MakeTempDirectory("generate");
-  Generate(Plans(300, 300), Options(dir));
+  GenerateData(Numbers(300, 300), Options(dir));
   const auto first = Contents(dir);
   // Whole sets are not touched, whatever is in them.
   const std::string dev = FindShards(dir, "p", "dev")[0];
   WriteFileAtomically(dev, "");
-  Generate(Plans(300, 300), Options(dir));
+  GenerateData(Numbers(300, 300), Options(dir));
   EXPECT_EQ(ReadFile(dev), "");
   // As after a kill between two renames.
   RemoveFile(FindShards(dir, "p", "train")[1]);
-  Generate(Plans(300, 300), Options(dir));
+  GenerateData(Numbers(300, 300), Options(dir));
   EXPECT_EQ(ReadFile(dev), "");
   RemoveFile(dev);
-  Generate(Plans(300, 300), Options(dir));
+  GenerateData(Numbers(300, 300), Options(dir));
   EXPECT_EQ(Contents(dir), first);
 }
 
 TEST(GenerateTest, OtherOriginNeedsOverwrite) {
   const std::string dir = MakeTempDirectory("generate");
-  Generate(Plans(300, 300), Options(dir));
+  GenerateData(Numbers(300, 300), Options(dir));
   const auto first = Contents(dir);
   GenerateOptions options = Options(dir);
   options.seed = 7;
   try {
-    Generate(Plans(300, 300), options);
+    GenerateData(Numbers(300, 300), options);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
@@ -151,18 +163,16 @@ TEST(GenerateTest, OtherOriginNeedsOverwrite) {
   // Another number of shards: no old one stays.
   options.overwrite = true;
   options.num_shards = 2;
-  std::vector<SplitPlan> plans = Plans(300, 300);
-  plans[0].num_shards = NumShards(DataSplit::kTrain, 3, options);
-  Generate(plans, options);
+  GenerateData(Numbers(300, 300), options);
   EXPECT_EQ(FindShards(dir, "p", "train").size(), 2u);
   options.overwrite = false;
   options.num_shards = 3;
-  EXPECT_THROW(Generate(Plans(300, 300), options), Error);
+  EXPECT_THROW(GenerateData(Numbers(300, 300), options), Error);
 }
 
 TEST(GenerateTest, ShortSourceLeavesNothing) {
   const std::string dir = MakeTempDirectory("generate");
-  EXPECT_THROW(Generate(Plans(300, 299), Options(dir)), Error);
+  EXPECT_THROW(GenerateData(Numbers(300, 299), Options(dir)), Error);
   EXPECT_EQ(ListDirectory(dir), std::vector<std::string>{"p.datagen.json"});
 }
 
@@ -170,7 +180,7 @@ TEST(GenerateTest, UnwritableFolder) {
   const std::string dir = MakeTempDirectory("generate");
   WriteFileAtomically(dir + "/file", "");
   try {
-    Generate(Plans(3, 3), Options(dir + "/file/data"));
+    GenerateData(Numbers(3, 3), Options(dir + "/file/data"));
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kIo);

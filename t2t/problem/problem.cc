@@ -1,123 +1,121 @@
 #include "t2t/problem/problem.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/formats/shards.h"
 
 namespace t2t {
 namespace {
 
-int64_t IntOr(const HParams& hparams, const std::string& name, int64_t other) {
-  return hparams.Has(name) ? hparams.GetInt(name) : other;
+void CheckHasInputs(const Problem& problem) {
+  if (problem.features.count("inputs") > 0) return;
+  throw UsageError("the problem " + problem.name + " has no inputs to copy", "",
+                   "use " + problem.data_name);
 }
 
-template <typename Map>
-void SwapKeys(const std::string& a, const std::string& b, Map* map) {
-  auto first = map->extract(a);
-  auto second = map->extract(b);
-  if (!first.empty()) {
-    first.key() = b;
-    map->insert(std::move(first));
+// What two features share is read once: `read` has it by its file.
+FeatureInfo InfoOf(
+    const FeatureSpec& feature, const std::string& problem,
+    const std::string& data_dir,
+    std::map<std::string, std::shared_ptr<const TextEncoder>>* read) {
+  FeatureInfo info;
+  info.modality = feature.modality;
+  info.vocab_path = VocabularyPath(feature.vocabulary, data_dir);
+  std::shared_ptr<const TextEncoder>& encoder =
+      (*read)[feature.vocabulary.file];
+  if (encoder == nullptr || !feature.vocabulary.has_file()) {
+    encoder = LoadVocabulary(feature.vocabulary, problem, data_dir);
   }
-  if (!second.empty()) {
-    second.key() = a;
-    map->insert(std::move(second));
-  }
+  info.encoder = encoder;
+  info.vocab_size =
+      encoder != nullptr ? encoder->vocab_size() : feature.vocabulary.size;
+  info.shape = feature.shape;
+  info.ends_at_eos = feature.ends_at_eos;
+  return info;
 }
-
-void Crop(Example* example, const std::string& name, int64_t length) {
-  const auto found = example->features.find(name);
-  if (length <= 0 || found == example->features.end()) return;
-  std::visit(
-      [&](auto& values) {
-        if (static_cast<int64_t>(values.size()) > length) {
-          values.resize(length);
-        }
-      },
-      found->second);
-}
-
-// A problem under a name with "_rev" or "_copy".
-class ModifiedProblem : public Problem {
- public:
-  ModifiedProblem(std::unique_ptr<Problem> base, const ProblemSpec& spec)
-      : base_(std::move(base)) {
-    base_->set_modifiers(spec.was_reversed, spec.was_copy);
-    set_modifiers(spec.was_reversed, spec.was_copy);
-  }
-
-  void Generate(const GenerateOptions& options) const override {
-    base_->Generate(options);
-  }
-
-  ProblemInfo Info(const std::string& data_dir) const override {
-    ProblemInfo info = base_->Info(data_dir);
-    info.name = name();
-    if (was_reversed()) {
-      SwapKeys("inputs", "targets", &info.features);
-      std::swap(info.input_space_id, info.target_space_id);
-      info.was_reversed = true;
-    }
-    if (was_copy()) {
-      CheckHasInputs(info.has_inputs());
-      info.features["targets"] = info.features["inputs"];
-      info.target_space_id = info.input_space_id;
-      info.was_copy = true;
-    }
-    return info;
-  }
-
-  std::vector<std::string> DataFiles(const std::string& data_dir,
-                                     DataSplit split) const override {
-    return base_->DataFiles(data_dir, split);
-  }
-
-  bool Preprocess(Example* example, Mode mode,
-                  const HParams& hparams) const override {
-    if (!base_->Preprocess(example, mode, hparams)) return false;
-    static const char* const kParts[] = {"", "_segmentation", "_position"};
-    if (was_reversed()) {
-      for (const std::string part : kParts) {
-        SwapKeys("inputs" + part, "targets" + part, &example->features);
-      }
-    }
-    if (was_copy()) {
-      CheckHasInputs(example->Has("inputs"));
-      example->features["targets"] = example->features["inputs"];
-      for (const std::string part : {"_segmentation", "_position"}) {
-        const auto found = example->features.find("inputs" + part);
-        if (found != example->features.end()) {
-          example->features.emplace("targets" + part, found->second);
-        }
-      }
-    }
-    return true;
-  }
-
-  std::vector<std::string> EvalMetrics() const override {
-    return base_->EvalMetrics();
-  }
-
-  void AdjustHParams(HParams* hparams) const override {
-    base_->AdjustHParams(hparams);
-  }
-
-  bool TakesTextFiles() const override { return base_->TakesTextFiles(); }
-
-  bool TakesVocabulary() const override { return base_->TakesVocabulary(); }
-
- private:
-  void CheckHasInputs(bool has_inputs) const {
-    if (has_inputs) return;
-    throw UsageError("the problem " + name() + " has no inputs to copy", "",
-                     "use " + base_->name());
-  }
-
-  std::unique_ptr<Problem> base_;
-};
 
 }  // namespace
+
+ProblemInfo Problem::Info(const std::string& data_dir) const {
+  if (was_copy) CheckHasInputs(*this);
+  ProblemInfo info;
+  info.name = name;
+  info.was_reversed = was_reversed;
+  info.was_copy = was_copy;
+  info.loss_multiplier = loss_multiplier;
+  std::map<std::string, std::shared_ptr<const TextEncoder>> read;
+  for (const auto& [feature_name, feature] : features) {
+    info.features[feature_name] = InfoOf(feature, data_name, data_dir, &read);
+  }
+  const auto space = [&](const char* of) -> int64_t {
+    const auto found = features.find(of);
+    return found == features.end() ? 0 : found->second.space_id;
+  };
+  info.input_space_id = space("inputs");
+  info.target_space_id = space("targets");
+  return info;
+}
+
+std::vector<std::string> Problem::DataFiles(const std::string& data_dir,
+                                            DataSplit split) const {
+  return FindShards(data_dir, data_name, SplitName(split));
+}
+
+bool Problem::Preprocess(Example* example, Mode mode, const HParams& hparams,
+                         uint64_t seed) const {
+  Rng rng(seed);
+  return RunSteps(steps, 0, steps.size(), example, {mode, hparams, rng});
+}
+
+bool Problem::RunFixedSteps(Example* example, Mode mode,
+                            const HParams& hparams) const {
+  Rng unused(0);
+  return RunSteps(steps, 0, FirstDrawingStep(steps, mode), example,
+                  {mode, hparams, unused});
+}
+
+void Problem::RunDrawnSteps(Example* example, Mode mode, const HParams& hparams,
+                            uint64_t seed) const {
+  Rng rng(seed);
+  if (RunSteps(steps, FirstDrawingStep(steps, mode), steps.size(), example,
+               {mode, hparams, rng})) {
+    return;
+  }
+  throw Error(ExitCode::kInternal,
+              "a step of " + name + " drops an example after one that draws",
+              "steps that drop before those that draw");
+}
+
+bool Problem::Draws(Mode mode) const {
+  return FirstDrawingStep(steps, mode) < steps.size();
+}
+
+void Problem::AdjustHParams(HParams* hparams) const {
+  if (adjust_hparams != nullptr) adjust_hparams(hparams);
+}
+
+bool Problem::TakesVocabulary() const {
+  std::string model_file;
+  for (const auto& [feature_name, feature] : features) {
+    const Vocabulary& vocabulary = feature.vocabulary;
+    if (vocabulary.model_file.empty() ||
+        (!model_file.empty() && vocabulary.model_file != model_file)) {
+      return false;
+    }
+    model_file = vocabulary.model_file;
+  }
+  return !model_file.empty();
+}
+
+bool Problem::Downloads() const {
+  return std::any_of(corpora.begin(), corpora.end(), [](const CorpusUse& use) {
+    return use.need != CorpusUse::Need::kWhereItLies &&
+           !use.corpus.addresses.empty();
+  });
+}
 
 ProblemRegistry& Problems() {
   static auto* const registry = new ProblemRegistry("problem");
@@ -142,64 +140,65 @@ ProblemSpec ParseProblemName(const std::string& name) {
   }
 }
 
-std::unique_ptr<Problem> MakeProblem(const std::string& name) {
-  // A problem may be registered under such a name outright.
-  if (Problems().Has(name)) return Problems().Get(name)();
-  const ProblemSpec spec = ParseProblemName(name);
-  std::unique_ptr<Problem> base = Problems().Get(spec.base_name)();
-  auto problem = std::make_unique<ModifiedProblem>(std::move(base), spec);
-  problem->set_name(name);
+Problem Reversed(Problem problem) {
+  auto inputs = problem.features.extract("inputs");
+  auto targets = problem.features.extract("targets");
+  if (!inputs.empty()) {
+    inputs.key() = "targets";
+    problem.features.insert(std::move(inputs));
+  }
+  if (!targets.empty()) {
+    targets.key() = "inputs";
+    problem.features.insert(std::move(targets));
+  }
+  problem.steps.push_back(SwapInputsAndTargets());
+  std::swap(problem.dev_inputs, problem.dev_targets);
+  problem.was_reversed = true;
+  if (problem.on_reversed != nullptr) problem.on_reversed(&problem);
   return problem;
 }
 
-std::string SplitName(DataSplit split) {
-  switch (split) {
-    case DataSplit::kTrain:
-      return "train";
-    case DataSplit::kDev:
-      return "dev";
-    case DataSplit::kTest:
-      return "test";
+Problem Copied(Problem problem) {
+  const auto inputs = problem.features.find("inputs");
+  if (inputs != problem.features.end()) {
+    problem.features["targets"] = inputs->second;
   }
-  return "train";
+  problem.steps.push_back(CopyInputsToTargets(problem.name));
+  problem.dev_targets = problem.dev_inputs;
+  problem.was_copy = true;
+  return problem;
 }
 
-void PreprocessExampleCommon(Example* example, Mode mode,
-                             const HParams& hparams) {
-  Crop(example, "inputs", IntOr(hparams, "max_input_seq_length", 0));
-  const std::string prepend_mode =
-      hparams.Has("prepend_mode") ? hparams.GetString("prepend_mode") : "none";
-  if (prepend_mode != "none") {
-    std::vector<int64_t> prepended = example->Ints("inputs");
-    prepended.push_back(kPadId);
-    if (mode == Mode::kPredict) {
-      example->features["partial_targets"] = std::move(prepended);
-    } else {
-      const std::vector<int64_t>& targets = example->Ints("targets");
-      prepended.insert(prepended.end(), targets.begin(), targets.end());
-      example->features["targets"] = std::move(prepended);
-    }
-  }
-  Crop(example, "targets", IntOr(hparams, "max_target_seq_length", 0));
-  const int64_t length = IntOr(hparams, "split_to_length", 0);
-  if (length > 0) {
-    for (const char* const name : {"inputs", "targets"}) {
-      if (!example->Has(name)) continue;
-      const auto size = static_cast<int64_t>(example->Ints(name).size());
-      if (size != length) {
-        throw UsageError(
-            "split_to_length=" + std::to_string(length) + ", but '" + name +
-                "' of an example has " + std::to_string(size) + " symbols",
-            "examples of exactly split_to_length symbols",
-            "set split_to_length=0, or max_length to what batches may hold");
-      }
-    }
-  }
+std::unique_ptr<Problem> MakeProblem(const std::string& name) {
+  ProblemSpec spec;
+  spec.base_name = name;
+  // A problem may be registered under such a name outright.
+  if (!Problems().Has(name)) spec = ParseProblemName(name);
+  Problem problem = Problems().Get(spec.base_name)();
+  problem.name = name;
+  if (problem.data_name.empty()) problem.data_name = spec.base_name;
+  if (spec.was_reversed) problem = Reversed(std::move(problem));
+  if (spec.was_copy) problem = Copied(std::move(problem));
+  return std::make_unique<Problem>(std::move(problem));
+}
+
+void RemoveSteps(const std::string& name, Problem* problem) {
+  std::erase_if(problem->steps,
+                [&](const Step& step) { return step.name == name; });
 }
 
 std::vector<std::string> DefaultEvalMetrics() {
   return {"accuracy", "accuracy_top5", "accuracy_per_sequence",
           "neg_log_perplexity"};
+}
+
+std::vector<std::string> TextEvalMetrics() {
+  std::vector<std::string> metrics = DefaultEvalMetrics();
+  for (const char* const name :
+       {"approx_bleu_score", "rouge_2_fscore", "rouge_L_fscore"}) {
+    metrics.emplace_back(name);
+  }
+  return metrics;
 }
 
 }  // namespace t2t

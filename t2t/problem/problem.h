@@ -12,26 +12,42 @@
 #include "t2t/base/registry.h"
 #include "t2t/formats/example.h"
 #include "t2t/hparams/hparams.h"
+#include "t2t/problem/corpus.h"
+#include "t2t/problem/step.h"
+#include "t2t/problem/vocabulary.h"
 #include "t2t/text/text_encoder.h"
 
 namespace t2t {
 
-// (Split() is the function of base/strings.h.)
-enum class DataSplit { kTrain, kDev, kTest };
-enum class Mode { kTrain, kEval, kPredict };
+class Source;
+struct SourceContext;
 
-// Modality names as T2T's ModalityType: "symbol", "class_label", "image",
-// "identity", "real", ... (see t2t/modality).
+// One feature of an example as the model sees it: what a row says of it.
+struct FeatureSpec {
+  // A name of t2t/problem/modality_traits.h.
+  std::string modality = "symbol";
+  Vocabulary vocabulary;
+  // Of every example, where it is always the same ({28, 28, 1}).
+  std::vector<int64_t> shape;
+  // Whether an EOS ends what is to be shown; else 1 is an id as any other
+  // (pixels, labels).
+  bool ends_at_eos = true;
+  int64_t space_id = 0;  // T2T's SpaceID
+};
+
+struct SplitSpec {
+  DataSplit split = DataSplit::kTrain;
+  int num_shards = 1;
+  bool shuffle = false;
+};
+
+// A feature whose vocabulary has been read.
 struct FeatureInfo {
   std::string modality = "symbol";
   int64_t vocab_size = 0;  // of the encoder, or classes, or 256 for pixels
   std::shared_ptr<const TextEncoder> encoder;  // may be null (images)
   std::string vocab_path;  // the file it was read from; empty: none
-  // Of every example, where it is always the same ({28, 28, 1}): goes into
-  // InputOptions::fixed_shapes.
   std::vector<int64_t> shape;
-  // Whether an EOS ends what is to be shown; else 1 is an id as any other
-  // (pixels, labels).
   bool ends_at_eos = true;
 };
 
@@ -49,86 +65,66 @@ struct ProblemInfo {
   bool has_inputs() const { return features.count("inputs") > 0; }
 };
 
-struct GenerateOptions {
-  std::string data_dir;
-  std::string tmp_dir;
-  int64_t seed = 42;
-  int threads = 2;  // 0: one a core
-  // Training shards; 0: the problem's own number.
-  int num_shards = 0;
-  // Only the shard of this number (the training shards come first, then dev,
-  // then test), for one process of several; -1: all.
-  int task_id = -1;
-  // Examples of each split at most; 0: all.
-  int64_t max_cases = 0;
-  // Makes again what is already there. Without, it is kept, and an error
-  // where it was made from other text or with another seed.
-  bool overwrite = false;
-  // text2text_tmpdir and text2class_tmpdir: files named outright, or empty
-  // for T2T's names under tmp_dir.
-  std::string train_src, train_tgt, dev_src, dev_tgt;
-  // A vocabulary file to take (subwords, tokens or a SentencePiece model)
-  // instead of building one. Text-to-text problems only.
-  std::string vocab;
-};
+// A problem is data: where its examples come from, what their features are,
+// what is done to an example on its way to the model, and by what it is
+// measured. Kinds of problems (t2t/problem/*_kinds.h) are functions that make
+// one out of a row; problems/ has the rows.
+struct Problem {
+  std::string name;
+  // The problem whose shards and vocabularies these are: without "_rev" and
+  // "_copy", or another problem's that has the same data.
+  std::string data_name;
 
-class Problem {
- public:
-  virtual ~Problem() = default;
+  // What the examples are made of. `corpora` are those that `open` reads; a
+  // source that makes its examples up, or reads files that a person names, has
+  // none.
+  std::vector<CorpusUse> corpora;
+  std::function<std::unique_ptr<Source>(const SourceContext&)> open;
+  // t2t-datagen's --train_src, --train_tgt, --dev_src and --dev_tgt are read.
+  bool takes_text_files = false;
 
-  const std::string& name() const { return name_; }
-  void set_name(std::string name) { name_ = std::move(name); }
+  std::map<std::string, FeatureSpec> features;  // by name: "inputs", "targets"
+  std::vector<Step> steps;
+  std::vector<std::string> metrics;  // T2T's names
+  std::vector<SplitSpec> splits;     // in the order of their tasks
+  double loss_multiplier = 1.0;
+  // Files of text that datagen leaves next to the shards, to choose a model by:
+  // lines to decode and what they should become. "" where there are none.
+  std::string dev_inputs, dev_targets;
+  // The problem's own changes of hparams; null: none.
+  std::function<void(HParams*)> adjust_hparams;
+  // What changes under "_rev" besides that inputs and targets change places;
+  // null: nothing.
+  std::function<void(Problem*)> on_reversed;
+  bool was_reversed = false;
+  bool was_copy = false;
 
-  // Writes vocabulary and shards to data_dir (each complete or absent).
-  virtual void Generate(const GenerateOptions& options) const = 0;
   // Loads the vocabularies from data_dir; throws where one is missing.
-  virtual ProblemInfo Info(const std::string& data_dir) const = 0;
+  ProblemInfo Info(const std::string& data_dir) const;
   // The shards, sorted; throws a MissingError where there are none.
-  virtual std::vector<std::string> DataFiles(const std::string& data_dir,
-                                             DataSplit split) const = 0;
-  // Brings an example read from a shard into the form the model takes
-  // (crops, swaps inputs and targets for _rev, prepends). May drop it by
-  // returning false. Thread-safe.
-  virtual bool Preprocess(Example* example, Mode mode,
-                          const HParams& hparams) const = 0;
-  // Metrics for evaluation, T2T's names.
-  virtual std::vector<std::string> EvalMetrics() const = 0;
-  // Problem's own changes of hparams (T2T's p.modality overrides are in
-  // Info).
-  virtual void AdjustHParams(HParams* hparams) const {}
-  // Whether Generate() reads train_src and its like, and vocab.
-  virtual bool TakesTextFiles() const { return false; }
-  virtual bool TakesVocabulary() const { return false; }
-
-  // What the name's suffixes ask for. MakeProblem() sees to the swap itself;
-  // a problem only looks here where more than that depends on it.
-  bool was_reversed() const { return was_reversed_; }
-  bool was_copy() const { return was_copy_; }
-  void set_modifiers(bool reversed, bool copy) {
-    was_reversed_ = reversed;
-    was_copy_ = copy;
-  }
-
- private:
-  std::string name_;
-  bool was_reversed_ = false;
-  bool was_copy_ = false;
+  std::vector<std::string> DataFiles(const std::string& data_dir,
+                                     DataSplit split) const;
+  // Runs all steps on an example read from a shard; false drops it. Where a
+  // step draws, `seed` says what: a function of (seed, epoch, record).
+  bool Preprocess(Example* example, Mode mode, const HParams& hparams,
+                  uint64_t seed = 0) const;
+  // The steps before the first that draws in this mode, whose outcome is always
+  // the same; and those from it on.
+  bool RunFixedSteps(Example* example, Mode mode, const HParams& hparams) const;
+  void RunDrawnSteps(Example* example, Mode mode, const HParams& hparams,
+                     uint64_t seed) const;
+  bool Draws(Mode mode) const;
+  void AdjustHParams(HParams* hparams) const;
+  // Whether t2t-datagen's --vocab may name a file to take in place of the
+  // vocabulary: where all text has one.
+  bool TakesVocabulary() const;
+  // Whether datagen fetches a corpus that isn't in tmp_dir.
+  bool Downloads() const;
 };
 
-using ProblemRegistry = Registry<std::unique_ptr<Problem>()>;
+// Problems by name: functions that make the data out of a row.
+using ProblemRegistry = Registry<Problem()>;
 ProblemRegistry& Problems();
-
-// AddProblem<Text2textTmpdir>(problems, "text2text_tmpdir")
-template <typename Class>
-void AddProblem(ProblemRegistry& problems, const std::string& name,
-                std::source_location place = std::source_location::current()) {
-  const auto make = [name] {
-    std::unique_ptr<Problem> problem = std::make_unique<Class>();
-    problem->set_name(name);
-    return problem;
-  };
-  problems.Add(name, make, "", place);
-}
 
 // A name without its "_rev" and "_copy".
 struct ProblemSpec {
@@ -143,18 +139,16 @@ ProblemSpec ParseProblemName(const std::string& name);
 // "_copy" the inputs are the targets too (after _rev's change). Data and
 // vocabulary are those of the problem without the suffixes.
 std::unique_ptr<Problem> MakeProblem(const std::string& name);
+// The same for a problem that is no registered one.
+Problem Reversed(Problem problem);
+Problem Copied(Problem problem);
 
-// "train", "dev", "test".
-std::string SplitName(DataSplit split);
+// Takes out the steps of this name.
+void RemoveSteps(const std::string& name, Problem* problem);
 
-// T2T's preprocessing that all problems share: crops to max_input_seq_length
-// and max_target_seq_length, prepends by prepend_mode, and checks
-// split_to_length. Hparams that are not there count as T2T's defaults.
-void PreprocessExampleCommon(Example* example, Mode mode,
-                             const HParams& hparams);
-
-// T2T's default metrics.
+// T2T's default metrics, and those it adds for text targets.
 std::vector<std::string> DefaultEvalMetrics();
+std::vector<std::string> TextEvalMetrics();
 
 }  // namespace t2t
 

@@ -24,42 +24,45 @@ class FakeEncoder : public TextEncoder {
   int64_t size_;
 };
 
-class FakeProblem : public Problem {
- public:
-  void Generate(const GenerateOptions& options) const override {}
-  ProblemInfo Info(const std::string& data_dir) const override {
-    ProblemInfo info;
-    info.name = name();
-    info.input_space_id = 3;
-    info.target_space_id = 8;
-    if (name() != "fake_language_model") {
-      info.features["inputs"].vocab_size = 10;
-      info.features["inputs"].encoder = std::make_shared<FakeEncoder>(10);
-    }
-    info.features["targets"].vocab_size = 20;
-    info.features["targets"].modality = "class_label";
-    info.features["targets"].ends_at_eos = false;
-    return info;
-  }
-  std::vector<std::string> DataFiles(const std::string& data_dir,
-                                     DataSplit split) const override {
-    return {data_dir + "/" + name() + "-" + SplitName(split)};
-  }
-  bool Preprocess(Example* example, Mode mode,
-                  const HParams& hparams) const override {
-    PreprocessExampleCommon(example, mode, hparams);
-    return true;
-  }
-  std::vector<std::string> EvalMetrics() const override {
-    return {was_reversed() ? "reversed" : "forward"};
-  }
-};
+Problem FakeProblem() {
+  Problem problem;
+  FeatureSpec& inputs = problem.features["inputs"];
+  inputs.vocabulary.kind = Vocabulary::Kind::kCustom;
+  inputs.vocabulary.load = [](const std::string&) {
+    return std::make_shared<FakeEncoder>(10);
+  };
+  inputs.space_id = 3;
+  FeatureSpec& targets = problem.features["targets"];
+  targets.modality = "class_label";
+  targets.ends_at_eos = false;
+  targets.vocabulary = Pixels();
+  targets.vocabulary.size = 20;
+  targets.space_id = 8;
+  problem.steps = {CropAndPrepend()};
+  problem.metrics = {"forward"};
+  problem.splits = {{DataSplit::kTrain, 7, true}, {DataSplit::kDev, 1, false}};
+  problem.takes_text_files = true;
+  problem.loss_multiplier = 3;
+  problem.dev_inputs = "dev.a";
+  problem.dev_targets = "dev.b";
+  problem.adjust_hparams = [](HParams* hparams) { hparams->Add("own", 1); };
+  problem.on_reversed = [](Problem* reversed) {
+    reversed->metrics = {"reversed"};
+  };
+  return problem;
+}
+
+Problem FakeLanguageModel() {
+  Problem problem = FakeProblem();
+  problem.features.erase("inputs");
+  return problem;
+}
 
 class FakeNames : public ::testing::Environment {
  public:
   void SetUp() override {
-    AddProblem<FakeProblem>(Problems(), "fake_problem");
-    AddProblem<FakeProblem>(Problems(), "fake_language_model");
+    Problems().Add("fake_problem", FakeProblem);
+    Problems().Add("fake_language_model", FakeLanguageModel);
   }
 };
 [[maybe_unused]] const auto* const names =
@@ -112,8 +115,8 @@ TEST(MakeProblemTest, UnknownNameGetsAHint) {
 
 TEST(MakeProblemTest, ReversedChangesPlaces) {
   const auto problem = MakeProblem("fake_problem_rev");
-  EXPECT_EQ(problem->name(), "fake_problem_rev");
-  EXPECT_TRUE(problem->was_reversed());
+  EXPECT_EQ(problem->name, "fake_problem_rev");
+  EXPECT_TRUE(problem->was_reversed);
   const ProblemInfo info = problem->Info("");
   EXPECT_EQ(info.name, "fake_problem_rev");
   EXPECT_TRUE(info.was_reversed);
@@ -122,9 +125,12 @@ TEST(MakeProblemTest, ReversedChangesPlaces) {
   EXPECT_EQ(info.features.at("targets").vocab_size, 10);
   EXPECT_EQ(info.input_space_id, 8);
   EXPECT_EQ(info.target_space_id, 3);
-  EXPECT_EQ(problem->DataFiles("d", DataSplit::kDev),
-            std::vector<std::string>{"d/fake_problem-dev"});
-  EXPECT_EQ(problem->EvalMetrics(), std::vector<std::string>{"reversed"});
+  const std::string dir = MakeTempDirectory("problem");
+  const std::string shard = dir + "/fake_problem-dev-00000-of-00001";
+  WriteFileAtomically(shard, "");
+  EXPECT_EQ(problem->DataFiles(dir, DataSplit::kDev),
+            std::vector<std::string>{shard});
+  EXPECT_EQ(problem->metrics, std::vector<std::string>{"reversed"});
 
   Example example = Pair({1, 2}, {3});
   example.features["inputs_position"] = Ints{0, 1};
@@ -208,26 +214,100 @@ TEST(PreprocessTest, SplitToLengthNeedsThatLength) {
   EXPECT_THROW(PreprocessExampleCommon(&example, Mode::kTrain, hparams), Error);
 }
 
-// A virtual that a name with "_rev" or "_copy" would not pass on to its problem
-// would be the base class's there, without a word.
-TEST(ProblemTest, ModifiedNamesForwardEveryVirtual) {
-  const std::string header = ReadFile("t2t/problem/problem.h");
-  const std::string source = ReadFile("t2t/problem/problem.cc");
-  const size_t begin = header.find("\nclass Problem {");
-  ASSERT_NE(begin, std::string::npos);
-  const std::string body =
-      header.substr(begin, header.find("\n};", begin) - begin);
-  int found = 0;
-  for (size_t at = 0; (at = body.find("virtual ", at)) != std::string::npos;) {
-    const size_t end = body.find('(', at);
-    const std::string head = body.substr(at, end - at);
-    at = end;
-    const std::string name = head.substr(head.find_last_of(" ~") + 1);
-    if (head.find('~') != std::string::npos) continue;
-    ++found;
-    EXPECT_NE(source.find("base_->" + name + "("), std::string::npos) << name;
+// "_rev" and "_copy" change the data, so nothing of a problem is lost under
+// such a name.
+TEST(ProblemTest, ModifiedNamesKeepAllElse) {
+  for (const char* const name :
+       {"fake_problem", "fake_problem_rev", "fake_problem_copy",
+        "fake_problem_rev_copy"}) {
+    const auto problem = MakeProblem(name);
+    EXPECT_TRUE(problem->takes_text_files) << name;
+    EXPECT_EQ(problem->data_name, "fake_problem");
+    EXPECT_EQ(problem->splits.size(), 2u);
+    EXPECT_EQ(problem->Info("").loss_multiplier, 3.0);
+    HParams hparams;
+    problem->AdjustHParams(&hparams);
+    EXPECT_TRUE(hparams.Has("own"));
   }
-  EXPECT_GE(found, 8);
+  EXPECT_EQ(MakeProblem("fake_problem_rev")->dev_inputs, "dev.b");
+  EXPECT_EQ(MakeProblem("fake_problem_rev")->dev_targets, "dev.a");
+  EXPECT_EQ(MakeProblem("fake_problem_rev_copy")->dev_targets, "dev.b");
+}
+
+TEST(ProblemTest, OneVocabularyForAllTextMayBeGiven) {
+  const Vocabulary shared = SharedSubwords("p", 8192);
+  EXPECT_EQ(shared.file, "vocab.p.8192.subwords");
+  Problem problem;
+  problem.features["inputs"].vocabulary = shared;
+  problem.features["targets"].vocabulary = shared;
+  EXPECT_TRUE(problem.TakesVocabulary());
+  problem.features["inputs"].vocabulary = SubwordsOf("en", "p", 8192);
+  problem.features["targets"].vocabulary = SubwordsOf("zh", "p", 8192);
+  EXPECT_FALSE(problem.TakesVocabulary());
+  EXPECT_EQ(problem.features["targets"].vocabulary.file,
+            "vocab.p.8192.subwords.zh");
+  problem.features["inputs"].vocabulary = Bytes();
+  problem.features["targets"].vocabulary = Bytes();
+  EXPECT_FALSE(problem.TakesVocabulary());
+}
+
+Step Count(const std::string& name, bool draws, bool training_only,
+           std::vector<std::string>* seen) {
+  return {name,
+          [=](Example* example, const StepContext& context) {
+            seen->push_back(name);
+            if (draws) {
+              example->features["drawn"] =
+                  Ints{static_cast<int64_t>(context.rng.Below(1000000))};
+            }
+            return true;
+          },
+          draws, training_only};
+}
+
+TEST(StepsTest, WhatIsFixedEndsAtTheFirstStepThatDraws) {
+  std::vector<std::string> seen;
+  Problem problem;
+  problem.steps = {Count("a", false, false, &seen),
+                   Count("b", true, true, &seen),
+                   Count("c", false, false, &seen)};
+  const HParams hparams;
+  Example example;
+  EXPECT_TRUE(problem.Draws(Mode::kTrain));
+  EXPECT_TRUE(problem.RunFixedSteps(&example, Mode::kTrain, hparams));
+  EXPECT_EQ(seen, std::vector<std::string>{"a"});
+  problem.RunDrawnSteps(&example, Mode::kTrain, hparams, 5);
+  EXPECT_EQ(seen, (std::vector<std::string>{"a", "b", "c"}));
+  // In evaluations the step isn't run: all is fixed.
+  seen.clear();
+  EXPECT_FALSE(problem.Draws(Mode::kEval));
+  EXPECT_TRUE(problem.RunFixedSteps(&example, Mode::kEval, hparams));
+  EXPECT_EQ(seen, (std::vector<std::string>{"a", "c"}));
+}
+
+TEST(StepsTest, ASeedSaysWhatIsDrawn) {
+  std::vector<std::string> seen;
+  Problem problem;
+  problem.steps = {Count("b", true, false, &seen)};
+  const HParams hparams;
+  const auto drawn = [&](uint64_t seed) {
+    Example example;
+    problem.Preprocess(&example, Mode::kTrain, hparams, seed);
+    return example.Ints("drawn")[0];
+  };
+  EXPECT_EQ(drawn(5), drawn(5));
+  EXPECT_NE(drawn(5), drawn(6));
+}
+
+TEST(StepsTest, AStepThatDropsAfterADrawIsABug) {
+  std::vector<std::string> seen;
+  Problem problem;
+  problem.steps = {
+      Count("b", true, false, &seen),
+      {"drop", [](Example*, const StepContext&) { return false; }}};
+  Example example;
+  EXPECT_THROW(problem.RunDrawnSteps(&example, Mode::kTrain, HParams(), 1),
+               Error);
 }
 
 TEST(ProblemTest, WhatAShownFeatureEndsWithGoesWithIt) {

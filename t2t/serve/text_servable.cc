@@ -12,6 +12,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/formats/example.h"
 #include "t2t/nn/context.h"
+#include "t2t/problem/modality_traits.h"
 #include "t2t/problem/problem.h"
 #include "t2t/text/text_encoder.h"
 #include "t2t/text/unicode.h"
@@ -39,7 +40,8 @@ TextServable::TextServable(LoadedModel loaded, const HParams& decode_hparams,
       int8_(int8 ? std::make_unique<Int8Weights>() : nullptr),
       decoder_(loaded_.model.get(), decode_hparams, /*seed=*/0) {
   const FeatureInfo& info = InputInfo(decoder_);
-  if (info.modality != "symbol" || info.encoder == nullptr) {
+  if (!TraitsOfModality(info.modality).is_plain_symbols ||
+      info.encoder == nullptr) {
     throw UsageError("the inputs of " + loaded_.problem_name + " are no text",
                      "a problem with text inputs");
   }

@@ -3,7 +3,6 @@
 
 #include <ATen/ATen.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,16 +10,15 @@
 #include <vector>
 
 #include "t2t/hparams/hparams.h"
+#include "t2t/metrics/metric_registry.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
 
-// Those of T2T's metrics' names that EvalMetrics knows.
+// Those of the names that are metrics here (t2t/metrics/metric_registry.h).
 std::vector<std::string> SupportedMetrics(
     const std::vector<std::string>& names);
-// Whether a smaller value of this metric is a better one.
-bool LowerIsBetter(const std::string& metric);
 
 // T2T's metrics of teacher-forced predictions, over a whole evaluation: every
 // token counts alike, and padding counts nothing (T2T's approx_bleu_score and
@@ -32,23 +30,11 @@ class EvalMetrics {
               const HParams& hparams);
 
   // What a batch adds: numbers alone, so that those of other ranks' batches can
-  // be added here. Results are the same bits where they are added in one order.
-  enum Sum : size_t {
-    kLoss,
-    kTokens,
-    kCorrect,
-    kTop5,
-    kSequences,
-    kRightSequences,
-    kEdits,
-    kRouge2,
-    kRougeL,
-    kBleuLengths,                     // of outputs and references
-    kBleuCorrect = kBleuLengths + 2,  // by n-gram order
-    kBleuTotal = kBleuCorrect + 4,
-    kNumSums = kBleuTotal + 4
-  };
-  using Sums = std::array<double, kNumSums>;
+  // be added here; as many for every batch. Results are the same bits where
+  // they are added in one order.
+  using Sums = std::vector<double>;
+  // Those of no batch.
+  Sums NoSums() const;
 
   // logits: [batch, ..., classes]; targets: [batch, ...], ids.
   Sums SumsOf(const at::Tensor& logits, const at::Tensor& targets) const;
@@ -64,15 +50,14 @@ class EvalMetrics {
   bool targets_are_ids() const { return ids_; }
 
  private:
-  void AddSequences(const at::Tensor& predictions, const at::Tensor& targets,
-                    const at::Tensor& weights, Sums* sums) const;
-  bool Wants(const std::string& name) const;
+  // Before the sums of each metric.
+  enum Sum : size_t { kLoss, kTokens, kRows, kFirstMetric };
 
-  std::vector<std::string> names_;
+  std::vector<const Metric*> metrics_;
   bool ids_ = true;
   bool weights_nonzero_ = true;  // weight 0 on id 0
   bool prepended_ = false;       // inputs stand before the targets
-  Sums sums_{};
+  Sums sums_;
 };
 
 }  // namespace t2t

@@ -68,10 +68,8 @@ void Exchange(const EvaluationRanks& ranks, const Round& round,
   }
   ranks.group->AllReduce(row, kWhat);
   for (size_t place = 0; place < places; ++place) {
-    EvalMetrics::Sums batch;
-    std::copy_n(values + sums + place * batch.size(), batch.size(),
-                batch.begin());
-    metrics->Add(batch);
+    const double* const batch = values + sums + place * own.size();
+    metrics->Add({batch, batch + own.size()});
   }
   if (values[0] > 0 || values[1] > 0) {
     RequestStop(values[0] > 0 ? SIGINT : SIGTERM);
@@ -107,14 +105,14 @@ std::map<std::string, double> EvaluateModel(
   const ParameterUnits::Use use(ranks.parameters);
   if (ranks.parameters != nullptr) ranks.parameters->BeginStep();
   int64_t batches = 0;
-  EvalMetrics::Sums own{};
+  EvalMetrics::Sums own = metrics.NoSums();
   while (true) {
     const Round round = ReadRound(
         input, max_batches <= 0 ? ranks.places : max_batches - batches, ranks);
     Exchange(ranks, round, own, &metrics);
     if (round.batches == 0) break;
     batches += round.batches;
-    own = {};
+    own = metrics.NoSums();
     if (round.own) {
       own = Evaluate(model, *round.batch, metrics);
     } else if (ranks.parameters != nullptr) {

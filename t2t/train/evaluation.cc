@@ -13,7 +13,7 @@ namespace t2t {
 
 std::vector<std::string> EvaluatedMetrics(const Problem& problem) {
   std::vector<std::string> metrics;
-  for (const std::string& name : problem.EvalMetrics()) {
+  for (const std::string& name : problem.metrics) {
     if (SupportedMetrics({name}).empty()) {
       Warn("the metric " + name + " is left out of evaluations");
     } else {

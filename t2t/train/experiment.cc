@@ -37,6 +37,8 @@
 #include "t2t/ops/device.h"
 #include "t2t/ops/tensor_memory.h"
 #include "t2t/optim/learning_rate.h"
+#include "t2t/problem/datagen.h"
+#include "t2t/problem/modality_traits.h"
 #include "t2t/train/chunks.h"
 #include "t2t/train/cost.h"
 #include "t2t/train/early_stopping.h"
@@ -71,10 +73,6 @@ void Require(const std::string& value, const std::string& flag) {
     throw UsageError("--" + flag + " is missing", "",
                      "give --" + flag + "=...; --help shows an example");
   }
-}
-
-bool IsText(const std::string& modality) {
-  return modality.find("symbol") != std::string::npos;
 }
 
 bool Trains(const std::string& schedule) {
@@ -301,7 +299,7 @@ class Experiment {
     MakeDirectories(options.data_dir);
     MakeDirectories(options.tmp_dir);
     Log("generating " + flags_.problem);
-    problem_->Generate(options);
+    ::t2t::GenerateData(*problem_, options);
   }
 
   DataSplit DevSplit() const {
@@ -979,7 +977,8 @@ InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
   for (const auto& [name, feature] : info.features) {
     if (!feature.shape.empty()) options.fixed_shapes[name] = feature.shape;
     if (name != "targets" || !info.has_inputs()) {
-      options.use_fixed_batch_size |= !IsText(feature.modality);
+      options.use_fixed_batch_size |=
+          !TraitsOfModality(feature.modality).is_symbols;
     }
   }
   options.max_length = number("max_length", 0);
@@ -994,8 +993,14 @@ InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
   options.t2t_batching = t2t_batching;
   options.pack = options.training && flag("pack_dataset");
   options.preprocess = [&problem, hparams, mode](Example* example) {
-    return problem.Preprocess(example, mode, hparams);
+    return problem.RunFixedSteps(example, mode, hparams);
   };
+  if (problem.Draws(mode)) {
+    options.augment = [&problem, hparams, mode](Example* example,
+                                                uint64_t seed) {
+      problem.RunDrawnSteps(example, mode, hparams, seed);
+    };
+  }
   return options;
 }
 

@@ -11,6 +11,7 @@
 #include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
 #include "t2t/bin/datagen/select_problems.h"
+#include "t2t/problem/datagen.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
@@ -22,6 +23,7 @@ struct DatagenFlags {
   std::string data_dir;
   std::string tmp_dir = "/tmp/t2t_datagen";
   std::string train_src, train_tgt, dev_src, dev_tgt, vocab;
+  std::string accept_checksum;
   int64_t num_shards = 0;
   int64_t max_cases = 0;
   int64_t random_seed = 429459;
@@ -57,6 +59,11 @@ void Declare(DatagenFlags* f, Flags* flags) {
   flags->Add("vocab", &f->vocab,
              "text problems: a vocabulary to take instead of building one "
              "(subwords, tokens, or a SentencePiece .model)");
+  flags->Add("accept_checksum", &f->accept_checksum,
+             "SHA-256 of a corpus in --tmp_dir, or of what comes from its "
+             "address, that is to be taken though it is not the one that was "
+             "published; several with commas",
+             Flags::Kind::kList);
   flags->Add("num_shards", &f->num_shards,
              "training shards; 0: as many as the problem says",
              Range::Between(0, kMost));
@@ -110,6 +117,9 @@ GenerateOptions MakeOptions(const DatagenFlags& f) {
   options.dev_src = ExpandUser(f.dev_src);
   options.dev_tgt = ExpandUser(f.dev_tgt);
   options.vocab = ExpandUser(f.vocab);
+  for (const std::string& sum : Split(f.accept_checksum, ',')) {
+    if (!Trim(sum).empty()) options.accepted_sums.push_back(Lower(Trim(sum)));
+  }
   return options;
 }
 
@@ -117,14 +127,14 @@ void CheckFiles(const Problem& problem, const GenerateOptions& options) {
   const bool any_file = !options.train_src.empty() ||
                         !options.train_tgt.empty() ||
                         !options.dev_src.empty() || !options.dev_tgt.empty();
-  if (any_file && !problem.TakesTextFiles()) {
-    throw UsageError("the problem " + problem.name() +
+  if (any_file && !problem.takes_text_files) {
+    throw UsageError("the problem " + problem.name +
                          " takes no --train_src, --train_tgt, --dev_src or "
                          "--dev_tgt",
                      "", "use --problem=text2text_tmpdir for your own files");
   }
   if (!options.vocab.empty() && !problem.TakesVocabulary()) {
-    throw UsageError("the problem " + problem.name() + " takes no --vocab");
+    throw UsageError("the problem " + problem.name + " takes no --vocab");
   }
 }
 
@@ -179,7 +189,7 @@ int Body(int argc, char** argv) {
     const double begin = NowSeconds();
     const auto problem = MakeProblem(name);
     for (options.task_id = start; options.task_id < end; ++options.task_id) {
-      problem->Generate(options);
+      GenerateData(*problem, options);
     }
     Log(Format("%s: done in %.1f s", name.c_str(), NowSeconds() - begin));
   }

@@ -27,6 +27,7 @@
 #include "t2t/formats/example.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
+#include "t2t/problem/datagen.h"
 #include "t2t/problem/problem.h"
 #include "t2t/serve/grpc_client.h"
 #include "t2t/serve/http_client.h"
@@ -61,7 +62,7 @@ void WriteModel(const std::string& path, uint64_t seed) {
   generate.data_dir = path + ".tmp";
   generate.tmp_dir = path + ".tmp";
   generate.max_cases = 2;
-  problem->Generate(generate);
+  GenerateData(*problem, generate);
   const HParams hparams = MakeHParams(
       "transformer_tiny",
       "hidden_size=16,filter_size=32,num_heads=2,num_hidden_layers=1");

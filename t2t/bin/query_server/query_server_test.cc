@@ -11,6 +11,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/subprocess.h"
+#include "t2t/problem/datagen.h"
 #include "t2t/problem/problem.h"
 #include "t2t/serve/grpc_server.h"
 #include "t2t/serve/rest_fixture.h"
@@ -56,7 +57,7 @@ TEST_F(QueryServerTest, NothingInNothingOut) {
   generate.data_dir = base_;
   generate.tmp_dir = base_;
   generate.max_cases = 2;
-  MakeProblem("translate_numbers_ende")->Generate(generate);
+  GenerateData(*MakeProblem("translate_numbers_ende"), generate);
   for (const std::string& address : Addresses()) {
     const RunResult run = Ask(address, "\n \u3000\t\nab\n");
     EXPECT_EQ(run.code, 0) << run.output;

@@ -1,0 +1,23 @@
+#ifndef T2T_FORMATS_ARCHIVE_H_
+#define T2T_FORMATS_ARCHIVE_H_
+
+#include <string>
+#include <vector>
+
+namespace t2t {
+
+// Takes the files of these names out of an archive (tar or zip; compressed by
+// gzip, bzip2, xz, zstd, or not) into folder, under these names: the first of
+// each, with or without folders before it. Each is whole, and a plain file of
+// this process' own, or not there: no links, owners or modes of the archive's.
+//
+// Throws a DataError where the archive is damaged, lacks one of them, has a
+// link (a name that stands for another file) in the place of one, or has any
+// member that climbs out of its folder ("../x", "/x"): such an archive was made
+// to do harm, and nothing is taken from it.
+void Unpack(const std::string& archive, const std::vector<std::string>& names,
+            const std::string& folder);
+
+}  // namespace t2t
+
+#endif  // T2T_FORMATS_ARCHIVE_H_
