@@ -812,9 +812,9 @@ TEST(RenderTest, RulesBeyondSchemas) {
 // Flags of each program, out of its source.
 TEST(RenderTest, ProgramsHaveTheFlagsTheyAreGiven) {
   const std::map<std::string, std::string> sources = {
-      {"t2t-trainer", "t2t/train/experiment.cc"},
+      {"t2t-trainer", "t2t/train/experiment_flags.cc"},
       {"t2t-datagen", "t2t/bin/datagen/main.cc"},
-      {"t2t-decoder", "t2t/bin/decoder/main.cc"}};
+      {"t2t-decoder", "t2t/bin/decoder/decoder_flags.cc"}};
   int checked = 0;
   for (const Component& component :
        {Make("train", {{"hparams", "learning_rate=1"}}),
