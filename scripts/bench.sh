@@ -45,8 +45,10 @@ mapfile -t targets < <(bz query --noshow_progress \
   'filter("_benchmark$", kind("cc_(binary|test)", //t2t/...))' 2>/dev/null |
   sort)
 say "Building"
-bz build --jobs="$(build_jobs)" --noshow_progress //:t2t-datagen \
-  //:t2t-trainer //:t2t-decoder "${targets[@]}" >"$work/build.log" 2>&1 ||
+mapfile -t programs < <(sed -n 's/.*("[a-z_]*", "\(t2t-[a-z-]*\)").*/\1/p' \
+  "$REPO/BUILD.bazel")
+bz build --jobs="$(build_jobs)" --noshow_progress "${programs[@]/#///:}" \
+  "${targets[@]}" >"$work/build.log" 2>&1 ||
   { cat "$work/build.log" && die "the build failed"; }
 bin=$(bz info bazel-bin 2>/dev/null)
 
@@ -124,6 +126,14 @@ peer "torch.nn.Transformer in Python" "${T2T_PEER_PYTHON:-python3}" \
   peer_transformer.py
 PYTHONPATH=${T2T_SOURCE:-}:$REPO/tools/golden/model \
   peer "T2T itself under TensorFlow" "${T2T_PYTHON:-python3}" peer_t2t.py
+
+# --- start
+
+say "Starting and answering"
+{
+  printf '\n## Starting and answering, without work\n\n'
+  "$REPO/tools/bench/start_times.sh" "$bin/t2t/bin"
+} >>"$report"
 
 # --- units
 

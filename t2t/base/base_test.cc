@@ -197,7 +197,6 @@ TEST(TerminalTest, WrapsHelp) {
 }
 
 TEST(RunMainDeathTest, FullDiskBehindTheStandardOutput) {
-  ::setenv("GOMP_SPINCOUNT", "1", 1);  // so that the test isn't started anew
   char name[] = "/bin/program";
   char* argv[] = {name, nullptr};
   const auto run = [&](int (*body)(int, char**)) {

@@ -39,11 +39,13 @@ std::string ProgramFolder() {
 // Every place where the file may be, the first ones first.
 std::vector<std::string> Places(const Plugin& plugin) {
   const char* const given = std::getenv("T2T_PLUGIN_DIR");
-  if (given != nullptr && *given != '\0') {
+  if (!plugin.own && given != nullptr && *given != '\0') {
     return {JoinPath(given, plugin.file)};
   }
   std::string folder = ProgramFolder();
-  std::vector<std::string> places = {JoinPath(folder, plugin.file)};
+  std::vector<std::string> places = {
+      JoinPath(folder, plugin.file),
+      JoinPath(JoinPath(DirName(folder), "lib"), plugin.file)};
   // The program is in <tree>/t2t/bin/trainer, or another place below <tree>.
   for (; folder.size() > 1; folder = DirName(folder)) {
     places.push_back(JoinPath(JoinPath(folder, plugin.folder), plugin.file));
@@ -53,29 +55,35 @@ std::vector<std::string> Places(const Plugin& plugin) {
 
 }  // namespace
 
-void* OpenPlugin(const Plugin& plugin) {
-  const std::vector<std::string> places = Places(plugin);
-  for (const std::string& path : places) {
-    if (!Exists(path)) continue;
-    void* const handle = ::dlopen(
-        path.c_str(), RTLD_NOW | (plugin.walled ? kWalled : RTLD_GLOBAL));
-    if (handle == nullptr) {
-      throw MissingError(
-          plugin.asked + ": " + path + " can't be opened: " + ::dlerror(), "",
-          plugin.todo);
-    }
-    void* const symbol = ::dlsym(handle, plugin.symbol.c_str());
-    if (symbol == nullptr) {
-      throw MissingError(
-          plugin.asked + ": " + path + " has no " + plugin.symbol,
-          "one of the same build as this program");
-    }
-    return symbol;
+std::string FindPlugin(const Plugin& plugin) {
+  for (const std::string& path : Places(plugin)) {
+    if (Exists(path)) return path;
   }
-  throw MissingError(
-      plugin.asked + " needs " + plugin.file + ", which is not there",
-      "it in " + DirName(places.front()) + " or in $T2T_PLUGIN_DIR",
-      plugin.todo);
+  return "";
+}
+
+void* OpenPlugin(const Plugin& plugin) {
+  const std::string path = FindPlugin(plugin);
+  if (path.empty()) {
+    throw MissingError(
+        plugin.asked + " needs " + plugin.file + ", which is not there",
+        "it in " + DirName(Places(plugin).front()) +
+            (plugin.own ? "" : " or in $T2T_PLUGIN_DIR"),
+        plugin.todo);
+  }
+  void* const handle = ::dlopen(
+      path.c_str(), RTLD_NOW | (plugin.walled ? kWalled : RTLD_GLOBAL));
+  if (handle == nullptr) {
+    throw MissingError(
+        plugin.asked + ": " + path + " can't be opened: " + ::dlerror(), "",
+        plugin.todo);
+  }
+  void* const symbol = ::dlsym(handle, plugin.symbol.c_str());
+  if (symbol == nullptr) {
+    throw MissingError(plugin.asked + ": " + path + " has no " + plugin.symbol,
+                       "one of the same build as this program");
+  }
+  return symbol;
 }
 
 }  // namespace t2t

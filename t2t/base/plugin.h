@@ -17,10 +17,17 @@ struct Plugin {
   // first, and nobody else sees any of theirs. (A sanitizer's runtime forbids
   // the first half; a program built with one has only the second.)
   bool walled = false;
+  // A part of the programs themselves: $T2T_PLUGIN_DIR has no say.
+  bool own = false;
 };
 
-// The symbol's address. The file is looked for in $T2T_PLUGIN_DIR, beside the
-// program and in Bazel's tree. Where it isn't there or can't be opened: a
+// The first file that is there of all places where the plug-in may be; "" where
+// none is.
+std::string FindPlugin(const Plugin& plugin);
+
+// The symbol's address. The file is looked for in $T2T_PLUGIN_DIR (and nowhere
+// else where that is set), beside the program, in the lib beside its folder and
+// in Bazel's tree. Where it isn't there or can't be opened: a
 // missing error that says why.
 void* OpenPlugin(const Plugin& plugin);
 

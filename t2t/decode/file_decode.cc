@@ -29,7 +29,6 @@ namespace {
 
 constexpr char kPunctuation[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 constexpr double kSecondsBetweenProgress = 10;
-constexpr char kPartial[] = ".partial";
 
 // A newline a model makes up would shift all lines behind it.
 std::string WithoutDelimiter(std::string text, const std::string& delimiter) {
@@ -273,7 +272,7 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   const OutputPlace place = FindOutput(options.output, /*make_folder=*/true);
   CheckDecodeOutput(place, {options.input});
   // What goes into a pipe can't be gone on with.
-  const std::string kept = place.is_file() ? place.path + kPartial : "";
+  const std::string kept = place.is_file() ? place.path + kPartialSuffix : "";
   PartialFile partial(kept, Fingerprint(options, lines, decode_hparams));
   FileDecodeReport report;
   report.lines = static_cast<int64_t>(lines.size());
@@ -344,15 +343,6 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   output.Commit();
   partial.Remove();
   return report;
-}
-
-void CheckDecodeOutput(const OutputPlace& output,
-                       const std::vector<std::string>& inputs) {
-  CheckOutputIsNoInput(output, inputs);
-  if (!output.is_file()) return;
-  OutputPlace partial = output;
-  partial.path += kPartial;
-  CheckOutputIsNoInput(partial, inputs);
 }
 
 FileScores ScoreFile(const std::string& path, TextDecoder* decoder) {

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "t2t/base/output_file.h"
 #include "t2t/decode/text_decoder.h"
 
 namespace t2t {
@@ -26,11 +25,6 @@ struct FileDecodeOptions {
   std::string identity;
 };
 
-// Throws where the output, or what is kept beside it, would take the place of an
-// input.
-void CheckDecodeOutput(const OutputPlace& output,
-                       const std::vector<std::string>& inputs);
-
 struct FileDecodeReport {
   int64_t lines = 0;
   int64_t resumed = 0;  // lines an earlier run had done
@@ -41,8 +35,8 @@ struct FileDecodeReport {
 
 // Decodes a text line by line, of a file, a pipe or "-", compressed or not. An
 // output file is complete or not there; the results so far are kept in
-// <output>.partial, from which a run that was stopped goes on. An output that is
-// no plain file is written to at the end. Empty lines stay empty; so are the
+// <output>.partial, from which a run that was stopped goes on. An output that
+// is no plain file is written to at the end. Empty lines stay empty; so are the
 // lines that can't be encoded, which are counted and said.
 FileDecodeReport DecodeFile(const FileDecodeOptions& options,
                             TextDecoder* decoder);

@@ -2,87 +2,23 @@
 
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
-#include "t2t/base/json_file.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
 #include "t2t/checkpoint/checkpoint.h"
 #include "t2t/checkpoint/run_identity.h"
 #include "t2t/decode/decode_hparams.h"
-#include "t2t/hparams/key_rules.h"
 #include "t2t/hparams/without_effect.h"
 #include "t2t/nn/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
 
 namespace t2t {
 namespace {
-
-constexpr char kWeightsFile[] = "model.safetensors";
-constexpr char kHParamsFile[] = "hparams.json";
-constexpr char kProblemFile[] = "problem.json";
-
-// Where t2t-trainer's hparams.json and flags.txt are.
-std::string ModelFolder(const WeightsOptions& options) {
-  if (!options.model_dir.empty()) return ExpandUser(options.model_dir);
-  const std::string path = ExpandUser(options.checkpoint_path);
-  return IsDirectory(path) ? path : DirName(path);
-}
-
-void Resolve(const std::map<std::string, std::string>& saved,
-             const std::string& name, std::string* value) {
-  const auto found = saved.find(name);
-  if (value->empty() && found != saved.end()) *value = found->second;
-}
-
-void Require(const std::string& name, const std::string& value) {
-  if (!value.empty()) return;
-  throw UsageError("--" + name + " is missing",
-                   "a name, or an --output_dir whose flags.txt says it",
-                   "give --" + name);
-}
-
-HParams ResolveHParams(const std::string& set, const std::string& saved_path,
-                       const std::string& overrides, const Problem& problem) {
-  const bool saved = Exists(saved_path);
-  if (set.empty() && !saved) Require("hparams_set", set);
-  HParams hparams;
-  if (set.empty()) {
-    hparams = ReadJsonFile(
-        saved_path, [](const Json& json) { return HParams::FromJson(json); });
-  } else {
-    hparams = HParamsSets().Get(set)();
-    problem.AdjustHParams(&hparams);
-    if (saved) {
-      Log("hparams from " + saved_path);
-      const std::vector<std::string> unknown = ReadJsonFile(
-          saved_path,
-          [&](const Json& json) { return hparams.MergeJson(json); });
-      if (!unknown.empty()) {
-        Log("note: " + saved_path + " has hparams that " + set +
-            " doesn't know, left out: " + Join(unknown, ", "));
-      }
-    }
-  }
-  hparams.Parse(overrides);
-  CheckHParams(hparams);
-  return hparams;
-}
-
-// What an export says of itself; take_in may throw, and returns a result.
-template <typename TakeIn>
-auto ReadExport(const std::string& export_dir, const TakeIn& take_in) {
-  const std::string path = JoinPath(export_dir, kProblemFile);
-  if (!Exists(path)) {
-    throw MissingError("there is no exported model in " + export_dir,
-                       "a folder with " + std::string(kProblemFile),
-                       "write one with t2t-exporter");
-  }
-  return ReadJsonFile(path, take_in);
-}
 
 void CopyFileTo(const std::string& from, const std::string& to) {
   AtomicWriter writer(to);
@@ -133,15 +69,6 @@ void TakeWeights(LoadedModel* loaded) {
 
 }  // namespace
 
-void TakeSavedNames(LoadModelOptions* options) {
-  const auto saved =
-      ReadFlagsText(JoinPath(ModelFolder(options->weights), "flags.txt"));
-  Resolve(saved, "model", &options->model);
-  Resolve(saved, "hparams_set", &options->hparams_set);
-  Resolve(saved, "problem", &options->problem);
-  Resolve(saved, "data_dir", &options->data_dir);
-}
-
 std::string LoadedModel::Identity() const {
   return "model " + model_name + ", hparams " + hparams_set + " " +
          model->hparams().ToJson(-1) + ", problem " + problem_name +
@@ -149,44 +76,18 @@ std::string LoadedModel::Identity() const {
 }
 
 LoadedModel LoadModel(const LoadModelOptions& options) {
+  const ModelNames names = ResolveNames(options);
   LoadedModel loaded;
-  loaded.model_name = options.model;
-  loaded.hparams_set = options.hparams_set;
-  loaded.problem_name = options.problem;
-  loaded.data_dir = ExpandUser(options.data_dir);
-  const std::string export_dir = ExpandUser(options.export_dir);
-  const bool exported = !export_dir.empty();
-  std::string hparams_path;
-  if (exported) {
-    ReadExport(export_dir, [&](const Json& json) {
-      loaded.model_name = json.At("model").AsString();
-      loaded.hparams_set = json.At("hparams_set").AsString();
-      loaded.problem_name = json.At("problem").AsString();
-    });
-    loaded.data_dir = export_dir;
-    hparams_path = JoinPath(export_dir, kHParamsFile);
-  } else {
-    const std::string folder = ModelFolder(options.weights);
-    if (folder.empty()) {
-      throw UsageError("neither --output_dir nor --checkpoint_path is given",
-                       "where the trained model is", "give --output_dir");
-    }
-    LoadModelOptions named = options;
-    TakeSavedNames(&named);
-    loaded.model_name = named.model;
-    loaded.hparams_set = named.hparams_set;
-    loaded.problem_name = named.problem;
-    loaded.data_dir = ExpandUser(named.data_dir);
-    hparams_path = JoinPath(folder, kHParamsFile);
-  }
-  Require("model", loaded.model_name);
-  Require("problem", loaded.problem_name);
-  const auto make_model = Models().Get(loaded.model_name);
-  loaded.problem = MakeProblem(loaded.problem_name);
-  // The exported hparams are whole; the set isn't needed any more.
-  HParams hparams =
-      ResolveHParams(exported ? "" : loaded.hparams_set, hparams_path,
-                     options.hparams, *loaded.problem);
+  loaded.model_name = names.model;
+  loaded.hparams_set = names.hparams_set;
+  loaded.problem_name = names.problem;
+  loaded.data_dir = names.data_dir;
+  const auto make_model = Models().Get(names.model);
+  loaded.problem = MakeProblem(names.problem);
+  std::vector<std::string> notes;
+  const HParams hparams =
+      ResolveHParams(names, options.hparams, *loaded.problem, &notes);
+  for (const std::string& note : notes) Log(note);
   const ProblemInfo info = loaded.problem->Info(loaded.data_dir);
   const auto targets = info.features.find("targets");
   for (const std::string& note : NotesOnHParams(
@@ -195,12 +96,13 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
             targets == info.features.end() ? "" : targets->second.modality})) {
     Log("note: " + note);
   }
-  loaded.weights = exported
-                       ? ReadExportedWeights(JoinPath(export_dir, kWeightsFile))
-                       : ReadWeights(options.weights);
+  loaded.weights =
+      names.exported
+          ? ReadExportedWeights(JoinPath(names.data_dir, kExportedWeights))
+          : ReadWeights(options.weights);
   loaded.run = MakeRunIdentity(loaded.problem_name, loaded.model_name,
                                loaded.hparams_set, info);
-  CheckIdentity(loaded, DirName(hparams_path));
+  CheckIdentity(loaded, DirName(names.hparams_path));
   {
     // The weights' memory becomes the model's.
     const AbsentParameters absent;
@@ -220,25 +122,10 @@ void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded) {
   TakeWeights(loaded);
 }
 
-std::string ExportedDecodeHParams(const std::string& export_dir) {
-  if (export_dir.empty()) return "";
-  return ReadExport(ExpandUser(export_dir), [](const Json& json) {
-    const Json* const kept = json.Find("decode_hparams");
-    return kept == nullptr ? std::string() : kept->AsString();
-  });
-}
-
 void ExportModel(const LoadModelOptions& options,
                  const std::string& export_dir) {
   const std::string target = ExpandUser(export_dir);
-  if (target.empty()) {
-    throw UsageError("--export_dir is missing", "a folder to write",
-                     "give --export_dir");
-  }
-  if (Exists(target)) {
-    throw UsageError(target + " is already there", "a new folder",
-                     "remove it, or choose another --export_dir");
-  }
+  CheckExportDir(export_dir);
   for (const std::string& note :
        NotesOnDecodeHParams(DecodeHParams(options.decode_hparams))) {
     Log(note);
@@ -259,10 +146,10 @@ void ExportModel(const LoadModelOptions& options,
     for (const ParamStore::Entry& entry : loaded.model->params().entries()) {
       tensors[entry.name] = entry.tensor.detach();
     }
-    WriteSafetensors(JoinPath(temporary, kWeightsFile), tensors,
+    WriteSafetensors(JoinPath(temporary, kExportedWeights), tensors,
                      {{"step", std::to_string(loaded.weights.step)},
                       {kRunKey, loaded.run.ToJson().ToString()}});
-    WriteFileAtomically(JoinPath(temporary, kHParamsFile),
+    WriteFileAtomically(JoinPath(temporary, kExportedHParams),
                         loaded.model->hparams().ToJson() + "\n");
     Json json = Json::Object();
     json.Set("problem", loaded.problem_name);
@@ -272,7 +159,7 @@ void ExportModel(const LoadModelOptions& options,
     if (!options.decode_hparams.empty()) {
       json.Set("decode_hparams", options.decode_hparams);
     }
-    WriteFileAtomically(JoinPath(temporary, kProblemFile),
+    WriteFileAtomically(JoinPath(temporary, kExportedProblem),
                         json.ToString(2) + "\n");
     for (const std::string& name : VocabularyFiles(loaded.data_dir)) {
       CopyFileTo(JoinPath(loaded.data_dir, name), JoinPath(temporary, name));

@@ -5,26 +5,12 @@
 #include <string>
 
 #include "t2t/checkpoint/run_identity.h"
+#include "t2t/decode/load_options.h"
 #include "t2t/decode/weights.h"
 #include "t2t/model/model.h"
 #include "t2t/problem/problem.h"
 
 namespace t2t {
-
-// What the flags say; an empty name is looked up in flags.txt, which
-// t2t-trainer leaves in its output_dir.
-struct LoadModelOptions {
-  std::string model;
-  std::string hparams_set;
-  std::string hparams;  // overrides
-  std::string problem;
-  std::string data_dir;
-  WeightsOptions weights;
-  // A folder t2t-exporter wrote: says all of the above but the overrides.
-  std::string export_dir;
-  // For ExportModel: changes of the decode hparams that the export keeps.
-  std::string decode_hparams;
-};
 
 struct LoadedModel {
   std::unique_ptr<Problem> problem;
@@ -38,21 +24,12 @@ struct LoadedModel {
   std::string Identity() const;
 };
 
-// Fills names that are empty out of the flags.txt of the model's folder, where
-// it has one.
-void TakeSavedNames(LoadModelOptions* options);
-
-// The hparams are the set's, then output_dir/hparams.json's, then the
-// overrides.
+// Throws a usage, missing, data or mismatch error that says what is lacking.
 LoadedModel LoadModel(const LoadModelOptions& options);
 
 // Gives a model that was loaded the weights of another checkpoint of the same
 // training. After an error it can't be used until it was given others.
 void ReloadWeights(const WeightsOptions& options, LoadedModel* loaded);
-
-// The changes of the decode hparams that an export keeps; "" where it has none,
-// or where there is no export ("").
-std::string ExportedDecodeHParams(const std::string& export_dir);
 
 // Writes a folder that holds all that decoding needs: model.safetensors,
 // hparams.json, problem.json and the vocabulary files. Complete or not there.

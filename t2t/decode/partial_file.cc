@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <utility>
-#include <vector>
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
@@ -126,6 +125,15 @@ void PartialFile::Remove() {
   RemoveFile(path_);
   std::fclose(file_);
   file_ = nullptr;
+}
+
+void CheckDecodeOutput(const OutputPlace& output,
+                       const std::vector<std::string>& inputs) {
+  CheckOutputIsNoInput(output, inputs);
+  if (!output.is_file()) return;
+  OutputPlace partial = output;
+  partial.path += kPartialSuffix;
+  CheckOutputIsNoInput(partial, inputs);
 }
 
 }  // namespace t2t

@@ -6,6 +6,9 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "t2t/base/output_file.h"
 
 namespace t2t {
 
@@ -37,6 +40,14 @@ class PartialFile {
   std::FILE* file_ = nullptr;
   std::map<int64_t, std::string> results_;
 };
+
+// Behind an output's name: the results that were kept so far.
+inline constexpr char kPartialSuffix[] = ".partial";
+
+// Throws where the output, or what is kept beside it, would take the place of
+// an input.
+void CheckDecodeOutput(const OutputPlace& output,
+                       const std::vector<std::string>& inputs);
 
 }  // namespace t2t
 

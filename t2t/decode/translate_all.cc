@@ -20,6 +20,7 @@
 #include "t2t/checkpoint/safetensors.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/file_decode.h"
+#include "t2t/decode/load_model.h"
 #include "t2t/decode/text_decoder.h"
 
 namespace t2t {
@@ -240,19 +241,11 @@ void CheckpointTranslator::Finish() const {
                   "restore it from a copy, or remove it, and start again");
 }
 
-// Wrong names are said before a checkpoint is waited for.
-void CheckNames(const LoadModelOptions& load) {
-  if (!load.problem.empty()) MakeProblem(load.problem);
-  if (!load.model.empty()) Models().Get(load.model);
-  if (!load.hparams_set.empty()) HParamsSets().Get(load.hparams_set);
-}
-
 }  // namespace
 
 void TranslateAll(const TranslateAllOptions& options) {
   const std::string model_dir = ExpandUser(options.load.weights.model_dir);
   CheckSource(ExpandUser(options.source));
-  CheckNames(options.load);
   if (!options.decoder_command.empty() &&
       options.decoder_command.find(kParams) == std::string::npos) {
     throw UsageError("--decoder_command=" + options.decoder_command,

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "t2t/decode/load_model.h"
+#include "t2t/decode/load_options.h"
 #include "t2t/hparams/hparams.h"
 
 namespace t2t {

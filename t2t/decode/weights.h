@@ -9,20 +9,10 @@
 #include <vector>
 
 #include "t2t/checkpoint/run_identity.h"
+#include "t2t/decode/load_options.h"
 #include "t2t/nn/params.h"
 
 namespace t2t {
-
-struct WeightsOptions {
-  std::string model_dir;
-  // A checkpoint's file, T2T's prefix of one (".../model.ckpt-1000"), or a
-  // folder whose newest is meant. Wins over model_dir.
-  std::string checkpoint_path;
-  // The mean of the last so many checkpoints of the folder.
-  int64_t average = 1;
-  // The running averages a training with EMA kept, where there are any.
-  bool use_ema = true;
-};
 
 struct Weights {
   std::map<std::string, at::Tensor> tensors;  // parameters only

@@ -5,7 +5,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
-#include "t2t/modality/common.h"
+#include "t2t/modality/modality_base.h"
 #include "t2t/nn/dense.h"
 #include "t2t/ops/cross_entropy.h"
 

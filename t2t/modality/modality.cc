@@ -6,7 +6,8 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
-#include "t2t/modality/common.h"
+#include "t2t/modality/modality_base.h"
+#include "t2t/problem/registries.h"
 
 namespace t2t {
 namespace {
@@ -70,7 +71,8 @@ std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
                                int64_t body_size, double loss_multiplier,
                                bool unshare) {
   const auto found = Kinds().find(feature.modality);
-  if (found == Kinds().end()) {
+  const bool built_in = found != Kinds().end();
+  if (!built_in && !PluginModalities().Has(feature.modality)) {
     throw UsageError("modality '" + feature.modality + "' is not supported",
                      Join(SupportedModalities(), ", "));
   }
@@ -81,7 +83,7 @@ std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
   spec.hidden_size = hparams.GetInt("hidden_size");
   spec.body_size = body_size > 0 ? body_size : spec.hidden_size;
   spec.scope_name = ReplaceAll(
-      found->second.scope, "{}",
+      built_in ? found->second.scope : feature.modality + "_{}", "{}",
       std::to_string(spec.vocab_size) + "_" + std::to_string(spec.hidden_size));
   if (feature.shape.size() == 3) spec.num_channels = feature.shape[2];
   spec.label_smoothing = hparams.GetDouble("label_smoothing");
@@ -95,13 +97,14 @@ std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
       ValueOr<bool>(hparams, "shared_embedding", false, &HParams::GetBool);
   spec.prepend_mode = hparams.GetString("prepend_mode");
   spec.loss_multiplier = loss_multiplier;
-  if (spec.vocab_size <= 0 && found->second.make != MakeIdentity) {
+  if (spec.vocab_size <= 0 && built_in && found->second.make != MakeIdentity) {
     throw MismatchError(
         "a feature of modality '" + feature.modality +
             "' has a vocabulary of " + std::to_string(feature.vocab_size),
         "at least one symbol", "check the problem's vocabulary in --data_dir");
   }
   const Scope own = scope.Sub(spec.scope_name);
+  if (!built_in) return PluginModalities().Get(spec.name)(own, spec);
   return found->second.make(own, std::move(spec));
 }
 
@@ -110,7 +113,18 @@ std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
 std::vector<std::string> SupportedModalities() {
   std::vector<std::string> names;
   for (const auto& [name, kind] : Kinds()) names.push_back(name);
+  for (const std::string& name : PluginModalities().Names()) {
+    names.push_back(name);
+  }
   return names;
+}
+
+void CheckPluginModalities() {
+  for (const std::string& name : PluginModalities().Names()) {
+    if (Kinds().count(name) == 0) continue;
+    throw UsageError("modality '" + name + "' of a plug-in is T2T's own",
+                     "a name of its own", "rename it");
+  }
 }
 
 std::unique_ptr<Modality> MakeModality(const Scope& scope,

@@ -58,6 +58,9 @@ std::unique_ptr<Modality> MakeModality(const Scope& scope,
 // The names that MakeModality takes.
 std::vector<std::string> SupportedModalities();
 
+// Throws a usage error where a plug-in registered one of T2T's own names.
+void CheckPluginModalities();
+
 // A problem's two. As in T2T, shared_embedding_and_softmax_weights is dropped
 // where inputs and targets have vocabularies of different sizes.
 struct Modalities {

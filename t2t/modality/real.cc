@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
-#include "t2t/modality/common.h"
+#include "t2t/modality/modality_base.h"
 #include "t2t/nn/dense.h"
 
 namespace t2t {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "t2t/base/error.h"
-#include "t2t/modality/common.h"
+#include "t2t/modality/modality_base.h"
 #include "t2t/nn/linear.h"
 #include "t2t/nn/model_parallel.h"
 #include "t2t/nn/vocab_parallel.h"

@@ -14,6 +14,7 @@
 #include "t2t/base/json.h"
 #include "t2t/optim/adafactor.h"
 #include "t2t/optim/moving_average.h"
+#include "t2t/optim/optimizer_names.h"
 
 namespace t2t {
 namespace {
@@ -349,6 +350,10 @@ TEST(MovingAverageTest, AveragesAndSwaps) {
   EXPECT_EQ(x[0].item<double>(), 2.0);
   average.LoadState({});
   EXPECT_EQ(average.State().at("x")[0].item<double>(), 2.0);
+}
+
+TEST(OptimizerTest, NamesKnownWithoutLibTorchAreTheRegistered) {
+  EXPECT_EQ(OptimizerNames(), Optimizers().Names());
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "t2t/ops/device.h"
 #include "t2t/optim/adafactor.h"
 #include "t2t/optim/optimizer.h"
+#include "t2t/optim/optimizer_names.h"
 #include "t2t/optim/yellow_fin.h"
 
 namespace t2t {
@@ -213,13 +214,6 @@ std::function<OptimizerFactory> Factory(Args... args) {
       };
 }
 
-// T2T's older names, which some of its sets still have: Adafactor, RMSProp.
-std::string RegisteredName(const std::string& name) {
-  if (name == "SGD") return "sgd";
-  if (name == "RMSProp") return "rms_prop";
-  return CamelToSnake(name);
-}
-
 }  // namespace
 
 void RegisterOptimizers(OptimizerRegistry& optimizers) {
@@ -241,7 +235,7 @@ void RegisterOptimizers(OptimizerRegistry& optimizers) {
 
 std::unique_ptr<Optimizer> MakeOptimizer(const HParams& hparams,
                                          std::vector<NamedTensor> parameters) {
-  const std::string name = RegisteredName(hparams.GetString("optimizer"));
+  const std::string name = RegisteredOptimizer(hparams.GetString("optimizer"));
   const auto& make = Optimizers().Get(name);
   static const std::set<std::string> kOfDevices = {
       "adam",     "true_adam", "multistep_adam", "adam_w", "adamw",

@@ -7,6 +7,7 @@ void Registries::Freeze() const {
   models.Freeze();
   hparams_sets.Freeze();
   hparams_ranges.Freeze();
+  modalities.Freeze();
   optimizers.Freeze();
 }
 
@@ -15,13 +16,19 @@ ModelRegistry& Models() {
   return *models;
 }
 
+ModalityRegistry& PluginModalities() {
+  static auto* const modalities = new ModalityRegistry("modality");
+  return *modalities;
+}
+
 OptimizerRegistry& Optimizers() {
   static auto* const optimizers = new OptimizerRegistry("optimizer");
   return *optimizers;
 }
 
 Registries AllRegistries() {
-  return {Problems(), Models(), HParamsSets(), HParamsRanges(), Optimizers()};
+  return {Problems(),      Models(),           HParamsSets(),
+          HParamsRanges(), PluginModalities(), Optimizers()};
 }
 
 }  // namespace t2t

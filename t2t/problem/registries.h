@@ -17,8 +17,11 @@
 
 namespace t2t {
 
+class Modality;
 class Model;
 class Optimizer;
+class Scope;
+struct ModalitySpec;
 struct NamedTensor;
 
 using ModelFactory = std::unique_ptr<Model>(const HParams&, const ProblemInfo&,
@@ -29,11 +32,17 @@ using OptimizerFactory = std::unique_ptr<Optimizer>(const HParams&,
                                                     std::vector<NamedTensor>);
 using OptimizerRegistry = Registry<OptimizerFactory>;
 
+// See t2t/modality/modality_base.h.
+using ModalityFactory = std::unique_ptr<Modality>(const Scope& scope,
+                                                  const ModalitySpec& spec);
+using ModalityRegistry = Registry<ModalityFactory>;
+
 struct Registries {
   ProblemRegistry& problems;
   ModelRegistry& models;
   HParamsRegistry& hparams_sets;
   HParamsRangeRegistry& hparams_ranges;
+  ModalityRegistry& modalities;  // besides T2T's own
   OptimizerRegistry& optimizers;
 
   // Ends the registration.
@@ -42,6 +51,7 @@ struct Registries {
 
 // Those of the process.
 ModelRegistry& Models();
+ModalityRegistry& PluginModalities();
 OptimizerRegistry& Optimizers();
 Registries AllRegistries();
 

@@ -1,21 +1,20 @@
 #!/bin/bash
-# What the image's Dockerfile says, without Docker: every program that it copies
-# is built by a target of that name, so is every plug-in, and every library that
-# one of them links to is LibTorch's, of a package that is installed, or of
-# Debian's own base. Arguments: Dockerfile, BUILD.bazel of the root, LibTorch's
-# folder, programs and plug-ins (*.so).
+# What the image's Dockerfile says, without Docker: every program and library is
+# among those that scripts/install.sh puts there, and every library that one of
+# them links to is LibTorch's, one of these, of a package that is installed, or
+# of Debian's own base. Arguments: Dockerfile, install.sh, BUILD.bazel of the
+# root, LibTorch's folder, programs and libraries (*.so).
 set -euo pipefail
-dockerfile=$1 root=$2 torch=$(dirname "$(realpath "$3")")
-shift 3
+dockerfile=$1 install=$2 root=$3 torch=$(dirname "$(realpath "$4")")
+shift 4
 if ! command -v dpkg-query >/dev/null || ! command -v readelf >/dev/null; then
   echo "no dpkg or no readelf here: nothing is checked"
   exit 0
 fi
 fail() { echo "$1"; exit 1; }
 
-grep -o '//:t2t-[a-z-]*' "$dockerfile" | cut -d: -f2 | while read -r target; do
-  grep -q "\"$target\"" "$root" || fail "BUILD.bazel has no $target"
-done
+grep -q 'scripts/install.sh --prefix=/out$' "$dockerfile" ||
+  fail "it does not install the programs"
 
 runtime=$(sed -n '/^FROM debian:12-slim/,$p' "$dockerfile")
 # The image's user and paths are those of the manifests.
@@ -28,19 +27,16 @@ for program; do
   name=$(basename "$program")
   case $name in
     *.so)
-      if ! grep -q "[/:]$name\b" "$dockerfile" ||
-        ! grep -q "/${name%.so}\b" "$dockerfile"; then
-        fail "the image lacks $name"
-      fi
+      grep -q "/${name%.so}\b" "$install" || fail "the image lacks $name"
       ;;
-    *) grep -q "//:$name\b" "$dockerfile" || fail "the image lacks $name" ;;
+    *) grep -q "\"$name\"" "$root" || fail "the image lacks $name" ;;
   esac
   for library in $(readelf -d "$program" |
     sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
     checked=$((checked + 1))
     if [[ -n ${seen[$library]:-} ]]; then continue; fi
     seen[$library]=yes
-    if [[ -e $torch/$library ]]; then continue; fi
+    if [[ -e $torch/$library || $library == libt2t_* ]]; then continue; fi
     file=$(awk -v l="$library" '$1 == l && !n++ { print $NF }' <<<"$libraries")
     [[ -n $file ]] || fail "$name: $library is nowhere"
     # Merged /usr: dpkg knows a file by one of its two names.

@@ -8,6 +8,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/process_end.h"
 #include "t2t/base/stop.h"
+#include "t2t/bin/common/torch_half.h"
 #include "t2t/checkpoint/average.h"
 
 namespace t2t {
@@ -45,7 +46,7 @@ int Main(int argc, char** argv) {
   options.output_dir = ExpandUser(options.output_dir);
   CatchStopSignals();
   OutliveReaders("");
-  AverageCheckpoints(options);
+  LoadTorchHalf().average(options);
   return 0;
 }
 

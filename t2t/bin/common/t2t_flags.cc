@@ -12,7 +12,6 @@ struct Group {
 
 const std::vector<Group>& GeneratorGroups() {
   static const auto* const groups = new std::vector<Group>{
-      {"problems and models are compiled in", {"t2t_usr_dir"}},
       {"there is no problem that would read it",
        {"timit_paths", "parsing_path", "disable_ffmpeg",
         "wiki_revision_data_prefix", "wiki_revision_introduce_errors",

@@ -37,7 +37,8 @@ expect 4 "train-images-idx3-ubyte" --problem=image_mnist --data_dir=data \
 
 touch file
 expect 5 "can't make the folder" --problem=tiny_algo --data_dir=file/data
-expect 0 "done in" --problem=tiny_algo --data_dir=data --t2t_usr_dir=x
+expect 4 "x is not there" --problem=tiny_algo --data_dir=data --t2t_usr_dir=x
+expect 0 "done in" --problem=tiny_algo --data_dir=data
 expect 0 "already there" --problem=tiny_algo_rev --data_dir=data
 expect 2 "--overwrite" --problem=tiny_algo --data_dir=data --random_seed=1
 expect 2 "there is no task 2" --problem=tiny_algo --data_dir=data --task_id=2

@@ -139,17 +139,19 @@ void CheckFiles(const Problem& problem, const GenerateOptions& options) {
 }
 
 int Body(int argc, char** argv) {
-  RegisterNames();
   DatagenFlags f;
+  NameFlags name_flags;
   Flags flags(
       "t2t-datagen makes vocabulary and training, dev and test shards of a "
       "problem.",
       "t2t-datagen --problem=translate_numbers_ende --data_dir=~/t2t_data");
   Declare(&f, &flags);
+  name_flags.AddTo(&flags);
   const std::vector<std::string> rest = flags.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("'" + rest[0] + "' is no flag", "--name=value");
   }
+  name_flags.Register();
   if (f.registry_help) {
     for (const std::string& name : Problems().Names()) {
       std::printf("%s\n", name.c_str());

@@ -9,16 +9,15 @@
 #include "t2t/base/log.h"
 #include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
-#include "t2t/bin/common/torch_names.h"
-#include "t2t/decode/load_model.h"
+#include "t2t/bin/common/torch_half.h"
+#include "t2t/decode/load_options.h"
 
 namespace t2t {
 namespace {
 
 int Main(int argc, char** argv) {
-  RegisterNames();
-  RegisterTorchNames();
   LoadModelOptions options;
+  NameFlags names;
   std::string export_dir;
   Flags parser(
       "Writes a trained model, its hparams and vocabulary into one folder.",
@@ -48,13 +47,17 @@ int Main(int argc, char** argv) {
              "t2t-decoder and t2t-model-server: beam_size=4,alpha=0.6.",
              Flags::Kind::kSettings);
   parser.AddAlias("problems", "problem");
+  names.AddTo(&parser);
   AddOtherT2TFlags(&parser);
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",
                      "--name=value", "--help lists the flags");
   }
-  ExportModel(options, export_dir);
+  names.Register();
+  CheckExportDir(export_dir);
+  CheckModel(options);
+  LoadTorchHalf().export_model(options, export_dir);
   Log("exported to " + ExpandUser(export_dir));
   return 0;
 }

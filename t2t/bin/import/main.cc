@@ -7,16 +7,16 @@
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
 #include "t2t/bin/common/names.h"
-#include "t2t/bin/common/torch_names.h"
-#include "t2t/checkpoint/importer/import.h"
+#include "t2t/bin/common/torch_half.h"
+#include "t2t/checkpoint/importer/import_options.h"
+#include "t2t/decode/load_options.h"
 
 namespace t2t {
 namespace {
 
 int Body(int argc, char** argv) {
-  RegisterNames();
-  RegisterTorchNames();
   ImportOptions options;
+  NameFlags names;
   Flags flags(
       "t2t-import makes a trained model of Tensor2Tensor's (a TensorFlow V2 "
       "checkpoint, hparams.json, flags.txt, the vocabulary) into a model "
@@ -36,11 +36,17 @@ int Body(int argc, char** argv) {
   flags.Add("hparams", &options.hparams, "changes to hparams.json",
             Flags::Kind::kSettings);
   flags.AddAlias("problems", "problem");
+  names.AddTo(&flags);
   const std::vector<std::string> rest = flags.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("'" + rest[0] + "' is no flag", "--name=value");
   }
-  std::fputs(Import(options).Text().c_str(), stdout);
+  names.Register();
+  CheckGivenNames({.model = options.model,
+                   .hparams_set = options.hparams_set,
+                   .hparams = options.hparams,
+                   .problem = options.problem});
+  std::fputs(LoadTorchHalf().import_model(options).c_str(), stdout);
   return 0;
 }
 

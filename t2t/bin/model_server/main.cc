@@ -1,7 +1,6 @@
 // t2t-model-server: serves what t2t-exporter wrote, as TensorFlow Serving
 // serves what T2T exported.
 
-#include <ATen/Parallel.h>
 #include <malloc.h>
 #include <signal.h>
 
@@ -27,14 +26,14 @@
 #include "t2t/base/simd_target.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/names.h"
-#include "t2t/bin/common/torch_names.h"
+#include "t2t/bin/common/torch_half.h"
 #include "t2t/decode/decode_hparams.h"
-#include "t2t/decode/load_model.h"
+#include "t2t/decode/load_options.h"
 #include "t2t/serve/grpc_server.h"
 #include "t2t/serve/http_server.h"
 #include "t2t/serve/model_service.h"
 #include "t2t/serve/rest_api.h"
-#include "t2t/serve/text_servable.h"
+#include "t2t/serve/servable.h"
 #include "t2t/serve/tls.h"
 
 namespace t2t {
@@ -208,19 +207,20 @@ bool LoadUnlessStopped(const sigset_t& stops,
 }
 
 int Main(int argc, char** argv) {
-  RegisterNames();
-  RegisterTorchNames();
   ServerFlags flags;
+  NameFlags names;
   Flags parser(
       "Serves a trained model over HTTP and gRPC, as TensorFlow Serving does.",
       "t2t-model-server --model_name=ende --model_base_path=models");
   flags.AddTo(&parser);
+  names.AddTo(&parser);
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",
                      "--name=value", "--help lists the flags");
   }
   flags.Check();
+  names.Register();
   for (const std::string& note :
        NotesOnDecodeHParams(DecodeHParams(flags.decode_hparams))) {
     Log(note);
@@ -241,11 +241,11 @@ int Main(int argc, char** argv) {
   // Otherwise glibc's heaps, of which every thread may have its own, keep what
   // many batches have freed.
   ::mallopt(M_ARENA_MAX, 4);
-  const int64_t threads =
-      flags.threads > 0 ? flags.threads : int64_t{at::get_num_threads()};
+  const TorchHalf& torch = LoadTorchHalf();
+  const int64_t threads = torch.set_threads(flags.threads);
   const int64_t lanes =
       flags.batch_lanes > 0 ? flags.batch_lanes : std::min<int64_t>(threads, 2);
-  at::set_num_threads(static_cast<int>(std::max<int64_t>(threads / lanes, 1)));
+  torch.set_threads(std::max<int64_t>(threads / lanes, 1));
   CurrentSimdTarget();  // an error in its variable shows before the work
 
   // Blocked before any thread is made, so that only sigwait() below sees them.
@@ -271,16 +271,11 @@ int Main(int argc, char** argv) {
   versions.versions_to_serve = flags.versions_to_serve;
   versions.poll_interval = Milliseconds(flags.file_system_poll_wait_seconds);
   const auto load_version = [&](const std::string& path) {
-    LoadModelOptions load;
-    load.export_dir = path;
     // The export's, where the flag does not say otherwise.
     HParams decode_hparams = DecodeHParams(
         JoinSettings(ExportedDecodeHParams(path), flags.decode_hparams));
     decode_hparams.Set("log_results", false);
-    auto servable = std::make_unique<TextServable>(LoadModel(load),
-                                                   decode_hparams, flags.int8);
-    servable->WarmUp();
-    return servable;
+    return torch.load_servable(path, decode_hparams, flags.int8);
   };
 
   ModelService service(options);

@@ -430,12 +430,13 @@ int AskLines(const Coder& coder, Server* server) {
 }
 
 int Main(int argc, char** argv) {
-  RegisterNames();
   QueryFlags flags;
+  NameFlags names;
   Flags parser("Asks a model server.",
                "t2t-query-server --server=localhost:8500 "
                "--servable_name=ende --inputs_once='A man walks.'");
   flags.AddTo(&parser);
+  names.AddTo(&parser);
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",
@@ -448,6 +449,7 @@ int Main(int argc, char** argv) {
     throw UsageError("--servable_name is missing", "the served model's name",
                      "give --servable_name");
   }
+  names.Register();
   const Coder coder(flags);
   const std::unique_ptr<Server> server = MakeServer(flags);
   if (!parser.WasGiven("inputs_once")) return AskLines(coder, server.get());

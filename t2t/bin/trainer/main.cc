@@ -12,19 +12,19 @@
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
-#include "t2t/bin/common/torch_names.h"
+#include "t2t/bin/common/torch_half.h"
 #include "t2t/bin/trainer/hparams_questions.h"
 #include "t2t/distributed/cluster.h"
 #include "t2t/distributed/launcher.h"
-#include "t2t/train/experiment.h"
+#include "t2t/train/experiment_flags.h"
+#include "t2t/train/run_config.h"
 
 namespace t2t {
 namespace {
 
 int Main(int argc, char** argv) {
-  RegisterNames();
-  RegisterTorchNames();
   ExperimentFlags flags;
+  NameFlags names;
   HParamsQuestions questions;
   Flags parser(
       "Trains and evaluates a model on a problem.",
@@ -33,12 +33,14 @@ int Main(int argc, char** argv) {
       "--train_steps=1000");
   flags.AddTo(&parser);
   questions.AddTo(&parser);
+  names.AddTo(&parser);
   AddOtherT2TFlags(&parser);
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",
                      "--name=value", "--help lists the flags");
   }
+  names.Register();
   if (questions.Answer(flags.hparams_set, flags.hparams)) return 0;
   if (flags.registry_help) {
     std::fputs(RegistryHelp().c_str(), stdout);
@@ -53,13 +55,18 @@ int Main(int argc, char** argv) {
         "every rank holds all parameters; nothing is done");
     return 0;
   }
+  const RunConfig run = MakeRunConfig(flags, cluster, parser.ToText());
+  // (One of several ranks looks once it has joined the others, to tell them.)
+  const bool speaks_for_all =
+      !cluster.distributed() || cluster.start_here == cluster.world_size;
+  if (speaks_for_all && (flags.dry_run || !flags.generate_data)) CheckData(run);
   if (cluster.start_here > 0 && !flags.dry_run) {
     LaunchOptions options;
     options.max_restarts = flags.max_restarts;
     options.min_ranks = flags.cluster.min_workers;
     return RunLocalRanks(cluster, {argv, argv + argc}, options);
   }
-  RunExperiment(flags, cluster, parser.ToText());
+  LoadTorchHalf().train(run);
   return 0;
 }
 

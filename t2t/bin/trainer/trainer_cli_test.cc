@@ -409,9 +409,9 @@ TEST_F(TrainerCliTest, DevicesAndBackends) {
 
 TEST_F(TrainerCliTest, FlagsOfT2TThatMeanNothingHere) {
   Expect(Train({"--output_dir=" + Out("flags"), "--dry_run", "--worker_gpu=0",
-                "--use_tpu=false", "--t2t_usr_dir=x", "--ps_job=/job:ps",
-                "--sync", "--hparams=num_model_shards=1"}),
-         0, {"--ps_job has no effect", "--t2t_usr_dir has no effect"});
+                "--use_tpu=false", "--ps_job=/job:ps", "--sync",
+                "--hparams=num_model_shards=1"}),
+         0, {"--ps_job has no effect"});
   const std::string out = "--output_dir=" + Out("flags");
   Expect(Train({out, "--ps_replicas=2"}), 2,
          {"--ps_replicas=2", "--worker_replicas=N"});

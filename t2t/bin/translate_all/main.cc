@@ -1,22 +1,18 @@
 // t2t-translate-all: translates a text with each checkpoint of a folder.
 
-#include <ATen/Parallel.h>
-
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "t2t/base/error.h"
 #include "t2t/base/flags.h"
-#include "t2t/base/log.h"
 #include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/names.h"
 #include "t2t/bin/common/t2t_flags.h"
-#include "t2t/bin/common/torch_names.h"
+#include "t2t/bin/common/torch_half.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/decode/translate_all.h"
-#include "t2t/ops/cuda/device.h"
 
 namespace t2t {
 namespace {
@@ -82,13 +78,13 @@ void TranslateAllFlags::AddTo(Flags* flags) {
 }
 
 int Main(int argc, char** argv) {
-  RegisterNames();
-  RegisterTorchNames();
   TranslateAllFlags flags;
+  NameFlags names;
   Flags parser("Translates a text with each checkpoint of a folder.",
                "t2t-translate-all --model_dir=train --source=dev.en "
                "--translations_dir=translations --wait_minutes=60");
   flags.AddTo(&parser);
+  names.AddTo(&parser);
   const std::vector<std::string> rest = parser.Parse(argc, argv);
   TranslateAllOptions& options = flags.options;
   if (!rest.empty() || options.load.weights.model_dir.empty()) {
@@ -109,10 +105,12 @@ int Main(int argc, char** argv) {
   if (flags.decoder_command != kDefaultCommand) {
     options.decoder_command = flags.decoder_command;
   }
-  if (flags.threads > 0) at::set_num_threads(static_cast<int>(flags.threads));
-  const std::string device = UseDevice(flags.device, 0);
-  if (!device.empty()) Log("computing on " + device);
-  TranslateAll(options);
+  names.Register();
+  CheckGivenNames(options.load);
+  const TorchHalf& torch = LoadTorchHalf();
+  torch.set_threads(flags.threads);
+  torch.use_device(flags.device);
+  torch.translate_all(options);
   return 0;
 }
 

@@ -5,21 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "t2t/checkpoint/importer/import_options.h"
 #include "t2t/checkpoint/importer/variables.h"
 
 namespace t2t {
-
-// An empty name is looked up in t2t_dir/flags.txt.
-struct ImportOptions {
-  std::string t2t_dir;
-  std::string output_dir;
-  std::string checkpoint_path;  // a prefix; empty: the latest of t2t_dir
-  std::string data_dir;         // where the vocabulary is
-  std::string problem;
-  std::string model;
-  std::string hparams_set;
-  std::string hparams;  // overrides
-};
 
 struct ImportReport {
   std::string checkpoint;  // read

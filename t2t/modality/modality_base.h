@@ -1,5 +1,5 @@
-#ifndef T2T_MODALITY_COMMON_H_
-#define T2T_MODALITY_COMMON_H_
+#ifndef T2T_MODALITY_MODALITY_BASE_H_
+#define T2T_MODALITY_MODALITY_BASE_H_
 
 #include <ATen/ATen.h>
 
@@ -13,6 +13,18 @@
 #include "t2t/problem/problem.h"
 
 namespace t2t {
+
+// For modalities: what they are made from, what most share, and T2T's own,
+// which a plug-in's may make with another specification:
+//
+//   registries.modalities.Add("symbol_unsmoothed",
+//                             [](const Scope& scope, const ModalitySpec& all) {
+//     ModalitySpec spec = all;
+//     spec.label_smoothing = 0;
+//     return MakeSymbol(scope, spec);
+//   });
+//
+// scope: that of its variables, "<model>/symbol_unsmoothed_8000_512".
 
 // What a modality is made from, read once.
 struct ModalitySpec {
@@ -74,4 +86,4 @@ std::unique_ptr<Modality> MakeReal(const Scope& scope, ModalitySpec spec);
 
 }  // namespace t2t
 
-#endif  // T2T_MODALITY_COMMON_H_
+#endif  // T2T_MODALITY_MODALITY_BASE_H_

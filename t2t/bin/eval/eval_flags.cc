@@ -1,0 +1,58 @@
+#include "t2t/bin/eval/eval_flags.h"
+
+#include "t2t/base/error.h"
+#include "t2t/bin/common/t2t_flags.h"
+
+namespace t2t {
+
+void EvalFlags::AddTo(Flags* flags) {
+  flags->Add("output_dir", &load.weights.model_dir,
+             "Where t2t-trainer left the model; events go to its folder eval.");
+  flags->Add("checkpoint_path", &load.weights.checkpoint_path,
+             "A checkpoint (file, or model.ckpt-<step>) to take instead of "
+             "the newest in output_dir.");
+  flags->Add("avg_checkpoints", &load.weights.average,
+             "Evaluate the mean of the last so many checkpoints.",
+             Range::AtLeast(0));
+  flags->Add("use_ema", &load.weights.use_ema,
+             "Take the parameters' moving averages where the checkpoint has "
+             "them.");
+  flags->Add("data_dir", &load.data_dir, "Where vocabulary and data are.");
+  flags->Add("problem", &load.problem, "Problem name.");
+  flags->Add("model", &load.model, "Model name.");
+  flags->Add("hparams_set", &load.hparams_set, "Hyperparameter set.");
+  flags->Add("hparams", &load.hparams,
+             "Changes of hyperparameters: name=value,name=value.",
+             Flags::Kind::kSettings);
+  flags->Add("eval_steps", &eval_steps,
+             "Batches of an evaluation at most; 0: the whole split.",
+             Range::AtLeast(0));
+  flags->Add("eval_use_test_set", &eval_use_test_set,
+             "Evaluate on the test split, not the development split.");
+  flags->Add("eval_timeout_mins", &eval_timeout_mins,
+             "Go on with each new checkpoint, until none has come for so "
+             "long; -1: never end; 0: evaluate once.",
+             Range::AtLeast(-1));
+  flags->Add("random_seed", &random_seed, "The seed of everything random.",
+             Range::AnyInt());
+  flags->Add("threads", &threads, "CPU threads; 0: one a core.",
+             Range::Threads());
+  flags->Add("json", &json, "Print the results as JSON, one line each.");
+  flags->AddAlias("problems", "problem");
+  flags->AddAlias("intra_op_parallelism_threads", "threads");
+  AddOtherT2TFlags(flags);
+}
+
+void EvalFlags::Check() const {
+  if (load.weights.model_dir.empty() && load.weights.checkpoint_path.empty()) {
+    throw UsageError("neither --output_dir nor --checkpoint_path is given",
+                     "where the trained model is", "give --output_dir");
+  }
+  if (eval_timeout_mins != 0 && !load.weights.checkpoint_path.empty()) {
+    throw UsageError("--eval_timeout_mins with --checkpoint_path",
+                     "one of the two",
+                     "name an --output_dir to wait for its checkpoints");
+  }
+}
+
+}  // namespace t2t
