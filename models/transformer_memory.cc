@@ -7,7 +7,6 @@
 #include "models/transformer.h"
 #include "t2t/base/error.h"
 #include "t2t/model/scheduled_sampling.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/ops/device.h"
 
 namespace t2t {
@@ -25,10 +24,6 @@ TransformerConfig ConfigOf(const HParams& hparams) {
   TransformerConfig config = TransformerConfig::FromHParams(hparams);
   config.memory = RecurrentMemoryOptions::FromHParams(hparams);
   config.sequence.chunk_length = config.memory.chunk_length;
-  if (ModelParallel::Current() != nullptr) {
-    throw UsageError("transformer_memory in a model that --mesh_shape splits",
-                     "a mesh without model, or the model transformer");
-  }
   const std::string& type = config.self_attention.type;
   if (type != "dot_product" && type != "dot_product_relative") {
     throw UsageError(
@@ -72,7 +67,11 @@ class TransformerMemory : public Transformer {
   TransformerMemory(HParams hparams, ProblemInfo info, uint64_t seed)
       : Transformer("transformer_memory", ConfigOf(hparams), hparams,
                     WithoutInputs(hparams, std::move(info)), seed),
-        training_(MakeMemories(RecurrentMemoryOptions::Rows(hparams_))) {}
+        training_(MakeMemories(RecurrentMemoryOptions::Rows(hparams_))) {
+    if (params_.parallel() == nullptr) return;
+    throw UsageError("transformer_memory in a model that --mesh_shape splits",
+                     "a mesh without model, or the model transformer");
+  }
 
  protected:
   at::Tensor Body(const Features& features, nn::Context& context) override {

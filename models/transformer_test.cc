@@ -138,6 +138,28 @@ TEST(TransformerTest, SelectFollowsRows) {
   }
 }
 
+// Every model decodes by running its body over what was decoded so far.
+TEST(TransformerTest, SlowDecodingGivesWhatCachesGive) {
+  for (const bool has_inputs : {true, false}) {
+    const auto model = MakeModel("", has_inputs);
+    const Features batch = SomeBatch();
+    const auto fast = model->StartDecoding(batch);
+    const auto slow = model->Model::StartDecoding(batch);
+    at::Tensor ids;
+    for (const std::vector<int64_t>& rows : std::vector<std::vector<int64_t>>{
+             {0, 1, 2}, {2, 2, 0, 1}, {3, 0, 1}}) {
+      fast->Select(at::tensor(rows));
+      slow->Select(at::tensor(rows));
+      if (ids.defined()) ids = ids.index_select(0, at::tensor(rows));
+      const at::Tensor logits = model->DecodeStep(fast.get(), ids);
+      const at::Tensor other = model->Model::DecodeStep(slow.get(), ids);
+      ASSERT_EQ(other.sizes(), logits.sizes());
+      EXPECT_LT(Distance(logits, other), 1e-5);
+      ids = logits.argmax(-1);
+    }
+  }
+}
+
 // Past the first chunk of the cache.
 TEST(TransformerTest, LongCachedDecodingOfALanguageModel) {
   const auto model = MakeModel("", /*has_inputs=*/false);

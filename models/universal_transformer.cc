@@ -41,7 +41,6 @@ struct UniversalConfig {
 };
 
 UniversalConfig UniversalConfig::FromHParams(const HParams& hparams) {
-  RefuseSplitModel("universal_transformer");
   UniversalConfig config;
   TransformerConfig& layer = config.layer;
   layer = TransformerConfig::FromHParams(hparams);
@@ -157,6 +156,7 @@ class UniversalLayers : public nn::Sublayer {
 MakeStack StepsAndNorm(const HParams& hparams) {
   return [config = UniversalConfig::FromHParams(hparams)](
              const Scope& scope, StackSide side) mutable {
+    RefuseSplitModel(scope);
     if (side.is_decoder) {  // nothing looks at its padding
       config.layer.remove_padding = config.recur.remove_padding = false;
     }

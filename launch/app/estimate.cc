@@ -35,7 +35,7 @@ std::string TextOr(const HParams& hparams, const char* name,
   throw UsageError("no estimate is made for " + why);
 }
 
-// What the layers of a Transformer have: models/transformer_body.cc,
+// What the layers of a Transformer have: models/transformer_layers.cc,
 // t2t/nn.
 struct Layers {
   explicit Layers(const HParams& hparams)

@@ -11,6 +11,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/hparams/keys.h"
 #include "t2t/modality/golden_tensors.h"
+#include "t2t/nn/params.h"
 
 namespace t2t {
 namespace {
@@ -18,8 +19,11 @@ namespace {
 HParams SmallHParams() {
   HParams hparams = InitialHParams();
   hparams.Set("hidden_size", 4);
-  hparams.Set("initializer", "uniform_unit_scaling");
   return hparams;
+}
+
+Initializer UnitScaling() {
+  return VarianceScalingInit(1.0, "fan_avg", "uniform");
 }
 
 // T2T's [batch, length, 1, depth] as our [batch, length, depth].
@@ -48,7 +52,7 @@ TEST(Modality, AsT2T) {
     HParams hparams = SmallHParams();
     SetFromJson(c.At("changes"), &hparams);
     ParamStore params(1);
-    const Scope scope(&params, "", DefaultInitializer(hparams));
+    const Scope scope(&params, "", UnitScaling());
     const auto inputs = MakeModality(scope, feature, hparams, Side::kInputs);
     const auto targets = MakeModality(scope, feature, hparams, Side::kTargets);
     LoadGoldenVariables(c.At("variables"), &params);
@@ -92,7 +96,7 @@ TEST(Modality, OneSharedTable) {
   HParams hparams = SmallHParams();
   hparams.Set("shared_embedding_and_softmax_weights", true);
   ParamStore params(1);
-  const Scope scope(&params, "transformer", DefaultInitializer(hparams));
+  const Scope scope(&params, "transformer", UnitScaling());
   MakeModalities(scope, Pair(9, 9), hparams);
   ASSERT_EQ(params.entries().size(), 1U);
   EXPECT_EQ(params.entries()[0].name,
@@ -103,7 +107,7 @@ TEST(Modality, DifferentVocabulariesAreNotShared) {
   HParams hparams = SmallHParams();
   hparams.Set("shared_embedding_and_softmax_weights", true);
   ParamStore params(1);
-  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  const Scope scope(&params, "m", UnitScaling());
   MakeModalities(scope, Pair(9, 10), hparams);
   EXPECT_EQ(params.entries().size(), 3U);
   EXPECT_TRUE(params.Has("m/symbol_modality_9_4/input_emb/weights"));
@@ -115,7 +119,7 @@ TEST(Modality, InitialTableHasT2TsSpread) {
   HParams hparams = SmallHParams();
   hparams.Set("hidden_size", 100);
   ParamStore params(1);
-  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  const Scope scope(&params, "m", UnitScaling());
   MakeModality(scope, Symbols(500), hparams, Side::kInputs);
   EXPECT_NEAR(params.entries()[0].tensor.std().item<double>(), 0.1, 0.002);
 }
@@ -129,7 +133,7 @@ TEST(Modality, LossMultiplier) {
   for (int i = 0; i < 2; ++i) {
     info.loss_multiplier = i == 0 ? 1.0 : 3.0;
     ParamStore params(1);
-    const Scope scope(&params, "m", DefaultInitializer(hparams));
+    const Scope scope(&params, "m", UnitScaling());
     const LossParts loss = MakeModalities(scope, info, hparams)
                                .targets->Loss(body, ids, {}, Mode::kTrain);
     numerators[i] = loss.numerator.item<double>();
@@ -142,7 +146,7 @@ TEST(Modality, SymbolDropoutInTrainingAlone) {
   HParams hparams = SmallHParams();
   hparams.Set("symbol_dropout", 0.5);
   ParamStore params(1);
-  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  const Scope scope(&params, "m", UnitScaling());
   const auto symbol = MakeModality(scope, Symbols(9), hparams, Side::kInputs);
   at::manual_seed(1);
   const at::Tensor ids = at::full({10, 100}, 3, at::kLong);
@@ -165,7 +169,7 @@ TEST(Modality, WeightsOfPrependedInputs) {
   const auto count = [&](const char* mode_name, Mode mode) {
     hparams.Set("prepend_mode", mode_name);
     ParamStore params(1);
-    const Scope scope(&params, "m", DefaultInitializer(hparams));
+    const Scope scope(&params, "m", UnitScaling());
     return MakeModality(scope, Symbols(9), hparams, Side::kTargets)
         ->Loss(body, ids, {}, mode)
         .denominator.item<double>();
@@ -180,7 +184,7 @@ TEST(Modality, GradientReachesBothUsesOfASharedTable) {
   HParams hparams = SmallHParams();
   hparams.Set("shared_embedding_and_softmax_weights", true);
   ParamStore params(1);
-  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  const Scope scope(&params, "m", UnitScaling());
   const auto symbol = MakeModality(scope, Symbols(9), hparams, Side::kTargets);
   const at::Tensor ids = at::tensor({3, 2}).reshape({1, 2});
   const at::Tensor loss = symbol
@@ -221,7 +225,7 @@ std::string MessageOf(const F& body, ExitCode code) {
 TEST(Modality, RefusesBadInput) {
   const HParams hparams = SmallHParams();
   ParamStore params(1);
-  const Scope scope(&params, "m", DefaultInitializer(hparams));
+  const Scope scope(&params, "m", UnitScaling());
   FeatureInfo feature = Symbols(9);
   feature.modality = "video";
   const std::string unsupported =

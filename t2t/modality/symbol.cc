@@ -20,8 +20,9 @@ namespace {
 // `model` the tables are split by ids.
 class Symbol : public ModalityBase {
  public:
-  Symbol(const Scope& scope, ModalitySpec given) : ModalityBase(given) {
-    ModelParallel* const parallel = ModelParallel::Current();
+  Symbol(const Scope& scope, ModalitySpec given)
+      : ModalityBase(given), store_(scope.store()) {
+    ModelParallel* const parallel = scope.parallel();
     if (parallel != nullptr && parallel->layout().vocab) parallel_ = parallel;
     const bool target = spec().side == Side::kTargets;
     embedding_ = Table(scope.Sub(spec().share_embedding ? "shared"
@@ -50,7 +51,7 @@ class Symbol : public ModalityBase {
 
   at::Tensor Top(const at::Tensor& body_output) const override {
     if (parallel_ == nullptr) {
-      return LinearRows(body_output, softmax_).to(at::kFloat);
+      return LinearRows(body_output, softmax_, store_->int8()).to(at::kFloat);
     }
     const at::Tensor kernel = softmax_.to(body_output.scalar_type()).t();
     const at::Tensor part =
@@ -128,6 +129,7 @@ class Symbol : public ModalityBase {
         "--data_dir");
   }
 
+  const ParamStore* store_;
   ModelParallel* parallel_ = nullptr;  // null: the tables are whole
   at::Tensor embedding_;
   at::Tensor softmax_;

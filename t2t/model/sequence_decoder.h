@@ -40,7 +40,7 @@ class SequenceDecoder {
   // "<model>/body".
   SequenceDecoder(const Scope& body, const SequenceOptions& options)
       : options_(options),
-        parallel_(ModelParallel::Current()),
+        parallel_(body.parallel()),
         positions_(body, options, "targets") {}
 
   // targets_BLD: out of the modality's bottom, not yet shifted. chunk: where

@@ -30,7 +30,7 @@ at::Tensor PackedNonpadding(const Features& features, const std::string& name) {
 SequenceEncoder::SequenceEncoder(const Scope& body,
                                  const SequenceOptions& options)
     : options_(options),
-      parallel_(ModelParallel::Current()),
+      parallel_(body.parallel()),
       target_space_(MakeTargetSpaces(body, options)),
       positions_(body, options, "inputs") {}
 

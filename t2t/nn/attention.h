@@ -125,8 +125,9 @@ class MultiheadAttention {
                     const at::Tensor& bias, bool self, bool training) const;
 
   AttentionOptions options_;  // of this rank's heads
-  ModelParallel* parallel_;   // null: the model is whole
-  int64_t all_heads_ = 0;     // where they are split over the ranks
+  const ParamStore* store_;
+  ModelParallel* parallel_;  // null: the model is whole
+  int64_t all_heads_ = 0;    // where they are split over the ranks
   int64_t first_head_ = 0;
   std::optional<LocalAttentionOptions> local_;
   std::optional<AreaFeatures> area_;

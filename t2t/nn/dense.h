@@ -1,7 +1,7 @@
 #ifndef T2T_NN_DENSE_H_
 #define T2T_NN_DENSE_H_
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 
@@ -24,6 +24,7 @@ class Dense {
   const at::Tensor& kernel() const { return kernel_; }
 
  private:
+  const ParamStore* store_ = nullptr;
   at::Tensor kernel_;
   at::Tensor bias_;
 };

@@ -19,8 +19,8 @@ namespace {
 // has a part of the filter.
 class FilterSplit {
  public:
-  explicit FilterSplit(int64_t filter_size)
-      : parallel_(ModelParallel::Current()), filter_size_(filter_size) {}
+  FilterSplit(ModelParallel* parallel, int64_t filter_size)
+      : parallel_(parallel), filter_size_(filter_size) {}
 
   // Null where the filter is whole.
   ModelParallel* parallel() const { return Split() ? parallel_ : nullptr; }
@@ -67,7 +67,7 @@ class DenseReluDense : public Ffn {
  public:
   DenseReluDense(const Scope& scope, const FfnOptions& options)
       : options_(options),
-        split_(options.filter_size),
+        split_(scope.parallel(), options.filter_size),
         first_(scope.Sub("conv1"), options.hidden_size, options.filter_size,
                /*use_bias=*/true, split_.parallel()),
         second_(scope.Sub("conv2"), options.filter_size, options.hidden_size,
@@ -313,7 +313,7 @@ class NoFfn : public Ffn {
 
 std::unique_ptr<Ffn> MakeFfn(const Scope& scope, const FfnOptions& options) {
   const std::string& type = options.type;
-  const ModelParallel* const parallel = ModelParallel::Current();
+  const ModelParallel* const parallel = scope.parallel();
   if (parallel != nullptr &&
       (parallel->layout().d_ff || parallel->layout().length) &&
       type != "dense_relu_dense" && type != "conv_hidden_relu" &&

@@ -1,5 +1,6 @@
 #include "t2t/nn/linear.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
@@ -18,8 +19,6 @@ namespace t2t {
 namespace {
 
 using PackedParams = c10::intrusive_ptr<LinearPackedParamsBase>;
-
-thread_local Int8Weights* current = nullptr;
 
 // How many steps lie between 0 and an input row's largest number. Without
 // VNNI, FBGEMM adds two products in 16 bits, which 255 * 127 * 2 would exceed.
@@ -50,13 +49,6 @@ bool Int8Weights::IsAvailable() {
   return at::globalContext().qEngine() == at::kFBGEMM ||
          at::globalContext().qEngine() == at::kX86;
 }
-
-Int8Weights::Use::Use(Int8Weights* weights) : outer_(current) {
-  current = weights;
-}
-Int8Weights::Use::~Use() { current = outer_; }
-
-Int8Weights* Int8Weights::Current() { return current; }
 
 int64_t Int8Weights::count() const {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -130,13 +122,14 @@ at::Tensor Int8Weights::Multiply(const at::Tensor& x, const at::Tensor& weight,
 }
 
 at::Tensor Linear(const at::Tensor& x, const at::Tensor& kernel,
-                  const at::Tensor& bias) {
-  if (current != nullptr) return current->Multiply(x, kernel.t(), bias);
+                  const at::Tensor& bias, Int8Weights* int8) {
+  if (int8 != nullptr) return int8->Multiply(x, kernel.t(), bias);
   return at::linear(x, kernel.t(), bias);
 }
 
-at::Tensor LinearRows(const at::Tensor& x, const at::Tensor& rows) {
-  if (current != nullptr) return current->Multiply(x, rows, {});
+at::Tensor LinearRows(const at::Tensor& x, const at::Tensor& rows,
+                      Int8Weights* int8) {
+  if (int8 != nullptr) return int8->Multiply(x, rows, {});
   return at::matmul(x, rows.to(x.scalar_type()).t());
 }
 

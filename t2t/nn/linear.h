@@ -1,7 +1,7 @@
 #ifndef T2T_NN_LINEAR_H_
 #define T2T_NN_LINEAR_H_
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <map>
@@ -24,21 +24,6 @@ class Int8Weights {
   // Whether this machine's LibTorch can do it.
   static bool IsAvailable();
 
-  // While it lives, Linear() and LinearRows() of this thread use the weights
-  // (nullptr: nothing changes).
-  class Use {
-   public:
-    explicit Use(Int8Weights* weights);
-    ~Use();
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
-
-   private:
-    Int8Weights* const outer_;
-  };
-  // This thread's.
-  static Int8Weights* Current();
-
   // x [..., in] times weight [out, in].
   at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight,
                       const at::Tensor& bias);
@@ -59,10 +44,12 @@ class Int8Weights {
 };
 
 // x [..., in] times kernel [in, out], plus bias [out] where it is defined.
+// int8: what holds the kernel as int8, or null.
 at::Tensor Linear(const at::Tensor& x, const at::Tensor& kernel,
-                  const at::Tensor& bias = {});
+                  const at::Tensor& bias = {}, Int8Weights* int8 = nullptr);
 // x [..., in] times the transpose of rows [out, in].
-at::Tensor LinearRows(const at::Tensor& x, const at::Tensor& rows);
+at::Tensor LinearRows(const at::Tensor& x, const at::Tensor& rows,
+                      Int8Weights* int8 = nullptr);
 
 }  // namespace t2t
 

@@ -21,44 +21,46 @@ TEST(LinearTest, IsTheMatrixProduct) {
   EXPECT_LT(Difference(Linear(x, kernel, bias), at::matmul(x, kernel) + bias),
             1e-6);
   EXPECT_LT(Difference(LinearRows(x, kernel.t()), at::matmul(x, kernel)), 1e-6);
-  EXPECT_EQ(Int8Weights::Current(), nullptr);
 }
 
 TEST(Int8WeightsTest, IsCloseAndDoesNotDependOnTheOtherRows) {
   ASSERT_TRUE(Int8Weights::IsAvailable());
   at::manual_seed(2);
   Int8Weights weights;
-  const Int8Weights::Use use(&weights);
   for (const int64_t in : {2, 16, 130}) {
     const at::Tensor kernel = at::randn({in, 72});
     const at::Tensor bias = at::randn({72});
     // Rows of very different sizes.
     const at::Tensor x =
         at::randn({9, in}) * at::logspace(-3, 3, 9).unsqueeze(1);
-    const at::Tensor all = Linear(x, kernel, bias);
+    const at::Tensor all = Linear(x, kernel, bias, &weights);
     const at::Tensor expected = at::matmul(x, kernel) + bias;
     for (int64_t row = 0; row < 9; ++row) {
       EXPECT_LT(Difference(all[row], expected[row]), 0.02) << in << " " << row;
-      EXPECT_TRUE(Linear(x.narrow(0, row, 1), kernel, bias)[0].equal(all[row]))
+      EXPECT_TRUE(Linear(x.narrow(0, row, 1), kernel, bias, &weights)[0].equal(
+          all[row]))
           << in << " " << row;
     }
     const at::Tensor rows = kernel.t().contiguous();
-    EXPECT_TRUE(LinearRows(x.view({3, 3, in}), rows)
+    EXPECT_TRUE(LinearRows(x.view({3, 3, in}), rows, &weights)
                     .view({9, 72})
-                    .equal(Linear(x, kernel)));
+                    .equal(Linear(x, kernel, {}, &weights)));
   }
   EXPECT_EQ(weights.count(), 6);
 }
 
 TEST(Int8WeightsTest, TakesZerosAndNothing) {
   Int8Weights weights;
-  const Int8Weights::Use use(&weights);
   const at::Tensor kernel = at::zeros({8, 16});
-  EXPECT_EQ(Linear(at::ones({2, 8}), kernel).abs().max().item<float>(), 0);
   EXPECT_EQ(
-      Linear(at::zeros({2, 8}), at::ones({8, 16})).abs().max().item<float>(),
+      Linear(at::ones({2, 8}), kernel, {}, &weights).abs().max().item<float>(),
       0);
-  EXPECT_EQ(Linear(at::ones({0, 8}), kernel).sizes(),
+  EXPECT_EQ(Linear(at::zeros({2, 8}), at::ones({8, 16}), {}, &weights)
+                .abs()
+                .max()
+                .item<float>(),
+            0);
+  EXPECT_EQ(Linear(at::ones({0, 8}), kernel, {}, &weights).sizes(),
             (std::vector<int64_t>{0, 16}));
 }
 
@@ -68,12 +70,7 @@ TEST(Int8WeightsTest, GoesOnWithoutTheFloats) {
   const at::Tensor x = at::randn({4, 32});
   const at::Tensor kernel = at::randn({4, 8, 16});  // as with variables_3d
   const at::Tensor unused = at::randn({8, 8});
-  at::Tensor before;
-  {
-    const Int8Weights::Use use(&weights);
-    before = Linear(x, kernel.view({32, 16}));
-  }
-  EXPECT_EQ(Int8Weights::Current(), nullptr);
+  const at::Tensor before = Linear(x, kernel.view({32, 16}), {}, &weights);
   EXPECT_EQ(weights.Free(unused), 0);
   EXPECT_EQ(weights.Free(kernel), 32 * 16 * 4);
   EXPECT_EQ(weights.Free(kernel), 0);
@@ -81,9 +78,9 @@ TEST(Int8WeightsTest, GoesOnWithoutTheFloats) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
-      const Int8Weights::Use use(&weights);
       for (int j = 0; j < 20; ++j) {
-        EXPECT_TRUE(Linear(x, kernel.view({32, 16})).equal(before));
+        EXPECT_TRUE(
+            Linear(x, kernel.view({32, 16}), {}, &weights).equal(before));
       }
     });
   }

@@ -16,8 +16,6 @@ using torch::autograd::variable_list;
 
 constexpr char kForward[] = "the exchange between the model's parts";
 
-thread_local ModelParallel* current = nullptr;
-
 std::string ShapeText(at::IntArrayRef shape) {
   std::vector<std::string> sizes;
   for (const int64_t size : shape) sizes.push_back(std::to_string(size));
@@ -138,13 +136,11 @@ struct ModelParallelFunctions {
 
 using Kind = ModelParallelFunctions::Kind;
 
-ModelParallel::Use::Use(ModelParallel* parallel) : before_(current) {
-  current = parallel;
+ModelParallel::Use::Use(ModelParallel* parallel)
+    : before_(ParallelOfNewStores()) {
+  SetParallelOfNewStores(parallel);
 }
-
-ModelParallel::Use::~Use() { current = before_; }
-
-ModelParallel* ModelParallel::Current() { return current; }
+ModelParallel::Use::~Use() { SetParallelOfNewStores(before_); }
 
 PartRange ModelParallel::RangeOf(const Piece& piece, int64_t rank) const {
   const int64_t size = piece.shape[static_cast<size_t>(piece.dim)];

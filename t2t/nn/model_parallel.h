@@ -42,8 +42,6 @@ class ModelParallel {
    private:
     ModelParallel* const before_;
   };
-  // Null where models are whole.
-  static ModelParallel* Current();
 
   const Layout& layout() const { return layout_; }
   int64_t rank() const { return group_->rank(); }

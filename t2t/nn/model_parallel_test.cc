@@ -73,13 +73,11 @@ void ExpectAsOneProcess(const std::string& name, const std::string& layout,
       ParamStore store(7);
       const Run whole =
           RunBlock(store, make(Scope(&store, "block", init), nullptr), x);
+      const ModelParallel::Use use(&parallel);
       ParamStore own_store(7);
-      Run own;
-      {
-        const ModelParallel::Use use(&parallel);
-        own = RunBlock(own_store,
-                       make(Scope(&own_store, "block", init), &parallel), x);
-      }
+      EXPECT_EQ(own_store.parallel(), &parallel);
+      const Run own = RunBlock(
+          own_store, make(Scope(&own_store, "block", init), &parallel), x);
       ExpectNear(own.y, whole.y, name);
       ExpectNear(own.gradients[0], whole.gradients[0], name + ": x");
       ASSERT_EQ(own.gradients.size(), whole.gradients.size());
@@ -366,7 +364,6 @@ TEST(ModelParallelTest, WhatCantBeSplit) {
     ModelParallel parallel(
         group, Layout::Parse("", Mesh::Parse("model:4", group->size())));
     const ModelParallel::Use use(&parallel);
-    EXPECT_EQ(ModelParallel::Current(), &parallel);
     const Initializer init = ZerosInit();
     ParamStore store(1);
     const Scope scope(&store, "", init);

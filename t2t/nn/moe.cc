@@ -68,7 +68,7 @@ Initializer PerExpert(const Initializer& init) {
 
 MixtureOfExperts::MixtureOfExperts(const Scope& scope,
                                    const MixtureOptions& options)
-    : options_(options), any_parallel_(ModelParallel::Current()) {
+    : options_(options), any_parallel_(scope.parallel()) {
   if (options.experts < 1 || options.experts_per_token < 1 ||
       options.experts_per_token > options.experts) {
     throw UsageError(

@@ -18,7 +18,7 @@ std::string Suffix(size_t count) {
 
 Norm::Norm(const Scope& scope, const std::string& type, int64_t depth,
            double epsilon, const std::string& name_suffix)
-    : type_(type), epsilon_(epsilon), parallel_(ModelParallel::Current()) {
+    : type_(type), epsilon_(epsilon), parallel_(scope.parallel()) {
   if (type == "layer" || type == "l2") {
     const std::string name = type + "_norm";
     const Scope own = scope.Sub(name + name_suffix);
@@ -64,8 +64,15 @@ at::Tensor Norm::operator()(const at::Tensor& x) const {
 
 PrePost::PrePost(const Scope& scope, const std::string& name,
                  const PrePostOptions& options)
-    : options_(options), parallel_(ModelParallel::Current()) {
+    : options_(options), parallel_(scope.parallel()) {
   if (options_.sequence == "none") options_.sequence.clear();
+  if (parallel_ != nullptr && parallel_->layout().length &&
+      !options.dropout_broadcast_dims.empty()) {
+    throw UsageError(
+        "layer_prepostprocess_dropout_broadcast_dims with length:model in "
+        "--layout",
+        "none", "set it to '' in --hparams, or leave length out of --layout");
+  }
   const bool pre = StartsWith(name, "layer_prepostprocess");
   const Scope own = scope.Sub(name);
   for (const char step : options_.sequence) {

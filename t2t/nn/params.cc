@@ -15,6 +15,8 @@
 namespace t2t {
 namespace {
 
+thread_local ModelParallel* parallel_of_new_stores = nullptr;
+
 at::Tensor NewTensor(at::IntArrayRef shape) {
   return at::empty(shape, at::TensorOptions().dtype(at::kFloat));
 }
@@ -130,6 +132,15 @@ Fans FansOf(at::IntArrayRef shape) {
   return {field * static_cast<double>(shape[shape.size() - 2]),
           field * static_cast<double>(shape[shape.size() - 1])};
 }
+
+ModelParallel* ParallelOfNewStores() { return parallel_of_new_stores; }
+
+void SetParallelOfNewStores(ModelParallel* parallel) {
+  parallel_of_new_stores = parallel;
+}
+
+ParamStore::ParamStore(uint64_t seed)
+    : seed_(seed), parallel_(ParallelOfNewStores()) {}
 
 at::Tensor ParamStore::Add(const std::string& name, at::IntArrayRef shape,
                            const Initializer& init, bool trainable) {

@@ -12,6 +12,9 @@
 
 namespace t2t {
 
+class Int8Weights;
+class ModelParallel;
+
 // Fills a new parameter: (seed, shape) -> fp32 CPU tensor.
 using Initializer =
     std::function<at::Tensor(uint64_t seed, at::IntArrayRef shape)>;
@@ -37,9 +40,21 @@ Fans FansOf(at::IntArrayRef shape);
 // variable names ("transformer/body/encoder/layer_0/self_attention/
 // multihead_attention/q/kernel"). A parameter's initial value depends only on
 // the store's seed and its name.
+//
+// Layers also ask it, by their scope, how parameters lie: it is settled once,
+// when the model is made or loaded, for all of the model's layers.
 class ParamStore {
  public:
-  explicit ParamStore(uint64_t seed) : seed_(seed) {}
+  // For the ModelParallel that this thread has in use (ModelParallel::Use).
+  explicit ParamStore(uint64_t seed);
+
+  // What the parameters are split by; null: they are whole.
+  ModelParallel* parallel() const { return parallel_; }
+  // The int8 copies that matrix products use in place of the parameters, for
+  // inference; null: there are none.
+  Int8Weights* int8() const { return int8_; }
+  // weights outlive the use of the model.
+  void set_int8(Int8Weights* weights) { int8_ = weights; }
 
   // Makes a leaf that requires a gradient; the same name again returns the
   // same tensor (the shape must agree).
@@ -66,9 +81,16 @@ class ParamStore {
                  const Initializer& init, bool trainable);
 
   uint64_t seed_;
+  ModelParallel* const parallel_;
+  Int8Weights* int8_ = nullptr;
   std::vector<Entry> entries_;
   std::map<std::string, size_t> index_;
 };
+
+// What stores that this thread makes are split by (ModelParallel::Use sets it);
+// null: they are whole. Nothing but the constructor of ParamStore asks.
+ModelParallel* ParallelOfNewStores();
+void SetParallelOfNewStores(ModelParallel* parallel);
 
 // A name prefix in a store and the default initializer, handed down a model's
 // constructors.
@@ -91,6 +113,8 @@ class Scope {
   const Initializer& init() const { return init_; }
   const std::string& prefix() const { return prefix_; }
   ParamStore* store() const { return store_; }
+  // Null: the model is whole.
+  ModelParallel* parallel() const { return store_->parallel(); }
 
  private:
   ParamStore* store_;

@@ -46,6 +46,7 @@ TextServable::TextServable(LoadedModel loaded, const HParams& decode_hparams,
     throw UsageError("this machine has no FBGEMM for int8 weights",
                      "an x86 processor with AVX2", "serve without --int8");
   }
+  loaded_.model->params().set_int8(int8_.get());
 }
 
 std::string TextServable::Description() const {
@@ -90,7 +91,6 @@ std::string TextServable::Decode(const Ids& ids) const {
 
 std::vector<Prediction> TextServable::Predict(const std::vector<Ids>& rows,
                                               const IsGone& is_gone) {
-  const Int8Weights::Use int8(int8_.get());
   std::vector<TextDecoder::Request> requests;
   for (const Ids& row : rows) requests.push_back({row, 0});
   std::vector<Prediction> predictions;
@@ -111,7 +111,6 @@ std::optional<AttentionWeights> TextServable::Attend(const Ids& input,
     return std::nullopt;
   }
   const at::NoGradGuard no_grad;
-  const Int8Weights::Use int8(int8_.get());
   nn::AttentionRecorder recorder;
   nn::Context context;
   context.recorder = &recorder;
