@@ -3,8 +3,9 @@
 libt2t_base.so has what every program shares and LibTorch is not needed for:
 the rooms up to problems/ and hparams/, with their registries, once in a
 process. libt2t_datagen.so makes data: it loads libcurl and libarchive, and they
-thirty libraries more. libt2t_torch.so has the rest and is opened when a program gets to its
-work (t2t/bin/common/torch_half.h). Tests link the same targets statically.
+thirty libraries more. libt2t_torch.so has the rest and is opened when a program
+gets to its work (t2t/bin/common/torch_half.h). Tests link the same targets
+statically.
 """
 
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
