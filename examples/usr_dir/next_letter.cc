@@ -1,10 +1,13 @@
-// The problem next_letter: "hello" becomes "ifmmp".
+// The problem next_letter: "hello" becomes "ifmmp". And the metric
+// first_letter: how often the first one is right.
 
-#include <algorithm>
+#include <memory>
 #include <string>
 
 #include "t2t/base/rng.h"
-#include "t2t/problem/text_problem.h"
+#include "t2t/metrics/metric_registry.h"
+#include "t2t/problem/text_kinds.h"
+#include "t2t/problem/text_source.h"
 #include "usr_dir.h"
 
 namespace usr_dir {
@@ -12,78 +15,68 @@ namespace {
 
 using t2t::DataSplit;
 
-constexpr int64_t kTrainLines = 2000;
-constexpr int64_t kOtherLines = 100;
 constexpr uint64_t kMostLetters = 12;
 
-std::string NextLetters(std::string text) {
-  for (char& letter : text) {
-    letter = letter == 'z' ? 'a' : static_cast<char>(letter + 1);
-  }
-  return text;
-}
-
-class Words : public t2t::TextSource {
+class Words : public t2t::Source {
  public:
-  Words(uint64_t seed, int64_t count) : rng_(seed), left_(count) {}
-
-  bool Next(t2t::TextSample* sample) override {
-    if (left_-- == 0) return false;
-    sample->inputs.clear();
-    const uint64_t letters = 1 + rng_.Below(kMostLetters);
-    for (uint64_t i = 0; i < letters; ++i) {
-      sample->inputs += static_cast<char>('a' + rng_.Below(26));
-    }
-    sample->targets = NextLetters(sample->inputs);
-    return true;
-  }
-
- private:
-  t2t::Rng rng_;
-  int64_t left_;
-};
-
-class WordCorpus : public t2t::TextCorpus {
- public:
-  explicit WordCorpus(uint64_t seed) : seed_(seed) {}
+  explicit Words(uint64_t seed) : seed_(seed) {}
 
   int64_t size(DataSplit split) const override {
-    return split == DataSplit::kTrain ? kTrainLines : kOtherLines;
+    return split == DataSplit::kTrain ? 2000 : 100;
   }
-  std::unique_ptr<t2t::TextSource> Open(DataSplit split) const override {
-    return std::make_unique<Words>(
-        t2t::Rng::Combine(seed_, t2t::SplitName(split)), size(split));
+
+  std::unique_ptr<t2t::ExampleSource> Open(DataSplit split) const override {
+    t2t::Rng rng(t2t::Rng::Combine(seed_, t2t::SplitName(split)));
+    return t2t::ExamplesOfText(
+        [rng, left = size(split)](t2t::TextSample* sample) mutable {
+          if (left-- == 0) return false;
+          *sample = {};
+          const uint64_t letters = 1 + rng.Below(kMostLetters);
+          for (uint64_t i = 0; i < letters; ++i) {
+            const auto letter = static_cast<char>(rng.Below(26));
+            sample->inputs += static_cast<char>('a' + letter);
+            sample->targets += static_cast<char>('a' + (letter + 1) % 26);
+          }
+          return true;
+        });
   }
 
  private:
   uint64_t seed_;
 };
 
-class NextLetter : public t2t::Text2TextProblem {
- public:
-  t2t::VocabularyType vocabulary_type() const override {
-    return t2t::VocabularyType::kCharacter;
-  }
-  t2t::ProblemInfo Info(const std::string& data_dir) const override {
-    t2t::ProblemInfo info = Text2TextProblem::Info(data_dir);
-    info.features.at("targets").modality = "symbol_unsmoothed";
-    return info;
-  }
+t2t::Problem NextLetter() {
+  t2t::Problem problem =
+      t2t::TextToText("next_letter", t2t::Bytes(), t2t::Bytes());
+  problem.features.at("targets").modality = "symbol_unsmoothed";
+  problem.open = [](const t2t::SourceContext& context) {
+    return std::make_unique<Words>(static_cast<uint64_t>(context.options.seed));
+  };
+  problem.splits = t2t::TrainDev(/*train_shards=*/1);
+  problem.metrics.push_back("first_letter");
+  return problem;
+}
 
- protected:
-  std::vector<t2t::TextShards> Shards() const override {
-    return {{DataSplit::kTrain, 1, true}, {DataSplit::kDev, 1, false}};
-  }
-  std::unique_ptr<t2t::TextCorpus> FindCorpus(
-      const t2t::GenerateOptions& options, bool /*fetch*/) const override {
-    return std::make_unique<WordCorpus>(static_cast<uint64_t>(options.seed));
-  }
-};
+t2t::Metric FirstLetter() {
+  t2t::Metric metric;
+  metric.name = "first_letter";
+  metric.num_sums = 2;  // right, all
+  metric.count = [](const t2t::MetricBatch& batch, double* sums) {
+    for (int64_t row = 0; row < batch.rows; ++row) {
+      const auto first = static_cast<size_t>(row * batch.length);
+      sums[0] += batch.predictions[first] == batch.labels[first] ? 1 : 0;
+      sums[1] += 1;
+    }
+  };
+  metric.result = [](const double* sums) { return sums[0] / sums[1]; };
+  return metric;
+}
 
 }  // namespace
 
 void RegisterProblem(t2t::ProblemRegistry& problems) {
-  t2t::AddProblem<NextLetter>(problems, "next_letter");
+  problems.Add("next_letter", NextLetter);
+  t2t::AddMetric(FirstLetter());
 }
 
 }  // namespace usr_dir

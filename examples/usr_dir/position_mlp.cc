@@ -1,11 +1,14 @@
 // The model position_mlp: two dense layers over each position by itself. And
 // the modality symbol_unsmoothed: T2T's symbols without label smoothing.
 
+#include <ATen/ATen.h>
+
 #include <utility>
 
 #include "models/encoder_only.h"
 #include "t2t/modality/modality_base.h"
 #include "t2t/nn/dense.h"
+#include "t2t/problem/modality_traits.h"
 #include "usr_dir.h"
 
 namespace usr_dir {
@@ -21,12 +24,13 @@ class PositionMlp : public t2t::EncoderOnlyModel {
                hparams_.GetInt("filter_size")),
         second_(root().Sub("body/second"), hparams_.GetInt("filter_size"),
                 hparams_.GetInt("hidden_size")) {
-    MakeEnds();
+    MakeEnds(root());
   }
 
  protected:
-  at::Tensor Body(const at::Tensor& x_BLD, const t2t::Features& /*features*/,
-                  t2t::Mode /*mode*/) const override {
+  at::Tensor Body(const t2t::Features& features,
+                  t2t::nn::Context& context) override {
+    const at::Tensor x_BLD = EmbedInputs(features, context);
     return x_BLD + second_(at::relu(first_(x_BLD)));
   }
 
@@ -46,6 +50,8 @@ std::unique_ptr<t2t::Modality> MakeUnsmoothed(const t2t::Scope& scope,
 void RegisterModel(const t2t::Registries& registries) {
   t2t::AddModel<PositionMlp>(registries.models, "position_mlp");
   registries.modalities.Add("symbol_unsmoothed", MakeUnsmoothed);
+  // Batched, searched and shown as symbols are.
+  t2t::AddModalityTraits("symbol_unsmoothed", t2t::TraitsOfModality("symbol"));
 }
 
 }  // namespace usr_dir

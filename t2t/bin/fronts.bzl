@@ -3,8 +3,9 @@
 libt2t_base.so has what every program shares and LibTorch is not needed for:
 the rooms up to problems/ and hparams/, with their registries, once in a
 process. libt2t_datagen.so makes data: it loads libcurl and libarchive, and they
-thirty libraries more. libt2t_torch.so has the rest and is opened when a program gets to its
-work (t2t/bin/common/torch_half.h). Tests link the same targets statically.
+thirty libraries more. libt2t_torch.so has the rest and is opened when a program
+gets to its work (t2t/bin/common/torch_half.h). Tests link the same targets
+statically.
 """
 
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")
@@ -13,11 +14,11 @@ _BASE = "//t2t/bin:base_rooms"
 _DATAGEN = "//t2t/bin:datagen_rooms"
 _TORCH = "//t2t/bin:torch_rooms"
 
-def _owners(targets):
+def _owners(targets, with_libraries = True):
     owners = {}
     for target in targets:
         for item in target[CcInfo].linking_context.linker_inputs.to_list():
-            if item.libraries:
+            if bool(item.libraries) == with_libraries:
                 owners[str(item.owner)] = True
     return owners
 
@@ -56,6 +57,12 @@ def _apart_impl(ctx):
         cc_infos = [dep[CcInfo] for dep in ctx.attr.deps],
     )
     left_out = _owners(ctx.attr.without)
+
+    # A library of ours has what a library below it links statically from there:
+    # else the linker takes of libzstd.a what libarchive.so names, too, which is
+    # no code for libraries. (A program must name what it uses itself.)
+    if ctx.attr.whole:
+        left_out.update(_owners(ctx.attr.without, with_libraries = False))
     elsewhere = {}
     for owner in _owners(ctx.attr.apart_from):
         if owner not in left_out:
@@ -63,7 +70,7 @@ def _apart_impl(ctx):
     kept = []
     for item in merged.linking_context.linker_inputs.to_list():
         owner = str(item.owner)
-        if item.libraries and owner in left_out:
+        if owner in left_out and (item.libraries or ctx.attr.whole):
             continue
         if item.libraries and owner in elsewhere:
             fail(owner + " would be in a program and in libt2t_torch.so, " +

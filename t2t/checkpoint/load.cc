@@ -59,7 +59,7 @@ std::vector<std::string> Absent(const Checkpoint& checkpoint,
 
 // Where a parameter's value comes from, or the end: its average, if wanted and
 // there, or itself.
-std::map<std::string, at::Tensor>::const_iterator Source(
+std::map<std::string, at::Tensor>::const_iterator SourceOf(
     const Checkpoint& checkpoint, const std::string& name, bool averaged) {
   if (averaged) {
     const auto average = checkpoint.tensors.find(kAveragePrefix + name);
@@ -73,7 +73,7 @@ void CheckFit(const Checkpoint& checkpoint, const ParamStore& params,
   std::set<std::string> names;
   for (const ParamStore::Entry& entry : params.entries()) {
     names.insert(entry.name);
-    const auto found = Source(checkpoint, entry.name, averaged);
+    const auto found = SourceOf(checkpoint, entry.name, averaged);
     if (found == checkpoint.tensors.end()) {
       throw LacksParameter(entry.name, checkpoint);
     }
@@ -109,7 +109,7 @@ void LoadParameters(const Checkpoint& checkpoint, bool averaged,
   const at::NoGradGuard no_grad;
   for (const ParamStore::Entry& entry : params->entries()) {
     entry.tensor.detach().copy_(
-        Source(checkpoint, entry.name, averaged)->second);
+        SourceOf(checkpoint, entry.name, averaged)->second);
   }
 }
 

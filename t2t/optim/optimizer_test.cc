@@ -352,7 +352,7 @@ TEST(MovingAverageTest, AveragesAndSwaps) {
   EXPECT_EQ(average.State().at("x")[0].item<double>(), 2.0);
 }
 
-TEST(OptimizerTest, NamesKnownWithoutLibTorchAreTheRegistered) {
+TEST(OptimizerNamesTest, KnownWithoutLibTorchAreTheRegistered) {
   EXPECT_EQ(OptimizerNames(), Optimizers().Names());
 }
 

@@ -4,9 +4,10 @@ set -euo pipefail
 launch=$PWD/$1 tour=$PWD/$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir "$work/bin"
+mkdir "$work/bin" "$work/lib"
 # A copy: the real programs are not next to it.
 cp "$launch" "$work/bin/t2t-launch"
+cp -L "${launch%/launch/*}/libt2t_base.so" "$work/lib/"
 cat >"$work/bin/kubectl" <<'END'
 #!/bin/bash
 for word in "$@"; do

@@ -10,7 +10,7 @@ fail() { echo "FAILED: $1"; exit 1; }
 home=$TEST_TMPDIR/installed
 mkdir -p "$home/bin" "$home/lib"
 cp -L "$datagen" "$trainer" "$home/bin/"
-cp -L "$base" "$home/lib/"
+cp -L "$base" "$(dirname "$base")/libt2t_datagen.so" "$home/lib/"
 chmod u+w "$home"/*/*
 model=$PWD/$model half=$PWD/$half plugin=$PWD/$plugin
 cd "$TEST_TMPDIR"

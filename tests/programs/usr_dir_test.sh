@@ -1,6 +1,6 @@
 #!/bin/bash
-# --t2t_usr_dir: the example's problem, model, modality and set are trained and
-# decoded with; what is compiled is kept; and what can be wrong with such a
+# --t2t_usr_dir: the example's problem, metric, model, modality and set are trained
+# and decoded with; what is compiled is kept; and what can be wrong with such a
 # folder is said. Arguments: datagen, trainer, decoder, a folder with the
 # example.
 set -euo pipefail
@@ -34,7 +34,9 @@ expect 0 "next_letter" "$trainer" --t2t_usr_dir="$example" --registry_help
 
 expect 0 "" "$trainer" --t2t_usr_dir="$example" --problem=next_letter \
   --model=position_mlp --hparams_set=position_mlp_tiny --data_dir=data \
-  --output_dir=train --train_steps=300 --schedule=train --threads=1
+  --output_dir=train --train_steps=300 --local_eval_frequency=300 \
+  --schedule=train_and_evaluate --threads=1
+[[ $output == *"t2t-metric: first_letter=1.0"* ]] || fail "metric: $output"
 printf 'hello\nzebra\n' >in
 expect 0 "" "$decoder" --t2t_usr_dir="$example" --data_dir=data \
   --output_dir=train --decode_from_file=in --decode_to_file=out \
