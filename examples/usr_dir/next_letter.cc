@@ -1,10 +1,14 @@
-// The problem next_letter: "hello" becomes "ifmmp".
+// The problem next_letter: "hello" becomes "ifmmp"; and the metric
+// first_letter: how many words begin right.
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "t2t/base/rng.h"
-#include "t2t/problem/text_problem.h"
+#include "t2t/metrics/metric_registry.h"
+#include "t2t/problem/text_kinds.h"
+#include "t2t/problem/text_source.h"
 #include "usr_dir.h"
 
 namespace usr_dir {
@@ -23,67 +27,66 @@ std::string NextLetters(std::string text) {
   return text;
 }
 
-class Words : public t2t::TextSource {
+// What the examples are made of: words that a seed says.
+class Words : public t2t::Source {
  public:
-  Words(uint64_t seed, int64_t count) : rng_(seed), left_(count) {}
-
-  bool Next(t2t::TextSample* sample) override {
-    if (left_-- == 0) return false;
-    sample->inputs.clear();
-    const uint64_t letters = 1 + rng_.Below(kMostLetters);
-    for (uint64_t i = 0; i < letters; ++i) {
-      sample->inputs += static_cast<char>('a' + rng_.Below(26));
-    }
-    sample->targets = NextLetters(sample->inputs);
-    return true;
-  }
-
- private:
-  t2t::Rng rng_;
-  int64_t left_;
-};
-
-class WordCorpus : public t2t::TextCorpus {
- public:
-  explicit WordCorpus(uint64_t seed) : seed_(seed) {}
+  explicit Words(int64_t seed) : seed_(static_cast<uint64_t>(seed)) {}
 
   int64_t size(DataSplit split) const override {
     return split == DataSplit::kTrain ? kTrainLines : kOtherLines;
   }
-  std::unique_ptr<t2t::TextSource> Open(DataSplit split) const override {
-    return std::make_unique<Words>(
-        t2t::Rng::Combine(seed_, t2t::SplitName(split)), size(split));
+
+  std::unique_ptr<t2t::ExampleSource> Open(DataSplit split) const override {
+    t2t::Rng rng(t2t::Rng::Combine(seed_, t2t::SplitName(split)));
+    return t2t::ExamplesOfText(
+        [rng, left = size(split)](t2t::TextSample* sample) mutable {
+          if (left-- == 0) return false;
+          sample->inputs.clear();
+          const uint64_t letters = 1 + rng.Below(kMostLetters);
+          for (uint64_t i = 0; i < letters; ++i) {
+            sample->inputs += static_cast<char>('a' + rng.Below(26));
+          }
+          sample->targets = NextLetters(sample->inputs);
+          return true;
+        });
   }
 
  private:
   uint64_t seed_;
 };
 
-class NextLetter : public t2t::Text2TextProblem {
- public:
-  t2t::VocabularyType vocabulary_type() const override {
-    return t2t::VocabularyType::kCharacter;
-  }
-  t2t::ProblemInfo Info(const std::string& data_dir) const override {
-    t2t::ProblemInfo info = Text2TextProblem::Info(data_dir);
-    info.features.at("targets").modality = "symbol_unsmoothed";
-    return info;
-  }
+t2t::Problem NextLetter() {
+  t2t::Problem problem =
+      t2t::TextToText("next_letter", t2t::Bytes(), t2t::Bytes());
+  problem.features["targets"].modality = "symbol_unsmoothed";
+  problem.open = [](const t2t::SourceContext& context) {
+    return std::make_unique<Words>(context.options.seed);
+  };
+  problem.metrics.push_back("first_letter");
+  problem.splits = t2t::TrainDev(1);
+  return problem;
+}
 
- protected:
-  std::vector<t2t::TextShards> Shards() const override {
-    return {{DataSplit::kTrain, 1, true}, {DataSplit::kDev, 1, false}};
-  }
-  std::unique_ptr<t2t::TextCorpus> FindCorpus(
-      const t2t::GenerateOptions& options, bool /*fetch*/) const override {
-    return std::make_unique<WordCorpus>(static_cast<uint64_t>(options.seed));
-  }
-};
+t2t::Metric FirstLetter() {
+  t2t::Metric metric;
+  metric.name = "first_letter";
+  metric.num_sums = 2;
+  metric.count = [](const t2t::MetricBatch& batch, double* sums) {
+    for (int64_t row = 0; row < batch.rows; ++row) {
+      const int64_t first = row * batch.length;
+      sums[0] += batch.predictions[first] == batch.labels[first];
+    }
+    sums[1] = static_cast<double>(batch.rows);
+  };
+  metric.result = [](const double* sums) { return sums[0] / sums[1]; };
+  return metric;
+}
 
 }  // namespace
 
 void RegisterProblem(t2t::ProblemRegistry& problems) {
-  t2t::AddProblem<NextLetter>(problems, "next_letter");
+  problems.Add("next_letter", NextLetter);
+  t2t::AddMetric(FirstLetter());
 }
 
 }  // namespace usr_dir

@@ -6,6 +6,7 @@
 #include "models/encoder_only.h"
 #include "t2t/modality/modality_base.h"
 #include "t2t/nn/dense.h"
+#include "t2t/problem/modality_traits.h"
 #include "usr_dir.h"
 
 namespace usr_dir {
@@ -46,6 +47,7 @@ std::unique_ptr<t2t::Modality> MakeUnsmoothed(const t2t::Scope& scope,
 void RegisterModel(const t2t::Registries& registries) {
   t2t::AddModel<PositionMlp>(registries.models, "position_mlp");
   registries.modalities.Add("symbol_unsmoothed", MakeUnsmoothed);
+  t2t::AddModalityTraits("symbol_unsmoothed", t2t::TraitsOfModality("symbol"));
 }
 
 }  // namespace usr_dir

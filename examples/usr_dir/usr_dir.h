@@ -3,8 +3,8 @@
 
 #include "t2t/problem/registries.h"
 
-// An example of a --t2t_usr_dir: a problem, a model, a modality and an hparams
-// set. Its programs' command lines, once the folder is named, are those of
+// An example of a --t2t_usr_dir: a problem, a metric, a model, a modality and an
+// hparams set. Its programs' command lines, once the folder is named, are those of
 // anything built in:
 //
 //   t2t-datagen --t2t_usr_dir=examples/usr_dir --problem=next_letter \

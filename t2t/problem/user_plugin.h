@@ -6,7 +6,7 @@
 // For the .cc files of a --t2t_usr_dir; one of them has, once,
 //
 //   T2T_USER_PLUGIN(registries) {
-//     AddProblem<MyProblem>(registries.problems, "my_problem");
+//     registries.problems.Add("my_problem", MyProblem);  // makes a Problem
 //   }
 //
 // which is called at start-up. Keep what the files define in a namespace of

@@ -1,6 +1,6 @@
 #!/bin/bash
 # --t2t_usr_dir: the example's problem, model, modality and set are trained and
-# decoded with; what is compiled is kept; and what can be wrong with such a
+# decoded with, and its metric is computed; what is compiled is kept; and what can be wrong with such a
 # folder is said. Arguments: datagen, trainer, decoder, a folder with the
 # example.
 set -euo pipefail
@@ -40,6 +40,9 @@ expect 0 "" "$decoder" --t2t_usr_dir="$example" --data_dir=data \
   --output_dir=train --decode_from_file=in --decode_to_file=out \
   --decode_hparams=beam_size=1,extra_length=0
 [[ $(cat out) == $'ifmmp\nafcsb' ]] || fail "decoded $(cat out)"
+expect 0 "first_letter 1.0" "$trainer" --t2t_usr_dir="$example" \
+  --problem=next_letter --model=position_mlp --hparams_set=position_mlp_tiny \
+  --data_dir=data --output_dir=train --schedule=evaluate --threads=1
 
 # Wrong folders. What they need is compiled fast: no class of LibTorch's.
 folder() {
