@@ -162,13 +162,13 @@ HParams WithOwnSoftmax(HParams hparams) {
 }
 
 MakeStack Cells(const HParams& hparams) {
-  RefuseSplitModel("evolved_transformer");
   TransformerConfig config = TransformerConfig::FromHParams(hparams);
   // There is no hard attention here, as in T2T.
   config.self_attention.hard_attention_k = 0;
   config.memory_attention.hard_attention_k = 0;
   return [config, trained = TrainedLayers(hparams)](const Scope& scope,
                                                     StackSide side) {
+    RefuseSplitModel(scope);
     const int64_t count =
         side.is_decoder ? config.decoder_layers : config.encoder_layers;
     nn::Stack stack = StackOf(scope, config, count, [&](const Scope& layer) {

@@ -185,7 +185,8 @@ class LstmSeq2seq : public Model {
     }
     const Scope root(&params_, variant.name, DefaultInitializer(hparams_));
     const Scope body = root.Sub("body").Sub(variant.scope);
-    const int64_t size = hparams_.GetInt("hidden_size");
+    hidden_size_ = hparams_.GetInt("hidden_size");
+    const int64_t size = hidden_size_;
     const int64_t layers = hparams_.GetInt("num_hidden_layers");
     const double dropout = hparams_.GetDouble("dropout");
     if (layers < 1) {
@@ -238,7 +239,7 @@ class LstmSeq2seq : public Model {
       own->Feed(ids.view(-1));
       x = EmbedTargets(ids.view({-1, 1}), nn::Context()).transpose(0, 1);
     } else {
-      x = at::zeros({1, own->rows(), hparams_.GetInt("hidden_size")});
+      x = at::zeros({1, own->rows(), hidden_size_});
     }
     const at::Tensor output =
         attention_ != nullptr
@@ -298,6 +299,7 @@ class LstmSeq2seq : public Model {
   }
 
   Variant variant_;
+  int64_t hidden_size_ = 0;
   std::unique_ptr<LstmEncoder> encoder_;  // null without inputs
   std::unique_ptr<LstmStack> decoder_;    // one of these two
   std::unique_ptr<LstmAttentionDecoder> attention_;

@@ -185,6 +185,25 @@ class Seq2seqTest : public testing::TestWithParam<Seq2seqCase> {
   }
 };
 
+// By running the body over what was decoded so far, as any model can.
+TEST_P(Seq2seqTest, SlowDecodingGivesWhatStepsGive) {
+  at::manual_seed(5);
+  const std::unique_ptr<Model> model = MakeOne();
+  const Features features = ReverseTask(3, 4);
+  const auto fast = model->StartDecoding(features);
+  const auto slow = model->Model::StartDecoding(features);
+  at::Tensor ids;
+  for (int64_t i = 0; i < 3; ++i) {
+    const at::Tensor logits = model->DecodeStep(fast.get(), ids);
+    EXPECT_LT(MaxDifference(model->Model::DecodeStep(slow.get(), ids), logits),
+              1e-5);
+    const at::Tensor rows = at::tensor({2, 0, 1});
+    fast->Select(rows);
+    slow->Select(rows);
+    ids = features.at("targets").select(1, i).index_select(0, rows);
+  }
+}
+
 TEST_P(Seq2seqTest, StepsGiveTheSameLogits) {
   at::manual_seed(4);
   const std::unique_ptr<Model> model = MakeOne();

@@ -42,7 +42,6 @@ struct UniversalConfig {
 };
 
 UniversalConfig UniversalConfig::FromHParams(const HParams& hparams) {
-  RefuseSplitModel("universal_transformer");
   UniversalConfig config;
   TransformerConfig& layer = config.layer;
   layer = TransformerConfig::FromHParams(hparams);
@@ -93,8 +92,7 @@ class UniversalLayers : public nn::Sublayer {
  public:
   UniversalLayers(const Scope& scope, const UniversalConfig& config,
                   bool has_memory)
-      : adds_position_(config.signals.add_position),
-        recur_(nn::MakeRecur(scope, config.recur)),
+      : recur_(nn::MakeRecur(scope, config.recur)),
         signals_(scope, config.signals,
                  config.recur.type == "dwa" ? "dense_1" : "dense") {
     const auto add = [&](nn::Stack* stack, const Scope& layer, bool has_ffn) {
@@ -123,8 +121,8 @@ class UniversalLayers : public nn::Sublayer {
   at::Tensor operator()(const at::Tensor& x_BLD, Pass& pass) const override {
     const at::Tensor positions = nn::PositionsOf(x_BLD, pass);
     const auto plain = [&](const nn::Stack& stack, const at::Tensor& x) {
-      if (stack.blocks.empty() || !adds_position_) return stack(x, pass);
-      return stack(x + TimingSignalAt(positions, x.size(-1)), pass);
+      const bool told = stack.blocks.empty() || !signals_.adds_position();
+      return stack(told ? x : x + TimingSignalAt(positions, x.size(-1)), pass);
     };
     const auto tell = [&](const at::Tensor& state_BLD, int64_t step) {
       const at::Tensor told = signals_(state_BLD, positions, step);
@@ -148,7 +146,6 @@ class UniversalLayers : public nn::Sublayer {
   }
 
  private:
-  bool adds_position_;
   std::unique_ptr<const nn::Recur> recur_;
   StepSignals signals_;
   nn::Stack before_, layers_, after_;
@@ -158,6 +155,7 @@ class UniversalLayers : public nn::Sublayer {
 MakeStack StepsAndNorm(const HParams& hparams) {
   return [config = UniversalConfig::FromHParams(hparams)](
              const Scope& scope, StackSide side) mutable {
+    RefuseSplitModel(scope);
     if (side.is_decoder) {  // nothing looks at its padding
       config.layer.remove_padding = config.recur.remove_padding = false;
     }

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "t2t/base/error.h"
-#include "t2t/nn/model_parallel.h"
 
 namespace t2t {
 
@@ -40,9 +39,11 @@ std::vector<std::string> StackedModel::UnitNames() const {
   return names;
 }
 
-void RefuseSplitModel(const std::string& model) {
-  if (ModelParallel::Current() == nullptr) return;
-  throw UsageError("the model " + model + " in a mesh that splits models",
+void RefuseSplitModel(const Scope& scope) {
+  if (scope.parallel() == nullptr) return;
+  const std::string& prefix = scope.prefix();
+  throw UsageError("the model " + prefix.substr(0, prefix.find('/')) +
+                       " in a mesh that splits models",
                    "a mesh without model, or the model transformer",
                    "leave model out of --mesh_shape");
 }

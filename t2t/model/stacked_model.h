@@ -57,9 +57,9 @@ class StackedModel : public Seq2SeqModel, public ModelWithUnits {
   nn::Stack decoder_;
 };
 
-// Throws a usage error where models are made for a mesh that splits them, for a
-// family whose own layers are not split.
-void RefuseSplitModel(const std::string& model);
+// Throws a usage error where the mesh splits the model that the scope is of,
+// for families whose own layers are not split.
+void RefuseSplitModel(const Scope& scope);
 
 }  // namespace t2t
 

@@ -43,6 +43,7 @@ at::Tensor Conv1d::Convolve(const at::Tensor& x_BLI,
 
 SeparableConv1d::SeparableConv1d(const Scope& scope, const ConvOptions& options)
     : options_(options),
+      store_(scope.store()),
       depthwise_(
           scope.Param("depthwise_kernel",
                       KernelShape(options, options.width, options.in, 1))),
@@ -61,7 +62,8 @@ at::Tensor SeparableConv1d::Convolve(const at::Tensor& x_BLI,
                  /*bias=*/{}, /*stride=*/{1}, /*padding=*/at::IntArrayRef{0},
                  /*dilation=*/{1}, /*groups=*/in)
           .transpose(1, 2);
-  return Linear(mixed_BLI, pointwise_.view({in, options_.out}), bias_);
+  return Linear(mixed_BLI, pointwise_.view({in, options_.out}), bias_,
+                store_->int8());
 }
 
 }  // namespace t2t

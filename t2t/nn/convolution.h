@@ -64,6 +64,7 @@ class SeparableConv1d {
 
  private:
   ConvOptions options_;
+  const ParamStore* store_;
   at::Tensor depthwise_;
   at::Tensor pointwise_;
   at::Tensor bias_;

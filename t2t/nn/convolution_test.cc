@@ -4,11 +4,11 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
+#include <vector>
 
-#include "t2t/base/strings.h"
-#include "t2t/checkpoint/checkpoint.h"
+#include "t2t/base/fs.h"
+#include "t2t/base/json.h"
 #include "t2t/nn/ffn.h"
 #include "t2t/nn/positional.h"
 
@@ -19,16 +19,15 @@ namespace {
 class Golden {
  public:
   explicit Golden(const std::string& name)
-      : tensors_(ReadSafetensors("tests/golden/layers/" + name + ".safetensors",
-                                 nullptr)),
+      : case_(Json::Parse(ReadFile("tests/golden/model/layers.json")).At(name)),
         params_(1) {}
 
   // Makes its parameters under "case".
   Scope scope() { return Scope(&params_, "case", ZerosInit()); }
 
   // [batch, length, channels], whatever T2T's case had beside the length.
-  at::Tensor Input() {
-    const at::Tensor x = tensors_.at("in/x");
+  at::Tensor Input() const {
+    const at::Tensor x = Tensor("in/x");
     return x.view({x.size(0), x.size(1), x.size(-1)});
   }
 
@@ -36,20 +35,32 @@ class Golden {
     const at::NoGradGuard no_grad;
     for (const ParamStore::Entry& entry : params_.entries()) {
       at::Tensor parameter = entry.tensor;
-      const at::Tensor& value = tensors_.at("w/" + entry.name);
+      const at::Tensor value = Tensor("w/" + entry.name);
       ASSERT_EQ(parameter.sizes(), value.sizes()) << entry.name;
       parameter.copy_(value);
     }
   }
 
-  void Check(const at::Tensor& y) {
-    const at::Tensor& theirs = tensors_.at("out/0");
+  void Check(const at::Tensor& y) const {
+    const at::Tensor theirs = Tensor("out/0");
     ASSERT_EQ(y.numel(), theirs.numel());
     EXPECT_TRUE(at::allclose(y.reshape(theirs.sizes()), theirs, 1e-4, 1e-4));
   }
 
  private:
-  std::map<std::string, at::Tensor> tensors_;
+  at::Tensor Tensor(const std::string& name) const {
+    std::vector<int64_t> shape;
+    for (const Json& size : case_.At(name).At("shape").items()) {
+      shape.push_back(size.AsInt());
+    }
+    std::vector<float> values;
+    for (const Json& value : case_.At(name).At("values").items()) {
+      values.push_back(static_cast<float>(value.AsDouble()));
+    }
+    return at::tensor(values).view(shape);
+  }
+
+  const Json case_;
   ParamStore params_;
 };
 

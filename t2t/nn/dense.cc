@@ -13,7 +13,8 @@ Dense::Dense(const Scope& scope, int64_t in, int64_t out, bool use_bias)
 
 Dense::Dense(const Scope& scope, int64_t in, int64_t out,
              const Initializer& bias_init)
-    : kernel_(scope.Param("kernel", {in, out})),
+    : store_(scope.store()),
+      kernel_(scope.Param("kernel", {in, out})),
       bias_(scope.Param("bias", {out}, bias_init)) {}
 
 at::Tensor Dense::operator()(const at::Tensor& x) const {

@@ -48,6 +48,7 @@ class StepSignals {
   // positions [1 or B, L]: where x's rows stand.
   at::Tensor operator()(const at::Tensor& x_BLD, const at::Tensor& positions,
                         int64_t step) const;
+  bool adds_position() const { return options_.add_position; }
   // Whether a position is told the same whatever the length.
   bool IsFixed() const {
     return !options_.add_position || options_.position_start == "none";

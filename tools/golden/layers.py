@@ -1,22 +1,34 @@
 """Goldens of single layers, out of T2T's own runs.
 
-    python3 tools/golden/layers.py GOLDEN tests/golden/layers GROUP CASE...
+    python3 tools/golden/layers.py GOLDEN OUT.json GROUP/CASE...
 
-GOLDEN is a folder of T2T 1.15.7's layers, GROUP.npz: inputs, weights, outputs
-and perhaps gradients by case. Writes CASE.safetensors for each, by the standard library
-alone.
+GOLDEN is a folder of T2T 1.15.7's layers, GROUP.npz: inputs, weights and outputs
+by case. Writes them as {case: {name: {"shape": [..], "values": [..]}}}, by the
+standard library alone.
 """
 
+import json
+import struct
 import sys
 
-from train import read_npz, write
+from train import read_npz
 
 
 def main():
-  golden, out, group = sys.argv[1:4]
-  for case in sys.argv[4:]:
-    write('%s/%s.safetensors' % (out, case),
-          read_npz('%s/%s.npz' % (golden, group), case + '/'), {})
+  golden, out = sys.argv[1:3]
+  cases = {}
+  for name in sys.argv[3:]:
+    group, case = name.split('/')
+    cases[case] = {}
+    for key, (kind, shape, data) in read_npz(
+        '%s/%s.npz' % (golden, group), case + '/').items():
+      assert kind == '<f4', kind
+      values = struct.unpack('<%df' % (len(data) // 4), data)
+      cases[case][key] = {
+          'shape': shape, 'values': [float('%.8g' % x) for x in values]}
+  with open(out, 'w') as f:
+    json.dump(cases, f)
+    f.write('\n')
 
 
 if __name__ == '__main__':
