@@ -10,6 +10,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
+#include "t2t/formats/system_library.h"
 
 namespace t2t {
 namespace {
@@ -17,25 +18,69 @@ namespace {
 constexpr size_t kBlock = 1 << 16;
 constexpr char kTodo[] = "remove it, so that it is downloaded again";
 
+// libarchive's functions.
+struct Libarchive {
+  decltype(::archive_read_new)* make;
+  decltype(::archive_read_free)* free;
+  decltype(::archive_read_support_filter_gzip)* gzip;
+  decltype(::archive_read_support_filter_bzip2)* bzip2;
+  decltype(::archive_read_support_filter_xz)* xz;
+  decltype(::archive_read_support_filter_zstd)* zstd;
+  decltype(::archive_read_support_format_tar)* tar;
+  decltype(::archive_read_support_format_zip)* zip;
+  decltype(::archive_read_open_filename)* open;
+  decltype(::archive_read_next_header)* next;
+  decltype(::archive_read_data)* data;
+  decltype(::archive_error_string)* error;
+  decltype(::archive_entry_pathname)* pathname;
+  decltype(::archive_entry_hardlink)* hardlink;
+  decltype(::archive_entry_symlink)* symlink;
+  decltype(::archive_entry_filetype)* filetype;
+
+  Libarchive() {
+    const SystemLibrary library("libarchive.so.13", "libarchive13",
+                                "to unpack an archive");
+    library.Get("archive_read_new", &make);
+    library.Get("archive_read_free", &free);
+    library.Get("archive_read_support_filter_gzip", &gzip);
+    library.Get("archive_read_support_filter_bzip2", &bzip2);
+    library.Get("archive_read_support_filter_xz", &xz);
+    library.Get("archive_read_support_filter_zstd", &zstd);
+    library.Get("archive_read_support_format_tar", &tar);
+    library.Get("archive_read_support_format_zip", &zip);
+    library.Get("archive_read_open_filename", &open);
+    library.Get("archive_read_next_header", &next);
+    library.Get("archive_read_data", &data);
+    library.Get("archive_error_string", &error);
+    library.Get("archive_entry_pathname", &pathname);
+    library.Get("archive_entry_hardlink", &hardlink);
+    library.Get("archive_entry_symlink", &symlink);
+    library.Get("archive_entry_filetype", &filetype);
+  }
+};
+
+const Libarchive& Lib() {
+  static const Libarchive library;
+  return library;
+}
+
 using Reader = std::unique_ptr<struct archive, int (*)(struct archive*)>;
 
 Reader OpenArchive(const std::string& path) {
-  Reader reader(archive_read_new(), archive_read_free);
+  Reader reader(Lib().make(), Lib().free);
   if (reader == nullptr) {
     throw Error(ExitCode::kInternal, "libarchive can't be set up");
   }
   // Those that need no other program.
-  archive_read_support_filter_gzip(reader.get());
-  archive_read_support_filter_bzip2(reader.get());
-  archive_read_support_filter_xz(reader.get());
-  archive_read_support_filter_zstd(reader.get());
-  archive_read_support_format_tar(reader.get());
-  archive_read_support_format_zip(reader.get());
-  if (archive_read_open_filename(reader.get(), path.c_str(), kBlock) !=
-      ARCHIVE_OK) {
-    throw DataError(
-        "can't unpack " + path + ": " + archive_error_string(reader.get()),
-        "a tar or zip archive", kTodo);
+  Lib().gzip(reader.get());
+  Lib().bzip2(reader.get());
+  Lib().xz(reader.get());
+  Lib().zstd(reader.get());
+  Lib().tar(reader.get());
+  Lib().zip(reader.get());
+  if (Lib().open(reader.get(), path.c_str(), kBlock) != ARCHIVE_OK) {
+    throw DataError("can't unpack " + path + ": " + Lib().error(reader.get()),
+                    "a tar or zip archive", kTodo);
   }
   return reader;
 }
@@ -43,7 +88,7 @@ Reader OpenArchive(const std::string& path) {
 // The member's name without "./" before it. Throws where it climbs.
 std::string CheckedName(const std::string& archive, struct archive_entry* entry,
                         const std::string& folder) {
-  const char* const raw = archive_entry_pathname(entry);
+  const char* const raw = Lib().pathname(entry);
   std::string name = raw == nullptr ? "" : raw;
   bool climbs = StartsWith(name, "/");
   for (const std::string& part : Split(name, '/')) climbs |= part == "..";
@@ -60,9 +105,9 @@ std::string CheckedName(const std::string& archive, struct archive_entry* entry,
 
 void RefuseLink(const std::string& archive, const std::string& name,
                 struct archive_entry* entry) {
-  const char* const target = archive_entry_hardlink(entry) != nullptr
-                                 ? archive_entry_hardlink(entry)
-                                 : archive_entry_symlink(entry);
+  const char* const target = Lib().hardlink(entry) != nullptr
+                                 ? Lib().hardlink(entry)
+                                 : Lib().symlink(entry);
   if (target == nullptr) return;
   throw DataError("the archive " + archive + " has, as its member '" + name +
                       "', a link to '" + target + "'",
@@ -76,10 +121,10 @@ void CopyMember(const Reader& reader, const std::string& archive,
   std::string block(kBlock, '\0');
   for (;;) {
     const la_ssize_t size =
-        archive_read_data(reader.get(), block.data(), block.size());
+        Lib().data(reader.get(), block.data(), block.size());
     if (size < 0) {
       throw DataError("can't unpack " + archive + ": " + name + ": " +
-                          archive_error_string(reader.get()),
+                          Lib().error(reader.get()),
                       "a whole archive", kTodo);
     }
     if (size == 0) return;
@@ -105,18 +150,18 @@ void Unpack(const std::string& archive, const std::vector<std::string>& names,
   std::map<std::string, std::unique_ptr<AtomicWriter>> files;
   struct archive_entry* entry = nullptr;
   for (;;) {
-    const int code = archive_read_next_header(reader.get(), &entry);
+    const int code = Lib().next(reader.get(), &entry);
     if (code == ARCHIVE_EOF) break;
     if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
       throw DataError(
-          "can't unpack " + archive + ": " + archive_error_string(reader.get()),
+          "can't unpack " + archive + ": " + Lib().error(reader.get()),
           "a whole archive", kTodo);
     }
     const std::string member = CheckedName(archive, entry, folder);
     const std::string* const name = Match(names, member);
     if (name == nullptr || files.count(*name) > 0) continue;
     RefuseLink(archive, member, entry);
-    if (archive_entry_filetype(entry) != AE_IFREG) continue;
+    if (Lib().filetype(entry) != AE_IFREG) continue;
     const std::string to = JoinPath(folder, *name);
     MakeDirectories(DirName(to));
     files[*name] = std::make_unique<AtomicWriter>(to);

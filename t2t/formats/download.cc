@@ -1,5 +1,6 @@
 #include "t2t/formats/download.h"
 
+#define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,9 +17,45 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/formats/system_library.h"
 
 namespace t2t {
 namespace {
+
+// libcurl's functions.
+struct Curl {
+  decltype(::curl_global_init)* global_init;
+  decltype(::curl_easy_init)* easy_init;
+  decltype(::curl_easy_cleanup)* easy_cleanup;
+  decltype(::curl_easy_setopt)* setopt;
+  decltype(::curl_easy_perform)* perform;
+  decltype(::curl_easy_getinfo)* getinfo;
+  decltype(::curl_easy_strerror)* strerror;
+  decltype(::curl_slist_append)* append;
+  decltype(::curl_slist_free_all)* free_all;
+
+  Curl() {
+    const SystemLibrary library("libcurl.so.4", "libcurl4", "to download");
+    library.Get("curl_global_init", &global_init);
+    library.Get("curl_easy_init", &easy_init);
+    library.Get("curl_easy_cleanup", &easy_cleanup);
+    library.Get("curl_easy_setopt", &setopt);
+    library.Get("curl_easy_perform", &perform);
+    library.Get("curl_easy_getinfo", &getinfo);
+    library.Get("curl_easy_strerror", &strerror);
+    library.Get("curl_slist_append", &append);
+    library.Get("curl_slist_free_all", &free_all);
+    const CURLcode started = global_init(CURL_GLOBAL_DEFAULT);
+    if (started == CURLE_OK) return;
+    throw Error(ExitCode::kInternal,
+                std::string("libcurl can't be set up: ") + strerror(started));
+  }
+};
+
+const Curl& TheCurl() {
+  static const Curl curl;
+  return curl;
+}
 
 constexpr int kAttempts = 4;
 constexpr long kConnectSeconds = 15;
@@ -145,7 +182,7 @@ size_t OnData(char* data, size_t, size_t size, void* pointer) {
   if (!transfer->begun) {
     transfer->begun = true;
     long code = 0;
-    curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &code);
+    TheCurl().getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &code);
     // 206: what was asked for, from the part's end on. All else is a whole
     // file.
     if (code != 206) transfer->part->Restart(transfer->answered_state);
@@ -171,9 +208,9 @@ int OnProgress(void* pointer, curl_off_t total, curl_off_t /*now*/, curl_off_t,
       "  " + transfer->name + ": " + Megabytes(static_cast<double>(size));
   curl_off_t offset = 0;
   long code = 0;
-  curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &code);
+  TheCurl().getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &code);
   if (code == 206) {
-    curl_easy_getinfo(transfer->curl, CURLINFO_SIZE_DOWNLOAD_T, &offset);
+    TheCurl().getinfo(transfer->curl, CURLINFO_SIZE_DOWNLOAD_T, &offset);
     offset = size - offset;
   }
   if (total > 0) {
@@ -211,31 +248,31 @@ bool MayPass(CURLcode code, long status) {
 
 void SetUp(CURL* curl, const std::string& address, Transfer* transfer,
            char* message) {
-  curl_easy_setopt(curl, CURLOPT_URL, address.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https,ftp,ftps,file");
-  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
-  curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, "t2t-datagen");
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kSilentSeconds);
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, OnHeader);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnData);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
-  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  TheCurl().setopt(curl, CURLOPT_URL, address.c_str());
+  TheCurl().setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https,ftp,ftps,file");
+  TheCurl().setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  TheCurl().setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  TheCurl().setopt(curl, CURLOPT_MAXREDIRS, 10L);
+  TheCurl().setopt(curl, CURLOPT_FAILONERROR, 1L);
+  TheCurl().setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  TheCurl().setopt(curl, CURLOPT_USERAGENT, "t2t-datagen");
+  TheCurl().setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+  TheCurl().setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  TheCurl().setopt(curl, CURLOPT_LOW_SPEED_TIME, kSilentSeconds);
+  TheCurl().setopt(curl, CURLOPT_ERRORBUFFER, message);
+  TheCurl().setopt(curl, CURLOPT_HEADERFUNCTION, OnHeader);
+  TheCurl().setopt(curl, CURLOPT_HEADERDATA, transfer);
+  TheCurl().setopt(curl, CURLOPT_WRITEFUNCTION, OnData);
+  TheCurl().setopt(curl, CURLOPT_WRITEDATA, transfer);
+  TheCurl().setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
+  TheCurl().setopt(curl, CURLOPT_XFERINFODATA, transfer);
+  TheCurl().setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
 // One request. "": the part is whole. *passing: it may be tried again.
 std::string Request(const std::string& address, Part* part, bool* passing) {
-  const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(),
-                                                    curl_easy_cleanup);
+  const std::unique_ptr<CURL, void (*)(CURL*)> curl(TheCurl().easy_init(),
+                                                    TheCurl().easy_cleanup);
   if (curl == nullptr) {
     throw Error(ExitCode::kInternal, "libcurl can't be set up");
   }
@@ -248,16 +285,15 @@ std::string Request(const std::string& address, Part* part, bool* passing) {
   struct curl_slist* headers = nullptr;
   if (part->size() > 0) {
     // The rest, if the file is still the same; else all of it.
-    headers =
-        curl_slist_append(nullptr, ("If-Range: " + part->state()).c_str());
-    curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl.get(), CURLOPT_RANGE,
+    headers = TheCurl().append(nullptr, ("If-Range: " + part->state()).c_str());
+    TheCurl().setopt(curl.get(), CURLOPT_HTTPHEADER, headers);
+    TheCurl().setopt(curl.get(), CURLOPT_RANGE,
                      (std::to_string(part->size()) + "-").c_str());
   }
-  const CURLcode code = curl_easy_perform(curl.get());
-  curl_slist_free_all(headers);
+  const CURLcode code = TheCurl().perform(curl.get());
+  TheCurl().free_all(headers);
   long status = 0;
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  TheCurl().getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   if (code == CURLE_OK) {
     if (!transfer.begun && part->size() == 0) return "an empty file came";
     return "";
@@ -272,7 +308,7 @@ std::string Request(const std::string& address, Part* part, bool* passing) {
     *passing = true;
   }
   *passing |= MayPass(code, status);
-  return *message != '\0' ? message : curl_easy_strerror(code);
+  return *message != '\0' ? message : TheCurl().strerror(code);
 }
 
 std::string FetchPart(const std::string& address, Part* part) {
@@ -298,11 +334,6 @@ std::string FetchPart(const std::string& address, Part* part) {
 bool Download(const std::vector<std::string>& addresses,
               const std::string& path, std::string* why,
               const CheckDownload& check) {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (started != CURLE_OK) {
-    throw Error(ExitCode::kInternal, std::string("libcurl can't be set up: ") +
-                                         curl_easy_strerror(started));
-  }
   why->clear();
   for (const std::string& address : addresses) {
     Part part(path);

@@ -10,9 +10,6 @@ namespace t2t {
 // absent), of what lies in tmp_dir or is fetched into it. What is there already
 // is kept. For "_rev" and "_copy", and for a problem that has another's data,
 // it makes that one's.
-//
-// Of its own target, since it links libcurl and libarchive: for programs that
-// make data.
 void GenerateData(const Problem& problem, const GenerateOptions& options);
 
 }  // namespace t2t

@@ -1,0 +1,152 @@
+#include "t2t/input/record_items.h"
+
+#include <algorithm>
+#include <exception>
+#include <system_error>
+#include <thread>
+
+#include "t2t/base/error.h"
+
+namespace t2t {
+namespace {
+
+// Records parsed at a time.
+constexpr size_t kChunkRecords = 8192;
+constexpr int64_t kChunkBytes = 8 << 20;
+// Parsed examples may take this many times the bytes of their records (images
+// do) before less is taken into memory.
+constexpr int64_t kGrowth = 4;
+
+}  // namespace
+
+Items ParseRecords(const InputOptions& options,
+                   const std::vector<RawRecord>& records) {
+  const size_t threads =
+      std::clamp<size_t>(static_cast<size_t>(std::max(1, options.threads)), 1,
+                         records.size() / 64 + 1);
+  struct Part {
+    std::string arena;
+    std::vector<InputItem> items;
+    std::vector<size_t> begins;
+    std::exception_ptr error;
+  };
+  std::vector<Part> parts(threads);
+  const auto parse = [&](size_t p) {
+    Part& part = parts[p];
+    try {
+      const size_t end = records.size() * (p + 1) / threads;
+      for (size_t i = records.size() * p / threads; i < end; ++i) {
+        const RawRecord& record = records[i];
+        try {
+          Example example = ParseExample(record.bytes);
+          if (options.preprocess && !options.preprocess(&example)) continue;
+          InputItem item;
+          item.shard = record.location.shard;
+          item.offset = record.location.offset;
+          part.begins.push_back(part.arena.size());
+          AppendItem(example, &part.arena);
+          part.items.push_back(item);
+        } catch (const Error& error) {
+          throw Error(error.code(), options.files[record.location.shard] +
+                                        ", record at byte " +
+                                        std::to_string(record.location.offset) +
+                                        ": " + error.what());
+        }
+      }
+    } catch (...) {
+      part.error = std::current_exception();
+    }
+  };
+  std::vector<std::thread> workers;
+  try {
+    for (size_t p = 1; p < threads; ++p) workers.emplace_back(parse, p);
+  } catch (const std::system_error&) {
+    // No more threads can be had: this one does their parts.
+  }
+  parse(0);
+  for (size_t p = workers.size() + 1; p < threads; ++p) parse(p);
+  for (std::thread& worker : workers) worker.join();
+
+  Items parsed;
+  for (Part& part : parts) {
+    if (part.error != nullptr) std::rethrow_exception(part.error);
+    part.arena.shrink_to_fit();
+    auto arena = std::make_shared<const std::string>(std::move(part.arena));
+    part.begins.push_back(arena->size());
+    for (size_t i = 0; i < part.items.size(); ++i) {
+      InputItem item = part.items[i];
+      item.bytes = std::string_view(*arena).substr(
+          part.begins[i], part.begins[i + 1] - part.begins[i]);
+      MeasureItem(options, &item);
+      if (item.length < options.min_length) continue;
+      if (options.drop_long_sequences && item.length > options.max_length) {
+        continue;
+      }
+      parsed.items.push_back(item);
+    }
+    parsed.arenas.push_back(std::move(arena));
+  }
+  return parsed;
+}
+
+void AppendItems(Items from, Items* to) {
+  to->items.insert(to->items.end(), from.items.begin(), from.items.end());
+  std::move(from.arenas.begin(), from.arenas.end(),
+            std::back_inserter(to->arenas));
+}
+
+bool ReadItems(const InputOptions& options, TurnReader* reader,
+               int64_t max_records, int64_t max_bytes, Items* items) {
+  int64_t records = 0;
+  int64_t bytes = 0;
+  int64_t item_bytes = 0;
+  bool more = true;
+  std::vector<RawRecord> chunk;
+  int64_t chunk_bytes = 0;
+  const auto parse = [&] {
+    Items parsed = ParseRecords(options, chunk);
+    for (const auto& arena : parsed.arenas) {
+      item_bytes += static_cast<int64_t>(arena->size());
+    }
+    AppendItems(std::move(parsed), items);
+    chunk.clear();
+    chunk_bytes = 0;
+  };
+  while (records < max_records && bytes < max_bytes &&
+         item_bytes / kGrowth < max_bytes) {
+    RawRecord record;
+    more = reader->Next(&record);
+    if (!more) break;
+    ++records;
+    const auto size = static_cast<int64_t>(record.bytes.size());
+    bytes += size;
+    chunk_bytes += size;
+    chunk.push_back(std::move(record));
+    if (chunk.size() >= kChunkRecords || chunk_bytes >= kChunkBytes) parse();
+  }
+  parse();
+  return more;
+}
+
+Items CopyItems(const InputItem* begin, const InputItem* end) {
+  auto arena = std::make_shared<std::string>();
+  size_t size = 0;
+  for (const InputItem* item = begin; item != end; ++item) {
+    size += item->bytes.size();
+  }
+  arena->reserve(size);
+  for (const InputItem* item = begin; item != end; ++item) {
+    arena->append(item->bytes);
+  }
+  Items copy;
+  copy.items.assign(begin, end);
+  size_t at = 0;
+  for (InputItem& item : copy.items) {
+    item.bytes = std::string_view(*arena).substr(at, item.bytes.size());
+    at += item.bytes.size();
+  }
+  copy.arenas.push_back(std::move(arena));
+  return copy;
+}
+
+}  // namespace t2t

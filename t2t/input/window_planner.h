@@ -1,0 +1,51 @@
+#ifndef T2T_INPUT_WINDOW_PLANNER_H_
+#define T2T_INPUT_WINDOW_PLANNER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "t2t/input/batching.h"
+#include "t2t/input/input.h"
+#include "t2t/input/record_items.h"
+
+namespace t2t {
+
+// Where a window starts: all that is needed to make it, and those after it,
+// again. (Where the files stand is of those that are not held in memory.)
+struct WindowStart : TurnPosition {
+  int64_t epoch = 0;
+  int64_t window = 0;  // in the epoch
+  int64_t kept = 0;    // examples of the epoch so far
+  // Examples that did not fill a batch of the windows before.
+  std::vector<Location> carry;
+  std::vector<int64_t> carry_epochs;  // in which each of them was read
+};
+
+// Examples in the order of their batches.
+struct Window {
+  std::shared_ptr<const WindowStart> start;
+  Items data;
+  // Where each row begins, and the end of the last (packing only).
+  std::vector<size_t> rows;
+  std::vector<Range> batches;  // of rows in packing, else of items
+};
+
+// Makes windows of examples, one after another, each cut into batches.
+class WindowPlanner {
+ public:
+  virtual ~WindowPlanner() = default;
+  // Next() goes on at `start`.
+  virtual void Restore(const WindowStart& start) = 0;
+  // False at the end (never in training).
+  virtual bool Next(Window* window) = 0;
+};
+
+// file_sizes: of options.files. The options outlive it.
+std::unique_ptr<WindowPlanner> MakeWindowPlanner(
+    const InputOptions& options, const std::vector<int64_t>& file_sizes);
+
+}  // namespace t2t
+
+#endif  // T2T_INPUT_WINDOW_PLANNER_H_
