@@ -1,3 +1,5 @@
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <leveldb/env.h>
 #include <leveldb/options.h>
 #include <leveldb/table_builder.h>
@@ -11,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/checkpoint/importer/bundle.h"
@@ -24,8 +27,8 @@ namespace {
 //   0: the index file;
 //   1: the index's entries: the lengths of a key (a byte) and of its value (two
 //      bytes, little-endian), the key, the value, and so on. LevelDB makes the
-//      table of them, with checksums that no fuzzer could guess.
-// What LevelDB does with a table is its own to fuzz.
+//      table of them, with checksums that no fuzzer could guess;
+//   2: the block of the entries as it is stored; its checksum is put right.
 
 void Put(const std::string& path, std::string_view bytes) {
   std::FILE* const file = std::fopen(path.c_str(), "wb");
@@ -49,8 +52,46 @@ class FileInMemory : public leveldb::WritableFile {
   std::string bytes;
 };
 
+void AppendFixed32(uint32_t value, std::string* text) {
+  for (int i = 0; i < 4; ++i) *text += static_cast<char>(value >> (8 * i));
+}
+
+// Appends a block with its type and checksum; returns its place as the table
+// writes it.
+std::string AppendBlock(std::string_view block, std::string* file) {
+  std::string place;
+  {
+    google::protobuf::io::StringOutputStream stream(&place);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.WriteVarint64(file->size());
+    coded.WriteVarint64(block.size());
+  }
+  const std::string typed = std::string(block) + '\0';
+  *file += typed;
+  AppendFixed32(MaskCrc(Crc32c(typed)), file);
+  return place;
+}
+
+// A table of one block.
+std::string TableOf(std::string_view block) {
+  std::string file;
+  const std::string place = AppendBlock(block, &file);
+  // Keys up to 0xFF, which no key begins with, are in that block.
+  std::string index =
+      std::string("\0\1", 2) + static_cast<char>(place.size()) + '\xFF' + place;
+  AppendFixed32(0, &index);
+  AppendFixed32(1, &index);
+  const std::string filters = AppendBlock(std::string(8, '\0'), &file);
+  std::string footer = filters + AppendBlock(index, &file);
+  footer.resize(40, '\0');
+  AppendFixed32(0x8B80FB57U, &footer);
+  AppendFixed32(0xDB477524U, &footer);
+  return file + footer;
+}
+
 std::string Index(int kind, std::string_view bytes) {
   if (kind == 0) return std::string(bytes);
+  if (kind == 2) return TableOf(bytes);
   const auto byte = [&](size_t i) {
     return static_cast<size_t>(static_cast<unsigned char>(bytes[i]));
   };
@@ -88,7 +129,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       new std::string(t2t::Folder() + "/ckpt");
   std::string_view bytes = t2t::AsText(data, size);
   if (size < 3) return 0;
-  const int kind = data[0] % 2;
+  const int kind = data[0] % 3;
   const size_t length = std::min<size_t>(data[1] | data[2] << 8, size - 3);
   t2t::Put(*prefix + ".data-00000-of-00001", bytes.substr(3, length));
   t2t::Put(*prefix + ".index", t2t::Index(kind, bytes.substr(3 + length)));

@@ -313,6 +313,48 @@ TEST_F(HandMadeTest, RefusesWhatIsNoTable) {
             ExitCode::kBadData);
 }
 
+// With right checksums: LevelDB itself would read beyond the block.
+TEST_F(HandMadeTest, RefusesLengthsThatDoNotFit) {
+  const auto index = [&](const std::string& entries, uint32_t first_restart,
+                         uint32_t restarts, uint64_t size_of_block) {
+    std::string block = entries;
+    AppendFixed(&block, first_restart, 4);
+    AppendFixed(&block, restarts, 4);
+    std::string handle;
+    AppendVarint(&handle, 0);
+    AppendVarint(&handle, size_of_block == 0 ? block.size() : size_of_block);
+    block.push_back('\0');
+    std::string file = block;
+    AppendFixed(&file, MaskCrc(Crc32c(block)), 4);
+    std::string footer = AppendBlock({}, 0, &file);
+    footer += AppendBlock({{"\xFF", handle}}, 0, &file);
+    footer.resize(40);
+    AppendFixed(&footer, 0xDB4775248B80FB57ULL, 8);
+    return ReadIndex(file + footer);
+  };
+  const auto entry = [](uint64_t shared, uint64_t fresh, uint64_t length,
+                        const std::string& bytes) {
+    std::string text;
+    AppendVarint(&text, shared);
+    AppendVarint(&text, fresh);
+    AppendVarint(&text, length);
+    return text + bytes;
+  };
+  const std::string header = Field(1, 1);
+  const std::string good = entry(0, 0, header.size(), header);
+  EXPECT_EQ(index(good, 0, 1, 0), ExitCode::kOk);
+  // Their sum is 1 in 32 bits.
+  EXPECT_EQ(index(good + entry(0, 0xFFFFFFFFU, 2, "a"), 0, 1, 0),
+            ExitCode::kBadData);
+  EXPECT_EQ(index(good + entry(0, 2, 0, "a"), 0, 1, 0), ExitCode::kBadData);
+  EXPECT_EQ(index(good + entry(9, 1, 0, "a"), 0, 1, 0), ExitCode::kBadData);
+  EXPECT_EQ(index(good, 1, 1, 0), ExitCode::kBadData);
+  EXPECT_EQ(index(good, 0, 0, 0), ExitCode::kBadData);
+  EXPECT_EQ(index(good, 0, 1 << 30, 0), ExitCode::kBadData);
+  EXPECT_EQ(index(good, 0, 1, ~0ULL - 2), ExitCode::kBadData);
+  EXPECT_EQ(index(good, 0, 1, 1ULL << 62), ExitCode::kBadData);
+}
+
 TEST_F(HandMadeTest, RefusesImpossibleEntries) {
   const std::string value = kValues.substr(0, 8);
   EXPECT_EQ(ReadEntries({{"a", {{2}, 8, value}}}), ExitCode::kOk);
