@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -11,6 +12,19 @@
 #include "t2t/base/strings.h"
 
 namespace t2t {
+namespace {
+
+// In the environment of the ranks that t2t/distributed/launcher.h starts, with
+// the flags that it has parsed itself.
+constexpr char kLaunched[] = "T2T_LAUNCHED";
+
+// Said once for a job, not by every rank.
+void Note(const std::string& text) {
+  if (std::getenv(kLaunched) != nullptr) return;
+  std::fprintf(stderr, "note: %s\n", text.c_str());
+}
+
+}  // namespace
 
 Flags::Flags(std::string usage, std::string example)
     : usage_(std::move(usage)), example_(std::move(example)) {}
@@ -152,8 +166,7 @@ void Flags::Read(Flag* flag, const std::string& text) {
       }
       break;
     case Type::kIgnored:
-      std::fprintf(stderr, "note: --%s has no effect here: %s\n",
-                   flag->name.c_str(), flag->help.c_str());
+      Note("--" + flag->name + " has no effect here: " + flag->help);
       break;
     case Type::kRefused:
       throw UsageError("--" + flag->name + " is done in another way here", "",
@@ -167,10 +180,9 @@ void Flags::SetValue(Flag* flag, const std::string& text) {
   const bool joined =
       flag->kind == Kind::kList || flag->kind == Kind::kSettings;
   if (flag->given && !joined && ValueText(*flag) != before) {
-    std::fprintf(stderr,
-                 "note: --%s is given several times, and the last one counts: "
-                 "%s, not %s\n",
-                 flag->name.c_str(), ValueText(*flag).c_str(), before.c_str());
+    Note("--" + flag->name +
+         " is given several times, and the last one counts: " +
+         ValueText(*flag) + ", not " + before);
   }
   flag->given = true;
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,16 @@ TEST(FlagsTest, OfOtherFlagsTheLastCountsAndANoteSaysSo) {
             "note: --threads is given several times, and the last one counts: "
             "3, not 2\n");
   EXPECT_EQ(v.threads, 3);
+}
+
+TEST(FlagsTest, ARankOfOurLauncherRepeatsNoNote) {
+  ::setenv("T2T_LAUNCHED", "1", 1);
+  Values v;
+  testing::internal::CaptureStderr();
+  ParseAll(&v.flags, {"--threads=2", "--threads=3"});
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(v.threads, 3);
+  ::unsetenv("T2T_LAUNCHED");
 }
 
 TEST(FlagsTest, ValuesOutOfTheirRangeAreRefused) {

@@ -46,7 +46,7 @@ std::string ShapeText(at::IntArrayRef shape) {
   return "[" + Join(sizes, ", ") + "]";
 }
 
-// Reads all pieces, and so checks them; keeps what is wanted.
+// Reads all shards, and so checks them; keeps what is wanted.
 void ReadShards(const std::string& path, const std::vector<std::string>& shards,
                 const WantedTensors& wanted,
                 std::map<std::string, at::Tensor>* tensors) {
@@ -154,12 +154,12 @@ std::string ShardName(int64_t step, const std::string& token, int64_t rank,
 }
 
 void WriteShard(const std::string& model_dir, const std::string& name,
-                const std::map<std::string, CheckpointPiece>& pieces) {
+                const std::map<std::string, TensorShard>& shards) {
   std::map<std::string, at::Tensor> tensors;
   Json places = Json::Object();
-  for (const auto& [key, piece] : pieces) {
-    tensors[key] = piece.tensor;
-    places.Add(key, piece.place.ToJson());
+  for (const auto& [key, shard] : shards) {
+    tensors[key] = shard.tensor;
+    places.Add(key, shard.place.ToJson());
   }
   // Rank 0 takes it for whole once it sees it.
   const std::string path = JoinPath(model_dir, name);
@@ -175,17 +175,17 @@ void WriteShard(const std::string& model_dir, const std::string& name,
   SyncDirectory(model_dir);
 }
 
-std::vector<std::string> ReadPieces(
-    const std::string& path, const std::vector<std::string>& shards,
-    const std::map<std::string, CheckpointPiece>& pieces) {
+std::vector<std::string> ReadShards(
+    const std::string& path, const std::vector<std::string>& files,
+    const std::map<std::string, TensorShard>& wanted) {
   struct Found {
-    at::Tensor numbers;  // the piece's own memory, or to be copied there
+    at::Tensor numbers;  // the shard's own memory, or to be copied there
     int64_t count = 0;
   };
   std::map<std::string, Found> found;
   const auto take = [&](const std::string& name, const TensorPlace& place,
                         const std::function<at::Tensor()>& read) {
-    const auto& [tensor, own] = pieces.at(name);
+    const auto& [tensor, own] = wanted.at(name);
     if (place.shape != own.shape) {
       throw MismatchError(
           "'" + name + "' has the shape " + ShapeText(place.shape) +
@@ -208,29 +208,29 @@ std::vector<std::string> ReadPieces(
   };
   const SafetensorsFile file(path);
   for (const SafetensorsEntry& entry : file.header().entries) {
-    if (pieces.count(entry.name) == 0) continue;
+    if (wanted.count(entry.name) == 0) continue;
     take(entry.name, TensorPlace::All(entry.shape),
          [&] { return ReadTensor(file, entry, path); });
   }
-  for (const std::string& name : shards) {
+  for (const std::string& name : files) {
     const ShardFile shard(path, name);
     for (const SafetensorsEntry& entry : shard.entries()) {
-      if (pieces.count(entry.name) == 0) continue;
+      if (wanted.count(entry.name) == 0) continue;
       take(entry.name, shard.Place(entry), [&] { return shard.Read(entry); });
     }
   }
   std::vector<std::string> missing;
-  for (const auto& [name, piece] : pieces) {
+  for (const auto& [name, shard] : wanted) {
     const auto of = found.find(name);
     if (of == found.end()) {
       missing.push_back(name);
       continue;
     }
-    if (of->second.count != piece.place.size) {
+    if (of->second.count != shard.place.size) {
       throw DataError(path + ": parts of '" + name + "' lack");
     }
-    if (!of->second.numbers.is_same(piece.tensor)) {
-      piece.tensor.copy_(of->second.numbers);
+    if (!of->second.numbers.is_same(shard.tensor)) {
+      shard.tensor.copy_(of->second.numbers);
     }
   }
   return missing;

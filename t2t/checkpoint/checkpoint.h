@@ -36,13 +36,13 @@ struct Checkpoint {
   int64_t step = 0;
   std::map<std::string, at::Tensor> tensors;
   Json meta = Json::Object();
-  // Files beside it that hold other tensors in pieces, one a rank: they are
-  // part of it, and written before it.
+  // Files beside it, one a rank, that hold shards of other tensors: they belong
+  // to the checkpoint, and are written before it.
   std::vector<std::string> shards;
 };
 
-// Some numbers of a tensor.
-struct CheckpointPiece {
+// Some numbers of a tensor: those that one rank holds.
+struct TensorShard {
   at::Tensor tensor;  // 1-D
   TensorPlace place;
 };
@@ -53,13 +53,13 @@ std::string ShardName(int64_t step, const std::string& token, int64_t rank,
                       int64_t ranks);
 // Complete or invisible, and read back from the disk.
 void WriteShard(const std::string& model_dir, const std::string& name,
-                const std::map<std::string, CheckpointPiece>& pieces);
-// Fills each tensor, by its name, with its numbers out of whichever files of
-// the checkpoint have some of them. Returns the names of those that none has.
-// Throws a mismatch error where a tensor has another shape there.
-std::vector<std::string> ReadPieces(
-    const std::string& path, const std::vector<std::string>& shards,
-    const std::map<std::string, CheckpointPiece>& pieces);
+                const std::map<std::string, TensorShard>& shards);
+// Fills the wanted shards with their numbers, out of the checkpoint at `path`
+// and its shards' files, whichever have some of them. Returns the names that
+// none has. Throws a MismatchError where a tensor has another shape there.
+std::vector<std::string> ReadShards(
+    const std::string& path, const std::vector<std::string>& files,
+    const std::map<std::string, TensorShard>& wanted);
 // Throws a mismatch error where a checkpoint's tensors have a parameter (or
 // others of the names) that is none of the model's: the model would be a part
 // of what was trained. Averages and the optimizer's state don't count.

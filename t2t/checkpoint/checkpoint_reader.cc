@@ -38,7 +38,7 @@ CheckpointReader::CheckpointReader(const std::string& path)
   for (const auto& [name, tensor] : tensors_) {
     if (tensor.own != nullptr) continue;
     std::vector<TensorPlace> places;
-    for (const auto& [shard, entry] : tensor.pieces) {
+    for (const auto& [shard, entry] : tensor.shards) {
       places.push_back(shard->Place(*entry));
     }
     if (!CoverExactly(places)) {
@@ -53,18 +53,18 @@ void CheckpointReader::AddShard(const std::string& name) {
   for (const SafetensorsEntry& entry : shard.entries()) {
     const TensorPlace place = shard.Place(entry);
     Tensor& tensor = tensors_[entry.name];
-    if (tensor.pieces.empty()) {
+    if (tensor.shards.empty()) {
       tensor.own = nullptr;
       tensor.shape = place.shape;
     }
     if (tensor.shape != place.shape) {
       throw shard.Damaged("'" + entry.name + "' is of another tensor");
     }
-    if (!tensor.pieces.empty() &&
-        tensor.pieces.front().second->dtype != entry.dtype) {
+    if (!tensor.shards.empty() &&
+        tensor.shards.front().second->dtype != entry.dtype) {
       throw shard.Damaged("'" + entry.name + "' is of another type");
     }
-    tensor.pieces.emplace_back(&shard, &entry);
+    tensor.shards.emplace_back(&shard, &entry);
   }
 }
 
@@ -78,12 +78,12 @@ at::Tensor CheckpointReader::Read(const std::string& name) const {
   const Tensor& tensor = tensors_.at(name);
   if (tensor.own != nullptr) return ReadTensor(file_, *tensor.own, path_);
   at::Tensor whole;
-  for (const auto& [shard, entry] : tensor.pieces) {
-    const at::Tensor piece = shard->Read(*entry);
-    if (!whole.defined()) whole = at::empty(tensor.shape, piece.options());
-    CopyCommon(shard->Place(*entry), piece.const_data_ptr(),
+  for (const auto& [shard, entry] : tensor.shards) {
+    const at::Tensor numbers = shard->Read(*entry);
+    if (!whole.defined()) whole = at::empty(tensor.shape, numbers.options());
+    CopyCommon(shard->Place(*entry), numbers.const_data_ptr(),
                TensorPlace::All(tensor.shape), whole.mutable_data_ptr(),
-               piece.element_size());
+               numbers.element_size());
   }
   return whole;
 }

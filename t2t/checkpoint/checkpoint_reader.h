@@ -38,11 +38,11 @@ class CheckpointReader {
   at::Tensor Read(const std::string& name) const;
 
  private:
-  // Where it is: in the checkpoint's own file, or in pieces.
+  // Where it is: in the checkpoint's own file, or in shards.
   struct Tensor {
     std::vector<int64_t> shape;
     const SafetensorsEntry* own = nullptr;
-    std::vector<std::pair<const ShardFile*, const SafetensorsEntry*>> pieces =
+    std::vector<std::pair<const ShardFile*, const SafetensorsEntry*>> shards =
         {};
   };
 

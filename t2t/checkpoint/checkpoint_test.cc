@@ -173,16 +173,16 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
 
   // Other pieces, out of the shards and out of the file itself.
   const auto piece = [&](const TensorPlace& place) {
-    return CheckpointPiece{at::full({place.size}, -1.0F), place};
+    return TensorShard{at::full({place.size}, -1.0F), place};
   };
   const at::Tensor& w = loaded.tensors.at("a/kernel");
   ASSERT_EQ(w.dim(), 2);
-  const std::map<std::string, CheckpointPiece> pieces = {
+  const std::map<std::string, TensorShard> pieces = {
       {"x", piece({shape, 1, 4, {}})},
       {"y", piece({shape, 1, 3, Cut{1, 0, 2}})},
       {"a/kernel", piece({w.sizes().vec(), 1, w.numel() - 1, {}})},
       {"nowhere", piece({shape, 0, 1, {}})}};
-  EXPECT_EQ(ReadPieces(main, checkpoint.shards, pieces),
+  EXPECT_EQ(ReadShards(main, checkpoint.shards, pieces),
             (std::vector<std::string>{"nowhere"}));
   EXPECT_TRUE(at::equal(pieces.at("x").tensor, flat.narrow(0, 1, 4)));
   EXPECT_TRUE(at::equal(pieces.at("y").tensor,
@@ -190,7 +190,7 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
   EXPECT_TRUE(at::equal(pieces.at("a/kernel").tensor,
                         w.flatten().narrow(0, 1, w.numel() - 1)));
   try {
-    ReadPieces(main, checkpoint.shards, {{"x", piece({{3, 2}, 0, 2, {}})}});
+    ReadShards(main, checkpoint.shards, {{"x", piece({{3, 2}, 0, 2, {}})}});
     ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kMismatch);
@@ -226,7 +226,7 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
   SaveCheckpoint(dir_, checkpoint, 0);
   EXPECT_FALSE(Exists(path));
   EXPECT_THROW(LoadCheckpoint(main), Error);
-  EXPECT_THROW(ReadPieces(main, checkpoint.shards, pieces), Error);
+  EXPECT_THROW(ReadShards(main, checkpoint.shards, pieces), Error);
   RemoveCheckpoint(dir_, 3);
   EXPECT_EQ(ListDirectory(dir_).size(), 2u);
 }

@@ -74,7 +74,7 @@ void CheckpointWriter::Save(const Checkpoint& checkpoint,
   job_.Start([this] {
     const double begin = NowSeconds();
     if (!shard_.name.empty()) {
-      WriteShard(model_dir_, shard_.name, shard_.pieces);
+      WriteShard(model_dir_, shard_.name, shard_.tensors);
     }
     AwaitShards();
     SaveCheckpoint(model_dir_, copy_, keep_max_, keep_always_);
@@ -87,16 +87,16 @@ void CheckpointWriter::SaveShard(const Shard& own) {
   Wait();
   const at::NoGradGuard no_grad;
   CopyShard(own);
-  job_.Start([this] { WriteShard(model_dir_, shard_.name, shard_.pieces); });
+  job_.Start([this] { WriteShard(model_dir_, shard_.name, shard_.tensors); });
 }
 
 void CheckpointWriter::CopyShard(const Shard& own) {
-  std::map<std::string, CheckpointPiece> old;
-  old.swap(shard_.pieces);
+  std::map<std::string, TensorShard> old;
+  old.swap(shard_.tensors);
   shard_.name = own.name;
-  for (const auto& [name, piece] : own.pieces) {
-    shard_.pieces[name] = {Copy(piece.tensor, std::move(old[name].tensor)),
-                           piece.place};
+  for (const auto& [name, shard] : own.tensors) {
+    shard_.tensors[name] = {Copy(shard.tensor, std::move(old[name].tensor)),
+                            shard.place};
   }
 }
 

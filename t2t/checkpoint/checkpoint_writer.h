@@ -19,7 +19,7 @@ class CheckpointWriter {
   // A rank's own part of a checkpoint.
   struct Shard {
     std::string name;
-    std::map<std::string, CheckpointPiece> pieces;
+    std::map<std::string, TensorShard> tensors;
   };
 
   // Removes what a killed process left half-written in the folder.

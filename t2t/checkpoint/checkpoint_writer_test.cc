@@ -123,8 +123,8 @@ TEST_F(CheckpointTest, RanksWriteTheirSharesAtTheSameTime) {
     std::vector<CheckpointWriter::Shard> shards;
     for (int64_t rank = 0; rank < kRanks; ++rank) {
       shards.push_back({ShardName(step, "abc", rank, kRanks), {}});
-      shards.back().pieces["x"] = {parts[static_cast<size_t>(rank)],
-                                   {shape, 100 * rank, 100, {}}};
+      shards.back().tensors["x"] = {parts[static_cast<size_t>(rank)],
+                                    {shape, 100 * rank, 100, {}}};
       checkpoint.shards.push_back(shards.back().name);
     }
     const auto waiting = [&waited] { ++waited; };

@@ -2,22 +2,16 @@
 #define T2T_CHECKPOINT_OUTPUT_LOCK_H_
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
+
+#include "t2t/base/owned_file.h"
 
 namespace t2t {
 
-// The right to write into an output_dir: one process has it at a time.
-//
-// <dir>/writer.lock is locked as long as the owner lives (the kernel, or an NFS
-// server, lets go of the lock when it is killed), names the owner, and holds a
-// counter that the owner raises: where locks don't reach from machine to
-// machine, or a stopped process holds one, an owner whose counter has stood
-// still for silence_seconds is taken over.
+// The right to write into an output_dir: one process has it at a time, the
+// owner of <dir>/writer.lock (see OwnedFile).
 //
 // What the owner writes has its temporary names in <dir>/.writer-<token>
 // (StageFiles). Whoever takes over removes that folder first, so the old owner,
@@ -49,35 +43,21 @@ class OutputLock {
   bool lost() const { return lost_; }
 
  private:
-  struct Seen;
+  OutputLock(const std::string& directory, const Options& options);
 
-  OutputLock(std::string directory, const Options& options);
-
-  bool TryAcquire(Seen* seen);
-  // The kernel's lock on fd_: false where another process has it.
-  bool LockFile();
-  void Claim(bool replace);
+  OwnedFile::Options FileOptions() const;
+  void MakeStaging() const;
   void RemoveForeignStaging() const;
   std::string WhyLost() const;
-  void Beat();
-  bool OwnsPath() const;
-  void Close();
+  bool CheckStillOwner();
 
   const std::string directory_;
-  const std::string path_;
   const Options options_;
-  const std::string token_;
   const std::string staging_;
   bool made_directory_ = false;
-  bool claimed_ = false;
-  bool locked_ = false;
-  int fd_ = -1;
-
+  bool staged_ = false;
   std::atomic<bool> lost_{false};
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool ending_ = false;
-  std::thread thread_;
+  OwnedFile file_;
 };
 
 }  // namespace t2t

@@ -65,19 +65,20 @@ ModelAxis::ModelAxis(Mesh mesh, const Layout& layout, ProcessGroup* world,
 
 Optimizer::TotalSquares ModelAxis::TotalSquaresOf(
     const std::vector<NamedTensor>& parameters) const {
-  // Of each piece that the optimizer tells of: whether it is this rank's alone.
-  std::vector<bool> is_part;
+  // Of each number that the optimizer tells: whether it is of a split
+  // parameter, and so of this rank alone.
+  std::vector<bool> is_split;
   for (const NamedTensor& parameter : parameters) {
     const int64_t pieces = Optimizer::PieceCount(parameter.tensor);
-    is_part.insert(is_part.end(), static_cast<size_t>(pieces),
-                   PieceOf(parameter.name).has_value());
+    is_split.insert(is_split.end(), static_cast<size_t>(pieces),
+                    SplitOf(parameter.name).has_value());
   }
-  return [this, is_part](const std::vector<double>& squares) {
+  return [this, is_split](const std::vector<double>& squares) {
     double common = 0;
     const at::Tensor parts = at::zeros(1, at::kDouble);
     double own = 0;
     for (size_t i = 0; i < squares.size(); ++i) {
-      (is_part[i] ? own : common) += squares[i];
+      (is_split[i] ? own : common) += squares[i];
     }
     parts[0] = own;
     model_->AllReduce(parts, "the gradients' norm");
@@ -85,27 +86,27 @@ Optimizer::TotalSquares ModelAxis::TotalSquaresOf(
   };
 }
 
-std::optional<ModelParallel::Piece> ModelAxis::PieceOf(
+std::optional<ModelParallel::Piece> ModelAxis::SplitOf(
     const std::string& name) const {
   const auto found = parallel_.pieces().find(ParameterOf(name));
   if (found == parallel_.pieces().end()) return std::nullopt;
-  ModelParallel::Piece piece = found->second;
+  ModelParallel::Piece split = found->second;
   const std::optional<int64_t> lacks = AdafactorMeansOver(
-      SlotOf(name), static_cast<int64_t>(piece.shape.size()));
-  if (!lacks) return piece;
+      SlotOf(name), static_cast<int64_t>(split.shape.size()));
+  if (!lacks) return split;
   // Means over what is split are of the whole on every rank.
-  if (piece.dim == *lacks) return std::nullopt;
-  piece.shape.erase(piece.shape.begin() + *lacks);
-  if (piece.dim > *lacks) --piece.dim;
-  return piece;
+  if (split.dim == *lacks) return std::nullopt;
+  split.shape.erase(split.shape.begin() + *lacks);
+  if (split.dim > *lacks) --split.dim;
+  return split;
 }
 
 std::optional<SplitParameters::Part> ModelAxis::PartOf(
     const std::string& name) const {
-  const std::optional<ModelParallel::Piece> piece = PieceOf(name);
-  if (!piece) return std::nullopt;
-  return Part{piece->shape, piece->dim,
-              parallel_.RangeOf(*piece, parallel_.rank()).begin};
+  const std::optional<ModelParallel::Piece> split = SplitOf(name);
+  if (!split) return std::nullopt;
+  return Part{split->shape, split->dim,
+              parallel_.RangeOf(*split, parallel_.rank()).begin};
 }
 
 void ModelAxis::Sum(const at::Tensor& numbers) const {
@@ -114,22 +115,22 @@ void ModelAxis::Sum(const at::Tensor& numbers) const {
 
 TensorPlace ModelAxis::InWhole(const std::string& name,
                                TensorPlace place) const {
-  const std::optional<ModelParallel::Piece> piece = PieceOf(name);
-  if (!piece) return place;
-  const PartRange own = parallel_.RangeOf(*piece, parallel_.rank());
-  place.shape = piece->shape;
-  place.cut = TensorPlace::Cut{piece->dim, own.begin, own.size()};
+  const std::optional<ModelParallel::Piece> split = SplitOf(name);
+  if (!split) return place;
+  const PartRange own = parallel_.RangeOf(*split, parallel_.rank());
+  place.shape = split->shape;
+  place.cut = TensorPlace::Cut{split->dim, own.begin, own.size()};
   return place;
 }
 
 void ModelAxis::CheckShapes(const State& whole) const {
   for (const auto& [name, tensor] : whole) {
-    const std::optional<ModelParallel::Piece> piece = PieceOf(name);
-    if (!piece || tensor.sizes() == at::IntArrayRef(piece->shape)) continue;
+    const std::optional<ModelParallel::Piece> split = SplitOf(name);
+    if (!split || tensor.sizes() == at::IntArrayRef(split->shape)) continue;
     throw MismatchError(
         "parameter '" + name + "' has the shape " + ShapeText(tensor.sizes()) +
             " in the checkpoint",
-        ShapeText(piece->shape) + " by the hparams and the vocabulary given",
+        ShapeText(split->shape) + " by the hparams and the vocabulary given",
         "use the hparams, problem and data_dir it was trained with, or "
         "another --output_dir");
   }
@@ -141,16 +142,16 @@ void ModelAxis::GatherForFirst(State* state) const {
     return;
   }
   for (auto& [name, tensor] : *state) {
-    const std::optional<ModelParallel::Piece> piece = PieceOf(name);
+    const std::optional<ModelParallel::Piece> split = SplitOf(name);
     // By way of the CPU: rank 0's device need not have room for all.
-    if (piece) tensor = parallel_.Whole(tensor.cpu(), *piece);
+    if (split) tensor = parallel_.Whole(tensor.cpu(), *split);
   }
 }
 
-ModelAxis::State ModelAxis::PartsOfFirst(const State& whole) const {
+ModelAxis::State ModelAxis::ShardsOfFirst(const State& whole) const {
   const at::NoGradGuard no_grad;
-  State parts;
-  if (data_->rank() > 0) return parts;
+  State shards;
+  if (data_->rank() > 0) return shards;
   const bool first = world_->rank() == 0;
   Json entries = Json::Array();
   for (const auto& [name, tensor] : whole) {
@@ -173,10 +174,10 @@ ModelAxis::State ModelAxis::PartsOfFirst(const State& whole) const {
     const at::Tensor tensor =
         first ? whole.at(name).contiguous() : at::empty(shape, type);
     model_->Broadcast(tensor, kSharing);
-    const std::optional<ModelParallel::Piece> piece = PieceOf(name);
-    parts[name] = piece ? parallel_.Slice(tensor, *piece) : tensor;
+    const std::optional<ModelParallel::Piece> split = SplitOf(name);
+    shards[name] = split ? parallel_.Slice(tensor, *split) : tensor;
   }
-  return parts;
+  return shards;
 }
 
 }  // namespace t2t

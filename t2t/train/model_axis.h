@@ -18,9 +18,10 @@
 
 namespace t2t {
 
-// What training needs to know where the mesh has an axis `model`: the groups,
-// and how whole tensors (as checkpoints have them) and this rank's parts become
-// each other. States go by a checkpoint's names: a parameter's own,
+// Tensor parallelism (Shoeybi et al. 2019, "Megatron-LM", arXiv:1909.08053) in
+// training: the groups of ranks that the mesh's axis `model` makes, and how
+// whole tensors, as checkpoints have them, and this rank's shards become each
+// other. Tensors go by a checkpoint's names: a parameter's own,
 // "ema/<parameter>", "optimizer/<slot>/<parameter>".
 class ModelAxis : public SplitParameters {
  public:
@@ -45,22 +46,22 @@ class ModelAxis : public SplitParameters {
   Optimizer::TotalSquares TotalSquaresOf(
       const std::vector<NamedTensor>& parameters) const;
 
-  // nullopt where all ranks hold the whole.
-  std::optional<ModelParallel::Piece> PieceOf(const std::string& name) const;
+  // How a tensor is split; nullopt where all ranks hold the whole.
+  std::optional<ModelParallel::Piece> SplitOf(const std::string& name) const;
   // For the optimizer.
   std::optional<Part> PartOf(const std::string& name) const override;
   void Sum(const at::Tensor& numbers) const override;
-  // Where numbers of this rank's part of a tensor lie in the whole, out of
-  // where they lie in the part; the same place where the tensor is not split.
+  // Where numbers lie in the whole tensor, out of where they lie in this rank's
+  // shard of it; the same place where the tensor is not split.
   TensorPlace InWhole(const std::string& name, TensorPlace place) const;
   // Throws a MismatchError where a split tensor has not the whole's shape.
   void CheckShapes(const State& whole) const;
-  // Puts whole tensors in the place of parts, on world's rank 0; the other
-  // ranks of its model group must call it, too, and any may.
+  // Replaces shards by whole tensors on the world's rank 0. The other ranks of
+  // its model group must call it, too; any rank may.
   void GatherForFirst(State* state) const;
-  // On the ranks that take world's rank 0's batches: their parts of the whole
-  // tensors that it has in `whole`. On the others nothing.
-  State PartsOfFirst(const State& whole) const;
+  // On the ranks that compute rank 0's batches with it: their shards of the
+  // whole tensors that rank 0 has in `whole`. On the others nothing.
+  State ShardsOfFirst(const State& whole) const;
 
  private:
   ModelAxis(Mesh mesh, const Layout& layout, ProcessGroup* world,

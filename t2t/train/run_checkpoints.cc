@@ -181,13 +181,13 @@ void RunCheckpoints::RestoreState(const Found& found) {
   }
   const std::string path =
       CheckpointPath(options_.output_dir, found.position.step);
-  state_->RestoreShards([&](TrainState::Pieces pieces) {
+  state_->RestoreShards([&](TrainState::TensorShards shards) {
     if (found.restored.kind == Restored::Kind::kWeights) {
-      std::erase_if(pieces, [](const auto& piece) {
-        return StartsWith(piece.first, kOptimizerPrefix);
+      std::erase_if(shards, [](const auto& shard) {
+        return StartsWith(shard.first, kOptimizerPrefix);
       });
     }
-    return ReadPieces(path, *found.shards, pieces);
+    return ReadShards(path, *found.shards, shards);
   });
 }
 
@@ -274,12 +274,12 @@ void RunCheckpoints::Save(const RunPosition& position) {
   Checkpoint checkpoint;
   checkpoint.step = step;
   CheckpointWriter::Shard own;
-  const TrainState::Shard shard = state_->shard();
+  const TrainState::Writer writer = state_->writer();
   if (!sharded) {
     checkpoint.tensors = state_->Gather();
-  } else if (shard.index >= 0) {
-    own.name = ShardName(step, shard_token_, shard.index, shard.count);
-    own.pieces = state_->OwnPieces();
+  } else if (writer.index >= 0) {
+    own.name = ShardName(step, shard_token_, writer.index, writer.count);
+    own.tensors = state_->OwnShards();
   }
   if (!first()) {
     if (!own.name.empty()) writer_->SaveShard(own);
@@ -292,9 +292,9 @@ void RunCheckpoints::Save(const RunPosition& position) {
     for (const auto& [name, tensor] : state_->Replicated()) {
       checkpoint.tensors[name] = tensor;
     }
-    for (int64_t i = 0; i < shard.count; ++i) {
+    for (int64_t i = 0; i < writer.count; ++i) {
       checkpoint.shards.push_back(
-          ShardName(step, shard_token_, i, shard.count));
+          ShardName(step, shard_token_, i, writer.count));
     }
     writer_->Save(checkpoint, kept_steps_, &own,
                   [this] { options_.group->CheckAlive(); });

@@ -68,7 +68,7 @@ class RunCheckpoints {
 
   bool first() const { return IsFirst(options_.group); }
   bool WritesShards() const {
-    return options_.sharded_checkpoints && state_->shard().count > 0;
+    return options_.sharded_checkpoints && state_->writer().count > 0;
   }
   // On rank 0.
   Found Find(uint64_t seed);

@@ -459,9 +459,9 @@ TensorPlace ShardedOptimizer::PlaceOf(const Partition::Run& run) const {
           std::nullopt};
 }
 
-ShardedOptimizer::PieceMap ShardedOptimizer::PiecesOf(const State& own) const {
+ShardedOptimizer::ShardMap ShardedOptimizer::ShardsOf(const State& own) const {
   const auto rank = static_cast<size_t>(group_->rank());
-  PieceMap pieces;
+  ShardMap pieces;
   for (const auto& [key, tensor] : own) {
     const Partition::Run& run = RunOf(rank, ParameterOf(key));
     TensorPlace place = TensorPlace::All(tensor.sizes().vec());
@@ -471,9 +471,9 @@ ShardedOptimizer::PieceMap ShardedOptimizer::PiecesOf(const State& own) const {
   return pieces;
 }
 
-ShardedOptimizer::PieceMap ShardedOptimizer::ParameterPieces() const {
+ShardedOptimizer::ShardMap ShardedOptimizer::ParameterShards() const {
   const at::NoGradGuard no_grad;
-  PieceMap pieces;
+  ShardMap pieces;
   const auto& runs = runs_[static_cast<size_t>(group_->rank())];
   for (size_t i = 0; i < runs.size(); ++i) {
     pieces[own_[i].name] = {own_[i].tensor.flatten(), PlaceOf(runs[i])};

@@ -73,12 +73,12 @@ class ShardedOptimizer {
   void ScatterAverages(const State* whole);
 
   // This rank's shards (views, not copies), by the names of the whole tensors.
-  using PieceMap = std::map<std::string, CheckpointPiece>;
-  PieceMap StatePieces() const { return PiecesOf(optimizer_->State()); }
-  PieceMap AveragePieces() const {
-    return average_ == nullptr ? PieceMap() : PiecesOf(average_->State());
+  using ShardMap = std::map<std::string, TensorShard>;
+  ShardMap StateShards() const { return ShardsOf(optimizer_->State()); }
+  ShardMap AverageShards() const {
+    return average_ == nullptr ? ShardMap() : ShardsOf(average_->State());
   }
-  PieceMap ParameterPieces() const;
+  ShardMap ParameterShards() const;
 
   // Of this rank, without averages.
   int64_t StateBytes() const { return optimizer_->StateBytes(); }
@@ -103,7 +103,7 @@ class ShardedOptimizer {
                int64_t begin,
                const std::function<void(const at::Tensor& parameter,
                                         const at::Tensor& flat)>& copy) const;
-  PieceMap PiecesOf(const State& own) const;
+  ShardMap ShardsOf(const State& own) const;
   TensorPlace PlaceOf(const Partition::Run& run) const;
   // Whole tensors out of the ranks' shards, on rank 0.
   State Gather(const State& own) const;

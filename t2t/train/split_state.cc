@@ -22,7 +22,7 @@ double SplitState::Update(const std::vector<at::Tensor>& gradients,
 void SplitState::SwapAverages() { replica_->SwapAverages(); }
 
 bool SplitState::IsSplit(const std::string& name) const {
-  return axis_->PieceOf(name).has_value();
+  return axis_->SplitOf(name).has_value();
 }
 
 TrainState::NamedTensors SplitState::Replicated() const {
@@ -53,8 +53,8 @@ void SplitState::CheckFits(const Restored& restored) const {
       restored.kind == Restored::Kind::kAll) {
     CheckParametersFit(
         restored.checkpoint, *params_, [this](const std::string& name) {
-          const auto piece = axis_->PieceOf(name);
-          return piece ? piece->shape : params_->Get(name).sizes().vec();
+          const auto split = axis_->SplitOf(name);
+          return split ? split->shape : params_->Get(name).sizes().vec();
         });
   }
   axis_->CheckShapes(restored.checkpoint.tensors);
@@ -73,14 +73,14 @@ void SplitState::Restore(const Restored& restored) {
                StartsWith(entry.first, kAveragePrefix);
       });
     }
-    shard.checkpoint.tensors = axis_->PartsOfFirst(wanted);
+    shard.checkpoint.tensors = axis_->ShardsOfFirst(wanted);
   }
   replica_->Restore(shard);
   BroadcastAll(axis_->world(), Replicated());
 }
 
-TrainState::Shard SplitState::shard() const {
-  if (replica_->shard().count > 0) {
+TrainState::Writer SplitState::writer() const {
+  if (replica_->writer().count > 0) {
     return {axis_->world()->rank(), axis_->world()->size()};
   }
   // All replicas hold the same: the first one writes.
@@ -88,30 +88,30 @@ TrainState::Shard SplitState::shard() const {
   return {replicas()->rank() == 0 ? parallel.rank() : -1, parallel.size()};
 }
 
-TrainState::Pieces SplitState::InWhole(Pieces pieces) const {
-  for (auto& [name, piece] : pieces) {
-    piece.place = axis_->InWhole(name, std::move(piece.place));
+TrainState::TensorShards SplitState::InWhole(TensorShards shards) const {
+  for (auto& [name, shard] : shards) {
+    shard.place = axis_->InWhole(name, std::move(shard.place));
   }
-  return pieces;
+  return shards;
 }
 
-TrainState::Pieces SplitState::OwnPieces() const {
-  Pieces pieces = replica_->OwnPieces();
+TrainState::TensorShards SplitState::OwnShards() const {
+  TensorShards shards = replica_->OwnShards();
   // What several ranks hold one of them writes.
-  std::erase_if(pieces, [&](const auto& piece) {
-    return !IsSplit(piece.first) && !axis_->counts();
+  std::erase_if(shards, [&](const auto& shard) {
+    return !IsSplit(shard.first) && !axis_->counts();
   });
   for (const auto& [name, tensor] : replica_->Replicated()) {
     if (IsSplit(name) && replicas()->rank() == 0) {
-      pieces[name] = {tensor.view(-1), TensorPlace::All(tensor.sizes().vec())};
+      shards[name] = {tensor.view(-1), TensorPlace::All(tensor.sizes().vec())};
     }
   }
-  return InWhole(std::move(pieces));
+  return InWhole(std::move(shards));
 }
 
-void SplitState::RestoreShards(const PieceReader& read) {
+void SplitState::RestoreShards(const ShardReader& read) {
   replica_->RestoreShards(
-      [&](const Pieces& pieces) { return read(InWhole(pieces)); });
+      [&](const TensorShards& shards) { return read(InWhole(shards)); });
   BroadcastAll(axis_->world(), Replicated());
 }
 

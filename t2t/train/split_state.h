@@ -34,9 +34,9 @@ class SplitState : public TrainState {
 
   Tensors Gather() override;
   void Restore(const Restored& restored) override;
-  Shard shard() const override;
-  Pieces OwnPieces() const override;
-  void RestoreShards(const PieceReader& read) override;
+  Writer writer() const override;
+  TensorShards OwnShards() const override;
+  void RestoreShards(const ShardReader& read) override;
 
   std::shared_ptr<const Partition> owners() const override {
     return replica_->owners();
@@ -52,7 +52,7 @@ class SplitState : public TrainState {
  private:
   bool IsSplit(const std::string& name) const;
   // The places of this rank's shard become places in whole tensors.
-  Pieces InWhole(Pieces pieces) const;
+  TensorShards InWhole(TensorShards shards) const;
   void CheckFits(const Restored& restored) const;
 
   const std::unique_ptr<TrainState> replica_;

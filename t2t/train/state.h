@@ -48,14 +48,14 @@ class TrainState {
  public:
   using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
   using Tensors = std::map<std::string, at::Tensor>;
-  using Pieces = std::map<std::string, CheckpointPiece>;
-  // Fills the pieces from a sharded checkpoint's files; returns the names that
+  using TensorShards = std::map<std::string, TensorShard>;
+  // Fills the shards from a sharded checkpoint's files; returns the names that
   // no file has.
-  using PieceReader =
-      std::function<std::vector<std::string>(const Pieces& pieces)>;
-  // This rank's place among those that write shards of a checkpoint; none where
-  // `count` is 0, and this rank none where `index` is -1.
-  struct Shard {
+  using ShardReader =
+      std::function<std::vector<std::string>(const TensorShards& shards)>;
+  // This rank's place among those that write shards of a checkpoint. No rank
+  // writes any where `count` is 0, and this rank none where `index` is -1.
+  struct Writer {
     int64_t index = -1;
     int64_t count = 0;
   };
@@ -89,10 +89,10 @@ class TrainState {
   virtual void Restore(const Restored& restored) = 0;
   // A sharded checkpoint: this rank's shard (views, not copies); what is in
   // Replicated() is not in it, but stands in the checkpoint's own file. And
-  // back: each rank reads its own pieces.
-  virtual Shard shard() const { return {}; }
-  virtual Pieces OwnPieces() const { return {}; }
-  virtual void RestoreShards(const PieceReader& read) = 0;
+  // back: each rank reads its own shards.
+  virtual Writer writer() const { return {}; }
+  virtual TensorShards OwnShards() const { return {}; }
+  virtual void RestoreShards(const ShardReader& read) = 0;
 
   // ZeRO: who owns which gradients, and stage 3's parameters; else null.
   virtual std::shared_ptr<const Partition> owners() const { return nullptr; }
@@ -112,7 +112,7 @@ std::unique_ptr<TrainState> MakeTrainState(Model* model,
 std::vector<NamedTensor> TrainableParameters(const ParamStore& params);
 // Gives rank 0's tensors to all.
 void BroadcastAll(ProcessGroup* group, const TrainState::NamedTensors& tensors);
-// Of names that a PieceReader did not find: the parameters whose averages they
+// Of names that a ShardReader did not find: the parameters whose averages they
 // are. Throws a MismatchError for any other.
 std::vector<std::string> MissingAverages(const std::vector<std::string>& names);
 

@@ -86,15 +86,15 @@ void WholeState::Restore(const Restored& restored) {
   BroadcastAll(replicas_, Replicated());
 }
 
-void WholeState::RestoreShards(const PieceReader& read) {
+void WholeState::RestoreShards(const ShardReader& read) {
   if (IsFirst(replicas_)) {
-    Pieces pieces;
+    TensorShards shards;
     for (const auto& [name, tensor] : Replicated()) {
-      pieces[name] = {tensor.view(-1), TensorPlace::All(tensor.sizes().vec())};
+      shards[name] = {tensor.view(-1), TensorPlace::All(tensor.sizes().vec())};
     }
     // An average that the checkpoint lacks starts from its parameter.
-    for (const std::string& name : MissingAverages(read(pieces))) {
-      pieces.at(kAveragePrefix + name).tensor.copy_(pieces.at(name).tensor);
+    for (const std::string& name : MissingAverages(read(shards))) {
+      shards.at(kAveragePrefix + name).tensor.copy_(shards.at(name).tensor);
     }
   }
   BroadcastAll(replicas_, Replicated());

@@ -33,7 +33,7 @@ class WholeState : public TrainState {
 
   Tensors Gather() override;
   void Restore(const Restored& restored) override;
-  void RestoreShards(const PieceReader& read) override;
+  void RestoreShards(const ShardReader& read) override;
 
   int64_t OptimizerBytes() const override { return optimizer_->StateBytes(); }
   int64_t ParameterBytes() const override;

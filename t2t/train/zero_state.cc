@@ -148,31 +148,31 @@ void ZeroState::Restore(const Restored& restored) {
   optimizer_->ScatterAverages(averages.empty() ? nullptr : &averages);
 }
 
-TrainState::Pieces ZeroState::OwnPieces() const {
-  Pieces pieces;
-  for (auto& [name, piece] : optimizer_->StatePieces()) {
-    pieces[kOptimizerPrefix + name] = piece;
+TrainState::TensorShards ZeroState::OwnShards() const {
+  TensorShards shards;
+  for (auto& [name, shard] : optimizer_->StateShards()) {
+    shards[kOptimizerPrefix + name] = shard;
   }
-  for (auto& [name, piece] : optimizer_->AveragePieces()) {
-    pieces[kAveragePrefix + name] = piece;
+  for (auto& [name, shard] : optimizer_->AverageShards()) {
+    shards[kAveragePrefix + name] = shard;
   }
-  if (parameters_ != nullptr) pieces.merge(optimizer_->ParameterPieces());
-  return pieces;
+  if (parameters_ != nullptr) shards.merge(optimizer_->ParameterShards());
+  return shards;
 }
 
-void ZeroState::RestoreShards(const PieceReader& read) {
-  Pieces pieces = OwnPieces();
+void ZeroState::RestoreShards(const ShardReader& read) {
+  TensorShards shards = OwnShards();
   if (replicas_->rank() == 0) {
     for (const auto& [name, tensor] : Replicated()) {
-      pieces[name] = {tensor.view(-1), TensorPlace::All(tensor.sizes().vec())};
+      shards[name] = {tensor.view(-1), TensorPlace::All(tensor.sizes().vec())};
     }
   }
-  const std::vector<std::string> missing = MissingAverages(read(pieces));
+  const std::vector<std::string> missing = MissingAverages(read(shards));
   BroadcastAll(replicas_, Replicated());
   // An average that the checkpoint lacks starts from its parameter: only now,
   // since stages 1 and 2 have the parameters by the broadcast.
-  const Pieces averages = OwnPieces();
-  const Pieces parameters = optimizer_->ParameterPieces();
+  const TensorShards averages = OwnShards();
+  const TensorShards parameters = optimizer_->ParameterShards();
   const at::NoGradGuard no_grad;
   for (const std::string& name : missing) {
     averages.at(kAveragePrefix + name).tensor.copy_(parameters.at(name).tensor);

@@ -36,11 +36,11 @@ class ZeroState : public TrainState {
 
   Tensors Gather() override;
   void Restore(const Restored& restored) override;
-  Shard shard() const override {
+  Writer writer() const override {
     return {replicas_->rank(), replicas_->size()};
   }
-  Pieces OwnPieces() const override;
-  void RestoreShards(const PieceReader& read) override;
+  TensorShards OwnShards() const override;
+  void RestoreShards(const ShardReader& read) override;
 
   std::shared_ptr<const Partition> owners() const override { return owners_; }
   ShardedParameters* sharded_parameters() const override {

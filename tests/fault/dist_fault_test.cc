@@ -166,23 +166,6 @@ double StopSeconds() {
   return text != nullptr && ParseDouble(text, &seconds) ? seconds : 4;
 }
 
-// A rank that nobody but the test looks after.
-std::vector<std::string> RankCommand(const std::string& output_dir, int rank,
-                                     int64_t port, int64_t train_steps) {
-  std::vector<std::string> command =
-      TrainCommand(TheWorld().dir, output_dir, 0, train_steps);
-  for (const std::string& flag :
-       {std::string("--expect_world_size=2"),
-        std::string("--worker_replicas=2"),
-        "--worker_id=" + std::to_string(rank),
-        "--rendezvous=127.0.0.1:" + std::to_string(port),
-        std::string("--rank_silence_seconds=2"),
-        std::string("--writer_silence_seconds=1")}) {
-    command.push_back(flag);
-  }
-  return command;
-}
-
 // A rank that is killed when all are done, and started again by whoever looks
 // after it, does not wait for those that have ended well.
 TEST(DistFaultTest, ARankStartedAgainAfterTheEnd) {
