@@ -98,7 +98,7 @@ Error OtherSum(const Corpus& corpus, const std::string& path,
           sum,
       known + ", that of " + HomeOf(corpus),
       "remove it, so that it is downloaded again, or accept it with "
-      "--accept_checksum=" +
+      "t2t-datagen --accept_checksum=" +
           sum);
 }
 
@@ -125,7 +125,8 @@ CheckDownload SumCheck(const Corpus& corpus, const std::string& known,
     if (sum == known || IsAccepted(sum, options)) return "";
     return "what came is not what was published: its SHA-256 is " + sum +
            ", not " + known +
-           " (to take it all the same: --accept_checksum=" + sum + ")";
+           " (to take it all the same: t2t-datagen --accept_checksum=" + sum +
+           ")";
   };
 }
 
