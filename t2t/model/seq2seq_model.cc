@@ -9,6 +9,7 @@
 #include "t2t/model/autocast.h"
 #include "t2t/model/ragged_ids.h"
 #include "t2t/ops/device.h"
+#include "t2t/problem/modality_traits.h"
 
 namespace t2t {
 namespace {
@@ -40,7 +41,9 @@ void Seq2SeqModel::Build() {
   ragged_ =
       options_.CanBeRagged() && LayersCanBeRagged() && ComputeDevice().is_cpu();
   for (const auto& [name, feature] : info_.features) {
-    ragged_ = ragged_ && feature.modality == "symbol";
+    const ModalityTraits& traits = TraitsOfModality(feature.modality);
+    ragged_ =
+        ragged_ && traits.is_plain_symbols && traits.padding_weighs_nothing;
   }
 }
 
