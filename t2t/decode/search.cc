@@ -1,11 +1,11 @@
 #include "t2t/decode/search.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -13,9 +13,9 @@
 #include "t2t/base/error.h"
 #include "t2t/base/memory_limit.h"
 #include "t2t/base/plural.h"
-#include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
-#include "t2t/ops/row_kernels.h"
+#include "t2t/decode/greedy_search.h"
+#include "t2t/decode/step_logits.h"
 #include "t2t/text/text_encoder.h"
 
 namespace t2t {
@@ -23,100 +23,6 @@ namespace {
 
 // T2T's "minus infinity" for scores; the arithmetic below is fp32 as there.
 constexpr float kInfinity = 1e7F;
-
-struct Candidate {
-  float logit;
-  int64_t id;
-};
-
-// The k largest of logits[0, size), largest first, the lower id first among
-// equals.
-void TopK(const float* logits, int64_t size, int64_t k, Candidate* top) {
-  constexpr int64_t kBlock = 128;
-  int64_t count = 0;
-  float threshold = -std::numeric_limits<float>::infinity();
-  for (int64_t begin = 0; begin < size; begin += kBlock) {
-    const int64_t end = std::min(size, begin + kBlock);
-    if (count == k && RowMax(logits + begin, end - begin) <= threshold)
-      continue;
-    for (int64_t id = begin; id < end; ++id) {
-      const float logit = logits[id];
-      if (count == k && logit <= threshold) continue;
-      int64_t at = count < k ? count++ : k - 1;
-      while (at > 0 && top[at - 1].logit < logit) {
-        top[at] = top[at - 1];
-        --at;
-      }
-      top[at] = {logit, id};
-      threshold = top[count - 1].logit;
-    }
-  }
-}
-
-// One step's logits with each row's log of the sum of exponentials.
-class StepLogits {
- public:
-  StepLogits(const at::Tensor& logits, double eos_penalty)
-      : logits_(logits.to(at::kCPU, at::kFloat).contiguous()),
-        norms_(static_cast<size_t>(logits_.size(0))),
-        eos_penalty_(static_cast<float>(eos_penalty)) {
-    if (logits_.size(1) < 2) {
-      throw MismatchError("the model's vocabulary has " +
-                              std::to_string(logits_.size(1)) + " symbols",
-                          "two at least (padding and end of sentence)");
-    }
-    at::parallel_for(0, logits_.size(0), 8, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        norms_[i] = RowLogSumExp(row(i), vocab_size());
-      }
-    });
-    for (const float norm : norms_) {
-      if (!std::isfinite(norm)) {
-        throw Error(ExitCode::kDiverged,
-                    "the model's logits are not finite numbers",
-                    "finite weights", "decode from an earlier checkpoint");
-      }
-    }
-  }
-
-  int64_t vocab_size() const { return logits_.size(1); }
-  float norm(int64_t row) const { return norms_[row]; }
-  const float* row(int64_t row) const {
-    return logits_.const_data_ptr<float>() + row * vocab_size();
-  }
-  // Changes the end symbol's logit but not the norm: the other symbols keep
-  // their log probabilities.
-  void PenaliseEos(int64_t row, bool forbid) {
-    if (!forbid && eos_penalty_ == 0) return;
-    if (!owned_) {
-      logits_ = logits_.clone();  // the model may keep the tensor
-      owned_ = true;
-    }
-    float& logit =
-        logits_.mutable_data_ptr<float>()[row * vocab_size() + kEosId];
-    logit = forbid ? -1e9F : logit - eos_penalty_;
-  }
-
- private:
-  at::Tensor logits_;
-  std::vector<float> norms_;
-  float eos_penalty_;
-  bool owned_ = false;
-};
-
-at::Tensor ToTensor(const std::vector<int64_t>& values) {
-  return at::tensor(values, at::kLong);
-}
-
-// Keeps parents' rows, where that changes anything.
-void SelectRows(DecodeState* state, const std::vector<int64_t>& parents,
-                int64_t old_rows) {
-  bool same = static_cast<int64_t>(parents.size()) == old_rows;
-  for (size_t i = 0; same && i < parents.size(); ++i) {
-    same = parents[i] == static_cast<int64_t>(i);
-  }
-  if (!same) state->Select(ToTensor(parents));
-}
 
 void DropPrefix(size_t prefix, std::vector<int64_t>* ids) {
   ids->erase(ids->begin(), ids->begin() + std::min(prefix, ids->size()));
@@ -374,111 +280,6 @@ class BeamSearch {
   std::vector<BeamRow> active_;
   std::vector<std::vector<Hypothesis>> results_;
 };
-
-int64_t Argmax(const float* logits, int64_t size) {
-  return std::max_element(logits, logits + size) - logits;
-}
-
-int64_t Sample(const float* logits, int64_t size, const SearchOptions& options,
-               uint64_t stream, int64_t step) {
-  const int64_t k = options.keep_top_k < 0
-                        ? size
-                        : std::clamp<int64_t>(options.keep_top_k, 1, size);
-  std::vector<Candidate> kept(k);
-  if (k < size) {
-    TopK(logits, size, k, kept.data());
-  } else {
-    for (int64_t id = 0; id < size; ++id) kept[id] = {logits[id], id};
-  }
-  float largest = kept[0].logit;
-  for (const Candidate& candidate : kept) {
-    largest = std::max(largest, candidate.logit);
-  }
-  std::vector<double> weights(k);
-  double total = 0;
-  for (int64_t i = 0; i < k; ++i) {
-    weights[i] = std::exp(static_cast<double>(kept[i].logit - largest) /
-                          options.temperature);
-    total += weights[i];
-  }
-  Rng rng(Rng::Combine(Rng::Combine(options.seed, stream),
-                       static_cast<uint64_t>(step)));
-  double left = rng.Uniform() * total;
-  for (int64_t i = 0; i < k; ++i) {
-    left -= weights[i];
-    if (left < 0) return kept[i].id;
-  }
-  // Rounding ate the last crumb: the likeliest is a sound answer.
-  return Argmax(logits, size);
-}
-
-struct GreedyRow {
-  int64_t index = 0;  // in the batch
-  bool hit_eos = false;
-  bool is_gone = false;
-};
-
-std::vector<std::vector<Hypothesis>> GreedySearch(
-    Model* model, const Features& features, const std::vector<SearchRow>& rows,
-    const SearchOptions& options) {
-  std::vector<std::vector<Hypothesis>> results(rows.size());
-  std::vector<GreedyRow> active;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    results[i].resize(1);
-    active.push_back({static_cast<int64_t>(i)});
-  }
-  const std::unique_ptr<DecodeState> state = model->StartDecoding(features);
-  at::Tensor last_ids;
-  std::vector<int64_t> ids(rows.size());
-  const auto is_done = [&](const GreedyRow& row, int64_t step) {
-    return row.is_gone || step >= rows[row.index].decode_length ||
-           (row.hit_eos && !options.force_decode_length);
-  };
-  for (int64_t step = 0;; ++step) {
-    // Rows that are done are dropped, but not one by one: each drop copies
-    // what the model keeps.
-    std::vector<int64_t> going;
-    for (size_t r = 0; r < active.size(); ++r) {
-      GreedyRow& row = active[r];
-      row.is_gone =
-          row.is_gone || (options.is_gone && options.is_gone(row.index));
-      if (!is_done(active[r], step)) going.push_back(static_cast<int64_t>(r));
-    }
-    if (going.empty()) return results;
-    if ((active.size() - going.size()) * 8 >= active.size()) {
-      SelectRows(state.get(), going, static_cast<int64_t>(active.size()));
-      for (size_t r = 0; r < going.size(); ++r) {
-        active[r] = active[going[r]];
-        ids[r] = ids[going[r]];
-      }
-      active.resize(going.size());
-      ids.resize(going.size());
-    }
-    if (step > 0) last_ids = ToTensor(ids);
-    StepLogits logits(model->DecodeStep(state.get(), last_ids),
-                      options.eos_penalty);
-    for (size_t r = 0; r < active.size(); ++r) {
-      if (is_done(active[r], step)) continue;
-      const SearchRow& row = rows[active[r].index];
-      Hypothesis& hypothesis = results[active[r].index][0];
-      if (step < static_cast<int64_t>(row.prefix.size())) {
-        ids[r] = row.prefix[step];
-        continue;
-      }
-      const int64_t at = static_cast<int64_t>(r);
-      logits.PenaliseEos(at, step < row.min_length);
-      ids[r] = options.temperature > 0
-                   ? Sample(logits.row(at), logits.vocab_size(), options,
-                            row.stream, step)
-                   : Argmax(logits.row(at), logits.vocab_size());
-      if (!active[r].hit_eos) {
-        hypothesis.score += logits.row(at)[ids[r]] - logits.norm(at);
-      }
-      hypothesis.ids.push_back(ids[r]);
-      active[r].hit_eos = active[r].hit_eos || ids[r] == kEosId;
-    }
-  }
-}
 
 }  // namespace
 

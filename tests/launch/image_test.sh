@@ -50,5 +50,9 @@ for program; do
       fail "$name: $library is of $package, which the image lacks"
   done
 done
+# These two are opened when data is fetched.
+for package in libarchive13 libcurl4; do
+  [[ $words == *" $package "* ]] || fail "the image lacks $package"
+done
 ((checked > 20)) || fail "only $checked libraries were seen"
 echo "$checked libraries of $# programs and plug-ins are in the image"
