@@ -17,7 +17,8 @@ std::vector<std::string> UnitNames(Model* model) {
   if (units.empty()) {
     throw UsageError(
         "--zero_stage=3 with a model that needs all its parameters at once",
-        "transformer or transformer_encoder", "use --zero_stage=2");
+        "transformer, transformer_encoder or evolved_transformer",
+        "use --zero_stage=2");
   }
   return units;
 }
