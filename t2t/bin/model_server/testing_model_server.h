@@ -50,7 +50,7 @@ using ::testing::StartsWith;
 inline constexpr char kProblem[] = "translate_numbers_ende";
 inline constexpr char kDecodeHParams[] = "beam_size=2,extra_length=3";
 
-const std::vector<std::string>& Texts() {
+inline const std::vector<std::string>& Texts() {
   static const auto* const texts = new std::vector<std::string>{
       "seven", "one hundred, forty-two", "three million",
       "nine thousand six hundred eleven, twelve"};
