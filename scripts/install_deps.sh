@@ -24,8 +24,8 @@ PACKAGES=(
   bazel-skylib ca-certificates curl g++ libabsl-dev libarchive-dev
   libbenchmark-dev libcurl4-openssl-dev libgmock-dev libgrpc++-dev libgtest-dev
   libicu-dev libleveldb-dev libpng-dev libprotobuf-dev libsentencepiece-dev
-  libsnappy-dev libssl-dev libyaml-dev libzstd-dev protobuf-compiler
-  protobuf-compiler-grpc python3 python3-pip unzip zlib1g-dev
+  libssl-dev libyaml-dev libzstd-dev protobuf-compiler protobuf-compiler-grpc
+  python3 python3-pip unzip zlib1g-dev
 )
 
 MPI_PACKAGES=(libopenmpi-dev openmpi-bin)
