@@ -1,9 +1,7 @@
 #include "t2t/bin/common/user_plugin.h"
 
 #include <dlfcn.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +18,7 @@
 #include "t2t/base/log.h"
 #include "t2t/base/sha256.h"
 #include "t2t/base/strings.h"
+#include "t2t/base/subprocess.h"
 #include "t2t/bin/common/torch_half.h"
 #include "t2t/problem/registries.h"
 
@@ -142,26 +141,6 @@ std::string CacheFolder() {
   return folder;
 }
 
-// Runs a command with this process's standard error; its exit code.
-int Run(const std::vector<std::string>& command) {
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
-  pid_t pid = 0;
-  const int failure = ::posix_spawnp(&pid, arguments[0], nullptr, nullptr,
-                                     arguments.data(), environ);
-  if (failure != 0) {
-    errno = failure;
-    throw IoError("can't start", command[0]);
-  }
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 // The library of the folder's files; made where it is not there.
 std::string Compiled(const std::string& folder) {
   const std::string compiler = CompilerPath();
@@ -185,7 +164,7 @@ std::string Compiled(const std::string& folder) {
   const std::string made = stem + ".made";
   RemoveFile(made);
   const double start = NowSeconds();
-  const int code = Run(Command(folder, made));
+  const int code = WaitForEnd(Spawn(Command(folder, made)));
   if (code != 0) {
     RemoveFile(made);
     throw UsageError(kFlag + folder + " does not compile (see above)",
