@@ -21,8 +21,6 @@
 namespace t2t {
 namespace {
 
-constexpr char kAverages[] = "ema/";
-
 // A checkpoint's weights (with use_ema their moving averages, where it has
 // any); none where the file is damaged, or gone since.
 std::optional<Checkpoint> LoadWeights(const std::string& path, bool use_ema) {
@@ -33,11 +31,13 @@ std::optional<Checkpoint> LoadWeights(const std::string& path, bool use_ema) {
     checkpoint.step = reader.step();
     checkpoint.meta = reader.meta();
     for (const std::string& name : reader.names()) {
-      if (StartsWith(name, "optimizer/") || StartsWith(name, kAverages)) {
+      if (StartsWith(name, kOptimizerPrefix) ||
+          StartsWith(name, kAveragePrefix)) {
         continue;
       }
       checkpoint.tensors[name] = reader.Read(
-          use_ema && reader.Has(kAverages + name) ? kAverages + name : name);
+          use_ema && reader.Has(kAveragePrefix + name) ? kAveragePrefix + name
+                                                       : name);
     }
     return checkpoint;
   } catch (const Error& error) {

@@ -20,8 +20,6 @@
 namespace t2t {
 namespace {
 
-constexpr char kEma[] = "ema/";
-constexpr char kOptimizer[] = "optimizer/";
 constexpr char kExtension[] = ".safetensors";
 
 std::string FileIdentity(const std::string& path) {
@@ -40,16 +38,17 @@ std::string ShapeText(at::IntArrayRef shape) {
 // Where a parameter's values are in a checkpoint.
 std::string SourceName(const CheckpointReader& reader, const std::string& name,
                        bool use_ema) {
-  return use_ema && reader.Has(kEma + name) ? kEma + name : name;
+  return use_ema && reader.Has(kAveragePrefix + name) ? kAveragePrefix + name
+                                                      : name;
 }
 
 std::set<std::string> ParameterNames(const CheckpointReader& reader,
                                      bool use_ema) {
   std::set<std::string> names;
   for (const std::string& name : reader.names()) {
-    if (StartsWith(name, kEma)) {
-      if (use_ema) names.insert(name.substr(sizeof(kEma) - 1));
-    } else if (!StartsWith(name, kOptimizer)) {
+    if (StartsWith(name, kAveragePrefix)) {
+      if (use_ema) names.insert(name.substr(sizeof(kAveragePrefix) - 1));
+    } else if (!StartsWith(name, kOptimizerPrefix)) {
       names.insert(name);
     }
   }
@@ -58,7 +57,7 @@ std::set<std::string> ParameterNames(const CheckpointReader& reader,
 
 bool HasEma(const CheckpointReader& reader) {
   for (const std::string& name : reader.names()) {
-    if (StartsWith(name, kEma)) return true;
+    if (StartsWith(name, kAveragePrefix)) return true;
   }
   return false;
 }

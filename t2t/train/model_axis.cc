@@ -5,6 +5,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
+#include "t2t/checkpoint/checkpoint.h"
 #include "t2t/optim/adafactor.h"
 
 namespace t2t {
@@ -18,17 +19,22 @@ std::string ShapeText(at::IntArrayRef shape) {
   return "[" + Join(sizes, ", ") + "]";
 }
 
+// Where the slot begins in "optimizer/<slot>/<name>".
+constexpr size_t kSlotStart = sizeof(kOptimizerPrefix) - 1;
+
 // The parameter that a state's entry belongs to.
 std::string ParameterOf(const std::string& name) {
-  if (StartsWith(name, "ema/")) return name.substr(4);
-  if (!StartsWith(name, "optimizer/")) return name;
-  const size_t slash = name.find('/', 10);
+  if (StartsWith(name, kAveragePrefix)) {
+    return name.substr(sizeof(kAveragePrefix) - 1);
+  }
+  if (!StartsWith(name, kOptimizerPrefix)) return name;
+  const size_t slash = name.find('/', kSlotStart);
   return slash == std::string::npos ? name : name.substr(slash + 1);
 }
 
 std::string SlotOf(const std::string& name) {
-  if (!StartsWith(name, "optimizer/")) return "";
-  return name.substr(10, name.find('/', 10) - 10);
+  if (!StartsWith(name, kOptimizerPrefix)) return "";
+  return name.substr(kSlotStart, name.find('/', kSlotStart) - kSlotStart);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/checkpoint/checkpoint.h"
 
 namespace t2t {
 namespace {
@@ -216,7 +217,7 @@ MappedVariables MapVariables(BundleReader* reader, const ParamStore& params,
         if (WithoutOnes(JoinedShape(*reader, sources)) != WithoutOnes(shape)) {
           continue;
         }
-        state[std::string("optimizer/") + slot.slot + "/" + entry.name] =
+        state[kOptimizerPrefix + std::string(slot.slot) + "/" + entry.name] =
             ReadJoined(reader, sources, shape);
         used.insert(sources.begin(), sources.end());
         break;
