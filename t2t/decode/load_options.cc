@@ -62,6 +62,28 @@ ModelNames NamesOfExport(const std::string& export_dir) {
 
 }  // namespace
 
+void AddWeightsFlags(const std::string& mean, WeightsOptions* options,
+                     Flags* flags) {
+  flags->Add("checkpoint_path", &options->checkpoint_path,
+             "A checkpoint (file, or model.ckpt-<step>) to take instead of "
+             "the newest in output_dir.");
+  flags->Add("avg_checkpoints", &options->average, mean, Range::AtLeast(0));
+  flags->Add("use_ema", &options->use_ema,
+             "Take the parameters' moving averages where the checkpoint has "
+             "them.");
+}
+
+void AddModelFlags(const std::string& data_dir, LoadModelOptions* options,
+                   Flags* flags) {
+  flags->Add("data_dir", &options->data_dir, data_dir);
+  flags->Add("problem", &options->problem, "Problem name.");
+  flags->Add("model", &options->model, "Model name.");
+  flags->Add("hparams_set", &options->hparams_set, "Hyperparameter set.");
+  flags->Add("hparams", &options->hparams,
+             "Changes of hyperparameters: name=value,name=value.",
+             Flags::Kind::kSettings);
+}
+
 void TakeSavedNames(LoadModelOptions* options) {
   const auto saved =
       ReadFlagsText(JoinPath(ModelFolder(options->weights), "flags.txt"));

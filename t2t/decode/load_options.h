@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "t2t/base/flags.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/problem/problem.h"
 
@@ -38,6 +39,14 @@ struct LoadModelOptions {
   // For ExportModel: changes of the decode hparams that the export keeps.
   std::string decode_hparams;
 };
+
+// --checkpoint_path, --avg_checkpoints (whose help is `mean`) and --use_ema.
+void AddWeightsFlags(const std::string& mean, WeightsOptions* options,
+                     Flags* flags);
+// --data_dir (whose help is `data_dir`), --problem, --model, --hparams_set and
+// --hparams.
+void AddModelFlags(const std::string& data_dir, LoadModelOptions* options,
+                   Flags* flags);
 
 // The files of an exported model's folder.
 inline constexpr char kExportedWeights[] = "model.safetensors";

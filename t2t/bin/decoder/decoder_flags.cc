@@ -14,25 +14,12 @@ namespace t2t {
 void DecoderFlags::AddTo(Flags* flags) {
   flags->Add("output_dir", &load.weights.model_dir,
              "Where t2t-trainer left the model.");
-  flags->Add("checkpoint_path", &load.weights.checkpoint_path,
-             "A checkpoint (file, or model.ckpt-<step>) to take instead of "
-             "the newest in output_dir.");
-  flags->Add("avg_checkpoints", &load.weights.average,
-             "Decode with the mean of the last so many checkpoints.",
-             Range::AtLeast(0));
-  flags->Add("use_ema", &load.weights.use_ema,
-             "Take the parameters' moving averages where the checkpoint has "
-             "them.");
+  AddWeightsFlags("Decode with the mean of the last so many checkpoints.",
+                  &load.weights, flags);
   flags->Add("export_dir", &load.export_dir,
              "A folder t2t-exporter wrote, instead of output_dir, data_dir, "
              "problem, model and hparams_set.");
-  flags->Add("data_dir", &load.data_dir, "Where vocabulary and data are.");
-  flags->Add("problem", &load.problem, "Problem name.");
-  flags->Add("model", &load.model, "Model name.");
-  flags->Add("hparams_set", &load.hparams_set, "Hyperparameter set.");
-  flags->Add("hparams", &load.hparams,
-             "Changes of hyperparameters: name=value,name=value.",
-             Flags::Kind::kSettings);
+  AddModelFlags("Where vocabulary and data are.", &load, flags);
   flags->Add("decode_hparams", &decode_hparams,
              "Changes of the decode hyperparameters, such as "
              "beam_size=4,alpha=0.6.",

@@ -8,22 +8,9 @@ namespace t2t {
 void EvalFlags::AddTo(Flags* flags) {
   flags->Add("output_dir", &load.weights.model_dir,
              "Where t2t-trainer left the model; events go to its folder eval.");
-  flags->Add("checkpoint_path", &load.weights.checkpoint_path,
-             "A checkpoint (file, or model.ckpt-<step>) to take instead of "
-             "the newest in output_dir.");
-  flags->Add("avg_checkpoints", &load.weights.average,
-             "Evaluate the mean of the last so many checkpoints.",
-             Range::AtLeast(0));
-  flags->Add("use_ema", &load.weights.use_ema,
-             "Take the parameters' moving averages where the checkpoint has "
-             "them.");
-  flags->Add("data_dir", &load.data_dir, "Where vocabulary and data are.");
-  flags->Add("problem", &load.problem, "Problem name.");
-  flags->Add("model", &load.model, "Model name.");
-  flags->Add("hparams_set", &load.hparams_set, "Hyperparameter set.");
-  flags->Add("hparams", &load.hparams,
-             "Changes of hyperparameters: name=value,name=value.",
-             Flags::Kind::kSettings);
+  AddWeightsFlags("Evaluate the mean of the last so many checkpoints.",
+                  &load.weights, flags);
+  AddModelFlags("Where vocabulary and data are.", &load, flags);
   flags->Add("eval_steps", &eval_steps,
              "Batches of an evaluation at most; 0: the whole split.",
              Range::AtLeast(0));

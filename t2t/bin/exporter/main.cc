@@ -26,22 +26,9 @@ int Main(int argc, char** argv) {
   parser.Add("output_dir", &options.weights.model_dir,
              "Where t2t-trainer left the model.");
   parser.Add("export_dir", &export_dir, "The folder to write; a new one.");
-  parser.Add("checkpoint_path", &options.weights.checkpoint_path,
-             "A checkpoint (file, or model.ckpt-<step>) to take instead of "
-             "the newest in output_dir.");
-  parser.Add("avg_checkpoints", &options.weights.average,
-             "Export the mean of the last so many checkpoints.",
-             Range::AtLeast(0));
-  parser.Add("use_ema", &options.weights.use_ema,
-             "Take the parameters' moving averages where the checkpoint has "
-             "them.");
-  parser.Add("data_dir", &options.data_dir, "Where the vocabulary is.");
-  parser.Add("problem", &options.problem, "Problem name.");
-  parser.Add("model", &options.model, "Model name.");
-  parser.Add("hparams_set", &options.hparams_set, "Hyperparameter set.");
-  parser.Add("hparams", &options.hparams,
-             "Changes of hyperparameters: name=value,name=value.",
-             Flags::Kind::kSettings);
+  AddWeightsFlags("Export the mean of the last so many checkpoints.",
+                  &options.weights, &parser);
+  AddModelFlags("Where the vocabulary is.", &options, &parser);
   parser.Add("decode_hparams", &options.decode_hparams,
              "Changes of the decode hyperparameters that the export keeps, for "
              "t2t-decoder and t2t-model-server: beam_size=4,alpha=0.6.",
