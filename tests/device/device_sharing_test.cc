@@ -28,6 +28,7 @@
 #include "t2t/ops/device.h"
 #include "t2t/train/model_axis.h"
 #include "t2t/train/trainer.h"
+#include "tests/device/toy_training.h"
 
 namespace t2t {
 namespace {
@@ -65,51 +66,9 @@ struct Case {
 };
 
 std::unique_ptr<Model> MakeModel(const std::string& changes) {
-  ProblemInfo info;
-  info.features["inputs"].vocab_size = kVocabulary;
-  info.features["targets"].vocab_size = kVocabulary;
-  return Models().Get("transformer")(
-      MakeHParams("transformer_base",
-                  "num_hidden_layers=2,hidden_size=16,filter_size=26,"
-                  "num_heads=4,learning_rate_schedule=constant,"
-                  "learning_rate_constant=0.001,optimizer_adam_epsilon=1e-4," +
-                      changes),
-      info, /*seed=*/3);
+  return MakeToyTransformer(kVocabulary,
+                            "filter_size=26,num_heads=4," + changes);
 }
-
-class SomeInput : public InputPipeline {
- public:
-  // killed: the process is, at this batch.
-  explicit SomeInput(int64_t end = -1, int64_t killed = -1)
-      : end_(end), killed_(killed) {}
-
-  std::optional<Batch> Next() override {
-    if (count_ == end_) return std::nullopt;
-    if (count_ == killed_) ::raise(SIGKILL);
-    Rng rng(Rng::Combine(7, static_cast<uint64_t>(count_++)));
-    Batch batch;
-    for (const char* const name : {"inputs", "targets"}) {
-      HostTensor& tensor = batch[name];
-      tensor.shape = {3, 6};
-      for (int64_t i = 0; i < 18; ++i) {
-        // The second row is shorter.
-        const bool padding = i >= 10 && i < 12;
-        tensor.ints.push_back(
-            padding ? 0 : 2 + static_cast<int64_t>(rng.Below(18)));
-      }
-    }
-    return batch;
-  }
-  std::string State() const override { return std::to_string(count_); }
-  void Restore(const std::string& state) override {
-    ASSERT_TRUE(ParseInt(state, &count_));
-  }
-
- private:
-  const int64_t end_;
-  const int64_t killed_;
-  int64_t count_ = 0;
-};
 
 void WriteMetrics(const std::string& folder,
                   const std::map<std::string, double>& metrics) {
@@ -149,11 +108,11 @@ void TrainRank(const Case& given, const std::string& folder, int64_t steps,
   options.sharded_checkpoints = given.sharded_checkpoints;
   options.model_axis = axis.get();
   Trainer trainer(model.get(), options, [=](uint64_t) {
-    return std::make_unique<SomeInput>(-1, killed);
+    return std::make_unique<ToyInput>(-1, killed);
   });
   trainer.Restore();
   trainer.Train([&](int64_t) {
-    SomeInput dev(5);
+    ToyInput dev(5);
     const auto metrics =
         trainer.Evaluate(&dev, {"accuracy", "neg_log_perplexity"}, 0);
     if (group == nullptr || group->rank() == 0) WriteMetrics(folder, metrics);

@@ -23,6 +23,7 @@
 #include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 #include "t2t/train/trainer.h"
+#include "tests/device/toy_training.h"
 
 namespace t2t {
 namespace {
@@ -44,50 +45,12 @@ class On {
 };
 
 std::unique_ptr<Model> MakeModel(const std::string& changes) {
-  ProblemInfo info;
-  info.features["inputs"].vocab_size = kVocabulary;
-  info.features["targets"].vocab_size = kVocabulary;
-  return Models().Get("transformer")(
-      MakeHParams("transformer_base",
-                  "num_hidden_layers=2,hidden_size=16,filter_size=24,"
-                  "num_heads=2,learning_rate_schedule=constant,"
-                  "learning_rate_constant=0.001,optimizer_adam_epsilon=1e-4," +
-                      changes),
-      info, /*seed=*/3);
+  return MakeToyTransformer(kVocabulary,
+                            "filter_size=24,num_heads=2," + changes);
 }
 
 const char kNoDropout[] =
     "layer_prepostprocess_dropout=0,attention_dropout=0,relu_dropout=0";
-
-class ToyInput : public InputPipeline {
- public:
-  explicit ToyInput(int64_t end = -1) : end_(end) {}
-
-  std::optional<Batch> Next() override {
-    if (count_ == end_) return std::nullopt;
-    Rng rng(Rng::Combine(7, static_cast<uint64_t>(count_++)));
-    Batch batch;
-    for (const char* const name : {"inputs", "targets"}) {
-      HostTensor& tensor = batch[name];
-      tensor.shape = {3, 6};
-      for (int64_t i = 0; i < 18; ++i) {
-        // The second row is shorter.
-        const bool padding = i >= 10 && i < 12;
-        tensor.ints.push_back(
-            padding ? 0 : 2 + static_cast<int64_t>(rng.Below(18)));
-      }
-    }
-    return batch;
-  }
-  std::string State() const override { return std::to_string(count_); }
-  void Restore(const std::string& state) override {
-    ASSERT_TRUE(ParseInt(state, &count_));
-  }
-
- private:
-  const int64_t end_;
-  int64_t count_ = 0;
-};
 
 void Train(Model* model, const std::string& folder, int64_t steps) {
   TrainerOptions options;
