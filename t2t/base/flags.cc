@@ -1,5 +1,7 @@
 #include "t2t/base/flags.h"
 
+#include <absl/flags/marshalling.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -22,6 +24,15 @@ constexpr char kLaunched[] = "T2T_LAUNCHED";
 void Note(const std::string& text) {
   if (std::getenv(kLaunched) != nullptr) return;
   std::fprintf(stderr, "note: %s\n", text.c_str());
+}
+
+// As Abseil reads a flag of type T: whole numbers in tens or "0x..", truth as
+// true, t, yes, y, 1 and their opposites. It says why where it can't be read;
+// the callers' messages say it in this project's form.
+template <typename T>
+bool Parsed(const std::string& text, T* value) {
+  std::string error;
+  return absl::ParseFlag(text, value, &error);
 }
 
 }  // namespace
@@ -117,11 +128,11 @@ void Flags::SetNumber(Flag* flag, const std::string& text) {
   bool good = false;
   if (flag->type == Type::kInt) {
     auto* const value = static_cast<int64_t*>(flag->value);
-    good = ParseInt(text, value);
+    good = Parsed(text, value);
     number = static_cast<double>(*value);
   } else {
     auto* const value = static_cast<double*>(flag->value);
-    good = ParseDouble(text, value);
+    good = Parsed(text, value);
     number = *value;
   }
   if (!good) {
@@ -160,7 +171,7 @@ void Flags::Read(Flag* flag, const std::string& text) {
       SetNumber(flag, text);
       break;
     case Type::kBool:
-      if (!ParseBool(text, static_cast<bool*>(flag->value))) {
+      if (!Parsed(text, static_cast<bool*>(flag->value))) {
         throw UsageError("--" + flag->name + "=" + text + " can't be read",
                          "true or false");
       }

@@ -1,70 +1,56 @@
 #include "t2t/base/strings.h"
 
+#include <absl/strings/ascii.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/str_replace.h>
+#include <absl/strings/str_split.h>
+
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <numeric>
 
 namespace t2t {
+namespace {
+
+// Debian's Abseil has a string_view of its own (it is built for C++14 callers,
+// too), to which std's does not convert.
+absl::string_view View(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+}  // namespace
 
 std::vector<std::string> Split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  size_t start = 0;
-  while (true) {
-    const size_t end = text.find(separator, start);
-    if (end == std::string_view::npos) {
-      parts.emplace_back(text.substr(start));
-      return parts;
-    }
-    parts.emplace_back(text.substr(start, end - start));
-    start = end + 1;
-  }
+  return absl::StrSplit(View(text), separator);
 }
 
 std::string Join(const std::vector<std::string>& parts,
                  std::string_view separator) {
-  std::string joined;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    if (i > 0) joined += separator;
-    joined += parts[i];
-  }
-  return joined;
+  return absl::StrJoin(parts, View(separator));
 }
 
 std::string_view Trim(std::string_view text) {
-  const std::string_view space = " \t\n\r\f\v";
-  const size_t first = text.find_first_not_of(space);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(space) - first + 1);
+  const absl::string_view trimmed = absl::StripAsciiWhitespace(View(text));
+  return {trimmed.data(), trimmed.size()};
 }
 
 bool StartsWith(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
+  return text.starts_with(prefix);
 }
 
 bool EndsWith(std::string_view text, std::string_view suffix) {
-  return text.size() >= suffix.size() &&
-         text.substr(text.size() - suffix.size()) == suffix;
+  return text.ends_with(suffix);
 }
 
 std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
-  }
-  return lower;
+  return absl::AsciiStrToLower(View(text));
 }
 
 std::string ReplaceAll(std::string text, std::string_view from,
                        std::string_view to) {
-  if (from.empty()) return text;
-  size_t at = 0;
-  while ((at = text.find(from, at)) != std::string::npos) {
-    text.replace(at, from.size(), to);
-    at += to.size();
-  }
+  absl::StrReplaceAll({{View(from), View(to)}}, &text);
   return text;
 }
 
@@ -171,8 +157,7 @@ std::string CamelToSnake(std::string_view name) {
   std::string snake;
   for (size_t i = 0; i < name.size(); ++i) {
     if (i > 0 && upper(name[i])) {
-      const bool word =
-          i + 1 < name.size() && lower_digit(name[i + 1]);
+      const bool word = i + 1 < name.size() && lower_digit(name[i + 1]);
       if (word || lower_digit(name[i - 1])) {
         if (snake.back() != '_') snake += '_';
       }
