@@ -86,6 +86,7 @@ std::string DescribeField(const std::string& path) {
 
 }  // namespace
 
+// A table: as long as it has rows.
 const std::vector<std::pair<std::string, std::string>>& FieldHelps() {
   static const auto* const helps =
       new std::vector<std::pair<std::string, std::string>>{

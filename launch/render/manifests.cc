@@ -232,13 +232,12 @@ std::vector<ParamSpec> ManifestsParams() {
   };
 }
 
-std::vector<Json> RenderManifests(const Component& component) {
-  std::vector<Json> objects;
+namespace {
+
+// Puts the values of the parameter "set" where they belong.
+void ApplySettings(const Component& component, std::vector<Json>* objects) {
   std::vector<std::string> ids;
-  for (const Json& object : component.manifests) {
-    objects.push_back(Cleaned(object));
-    ids.push_back(Id(object));
-  }
+  for (const Json& object : *objects) ids.push_back(Id(object));
   for (const auto& [place, text] : component.params.Map("set")) {
     const size_t colon = place.find(':');
     const std::string id = place.substr(0, colon);
@@ -250,7 +249,7 @@ std::vector<Json> RenderManifests(const Component& component) {
                            ? "KIND/NAME:path, with one of " + Join(ids, ", ")
                            : near);
     }
-    Json& object = objects[static_cast<size_t>(found - ids.begin())];
+    Json& object = (*objects)[static_cast<size_t>(found - ids.begin())];
     object = Replaced(object, PathParts(place.substr(colon + 1)), 0,
                       ParseYaml(text), "'" + place + "'");
     if (Id(object) != id) {
@@ -258,6 +257,32 @@ std::vector<Json> RenderManifests(const Component& component) {
                        "a change of something else");
     }
   }
+}
+
+// The environment's namespace, where objects of this kind have one.
+void SetNamespace(const Component& component, const Json& object,
+                  Json* metadata) {
+  if (component.ns.empty() || IsOfTheCluster(Text(object, {"kind"}))) return;
+  const std::string given = Text(object, {"metadata", "namespace"});
+  if (!given.empty() && given != component.ns) {
+    throw UsageError(Id(object) + " is of the namespace " + given +
+                         ", the environment of " + component.ns,
+                     "one namespace",
+                     "an environment of that namespace, or --set='" +
+                         Id(object) + ":metadata.namespace=" + component.ns +
+                         "'");
+  }
+  metadata->Set("namespace", component.ns);
+}
+
+}  // namespace
+
+std::vector<Json> RenderManifests(const Component& component) {
+  std::vector<Json> objects;
+  for (const Json& object : component.manifests) {
+    objects.push_back(Cleaned(object));
+  }
+  ApplySettings(component, &objects);
   const Json labels = Labels(component);
   std::vector<std::pair<std::string, std::string>> own;
   for (const auto& [key, value] : labels.members()) {
@@ -274,18 +299,7 @@ std::vector<Json> RenderManifests(const Component& component) {
   }
   for (Json& object : objects) {
     Json metadata = object.At("metadata");
-    const std::string given = Text(object, {"metadata", "namespace"});
-    if (!component.ns.empty() && !IsOfTheCluster(Text(object, {"kind"}))) {
-      if (!given.empty() && given != component.ns) {
-        throw UsageError(Id(object) + " is of the namespace " + given +
-                             ", the environment of " + component.ns,
-                         "one namespace",
-                         "an environment of that namespace, or --set='" +
-                             Id(object) +
-                             ":metadata.namespace=" + component.ns + "'");
-      }
-      metadata.Set("namespace", component.ns);
-    }
+    SetNamespace(component, object, &metadata);
     metadata.Set("labels", MapWith(metadata, "labels", own));
     if (!annotations.empty()) {
       metadata.Set("annotations",

@@ -138,6 +138,16 @@ class Pipeline {
   explicit Pipeline(const Component& component) : component_(component) {}
 
   std::vector<Json> Render() {
+    AddSteps();
+    std::vector<Json> objects = Rights();
+    for (const Json& object : companions_) objects.push_back(object);
+    objects.push_back(Workflow(Spec()));
+    return objects;
+  }
+
+ private:
+  // Data, then every variant's training and its score, then what is deployed.
+  void AddSteps() {
     const Params& params = component_.params;
     const std::string data = params.String("datagen");
     if (!data.empty()) {
@@ -179,7 +189,10 @@ class Pipeline {
         kChooseScript + std::string(component_.version >= 3 ? kDeployScript
                                                             : kOldDeployScript),
         arguments, scores);
+  }
 
+  Json Spec() const {
+    const Params& params = component_.params;
     Json templates = List(
         {Object({{"name", "main"}, {"dag", Object({{"tasks", tasks_}})}})});
     for (const Json& item : templates_.items()) templates.Append(item);
@@ -192,30 +205,29 @@ class Pipeline {
     if (params.Int("deadline_seconds") > 0) {
       spec.Set("activeDeadlineSeconds", params.Int("deadline_seconds"));
     }
-    std::vector<Json> objects = Rights();
-    for (const Json& object : companions_) objects.push_back(object);
-    const std::string schedule = params.String("schedule");
+    return spec;
+  }
+
+  Json Workflow(const Json& spec) const {
+    const std::string schedule = component_.params.String("schedule");
     if (schedule.empty()) {
       Json workflow = ObjectHead(component_, "argoproj.io/v1alpha1", "Workflow",
                                  component_.object());
       workflow.Set("spec", spec);
-      objects.push_back(workflow);
-    } else {
-      if (Split(std::string(Trim(schedule)), ' ').size() != 5) {
-        throw UsageError("the parameter schedule is '" + schedule + "'",
-                         "five fields as cron's: '0 3 * * *'");
-      }
-      Json workflow = ObjectHead(component_, "argoproj.io/v1alpha1",
-                                 "CronWorkflow", component_.object());
-      workflow.Set("spec", Object({{"schedules", List({schedule})},
-                                   {"concurrencyPolicy", "Forbid"},
-                                   {"workflowSpec", spec}}));
-      objects.push_back(workflow);
+      return workflow;
     }
-    return objects;
+    if (Split(std::string(Trim(schedule)), ' ').size() != 5) {
+      throw UsageError("the parameter schedule is '" + schedule + "'",
+                       "five fields as cron's: '0 3 * * *'");
+    }
+    Json workflow = ObjectHead(component_, "argoproj.io/v1alpha1",
+                               "CronWorkflow", component_.object());
+    workflow.Set("spec", Object({{"schedules", List({schedule})},
+                                 {"concurrencyPolicy", "Forbid"},
+                                 {"workflowSpec", spec}}));
+    return workflow;
   }
 
- private:
   Component Find(const std::string& name, const std::string& prototype) const {
     if (!component_.find) {
       throw UsageError("the pipeline's component " + name + " is not at hand");

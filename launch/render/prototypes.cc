@@ -212,6 +212,7 @@ std::vector<Json> RenderNotebook(const Component& component) {
 const ParamSpec kProblem = {"problem", T::kString, "translate_ende_multi30k",
                             "the problem"};
 
+// A table: as long as it has rows.
 std::vector<Prototype> MakePrototypes() {
   std::vector<Prototype> list;
   list.push_back(

@@ -372,11 +372,10 @@ void RenderTfJobV1Alpha1(const Job& job, std::vector<Json>* objects) {
   AddEvaluatorJob(job, objects);
 }
 
-// mpirun in the launcher starts the ranks on the workers.
-void RenderMpiJob(const Job& job, bool v2, std::vector<Json>* objects) {
-  const std::string rank0 = job.name + "-rank0";
-  const int64_t slots = std::max<int64_t>(job.gpus, 1);
-  const PodOptions trainer = TrainerPod(job);
+// The Pod with mpirun, which starts `ranks` trainers on the workers and hands
+// on to them every variable that it has.
+PodOptions MpiLauncher(const Job& job, const PodOptions& trainer,
+                       const std::string& rank0, int64_t ranks) {
   PodOptions launcher = trainer;
   launcher.container = "launcher";
   launcher.role = "launcher";
@@ -387,8 +386,7 @@ void RenderMpiJob(const Job& job, bool v2, std::vector<Json>* objects) {
   launcher.variables.emplace_back("MASTER_ADDR", rank0);
   launcher.variables.emplace_back("MASTER_PORT", std::to_string(kPort));
   launcher.command = {"mpirun"};
-  launcher.arguments = {"-np", std::to_string(job.workers * slots), "--bind-to",
-                        "none"};
+  launcher.arguments = {"-np", std::to_string(ranks), "--bind-to", "none"};
   std::vector<std::string> names;
   for (const auto& [name, value] : launcher.variables) names.push_back(name);
   for (const char* const param : {"env", "secret_env"}) {
@@ -403,6 +401,15 @@ void RenderMpiJob(const Job& job, bool v2, std::vector<Json>* objects) {
   launcher.arguments.push_back("t2t-trainer");
   launcher.arguments.insert(launcher.arguments.end(), trainer.arguments.begin(),
                             trainer.arguments.end());
+  return launcher;
+}
+
+// mpirun in the launcher starts the ranks on the workers.
+void RenderMpiJob(const Job& job, bool v2, std::vector<Json>* objects) {
+  const std::string rank0 = job.name + "-rank0";
+  const int64_t slots = std::max<int64_t>(job.gpus, 1);
+  const PodOptions trainer = TrainerPod(job);
+  PodOptions launcher = MpiLauncher(job, trainer, rank0, job.workers * slots);
   PodOptions worker = trainer;
   worker.container = "worker";
   worker.variables.clear();

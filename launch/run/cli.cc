@@ -375,11 +375,16 @@ void ValidateOrThrow(const std::vector<Component>& components,
   }
 }
 
-std::string DiffText(const std::string& from, const std::string& to,
-                     const std::string& from_name, const std::string& to_name) {
-  if (from == to) return "";
-  const std::vector<std::string> a = Split(from, '\n');
-  const std::vector<std::string> b = Split(to, '\n');
+namespace {
+
+struct DiffLine {
+  char sign;  // ' ', '-', '+'
+  const std::string* text;
+};
+
+// The lines of both, by their longest common subsequence.
+std::vector<DiffLine> DiffLines(const std::vector<std::string>& a,
+                                const std::vector<std::string>& b) {
   size_t start = 0;
   while (start < a.size() && start < b.size() && a[start] == b[start]) ++start;
   size_t end = 0;
@@ -399,11 +404,7 @@ std::string DiffText(const std::string& from, const std::string& to,
                          : std::max(common[i + 1][j], common[i][j + 1]);
     }
   }
-  struct Line {
-    char sign;
-    const std::string* text;
-  };
-  std::vector<Line> lines;
+  std::vector<DiffLine> lines;
   for (size_t i = 0; i < start; ++i) lines.push_back({' ', &a[i]});
   for (size_t i = 0, j = 0; i < n || j < m;) {
     if (i < n && j < m && a[start + i] == b[start + j]) {
@@ -419,6 +420,17 @@ std::string DiffText(const std::string& from, const std::string& to,
   for (size_t i = a.size() - end; i < a.size(); ++i) {
     lines.push_back({' ', &a[i]});
   }
+  return lines;
+}
+
+}  // namespace
+
+std::string DiffText(const std::string& from, const std::string& to,
+                     const std::string& from_name, const std::string& to_name) {
+  if (from == to) return "";
+  const std::vector<std::string> a = Split(from, '\n');
+  const std::vector<std::string> b = Split(to, '\n');
+  const std::vector<DiffLine> lines = DiffLines(a, b);
   // Three lines around each change.
   std::string out = "--- " + from_name + "\n+++ " + to_name + "\n";
   std::vector<bool> shown(lines.size(), false);

@@ -343,6 +343,7 @@ int Completion(const LaunchArgs& args) {
 
 }  // namespace
 
+// A table: as long as it has rows.
 std::vector<Verb> AppVerbs() {
   return {
       {"init",

@@ -230,6 +230,7 @@ int Wait(const LaunchArgs& args) {
 
 }  // namespace
 
+// A table: as long as it has rows.
 std::vector<Verb> ClusterVerbs() {
   return {
       {"diff",

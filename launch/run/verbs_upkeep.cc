@@ -69,17 +69,28 @@ int Doctor(const LaunchArgs& args) {
   return allowed ? 0 : kFailed;
 }
 
+namespace {
+
+// "deployment.v1.apps/name": an object as kubectl takes it.
+std::string KubectlName(const Json& object) {
+  const std::string api = object.At("apiVersion").AsString();
+  const size_t slash = api.find('/');
+  return Lower(object.At("kind").AsString()) +
+         (slash == std::string::npos
+              ? ""
+              : "." + api.substr(slash + 1) + "." + api.substr(0, slash)) +
+         "/" + object.At("metadata").At("name").AsString();
+}
+
 // Objects of this app in the cluster whose component is gone.
-int Gc(const LaunchArgs& args) {
-  args.NoMoreThan(0);
-  const App app = LoadApp(args);
-  const AppEnvironment& environment = app.Environment(args.Get("env"));
+std::vector<std::string> Orphans(const App& app, const std::string& env) {
+  const AppEnvironment& environment = app.Environment(env);
   std::set<std::string> instances;
   std::set<std::string> resources = {"services", "serviceaccounts",
                                      "networkpolicies.networking.k8s.io",
                                      "jobs.batch", "deployments.apps"};
   for (const std::string& name : app.ComponentNames()) {
-    const Component component = app.Resolve(name, args.Get("env"));
+    const Component component = app.Resolve(name, env);
     instances.insert(component.object());
     for (const Json& object : RenderAll({component})) {
       if (const Kind* const kind = FindKind(object)) {
@@ -113,22 +124,24 @@ int Gc(const LaunchArgs& args) {
     if (instance == nullptr || instances.count(instance->AsString()) > 0) {
       continue;
     }
-    const std::string api = object.At("apiVersion").AsString();
-    const size_t slash = api.find('/');
-    orphans.push_back(
-        Lower(object.At("kind").AsString()) +
-        (slash == std::string::npos
-             ? ""
-             : "." + api.substr(slash + 1) + "." + api.substr(0, slash)) +
-        "/" + metadata.At("name").AsString());
+    orphans.push_back(KubectlName(object));
   }
+  return orphans;
+}
+
+}  // namespace
+
+int Gc(const LaunchArgs& args) {
+  args.NoMoreThan(0);
+  const App app = LoadApp(args);
+  const std::vector<std::string> orphans = Orphans(app, args.Get("env"));
   for (const std::string& orphan : orphans) {
     std::printf("%s\n", orphan.c_str());
   }
   if (orphans.empty() || !args.Has("yes")) return 0;
   std::vector<std::string> arguments = {"delete", "--ignore-not-found"};
   arguments.insert(arguments.end(), orphans.begin(), orphans.end());
-  CheckKubectl(Kubectl(environment, arguments, "", false),
+  CheckKubectl(Kubectl(app.Environment(args.Get("env")), arguments, "", false),
                "delete the objects");
   return 0;
 }

@@ -265,12 +265,39 @@ void Quote(const std::string& value, std::string* out) {
   *out += '"';
 }
 
-void Write(const Json& value, int indent, int depth, std::string* out) {
+// As Python writes it: what JSON has no words for, too.
+std::string NumberText(double number) {
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
+  std::string text = DoubleToString(number);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+void Write(const Json& value, int indent, int depth, std::string* out);
+
+// An array's items or an object's members, between their brackets.
+template <typename Elements, typename WriteElement>
+void WriteAll(const Elements& elements, const char* brackets, int indent,
+              int depth, std::string* out, const WriteElement& write) {
   const auto newline = [&](int level) {
     if (indent < 0) return;
     *out += '\n';
     out->append(static_cast<size_t>(indent) * level, ' ');
   };
+  *out += brackets[0];
+  bool first = true;
+  for (const auto& element : elements) {
+    if (!first) *out += indent < 0 ? ", " : ",";
+    first = false;
+    newline(depth + 1);
+    write(element);
+  }
+  if (!first) newline(depth);
+  *out += brackets[1];
+}
+
+void Write(const Json& value, int indent, int depth, std::string* out) {
   switch (value.type()) {
     case Json::Type::kNull:
       *out += "null";
@@ -281,50 +308,24 @@ void Write(const Json& value, int indent, int depth, std::string* out) {
     case Json::Type::kInt:
       *out += std::to_string(value.AsInt());
       break;
-    case Json::Type::kDouble: {
-      const double number = value.AsDouble();
-      if (std::isnan(number)) {
-        *out += "NaN";
-      } else if (std::isinf(number)) {
-        *out += number > 0 ? "Infinity" : "-Infinity";
-      } else {
-        std::string text = DoubleToString(number);
-        if (text.find_first_of(".e") == std::string::npos) text += ".0";
-        *out += text;
-      }
+    case Json::Type::kDouble:
+      *out += NumberText(value.AsDouble());
       break;
-    }
     case Json::Type::kString:
       Quote(value.AsString(), out);
       break;
-    case Json::Type::kArray: {
-      *out += '[';
-      bool first = true;
-      for (const Json& item : value.items()) {
-        if (!first) *out += indent < 0 ? ", " : ",";
-        first = false;
-        newline(depth + 1);
-        Write(item, indent, depth + 1, out);
-      }
-      if (!first) newline(depth);
-      *out += ']';
+    case Json::Type::kArray:
+      WriteAll(value.items(), "[]", indent, depth, out,
+               [&](const Json& item) { Write(item, indent, depth + 1, out); });
       break;
-    }
-    case Json::Type::kObject: {
-      *out += '{';
-      bool first = true;
-      for (const auto& [key, member] : value.members()) {
-        if (!first) *out += indent < 0 ? ", " : ",";
-        first = false;
-        newline(depth + 1);
-        Quote(key, out);
-        *out += ": ";
-        Write(member, indent, depth + 1, out);
-      }
-      if (!first) newline(depth);
-      *out += '}';
+    case Json::Type::kObject:
+      WriteAll(value.members(), "{}", indent, depth, out,
+               [&](const auto& member) {
+                 Quote(member.first, out);
+                 *out += ": ";
+                 Write(member.second, indent, depth + 1, out);
+               });
       break;
-    }
   }
 }
 

@@ -264,6 +264,80 @@ std::vector<std::string> SplitLines(std::string_view text,
   return lines;
 }
 
+namespace {
+
+// Lines that are still to be decoded.
+struct OpenLines {
+  std::vector<std::vector<int64_t>> ids;  // by line
+  // Longest first: what doesn't fit into memory shows at once.
+  std::vector<size_t> order;
+};
+
+OpenLines EncodeLines(const std::vector<std::string>& lines,
+                      const TextDecoder& decoder, BadLines* bad,
+                      PartialFile* partial) {
+  OpenLines open;
+  open.ids.resize(lines.size());
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (partial->Has(static_cast<int64_t>(i))) continue;
+    if (lines[i].empty() && decoder.has_inputs()) {
+      partial->Add(static_cast<int64_t>(i), "");
+      continue;
+    }
+    if (bad->Try(i, [&] { open.ids[i] = decoder.Encode(lines[i]); })) {
+      open.order.push_back(i);
+    }
+  }
+  std::stable_sort(open.order.begin(), open.order.end(),
+                   [&](size_t a, size_t b) {
+                     return open.ids[a].size() > open.ids[b].size();
+                   });
+  return open;
+}
+
+// Writes what is done to `partial` after each batch.
+void DecodeLines(const std::vector<std::string>& lines, OpenLines open,
+                 TextDecoder* decoder, PartialFile* partial,
+                 FileDecodeReport* report) {
+  const std::string& delimiter =
+      decoder->decode_hparams().GetString("delimiter");
+  std::vector<int64_t> lengths;
+  for (const size_t i : open.order) {
+    lengths.push_back(static_cast<int64_t>(open.ids[i].size()));
+  }
+  const double start = NowSeconds();
+  double last_progress = start;
+  for (const auto& [begin, end] : decoder->Batches(lengths)) {
+    std::vector<TextDecoder::Request> requests;
+    for (size_t at = begin; at < end; ++at) {
+      requests.push_back({std::move(open.ids[open.order[at]]), open.order[at]});
+    }
+    const auto results = decoder->Decode(requests);
+    for (size_t at = begin; at < end; ++at) {
+      const std::vector<Hypothesis>& hypotheses = results[at - begin];
+      for (const Hypothesis& hypothesis : hypotheses) {
+        report->tokens += static_cast<int64_t>(hypothesis.ids.size());
+      }
+      decoder->LogResult(lines[open.order[at]], hypotheses);
+      partial->Add(
+          static_cast<int64_t>(open.order[at]),
+          WithoutDelimiter(decoder->OutputLine(hypotheses), delimiter));
+    }
+    partial->Flush();
+    report->seconds = NowSeconds() - start;
+    if (end == open.order.size() ||
+        NowSeconds() - last_progress > kSecondsBetweenProgress) {
+      last_progress = NowSeconds();
+      Log(Format(
+          "decoded %zu of %zu %s, %.1f sentences/s", end, open.order.size(),
+          Plural(static_cast<int64_t>(open.order.size()), "line").c_str(),
+          static_cast<double>(end) / std::max(report->seconds, 1e-9)));
+    }
+  }
+}
+
+}  // namespace
+
 FileDecodeReport DecodeFile(const FileDecodeOptions& options,
                             TextDecoder* decoder) {
   const HParams& decode_hparams = decoder->decode_hparams();
@@ -284,55 +358,9 @@ FileDecodeReport DecodeFile(const FileDecodeOptions& options,
   }
 
   BadLines bad(TextName(options.input));
-  std::vector<std::vector<int64_t>> ids(lines.size());
-  std::vector<size_t> order;
-  for (size_t i = 0; i < lines.size(); ++i) {
-    if (partial.Has(static_cast<int64_t>(i))) continue;
-    if (lines[i].empty() && decoder->has_inputs()) {
-      partial.Add(static_cast<int64_t>(i), "");
-      continue;
-    }
-    if (bad.Try(i, [&] { ids[i] = decoder->Encode(lines[i]); })) {
-      order.push_back(i);
-    }
-  }
+  OpenLines open = EncodeLines(lines, *decoder, &bad, &partial);
   report.bad_lines = bad.count();
-  // Longest first: what doesn't fit into memory shows at once.
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return ids[a].size() > ids[b].size();
-  });
-  std::vector<int64_t> lengths;
-  for (const size_t i : order) {
-    lengths.push_back(static_cast<int64_t>(ids[i].size()));
-  }
-
-  const double start = NowSeconds();
-  double last_progress = start;
-  for (const auto& [begin, end] : decoder->Batches(lengths)) {
-    std::vector<TextDecoder::Request> requests;
-    for (size_t at = begin; at < end; ++at) {
-      requests.push_back({std::move(ids[order[at]]), order[at]});
-    }
-    const auto results = decoder->Decode(requests);
-    for (size_t at = begin; at < end; ++at) {
-      const std::vector<Hypothesis>& hypotheses = results[at - begin];
-      for (const Hypothesis& hypothesis : hypotheses) {
-        report.tokens += static_cast<int64_t>(hypothesis.ids.size());
-      }
-      decoder->LogResult(lines[order[at]], hypotheses);
-      partial.Add(static_cast<int64_t>(order[at]),
-                  WithoutDelimiter(decoder->OutputLine(hypotheses), delimiter));
-    }
-    partial.Flush();
-    report.seconds = NowSeconds() - start;
-    if (end == order.size() ||
-        NowSeconds() - last_progress > kSecondsBetweenProgress) {
-      last_progress = NowSeconds();
-      Log(Format("decoded %zu of %zu %s, %.1f sentences/s", end, order.size(),
-                 Plural(static_cast<int64_t>(order.size()), "line").c_str(),
-                 static_cast<double>(end) / std::max(report.seconds, 1e-9)));
-    }
-  }
+  DecodeLines(lines, std::move(open), decoder, &partial, &report);
 
   OutputFile output(place);
   for (size_t i = 0; i < lines.size(); ++i) {

@@ -51,11 +51,26 @@ int64_t Sample(const float* logits, int64_t size, const SearchOptions& options,
   return Argmax(logits, size);
 }
 
+// A row that is not done.
 struct GreedyRow {
   int64_t index = 0;  // in the batch
   bool hit_eos = false;
   bool is_gone = false;
 };
+
+// Takes the rows that are done out of `active`, but not one by one: each time
+// copies what the model keeps.
+void DropDone(const std::vector<int64_t>& going, DecodeState* state,
+              std::vector<GreedyRow>* active, std::vector<int64_t>* ids) {
+  if ((active->size() - going.size()) * 8 < active->size()) return;
+  SelectRows(state, going, static_cast<int64_t>(active->size()));
+  for (size_t r = 0; r < going.size(); ++r) {
+    (*active)[r] = (*active)[going[r]];
+    (*ids)[r] = (*ids)[going[r]];
+  }
+  active->resize(going.size());
+  ids->resize(going.size());
+}
 
 }  // namespace
 
@@ -76,8 +91,6 @@ std::vector<std::vector<Hypothesis>> GreedySearch(
            (row.hit_eos && !options.force_decode_length);
   };
   for (int64_t step = 0;; ++step) {
-    // Rows that are done are dropped, but not one by one: each drop copies
-    // what the model keeps.
     std::vector<int64_t> going;
     for (size_t r = 0; r < active.size(); ++r) {
       GreedyRow& row = active[r];
@@ -86,15 +99,7 @@ std::vector<std::vector<Hypothesis>> GreedySearch(
       if (!is_done(active[r], step)) going.push_back(static_cast<int64_t>(r));
     }
     if (going.empty()) return results;
-    if ((active.size() - going.size()) * 8 >= active.size()) {
-      SelectRows(state.get(), going, static_cast<int64_t>(active.size()));
-      for (size_t r = 0; r < going.size(); ++r) {
-        active[r] = active[going[r]];
-        ids[r] = ids[going[r]];
-      }
-      active.resize(going.size());
-      ids.resize(going.size());
-    }
+    DropDone(going, state.get(), &active, &ids);
     if (step > 0) last_ids = ToTensor(ids);
     StepLogits logits(model->DecodeStep(state.get(), last_ids),
                       options.eos_penalty);

@@ -30,6 +30,7 @@ bool IsUniversal(Use use) {
 
 }  // namespace
 
+// A table: as long as it has rows.
 std::vector<WithoutEffectRow> OfDepth() {
   return {
       {{"ffn_layer", "filter_size", "relu_dropout", "hard_attention_k"},

@@ -236,6 +236,7 @@ std::vector<WithoutEffectRow> OfTraining() {
   };
 }
 
+// A table: as long as it has rows.
 std::vector<WithoutEffectRow> OfLayers() {
   return {
       {{"dropout"},

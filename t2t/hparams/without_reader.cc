@@ -7,6 +7,7 @@ bool Never(const HParams&, const HParamsUse&) { return true; }
 
 }  // namespace
 
+// A table: as long as it has rows.
 std::vector<WithoutEffectRow> WithoutReader() {
   return {
       {{"kernel_height",

@@ -183,6 +183,54 @@ BleuSmoothing BleuSmoothingByName(const std::string& name) {
                    "exp, floor, add-k or none");
 }
 
+namespace {
+
+// In percent, by order; smoothed as sacreBLEU does.
+std::vector<double> Precisions(const BleuCounts& counts,
+                               const BleuOptions& options) {
+  std::vector<double> precisions(options.max_order, 0.0);
+  double smooth = 1.0;
+  for (int n = 0; n < options.max_order; ++n) {
+    auto correct = static_cast<double>(counts.correct[n]);
+    auto total = static_cast<double>(counts.total[n]);
+    if (options.smoothing == BleuSmoothing::kAddK && n > 0) {
+      correct += SmoothValue(options);
+      total += SmoothValue(options);
+    }
+    if (total == 0) break;
+    if (correct > 0) {
+      precisions[n] = 100.0 * correct / total;
+    } else if (options.smoothing == BleuSmoothing::kExp) {
+      smooth *= 2;
+      precisions[n] = 100.0 / (smooth * total);
+    } else if (options.smoothing == BleuSmoothing::kFloor) {
+      precisions[n] = 100.0 * SmoothValue(options) / total;
+    }
+  }
+  return precisions;
+}
+
+// As sacreBLEU prints them behind the score.
+std::string PrecisionsText(const std::vector<double>& precisions, double bp,
+                           const BleuCounts& counts) {
+  std::string text;
+  for (const double precision : precisions) {
+    if (!text.empty()) text += "/";
+    text += Format("%.1f", precision);
+  }
+  const double ratio = counts.reference_length == 0
+                           ? 0.0
+                           : static_cast<double>(counts.hypothesis_length) /
+                                 static_cast<double>(counts.reference_length);
+  return text + Format(
+                    " (BP = %.3f ratio = %.3f hyp_len = %lld "
+                    "ref_len = %lld)",
+                    bp, ratio, static_cast<long long>(counts.hypothesis_length),
+                    static_cast<long long>(counts.reference_length));
+}
+
+}  // namespace
+
 MetricScore CorpusBleu(const std::vector<std::string>& hypotheses,
                        const std::vector<std::vector<std::string>>& references,
                        const BleuOptions& options) {
@@ -208,24 +256,7 @@ MetricScore CorpusBleu(const std::vector<std::string>& hypotheses,
   MetricScore result;
   result.name = "BLEU";
   if (any) {
-    double smooth = 1.0;
-    for (int n = 0; n < options.max_order; ++n) {
-      auto correct = static_cast<double>(counts.correct[n]);
-      auto total = static_cast<double>(counts.total[n]);
-      if (options.smoothing == BleuSmoothing::kAddK && n > 0) {
-        correct += SmoothValue(options);
-        total += SmoothValue(options);
-      }
-      if (total == 0) break;
-      if (correct > 0) {
-        precisions[n] = 100.0 * correct / total;
-      } else if (options.smoothing == BleuSmoothing::kExp) {
-        smooth *= 2;
-        precisions[n] = 100.0 / (smooth * total);
-      } else if (options.smoothing == BleuSmoothing::kFloor) {
-        precisions[n] = 100.0 * SmoothValue(options) / total;
-      }
-    }
+    precisions = Precisions(counts, options);
     double log_sum = 0;
     for (const double precision : precisions) {
       // sacreBLEU's floor of the logarithm of 0.
@@ -233,21 +264,7 @@ MetricScore CorpusBleu(const std::vector<std::string>& hypotheses,
     }
     result.score = bp * std::exp(log_sum / options.max_order);
   }
-
-  std::string names;
-  for (const double precision : precisions) {
-    if (!names.empty()) names += "/";
-    names += Format("%.1f", precision);
-  }
-  const double ratio = counts.reference_length == 0
-                           ? 0.0
-                           : static_cast<double>(counts.hypothesis_length) /
-                                 static_cast<double>(counts.reference_length);
-  result.verbose =
-      names + Format(" (BP = %.3f ratio = %.3f hyp_len = %lld ref_len = %lld)",
-                     bp, ratio,
-                     static_cast<long long>(counts.hypothesis_length),
-                     static_cast<long long>(counts.reference_length));
+  result.verbose = PrecisionsText(precisions, bp, counts);
   result.signature = "nrefs:" + std::to_string(references.size()) +
                      "|case:" + (options.lowercase ? "lc" : "mixed") +
                      "|eff:no|tok:" + TokenizerName(options.tokenizer) +

@@ -96,6 +96,48 @@ at::Tensor ChunkLoss(at::Tensor* logits, const at::Tensor& targets,
   return (losses * weights).sum();
 }
 
+// The loss of all rows, chunk by chunk, so that the logits of one chunk alone
+// are in memory. Fills those gradients that are defined: grad_x in the type of
+// x, grad_softmax in the type that sums are made in.
+at::Tensor ChunkedLoss(const at::Tensor& x, const at::Tensor& kernel,
+                       const at::Tensor& targets, const at::Tensor& weights,
+                       const LabelSmoothing& smoothing, at::Tensor* grad_x,
+                       at::Tensor* grad_softmax) {
+  const int64_t rows = x.size(0);
+  const int64_t classes = kernel.size(0);
+  const at::ScalarType product_type = x.scalar_type();
+  const at::ScalarType work_type = weights.scalar_type();
+  const bool want_gradient = grad_x->defined() || grad_softmax->defined();
+  const int64_t chunk_rows =
+      std::max(kMinChunkRows, kChunkElements / std::max<int64_t>(classes, 1));
+  at::Tensor buffer =
+      at::empty({std::min(chunk_rows, rows), classes}, x.options());
+  at::Tensor loss = at::zeros({}, weights.options());
+  for (int64_t begin = 0; begin < rows; begin += chunk_rows) {
+    const int64_t count = std::min(chunk_rows, rows - begin);
+    const at::Tensor part = x.narrow(0, begin, count);
+    at::Tensor product = buffer.narrow(0, 0, count);
+    at::mm_out(product, part, kernel.t());
+    at::Tensor logits = product.to(work_type);  // itself unless bf16
+    loss +=
+        ChunkLoss(&logits, targets.narrow(0, begin, count),
+                  weights.narrow(0, begin, count), smoothing, want_gradient);
+    if (!want_gradient) continue;
+    const at::Tensor gradient = logits.to(product_type);
+    if (grad_x->defined()) {
+      at::Tensor to = grad_x->narrow(0, begin, count);
+      at::mm_out(to, gradient, kernel);
+    }
+    if (!grad_softmax->defined()) continue;
+    if (product_type == work_type) {
+      grad_softmax->addmm_(gradient.t(), part);
+    } else {
+      *grad_softmax += at::mm(gradient.t(), part);
+    }
+  }
+  return loss;
+}
+
 class FusedCrossEntropyFunction
     : public torch::autograd::Function<FusedCrossEntropyFunction> {
  public:
@@ -125,42 +167,14 @@ class FusedCrossEntropyFunction
     CheckTargets(targets, classes);
 
     const at::Tensor kernel = softmax.to(product_type);
-    const bool want_gradient = x_gradient || softmax_gradient;
-    const auto work_options = softmax.options().dtype(work_type);
     at::Tensor grad_x, grad_softmax;
     if (x_gradient) grad_x = at::empty({rows, hidden}, x.options());
     if (softmax_gradient) {
-      grad_softmax = at::zeros({classes, hidden}, work_options);
+      grad_softmax =
+          at::zeros({classes, hidden}, softmax.options().dtype(work_type));
     }
-
-    const int64_t chunk_rows =
-        std::max(kMinChunkRows, kChunkElements / std::max<int64_t>(classes, 1));
-    at::Tensor buffer =
-        at::empty({std::min(chunk_rows, rows), classes}, x.options());
-    at::Tensor loss = at::zeros({}, work_options);
-    for (int64_t begin = 0; begin < rows; begin += chunk_rows) {
-      const int64_t count = std::min(chunk_rows, rows - begin);
-      const at::Tensor part = x.narrow(0, begin, count);
-      at::Tensor product = buffer.narrow(0, 0, count);
-      at::mm_out(product, part, kernel.t());
-      at::Tensor logits = product.to(work_type);  // itself unless bf16
-      loss +=
-          ChunkLoss(&logits, targets.narrow(0, begin, count),
-                    weights.narrow(0, begin, count), smoothing, want_gradient);
-      if (!want_gradient) continue;
-      const at::Tensor gradient = logits.to(product_type);
-      if (x_gradient) {
-        at::Tensor to = grad_x.narrow(0, begin, count);
-        at::mm_out(to, gradient, kernel);
-      }
-      if (!softmax_gradient) continue;
-      if (product_type == work_type) {
-        grad_softmax.addmm_(gradient.t(), part);
-      } else {
-        grad_softmax += at::mm(gradient.t(), part);
-      }
-    }
-
+    const at::Tensor loss = ChunkedLoss(x, kernel, targets, weights, smoothing,
+                                        &grad_x, &grad_softmax);
     context->save_for_backward(
         {grad_x, grad_softmax, all_used ? at::Tensor() : used});
     context->saved_data["rows"] = x_all.size(0);

@@ -159,10 +159,10 @@ std::string MakeRecord(const ExampleSource& source, size_t i, int64_t before,
   }
 }
 
-void GenerateSplit(const std::string& problem, const SplitPlan& plan,
-                   const std::vector<bool>& wanted,
-                   const GenerateOptions& options) {
-  const double start = NowSeconds();
+// A writer for each shard that is wanted, null for the others.
+std::vector<std::unique_ptr<ShardWriter>> OpenShards(
+    const std::string& problem, const SplitPlan& plan,
+    const std::vector<bool>& wanted, const GenerateOptions& options) {
   const std::string split = SplitName(plan.split);
   const std::vector<std::string> paths =
       ShardPaths(options.data_dir, problem, split, plan.num_shards);
@@ -176,13 +176,20 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
         Rng::Combine(seed, static_cast<uint64_t>(shard)),
         kShuffleBytes / plan.num_shards);
   }
+  return writers;
+}
 
+// Writes every example that goes into a shard of `writers`; returns how many.
+int64_t WriteExamples(const std::string& problem, const SplitPlan& plan,
+                      const std::vector<std::unique_ptr<ShardWriter>>& writers,
+                      int threads) {
+  const std::string split = SplitName(plan.split);
   const std::unique_ptr<ExampleSource> source = plan.open();
   const auto shards = static_cast<size_t>(plan.num_shards);
   std::vector<std::string> records(kChunk);
   int64_t done = 0;
   int64_t written = 0;
-  double progress = start;
+  double progress = NowSeconds();
   while (done < plan.num_examples) {
     const size_t count = source->Read(static_cast<size_t>(
         std::min<int64_t>(kChunk, plan.num_examples - done)));
@@ -192,17 +199,16 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
           std::to_string(plan.num_examples),
           "don't change the files while they are read");
     }
-    ParallelFor((count + kBlock - 1) / kBlock, options.threads,
-                [&](size_t block, int) {
-                  const size_t end = std::min(count, (block + 1) * kBlock);
-                  for (size_t i = block * kBlock; i < end; ++i) {
-                    if (!wanted[(done + i) % shards]) continue;
-                    records[i] = MakeRecord(*source, i, done, problem, split);
-                  }
-                });
+    ParallelFor((count + kBlock - 1) / kBlock, threads, [&](size_t block, int) {
+      const size_t end = std::min(count, (block + 1) * kBlock);
+      for (size_t i = block * kBlock; i < end; ++i) {
+        if (writers[(done + i) % shards] == nullptr) continue;
+        records[i] = MakeRecord(*source, i, done, problem, split);
+      }
+    });
     for (size_t i = 0; i < count; ++i) {
       const size_t shard = (done + i) % shards;
-      if (!wanted[shard]) continue;
+      if (writers[shard] == nullptr) continue;
       writers[shard]->Write(records[i]);
       ++written;
     }
@@ -215,13 +221,24 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
     }
   }
 
+  return written;
+}
+
+void GenerateSplit(const std::string& problem, const SplitPlan& plan,
+                   const std::vector<bool>& wanted,
+                   const GenerateOptions& options) {
+  const double start = NowSeconds();
+  const std::vector<std::unique_ptr<ShardWriter>> writers =
+      OpenShards(problem, plan, wanted, options);
+  const int64_t written =
+      WriteExamples(problem, plan, writers, options.threads);
   // Shards left over from a run that was killed, perhaps in another number.
   if (options.task_id < 0) RemoveShards(problem, plan.split, options.data_dir);
   ParallelFor(writers.size(), options.threads, [&](size_t shard, int) {
     if (writers[shard] != nullptr) writers[shard]->Commit();
   });
   const auto made = std::count(wanted.begin(), wanted.end(), true);
-  Log(Format("  %s: %s in %s (%.1f s)", split.c_str(),
+  Log(Format("  %s: %s in %s (%.1f s)", SplitName(plan.split).c_str(),
              Count(written, "example").c_str(), Count(made, "shard").c_str(),
              NowSeconds() - start));
 }

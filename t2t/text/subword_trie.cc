@@ -6,6 +6,28 @@
 
 namespace t2t {
 
+uint32_t SubwordTrie::FindBase(const std::vector<uint32_t>& bytes,
+                               uint32_t* first_free) {
+  uint32_t tried = 0;
+  uint32_t taken = 0;
+  for (uint32_t at = std::max(*first_free, bytes[0] + 1);; ++at) {
+    const uint32_t base = at - bytes[0];
+    if (base + 512 > units_.size()) units_.resize(base + 1024);
+    ++tried;
+    if (units_[at].parent != kFree) {
+      ++taken;
+      continue;
+    }
+    if (std::all_of(bytes.begin(), bytes.end(), [&](uint32_t byte) {
+          return units_[base + byte].parent == kFree;
+        })) {
+      // Starts later next time where nearly all was taken.
+      if (tried > 64 && taken * 20 >= tried * 19) *first_free = at;
+      return base;
+    }
+  }
+}
+
 SubwordTrie::SubwordTrie(const std::vector<std::string>& strings) {
   std::vector<std::pair<std::string_view, int32_t>> keys;
   keys.reserve(strings.size());
@@ -53,26 +75,7 @@ SubwordTrie::SubwordTrie(const std::vector<std::string>& strings) {
       units_[range.node].base = 1;
       continue;
     }
-    // The first base where every child finds its unit free.
-    uint32_t tried = 0;
-    uint32_t taken = 0;
-    uint32_t base = 0;
-    for (uint32_t at = std::max(first_free, bytes[0] + 1);; ++at) {
-      base = at - bytes[0];
-      if (base + 512 > units_.size()) units_.resize(base + 1024);
-      ++tried;
-      if (units_[at].parent != kFree) {
-        ++taken;
-        continue;
-      }
-      if (std::all_of(bytes.begin(), bytes.end(), [&](uint32_t byte) {
-            return units_[base + byte].parent == kFree;
-          })) {
-        // Starts later next time where nearly all was taken.
-        if (tried > 64 && taken * 20 >= tried * 19) first_free = at;
-        break;
-      }
-    }
+    const uint32_t base = FindBase(bytes, &first_free);
     units_[range.node].base = base;
     for (size_t i = 0; i < children.size(); ++i) {
       children[i].node = base + bytes[i];

@@ -42,6 +42,10 @@ class SubwordTrie {
     int32_t place = -1;
   };
 
+  // The first base, from `first_free` on about, where the children of a node by
+  // these bytes find their units free.
+  uint32_t FindBase(const std::vector<uint32_t>& bytes, uint32_t* first_free);
+
   // Always 256 units longer than the highest base, so that no step leaves it.
   std::vector<Unit> units_;
 };

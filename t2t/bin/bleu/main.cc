@@ -327,11 +327,9 @@ void ScoreFolder(const Scorer& scorer, const Settings& settings,
   }
 }
 
-int Main(int argc, char** argv) {
-  Settings settings;
-  Flags flags(
-      "BLEU of a translation, or of each translation in a folder.",
-      "t2t-bleu --translation=test.out.de --reference=test.de --tokenize=13a");
+void AddFlags(Settings* into, Flags* to) {
+  Settings& settings = *into;
+  Flags& flags = *to;
   flags.Add("translation", &settings.translation, "The file to score.");
   flags.Add("reference", &settings.reference,
             "The file with the right translations; with --tokenize several, "
@@ -372,6 +370,14 @@ int Main(int argc, char** argv) {
   flags.Add("width", &settings.width, "Digits after the point.",
             Range::Between(0, 15));
   flags.AddIgnored("source", "BLEU doesn't look at the source");
+}
+
+int Main(int argc, char** argv) {
+  Settings settings;
+  Flags flags(
+      "BLEU of a translation, or of each translation in a folder.",
+      "t2t-bleu --translation=test.out.de --reference=test.de --tokenize=13a");
+  AddFlags(&settings, &flags);
   const std::vector<std::string> rest = flags.Parse(argc, argv);
   if (!rest.empty()) {
     throw UsageError("the argument '" + rest.front() + "' is no flag",

@@ -68,6 +68,7 @@ struct ServerFlags {
   void Check() const;
 };
 
+// A table: as long as it has rows.
 void ServerFlags::AddTo(Flags* flags) {
   constexpr double kMost = 1e9;
   flags->Add("model_base_path", &model_base_path,
@@ -206,7 +207,7 @@ bool LoadUnlessStopped(const sigset_t& stops,
   return true;
 }
 
-int Main(int argc, char** argv) {
+ServerFlags ParseFlags(int argc, char** argv) {
   ServerFlags flags;
   NameFlags names;
   Flags parser(
@@ -225,30 +226,31 @@ int Main(int argc, char** argv) {
        NotesOnDecodeHParams(DecodeHParams(flags.decode_hparams))) {
     Log(note);
   }
-  RestOptions rest_options;
-  rest_options.timeout =
-      std::chrono::milliseconds(flags.rest_api_timeout_in_ms);
-  rest_options.bearer_token = ReadToken(flags.bearer_token_file);
+  return flags;
+}
+
+TlsFiles TlsFilesOf(const ServerFlags& flags) {
   TlsFiles tls;
-  if (!flags.ssl_cert_file.empty()) {
-    tls.cert = ExpandUser(flags.ssl_cert_file);
-    tls.key = ExpandUser(flags.ssl_key_file);
-    tls.ca = ExpandUser(flags.ssl_client_ca_file);
-  }
-  const std::shared_ptr<const TlsContext> tls_context =
-      tls.cert.empty() ? nullptr : TlsContext::ForServer(tls);
-  OutliveReaders("");
-  // Otherwise glibc's heaps, of which every thread may have its own, keep what
-  // many batches have freed.
-  ::mallopt(M_ARENA_MAX, 4);
-  const TorchHalf& torch = LoadTorchHalf();
+  if (flags.ssl_cert_file.empty()) return tls;
+  tls.cert = ExpandUser(flags.ssl_cert_file);
+  tls.key = ExpandUser(flags.ssl_key_file);
+  tls.ca = ExpandUser(flags.ssl_client_ca_file);
+  return tls;
+}
+
+// Shares the model's threads out among the lanes; returns how many lanes.
+int64_t SetThreads(const ServerFlags& flags, const TorchHalf& torch) {
   const int64_t threads = torch.set_threads(flags.threads);
   const int64_t lanes =
       flags.batch_lanes > 0 ? flags.batch_lanes : std::min<int64_t>(threads, 2);
   torch.set_threads(std::max<int64_t>(threads / lanes, 1));
   CurrentSimdTarget();  // an error in its variable shows before the work
+  return lanes;
+}
 
-  // Blocked before any thread is made, so that only sigwait() below sees them.
+// What stops the server. Blocked, so that only sigwait() sees it: called before
+// any thread is made.
+sigset_t BlockStops() {
   sigset_t stops;
   sigemptyset(&stops);
   sigaddset(&stops, SIGTERM);
@@ -256,7 +258,10 @@ int Main(int argc, char** argv) {
   // What is blocked comes even where it is ignored (nohup).
   if (!IsIgnored(SIGHUP)) sigaddset(&stops, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &stops, nullptr);
+  return stops;
+}
 
+ModelServiceOptions ServiceOptions(const ServerFlags& flags, int64_t lanes) {
   ModelServiceOptions options;
   options.name = flags.model_name;
   options.max_input_tokens = flags.max_input_tokens;
@@ -266,10 +271,56 @@ int Main(int argc, char** argv) {
   options.batching.max_batch_tokens = flags.max_batch_tokens;
   options.batching.max_queue_tokens = flags.max_queue_tokens;
   options.batching.lanes = lanes;
+  return options;
+}
+
+VersionOptions VersionsOf(const ServerFlags& flags) {
   VersionOptions versions;
   versions.base_path = ExpandUser(flags.model_base_path);
   versions.versions_to_serve = flags.versions_to_serve;
   versions.poll_interval = Milliseconds(flags.file_system_poll_wait_seconds);
+  return versions;
+}
+
+// Returns at the first signal.
+void WaitForStop(sigset_t stops) {
+  int signal = 0;
+  ::sigwait(&stops, &signal);
+  Log("stopping: requests that have begun are answered");
+  // A second signal ends the program at once; a terminal that is closed may
+  // send SIGHUP several times.
+  sigdelset(&stops, SIGHUP);
+  ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
+}
+
+void LogAddresses(const ServerFlags& flags, int grpc_port, int http_port) {
+  Log("gRPC at " + flags.host + ":" + std::to_string(grpc_port));
+  Log("serving " + flags.model_name + " at " +
+      (flags.ssl_cert_file.empty() ? "http" : "https") + "://" + flags.host +
+      ":" + std::to_string(http_port));
+  if (flags.host != "127.0.0.1" && flags.host != "localhost" &&
+      flags.host != "::1" && flags.bearer_token_file.empty()) {
+    Warn("anybody who can reach " + flags.host +
+         " can ask: there is no --bearer_token_file");
+  }
+}
+
+int Main(int argc, char** argv) {
+  const ServerFlags flags = ParseFlags(argc, argv);
+  RestOptions rest_options;
+  rest_options.timeout =
+      std::chrono::milliseconds(flags.rest_api_timeout_in_ms);
+  rest_options.bearer_token = ReadToken(flags.bearer_token_file);
+  const TlsFiles tls = TlsFilesOf(flags);
+  const std::shared_ptr<const TlsContext> tls_context =
+      tls.cert.empty() ? nullptr : TlsContext::ForServer(tls);
+  OutliveReaders("");
+  // Otherwise glibc's heaps, of which every thread may have its own, keep what
+  // many batches have freed.
+  ::mallopt(M_ARENA_MAX, 4);
+  const TorchHalf& torch = LoadTorchHalf();
+  const int64_t lanes = SetThreads(flags, torch);
+  const sigset_t stops = BlockStops();
   const auto load_version = [&](const std::string& path) {
     // The export's, where the flag does not say otherwise.
     HParams decode_hparams = DecodeHParams(
@@ -278,7 +329,7 @@ int Main(int argc, char** argv) {
     return torch.load_servable(path, decode_hparams, flags.int8);
   };
 
-  ModelService service(options);
+  ModelService service(ServiceOptions(flags, lanes));
   RestApi api(rest_options, &service);
   HttpServerOptions http;
   http.host = flags.host;
@@ -298,29 +349,14 @@ int Main(int argc, char** argv) {
   GrpcServer grpc_server(grpc, &service);
 
   // Whoever asks meanwhile is told to come again, a probe that it is alive.
-  if (!LoadUnlessStopped(stops,
-                         [&] { service.Load(versions, load_version); })) {
+  if (!LoadUnlessStopped(
+          stops, [&] { service.Load(VersionsOf(flags), load_version); })) {
     Log("stopped before the model was loaded");
     std::_Exit(0);  // the thread that loads uses all that is here
   }
   grpc_server.SetReady(true);
-  Log("gRPC at " + flags.host + ":" + std::to_string(grpc_server.port()));
-  Log("serving " + flags.model_name + " at " +
-      (tls.cert.empty() ? "http" : "https") + "://" + flags.host + ":" +
-      std::to_string(server.port()));
-  if (flags.host != "127.0.0.1" && flags.host != "localhost" &&
-      flags.host != "::1" && rest_options.bearer_token.empty()) {
-    Warn("anybody who can reach " + flags.host +
-         " can ask: there is no --bearer_token_file");
-  }
-
-  int signal = 0;
-  ::sigwait(&stops, &signal);
-  Log("stopping: requests that have begun are answered");
-  // A second signal ends the program at once; a terminal that is closed may
-  // send SIGHUP several times.
-  sigdelset(&stops, SIGHUP);
-  ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
+  LogAddresses(flags, grpc_server.port(), server.port());
+  WaitForStop(stops);
   api.StopBeingReady();
   grpc_server.SetReady(false);
   const std::chrono::milliseconds grace = Milliseconds(flags.drain_seconds);

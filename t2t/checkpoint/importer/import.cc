@@ -205,9 +205,9 @@ std::string ImportReport::Text() const {
   return text;
 }
 
-ImportReport Import(const ImportOptions& options) {
-  const std::string t2t_dir = ExpandUser(options.t2t_dir);
-  const std::string output_dir = ExpandUser(options.output_dir);
+namespace {
+
+void CheckFolders(const std::string& t2t_dir, const std::string& output_dir) {
   if (t2t_dir.empty() || output_dir.empty()) {
     throw UsageError(
         t2t_dir.empty() ? "--t2t_dir is missing" : "--output_dir is missing",
@@ -220,6 +220,52 @@ ImportReport Import(const ImportOptions& options) {
     throw UsageError(output_dir + " holds checkpoints already", "a new folder",
                      "choose another --output_dir");
   }
+}
+
+// As the run's hparams.json says, or where there is none, its flags.
+HParams HParamsOf(const ImportOptions& options, const std::string& t2t_dir,
+                  const FlagValues& flags, const FoundProblem& problem,
+                  ImportReport* report) {
+  HParams hparams = HParamsSets().Get(report->hparams_set)();
+  if (problem.problem != nullptr) problem.problem->AdjustHParams(&hparams);
+  const std::string json_path = JoinPath(t2t_dir, "hparams.json");
+  if (Exists(json_path)) {
+    report->unknown_hparams = ReadJsonFile(
+        json_path, [&](const Json& json) { return hparams.MergeJson(json); });
+  } else {
+    Warn(json_path + " is not there: the hparams are " + report->hparams_set +
+         "'s and --hparams'");
+    const auto saved = flags.find("hparams");
+    if (saved != flags.end()) hparams.Parse(saved->second);
+  }
+  hparams.Parse(options.hparams);
+  return hparams;
+}
+
+// The run's flags.txt, with the names as they were found.
+std::string FlagsText(const FlagValues& flags, const ImportReport& report,
+                      const std::string& output_dir) {
+  FlagValues kept = flags;
+  for (const char* name : {"problems", "hparams", "output_dir"}) {
+    kept.erase(name);
+  }
+  kept["problem"] = report.problem;
+  kept["model"] = report.model;
+  kept["hparams_set"] = report.hparams_set;
+  if (!report.vocabulary.empty()) kept["data_dir"] = output_dir;
+  std::string text;
+  for (const auto& [name, value] : kept) {
+    text += "--" + name + "=" + value + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+ImportReport Import(const ImportOptions& options) {
+  const std::string t2t_dir = ExpandUser(options.t2t_dir);
+  const std::string output_dir = ExpandUser(options.output_dir);
+  CheckFolders(t2t_dir, output_dir);
   const FlagValues flags = ReadFlagsText(JoinPath(t2t_dir, "flags.txt"));
   ImportReport report;
   report.problem = Resolve(options.problem, flags, {"problem", "problems"});
@@ -241,20 +287,7 @@ ImportReport Import(const ImportOptions& options) {
        saved_dir == flags.end() ? "" : ExpandUser(saved_dir->second)},
       reader);
 
-  HParams hparams = HParamsSets().Get(report.hparams_set)();
-  if (problem.problem != nullptr) problem.problem->AdjustHParams(&hparams);
-  const std::string json_path = JoinPath(t2t_dir, "hparams.json");
-  if (Exists(json_path)) {
-    report.unknown_hparams = ReadJsonFile(
-        json_path, [&](const Json& json) { return hparams.MergeJson(json); });
-  } else {
-    Warn(json_path + " is not there: the hparams are " + report.hparams_set +
-         "'s and --hparams'");
-    const auto saved = flags.find("hparams");
-    if (saved != flags.end()) hparams.Parse(saved->second);
-  }
-  hparams.Parse(options.hparams);
-
+  const HParams hparams = HParamsOf(options, t2t_dir, flags, problem, &report);
   const std::unique_ptr<Model> model =
       make_model(hparams, problem.info, /*seed=*/0);
   report.parameters = model->params().NumParameters();
@@ -272,18 +305,8 @@ ImportReport Import(const ImportOptions& options) {
   report.vocabulary = CopyVocabulary(problem, output_dir);
   WriteFileAtomically(JoinPath(output_dir, "hparams.json"),
                       hparams.ToJson() + "\n");
-  FlagValues kept = flags;
-  for (const char* name : {"problems", "hparams", "output_dir"}) {
-    kept.erase(name);
-  }
-  kept["problem"] = report.problem;
-  kept["model"] = report.model;
-  kept["hparams_set"] = report.hparams_set;
-  if (!report.vocabulary.empty()) kept["data_dir"] = output_dir;
-  std::string text;
-  for (const auto& [name, value] : kept)
-    text += "--" + name + "=" + value + "\n";
-  WriteFileAtomically(JoinPath(output_dir, "flags.txt"), text);
+  WriteFileAtomically(JoinPath(output_dir, "flags.txt"),
+                      FlagsText(flags, report, output_dir));
   SaveCheckpoint(output_dir, checkpoint, /*keep_max=*/0);
   report.written = CheckpointPath(output_dir, report.step);
   return report;

@@ -145,12 +145,68 @@ at::Tensor ReadVariable(BundleReader* reader, const std::string& name) {
   return tensor;
 }
 
+namespace {
+
+// `problems`: what is missing or has another shape.
+[[noreturn]] void RefuseCheckpoint(std::vector<std::string> problems,
+                                   std::vector<std::string> unused) {
+  constexpr size_t kShown = 12;
+  const size_t more = problems.size() - std::min(problems.size(), kShown);
+  problems.resize(problems.size() - more);
+  std::string what =
+      "the checkpoint does not fit the model:\n  " + Join(problems, "\n  ");
+  if (more > 0) what += "\n  and " + std::to_string(more) + " more";
+  if (!unused.empty()) {
+    if (unused.size() > kShown) unused.resize(kShown);
+    what += "\nvariables of the checkpoint that have no place:\n  " +
+            Join(unused, "\n  ");
+  }
+  throw MismatchError(what,
+                      "the model, hparams and vocabulary it was trained with",
+                      "check --model, --hparams_set, --hparams and --problem");
+}
+
+// The optimizer's state, where the checkpoint has all of it.
+void MapOptimizerState(BundleReader* reader, const ParamStore& params,
+                       const std::string& optimizer, MappedVariables* result) {
+  const std::vector<Slot> slots = SlotsOf(optimizer);
+  std::set<std::string> used;
+  std::map<std::string, at::Tensor> state;
+  size_t wanted_slots = 0;
+  for (const ParamStore::Entry& entry : params.entries()) {
+    if (!entry.trainable) continue;
+    for (const Slot& slot : slots) {
+      ++wanted_slots;
+      // T2T's optimizer runs in the scope "training".
+      for (const char* scope : {"training/", ""}) {
+        const std::vector<std::string> sources =
+            Sources(*reader, scope, entry.name, slot.suffix);
+        if (sources.empty()) continue;
+        const std::vector<int64_t> shape = entry.tensor.sizes().vec();
+        if (WithoutOnes(JoinedShape(*reader, sources)) != WithoutOnes(shape)) {
+          continue;
+        }
+        state[kOptimizerPrefix + std::string(slot.slot) + "/" + entry.name] =
+            ReadJoined(reader, sources, shape);
+        used.insert(sources.begin(), sources.end());
+        break;
+      }
+    }
+  }
+  if (wanted_slots == 0 || state.size() != wanted_slots) return;
+  result->has_optimizer = true;
+  result->tensors.merge(state);
+  std::erase_if(result->bookkeeping,
+                [&](const std::string& name) { return used.count(name) > 0; });
+}
+
+}  // namespace
+
 MappedVariables MapVariables(BundleReader* reader, const ParamStore& params,
                              const std::string& optimizer) {
   MappedVariables result;
   std::set<std::string> used;
   std::vector<std::string> problems;
-  std::map<std::string, std::vector<int64_t>> shapes;
   for (const ParamStore::Entry& entry : params.entries()) {
     if (!entry.trainable) {
       // What a run remembers from step to step begins anew.
@@ -183,54 +239,8 @@ MappedVariables MapVariables(BundleReader* reader, const ParamStore& params,
     (IsBookkeeping(name, entry.type) ? result.bookkeeping : result.unused)
         .push_back(name);
   }
-  if (!problems.empty()) {
-    constexpr size_t kShown = 12;
-    const size_t more = problems.size() - std::min(problems.size(), kShown);
-    problems.resize(problems.size() - more);
-    std::string what =
-        "the checkpoint does not fit the model:\n  " + Join(problems, "\n  ");
-    if (more > 0) what += "\n  and " + std::to_string(more) + " more";
-    if (!result.unused.empty()) {
-      std::vector<std::string> unused = result.unused;
-      if (unused.size() > kShown) unused.resize(kShown);
-      what += "\nvariables of the checkpoint that have no place:\n  " +
-              Join(unused, "\n  ");
-    }
-    throw MismatchError(
-        what, "the model, hparams and vocabulary it was trained with",
-        "check --model, --hparams_set, --hparams and --problem");
-  }
-
-  const std::vector<Slot> slots = SlotsOf(optimizer);
-  std::map<std::string, at::Tensor> state;
-  size_t wanted_slots = 0;
-  for (const ParamStore::Entry& entry : params.entries()) {
-    if (!entry.trainable) continue;
-    for (const Slot& slot : slots) {
-      ++wanted_slots;
-      // T2T's optimizer runs in the scope "training".
-      for (const char* scope : {"training/", ""}) {
-        const std::vector<std::string> sources =
-            Sources(*reader, scope, entry.name, slot.suffix);
-        if (sources.empty()) continue;
-        const std::vector<int64_t> shape = entry.tensor.sizes().vec();
-        if (WithoutOnes(JoinedShape(*reader, sources)) != WithoutOnes(shape)) {
-          continue;
-        }
-        state[kOptimizerPrefix + std::string(slot.slot) + "/" + entry.name] =
-            ReadJoined(reader, sources, shape);
-        used.insert(sources.begin(), sources.end());
-        break;
-      }
-    }
-  }
-  if (wanted_slots > 0 && state.size() == wanted_slots) {
-    result.has_optimizer = true;
-    result.tensors.merge(state);
-    std::erase_if(result.bookkeeping, [&](const std::string& name) {
-      return used.count(name) > 0;
-    });
-  }
+  if (!problems.empty()) RefuseCheckpoint(problems, result.unused);
+  MapOptimizerState(reader, params, optimizer, &result);
   return result;
 }
 
