@@ -9,13 +9,24 @@
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
+#include "t2t/base/parallel.h"
+#include "t2t/base/plural.h"
+#include "t2t/base/rng.h"
+#include "t2t/base/strings.h"
+#include "t2t/formats/shards.h"
 #include "t2t/formats/text_reader.h"
 #include "t2t/problem/build_vocabulary.h"
+#include "t2t/problem/datagen_files.h"
 #include "t2t/problem/fetch.h"
-#include "t2t/problem/generate.h"
 
 namespace t2t {
 namespace {
+
+constexpr size_t kChunk = 8192;
+// Examples that a thread takes at a time.
+constexpr size_t kBlock = 64;
+constexpr int64_t kShuffleBytes = int64_t{256} << 20;
+constexpr double kProgressSeconds = 5;
 
 struct FeatureEncoder {
   std::shared_ptr<const TextEncoder> encoder;
@@ -34,37 +45,6 @@ FeatureEncoders LoadEncoders(const Problem& problem,
   return encoders;
 }
 
-// A source's samples with their texts as ids.
-class EncodedExamples : public ExampleSource {
- public:
-  EncodedExamples(std::unique_ptr<ExampleSource> samples,
-                  const FeatureEncoders& encoders)
-      : samples_(std::move(samples)), encoders_(encoders) {}
-
-  size_t Read(size_t count) override { return samples_->Read(count); }
-
-  Example Make(size_t i) const override {
-    Example example = samples_->Make(i);
-    for (const auto& [name, feature] : encoders_) {
-      const auto found = example.features.find(name);
-      if (found == example.features.end() || feature.encoder == nullptr) {
-        continue;
-      }
-      const auto* const texts =
-          std::get_if<std::vector<std::string>>(&found->second);
-      if (texts == nullptr) continue;
-      std::vector<int64_t> ids = feature.encoder->Encode(texts->at(0));
-      if (feature.appends_eos) ids.push_back(kEosId);
-      found->second = std::move(ids);
-    }
-    return example;
-  }
-
- private:
-  std::unique_ptr<ExampleSource> samples_;
-  const FeatureEncoders& encoders_;
-};
-
 std::vector<SplitPlan> EmptyPlans(const Problem& problem,
                                   const GenerateOptions& options) {
   std::vector<SplitPlan> plans;
@@ -78,16 +58,189 @@ std::vector<SplitPlan> EmptyPlans(const Problem& problem,
   return plans;
 }
 
-void FillPlans(const Source& source, const FeatureEncoders& encoders,
-               const GenerateOptions& options, std::vector<SplitPlan>* plans) {
+void FillPlans(const Source& source, const GenerateOptions& options,
+               std::vector<SplitPlan>* plans) {
   for (SplitPlan& plan : *plans) {
     plan.num_examples = source.size(plan.split);
     if (options.max_cases > 0) {
       plan.num_examples = std::min(plan.num_examples, options.max_cases);
     }
-    plan.open = [&source, &encoders, split = plan.split] {
-      return std::make_unique<EncodedExamples>(source.Open(split), encoders);
-    };
+    plan.open = [&source, split = plan.split] { return source.Open(split); };
+  }
+}
+
+// Writes the records of one shard, shuffled or as they come.
+class ShardWriter {
+ public:
+  ShardWriter(const std::string& path, bool shuffle, uint64_t seed,
+              int64_t memory_bytes) {
+    if (shuffle) {
+      shuffled_ = std::make_unique<ShuffledShardWriter>(
+          std::vector<std::string>{path}, seed, memory_bytes);
+    } else {
+      plain_ = std::make_unique<TfRecordWriter>(path);
+    }
+  }
+
+  void Write(std::string_view record) {
+    if (shuffled_ != nullptr) {
+      shuffled_->Write(record);
+    } else {
+      plain_->Write(record);
+    }
+  }
+
+  void Commit() {
+    if (shuffled_ != nullptr) {
+      shuffled_->Commit();
+    } else {
+      plain_->Commit();
+    }
+  }
+
+ private:
+  std::unique_ptr<ShuffledShardWriter> shuffled_;
+  std::unique_ptr<TfRecordWriter> plain_;
+};
+
+// A sample's texts become ids.
+void Encode(const FeatureEncoders& encoders, Example* example) {
+  for (const auto& [name, feature] : encoders) {
+    const auto found = example->features.find(name);
+    if (found == example->features.end() || feature.encoder == nullptr) {
+      continue;
+    }
+    const auto* const texts =
+        std::get_if<std::vector<std::string>>(&found->second);
+    if (texts == nullptr) continue;
+    std::vector<int64_t> ids = feature.encoder->Encode(texts->at(0));
+    if (feature.appends_eos) ids.push_back(kEosId);
+    found->second = std::move(ids);
+  }
+}
+
+// An error says which example it is about: the first is 1, as the first line of
+// a text is.
+std::string MakeRecord(const ExampleSource& source, size_t i,
+                       const FeatureEncoders& encoders, int64_t before,
+                       const std::string& problem, const std::string& split) {
+  try {
+    Example example = source.Make(i);
+    Encode(encoders, &example);
+    return SerializeExample(example);
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                problem + ", example " +
+                    std::to_string(before + static_cast<int64_t>(i) + 1) +
+                    " of " + split + ": " + error.what());
+  }
+}
+
+// A writer for each shard that is wanted, null for the others.
+std::vector<std::unique_ptr<ShardWriter>> OpenShards(
+    const std::string& problem, const SplitPlan& plan,
+    const std::vector<bool>& wanted, const GenerateOptions& options) {
+  const std::string split = SplitName(plan.split);
+  const std::vector<std::string> paths =
+      ShardPaths(options.data_dir, problem, split, plan.num_shards);
+  const uint64_t seed = Rng::Combine(
+      Rng::Combine(static_cast<uint64_t>(options.seed), problem), split);
+  std::vector<std::unique_ptr<ShardWriter>> writers(plan.num_shards);
+  for (int shard = 0; shard < plan.num_shards; ++shard) {
+    if (!wanted[shard]) continue;
+    writers[shard] = std::make_unique<ShardWriter>(
+        paths[shard], plan.shuffle,
+        Rng::Combine(seed, static_cast<uint64_t>(shard)),
+        kShuffleBytes / plan.num_shards);
+  }
+  return writers;
+}
+
+// Writes every example that goes into a shard of `writers`; returns how many.
+int64_t WriteExamples(const std::string& problem, const SplitPlan& plan,
+                      const FeatureEncoders& encoders,
+                      const std::vector<std::unique_ptr<ShardWriter>>& writers,
+                      int threads) {
+  const std::string split = SplitName(plan.split);
+  const std::unique_ptr<ExampleSource> source = plan.open();
+  const auto shards = static_cast<size_t>(plan.num_shards);
+  std::vector<std::string> records(kChunk);
+  int64_t done = 0;
+  int64_t written = 0;
+  double progress = NowSeconds();
+  while (done < plan.num_examples) {
+    const size_t count = source->Read(static_cast<size_t>(
+        std::min<int64_t>(kChunk, plan.num_examples - done)));
+    if (count == 0) {
+      throw DataError(
+          problem + ": " + split + " ended after " + Count(done, "example"),
+          std::to_string(plan.num_examples),
+          "don't change the files while they are read");
+    }
+    ParallelFor((count + kBlock - 1) / kBlock, threads, [&](size_t block, int) {
+      const size_t end = std::min(count, (block + 1) * kBlock);
+      for (size_t i = block * kBlock; i < end; ++i) {
+        if (writers[(done + i) % shards] == nullptr) continue;
+        records[i] = MakeRecord(*source, i, encoders, done, problem, split);
+      }
+    });
+    for (size_t i = 0; i < count; ++i) {
+      const size_t shard = (done + i) % shards;
+      if (writers[shard] == nullptr) continue;
+      writers[shard]->Write(records[i]);
+      ++written;
+    }
+    done += static_cast<int64_t>(count);
+    if (NowSeconds() - progress >= kProgressSeconds) {
+      progress = NowSeconds();
+      Log(Format("  %s: %.0f%%", split.c_str(),
+                 100.0 * static_cast<double>(done) /
+                     static_cast<double>(plan.num_examples)));
+    }
+  }
+
+  return written;
+}
+
+void GenerateSplit(const std::string& problem, const SplitPlan& plan,
+                   const FeatureEncoders& encoders,
+                   const std::vector<bool>& wanted,
+                   const GenerateOptions& options) {
+  const double start = NowSeconds();
+  const std::vector<std::unique_ptr<ShardWriter>> writers =
+      OpenShards(problem, plan, wanted, options);
+  const int64_t written =
+      WriteExamples(problem, plan, encoders, writers, options.threads);
+  // Shards left over from a run that was killed, perhaps in another number.
+  if (options.task_id < 0) RemoveShards(problem, plan.split, options.data_dir);
+  ParallelFor(writers.size(), options.threads, [&](size_t shard, int) {
+    if (writers[shard] != nullptr) writers[shard]->Commit();
+  });
+  const auto made = std::count(wanted.begin(), wanted.end(), true);
+  Log(Format("  %s: %s in %s (%.1f s)", SplitName(plan.split).c_str(),
+             Count(written, "example").c_str(), Count(made, "shard").c_str(),
+             NowSeconds() - start));
+}
+
+// Writes the shards, each whole or not there. Record i of a split goes to
+// shard i modulo their number, as in T2T; what the shards hold depends on the
+// seed, not on the threads. Splits that are there are kept.
+void GenerateShards(const std::string& problem,
+                    const std::vector<SplitPlan>& plans,
+                    const FeatureEncoders& encoders,
+                    const GenerateOptions& options) {
+  int first = 0;
+  for (const SplitPlan& plan : plans) {
+    const std::vector<bool> wanted = WantedShards(plan, first, options);
+    if (std::find(wanted.begin(), wanted.end(), true) != wanted.end()) {
+      const bool again = options.overwrite && options.task_id >= 0;
+      if (!again && PlanIsThere(problem, plan, first, options)) {
+        Log("  " + SplitName(plan.split) + ": already there");
+      } else {
+        GenerateSplit(problem, plan, encoders, wanted, options);
+      }
+    }
+    first += plan.num_shards;
   }
 }
 
@@ -128,8 +281,7 @@ void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
     return;
   }
 
-  FeatureEncoders encoders;
-  FillPlans(*source, encoders, options, &plans);
+  FillPlans(*source, options, &plans);
   Json origin = MakeOrigin(plans, options);
   const auto [key, fingerprint] = source->Fingerprint();
   if (!fingerprint.is_null()) origin.Set(key, fingerprint);
@@ -151,8 +303,7 @@ void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
   if (redo) MakeVocabularies(problem, *source, plans, origin, options);
   if (is_task) lock.reset();
   WriteOrigin(name, origin, options);
-  encoders = LoadEncoders(problem, options.data_dir);
-  GenerateShards(name, plans, options);
+  GenerateShards(name, plans, LoadEncoders(problem, options.data_dir), options);
   source->WriteExtras(options);
 }
 

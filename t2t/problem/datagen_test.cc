@@ -1,4 +1,4 @@
-#include "t2t/problem/generate.h"
+#include "t2t/problem/datagen.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,6 @@
 #include "t2t/base/fs.h"
 #include "t2t/formats/shards.h"
 #include "t2t/formats/tfrecord.h"
-#include "t2t/problem/datagen.h"
 
 namespace t2t {
 namespace {

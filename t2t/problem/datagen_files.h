@@ -1,5 +1,5 @@
-#ifndef T2T_PROBLEM_GENERATE_H_
-#define T2T_PROBLEM_GENERATE_H_
+#ifndef T2T_PROBLEM_DATAGEN_FILES_H_
+#define T2T_PROBLEM_DATAGEN_FILES_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +13,9 @@
 
 namespace t2t {
 
+// The files that t2t-datagen makes of a problem besides its vocabularies: the
+// shards, what they were made from, its lock, and what killed runs leave.
+
 struct SplitPlan {
   DataSplit split = DataSplit::kTrain;
   int num_shards = 1;
@@ -25,6 +28,15 @@ struct SplitPlan {
 // where it is set.
 int NumShards(DataSplit split, int default_shards,
               const GenerateOptions& options);
+
+// The shards of the plan that this run is to make: all of them, or the one of
+// options.task_id. first: the task of the plan's first shard.
+std::vector<bool> WantedShards(const SplitPlan& plan, int first,
+                               const GenerateOptions& options);
+
+// Whether those are there. Throws as ShardsAreThere() does.
+bool PlanIsThere(const std::string& problem, const SplitPlan& plan, int first,
+                 const GenerateOptions& options);
 
 // True where the shards are there that this run is to make (all of them, or
 // the one of options.task_id). Throws a usage error where they are there in
@@ -62,13 +74,10 @@ void ClearShards(const std::string& problem,
                  const std::vector<SplitPlan>& plans,
                  const GenerateOptions& options);
 
-// Writes the shards, each whole or not there. Record i of a split goes to
-// shard i modulo their number, as in T2T; what the shards hold depends on the
-// seed, not on the threads. Splits that are there are kept.
-void GenerateShards(const std::string& problem,
-                    const std::vector<SplitPlan>& plans,
-                    const GenerateOptions& options);
+// Removes every shard of the split, of whatever number.
+void RemoveShards(const std::string& problem, DataSplit split,
+                  const std::string& data_dir);
 
 }  // namespace t2t
 
-#endif  // T2T_PROBLEM_GENERATE_H_
+#endif  // T2T_PROBLEM_DATAGEN_FILES_H_
