@@ -71,13 +71,14 @@ TEST(RenderTest, DollarsReachTheProgram) {
             "--id=1 $(J) $(I)");
 }
 
-// The table in t2t/base/error.h against each operator's own rule.
-TEST(RenderTest, ExitCodesAreTriedAgainFrom128On) {
-  struct Expected {
-    int code;
-    PodEnd end;
-  };
-  std::vector<Expected> table = {{0, PodEnd::kDone}};
+struct ExpectedEnd {
+  int code;
+  PodEnd end;
+};
+
+// The table in t2t/base/error.h: from 128 on it is tried again.
+std::vector<ExpectedEnd> ExpectedEnds() {
+  std::vector<ExpectedEnd> table = {{0, PodEnd::kDone}};
   for (const ExitCode code :
        {ExitCode::kInternal, ExitCode::kUsage, ExitCode::kBadData,
         ExitCode::kMissing, ExitCode::kIo, ExitCode::kDiverged,
@@ -92,6 +93,10 @@ TEST(RenderTest, ExitCodesAreTriedAgainFrom128On) {
   for (const int code : {134, 137, 139}) {
     table.push_back({code, PodEnd::kRestart});
   }
+  return table;
+}
+
+TEST(RenderTest, EachOperatorTriesExitCodesAgainFrom128On) {
   const std::map<std::string, std::pair<std::string, std::vector<std::string>>>
       places = {{"jobset", {"JobSet", {""}}},
                 {"trainjob", {"TrainingRuntime", {""}}},
@@ -116,7 +121,7 @@ TEST(RenderTest, ExitCodesAreTriedAgainFrom128On) {
     for (const Json& object : objects) {
       if (object.At("kind").AsString() != places.at(backend).first) continue;
       for (const std::string& role : places.at(backend).second) {
-        for (const Expected& expected : table) {
+        for (const ExpectedEnd& expected : ExpectedEnds()) {
           EXPECT_EQ(DecidePodEnd(object, role, expected.code), expected.end)
               << backend << " " << role << " " << expected.code;
           ++seen;
@@ -125,14 +130,16 @@ TEST(RenderTest, ExitCodesAreTriedAgainFrom128On) {
     }
     EXPECT_GT(seen, 0) << backend;
   }
-  // A pipeline's own steps.
+}
+
+TEST(RenderTest, StepsOfPipelinesAndJobsAreTriedAgainFrom128On) {
   int steps = 0;
   const Json workflow = Render(Make("pipeline")).back();
   for (const Json& step : workflow.At("spec").At("templates").items()) {
     if (step.Find("container") == nullptr) continue;
     const Json spec = Object({{"retryStrategy", step.At("retryStrategy")}});
     const Json as_workload = Object({{"kind", "Step"}, {"spec", spec}});
-    for (const Expected& expected : table) {
+    for (const ExpectedEnd& expected : ExpectedEnds()) {
       EXPECT_EQ(DecidePodEnd(as_workload, "", expected.code), expected.end);
     }
     EXPECT_EQ(RestartLimit(as_workload), 3);
@@ -141,7 +148,7 @@ TEST(RenderTest, ExitCodesAreTriedAgainFrom128On) {
   EXPECT_EQ(steps, 2);
   for (const char* const prototype : {"datagen", "evaluate", "decode"}) {
     const Json job = Render(Make(prototype)).back();
-    for (const Expected& expected : table) {
+    for (const ExpectedEnd& expected : ExpectedEnds()) {
       EXPECT_EQ(DecidePodEnd(job, "", expected.code), expected.end);
     }
   }

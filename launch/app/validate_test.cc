@@ -91,32 +91,34 @@ TEST(ValidateTest, WhatIsWrongIsFoundBeforeItIsSent) {
   finds("pipeline", {{"train", ""}}, "trains nothing");
 }
 
-// Rules that schemas lack, each on a rendered manifest with one thing changed.
+// What is found where one thing of a rendered manifest is another: rules that
+// schemas lack.
+void ExpectFound(const std::string& prototype, const Settings& settings,
+                 const std::string& kind, const std::string& path,
+                 const std::string& value, const std::string& expected) {
+  Component component = Make("manifests");
+  component.manifests = Render(Make(prototype, settings));
+  std::string changed;
+  for (const Json& object : component.manifests) {
+    if (object.At("kind").AsString() == kind) {
+      changed = kind + "/" + object.At("metadata").At("name").AsString();
+    }
+  }
+  component.params.Set("set", Object({{changed + ":" + path, value}}), "test");
+  std::vector<Json> objects = RenderManifests(component);
+  // As if they were our own, for which all rules count.
+  for (Json& object : objects) {
+    Json metadata = object.At("metadata");
+    metadata.Set("labels", Labels(Make(prototype)));
+    object.Set("metadata", metadata);
+  }
+  const std::string found = Join(CheckObjects(objects), "\n");
+  EXPECT_NE(found.find(expected), std::string::npos)
+      << kind << " " << path << ": " << found;
+}
+
 TEST(ValidateTest, RulesBeyondSchemas) {
-  const auto finds = [](const std::string& prototype, const Settings& settings,
-                        const std::string& kind, const std::string& path,
-                        const std::string& value, const std::string& expected) {
-    Component component = Make("manifests");
-    component.manifests = Render(Make(prototype, settings));
-    std::string changed;
-    for (const Json& object : component.manifests) {
-      if (object.At("kind").AsString() == kind) {
-        changed = kind + "/" + object.At("metadata").At("name").AsString();
-      }
-    }
-    component.params.Set("set", Object({{changed + ":" + path, value}}),
-                         "test");
-    std::vector<Json> objects = RenderManifests(component);
-    // As if they were our own, for which all rules count.
-    for (Json& object : objects) {
-      Json metadata = object.At("metadata");
-      metadata.Set("labels", Labels(Make(prototype)));
-      object.Set("metadata", metadata);
-    }
-    const std::string found = Join(CheckObjects(objects), "\n");
-    EXPECT_NE(found.find(expected), std::string::npos)
-        << kind << " " << path << ": " << found;
-  };
+  const auto& finds = ExpectFound;
   finds("serve", {}, "HorizontalPodAutoscaler", "spec.maxReplicas", "1",
         "below minReplicas");
   finds("serve", {}, "HorizontalPodAutoscaler", "spec.scaleTargetRef.name",

@@ -152,6 +152,7 @@ TEST_F(HttpRulesTest, RequestLinesAndTargets) {
   }
 }
 
+// A table: as long as it has rows.
 TEST_F(HttpRulesTest, HostAndOtherFields) {
   const std::string line = "GET /healthz HTTP/1.1\r\n";
   const std::string end = "Connection: close\r\n\r\n";
@@ -229,6 +230,7 @@ TEST_F(HttpRulesTest, HostAndOtherFields) {
   }
 }
 
+// A table: as long as it has rows.
 TEST_F(HttpRulesTest, BodiesAndTheirEnds) {
   const auto chunked = [](const std::string& body) {
     return Post("Transfer-Encoding: chunked\r\n", body);
