@@ -14,6 +14,7 @@
 #include "t2t/model/model.h"
 #include "t2t/model/scheduled_sampling.h"
 #include "t2t/nn/positional.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 namespace {
@@ -107,7 +108,7 @@ class LstmEncoder {
   static at::Tensor Read(const LstmStack& stack, const at::Tensor& x,
                          const at::Tensor& lengths, bool training,
                          LstmState* state) {
-    *state = stack.ZeroState(x, x.size(0));
+    *state = stack.ZeroState(x.size(0));
     return SwapTimeAndBatch(
         stack(SwapTimeAndBatch(x), lengths, training, state));
   }
@@ -220,7 +221,9 @@ class LstmSeq2seq : public Model {
         RequiredFeature(features, info_.has_inputs() ? "inputs" : "targets")
             .size(0);
     state->Begin(rows);
-    LstmEncoded encoded = Encode(features, rows, nn::Context());
+    Features here = features;
+    for (auto& [name, tensor] : here) tensor = tensor.to(ComputeDevice());
+    LstmEncoded encoded = Encode(here, rows, nn::Context());
     if (attention_ != nullptr) {
       state->memory = attention_->Remember(encoded.outputs, encoded.lengths,
                                            /*training=*/false);
@@ -237,9 +240,10 @@ class LstmSeq2seq : public Model {
     at::Tensor x;  // [1, rows, hidden]
     if (ids.defined()) {
       own->Feed(ids.view(-1));
-      x = EmbedTargets(ids.view({-1, 1}), nn::Context()).transpose(0, 1);
+      x = EmbedTargets(ids.view({-1, 1}).to(ComputeDevice()), nn::Context())
+              .transpose(0, 1);
     } else {
-      x = at::zeros({1, own->rows(), hidden_size_});
+      x = at::zeros({1, own->rows(), hidden_size_}, OnDevice(at::kFloat));
     }
     const at::Tensor output =
         attention_ != nullptr
@@ -284,7 +288,7 @@ class LstmSeq2seq : public Model {
     }
     LstmEncoded encoded;
     if (encoder_ == nullptr) {
-      encoded.state = decoder_->ZeroState(at::empty({0}), rows);
+      encoded.state = decoder_->ZeroState(rows);
       return encoded;
     }
     const at::Tensor& raw = RequiredFeature(features, "inputs");

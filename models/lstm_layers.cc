@@ -21,11 +21,16 @@ at::Tensor Live(const at::Tensor& lengths, int64_t time) {
       .lt(lengths.unsqueeze(0));
 }
 
+// rows are on the CPU.
+at::Tensor SelectRows(const at::Tensor& x, const at::Tensor& rows) {
+  return x.index_select(0, rows.to(x.device()));
+}
+
 }  // namespace
 
 void LstmState::Select(const at::Tensor& rows) {
-  for (at::Tensor& layer : h) layer = layer.index_select(0, rows);
-  for (at::Tensor& layer : c) layer = layer.index_select(0, rows);
+  for (at::Tensor& layer : h) layer = SelectRows(layer, rows);
+  for (at::Tensor& layer : c) layer = SelectRows(layer, rows);
 }
 
 LstmStack::LstmStack(const Scope& scope, int64_t input_size,
@@ -39,8 +44,9 @@ LstmStack::LstmStack(const Scope& scope, int64_t input_size,
   }
 }
 
-LstmState LstmStack::ZeroState(const at::Tensor& like, int64_t batch) const {
-  const at::Tensor zero = at::zeros({batch, hidden_size_}, like.options());
+LstmState LstmStack::ZeroState(int64_t batch) const {
+  const at::Tensor zero =
+      at::zeros({batch, hidden_size_}, cells_.front().kernel.options());
   return {std::vector<at::Tensor>(cells_.size(), zero),
           std::vector<at::Tensor>(cells_.size(), zero)};
 }
@@ -74,14 +80,14 @@ at::Tensor ReverseSequence(const at::Tensor& x, const at::Tensor& lengths) {
 }
 
 void LstmMemory::Select(const at::Tensor& rows) {
-  keys = keys.index_select(0, rows);
-  values = values.index_select(0, rows);
-  if (bias.defined()) bias = bias.index_select(0, rows);
+  keys = SelectRows(keys, rows);
+  values = SelectRows(values, rows);
+  if (bias.defined()) bias = SelectRows(bias, rows);
 }
 
 void LstmAttentionDecoder::State::Select(const at::Tensor& rows) {
   cells.Select(rows);
-  attention = attention.index_select(0, rows);
+  attention = SelectRows(attention, rows);
 }
 
 LstmAttentionDecoder::LstmAttentionDecoder(const Scope& outer,

@@ -30,7 +30,7 @@ class LstmStack {
   LstmStack(const Scope& scope, int64_t input_size, int64_t hidden_size,
             int64_t layers, double dropout);
 
-  LstmState ZeroState(const at::Tensor& like, int64_t batch) const;
+  LstmState ZeroState(int64_t batch) const;
   // The last layer's outputs, zero from a row's length on (lengths may be
   // undefined); state goes from the first to that at the rows' lengths.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& lengths,
