@@ -17,9 +17,9 @@ namespace {
 // Dense layers with relu over all of an input of fixed shape.
 class BasicFcRelu : public EncoderOnlyModel {
  public:
-  BasicFcRelu(HParams hparams, ProblemInfo info, uint64_t seed)
+  BasicFcRelu(HParams hparams, ProblemInfo info, const ParamOptions& params)
       : EncoderOnlyModel("basic_fc_relu", std::move(hparams), std::move(info),
-                         seed),
+                         params),
         dropout_(hparams_.GetDouble("dropout")) {
     int64_t size = InputSize();
     const int64_t hidden = hparams_.GetInt("hidden_size");

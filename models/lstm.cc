@@ -175,8 +175,8 @@ struct Variant {
 class LstmSeq2seq : public Model {
  public:
   LstmSeq2seq(const Variant& variant, HParams hparams, ProblemInfo info,
-              uint64_t seed)
-      : Model(std::move(hparams), std::move(info), seed), variant_(variant) {
+              const ParamOptions& params)
+      : Model(std::move(hparams), std::move(info), params), variant_(variant) {
     RefuseScheduledSampling(hparams_);
     if (!info_.has_inputs() && variant.attention) {
       throw UsageError(
@@ -312,9 +312,10 @@ class LstmSeq2seq : public Model {
 // The encoder alone: an output for each input, last one first as T2T has it.
 class LstmEncoderModel : public EncoderOnlyModel {
  public:
-  LstmEncoderModel(HParams hparams, ProblemInfo info, uint64_t seed)
+  LstmEncoderModel(HParams hparams, ProblemInfo info,
+                   const ParamOptions& params)
       : EncoderOnlyModel("lstm_encoder", std::move(hparams), std::move(info),
-                         seed),
+                         params),
         encoder_(root().Sub("body"), hparams_, /*both_ways=*/false) {
     MakeEnds(root());
   }
@@ -332,9 +333,9 @@ class LstmEncoderModel : public EncoderOnlyModel {
 template <int kIndex>
 class LstmVariant : public LstmSeq2seq {
  public:
-  LstmVariant(HParams hparams, ProblemInfo info, uint64_t seed)
+  LstmVariant(HParams hparams, ProblemInfo info, const ParamOptions& params)
       : LstmSeq2seq(kVariants[kIndex], std::move(hparams), std::move(info),
-                    seed) {}
+                    params) {}
 
  private:
   static constexpr Variant kVariants[] = {

@@ -18,18 +18,20 @@ namespace {
 
 constexpr int64_t kVocab = 21;
 
-std::unique_ptr<Model> MakeModel(const std::string& overrides,
-                                 bool has_inputs) {
+std::unique_ptr<Model> MakeModel(const std::string& overrides, bool has_inputs,
+                                 ModelParallel* parallel = nullptr) {
   ProblemInfo info;
   if (has_inputs) info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
+  ParamOptions params(3);
+  params.tensor_parallel = parallel;
   return Models().Get("transformer")(
       MakeHParams("transformer_base",
                   "num_hidden_layers=2,hidden_size=16,filter_size=26,"
                   "num_heads=4,layer_prepostprocess_dropout=0.2,"
                   "attention_dropout=0.1,relu_dropout=0.1" +
                       (overrides.empty() ? "" : "," + overrides)),
-      info, 3);
+      info, params);
 }
 
 Features SomeBatch() {
@@ -78,8 +80,8 @@ void ExpectAsOneProcess(const Case& given) {
           Layout::Parse(given.layout,
                         Mesh::Parse("model:" + std::to_string(group->size()),
                                     group->size())));
-      const ModelParallel::Use use(&parallel);
-      const auto own_model = MakeModel(given.overrides, given.has_inputs);
+      const auto own_model =
+          MakeModel(given.overrides, given.has_inputs, &parallel);
       const Outcome own = RunModel(own_model.get());
       EXPECT_NEAR(own.loss.item<double>(), whole.loss.item<double>(), 1e-5);
       EXPECT_TRUE(at::allclose(own.logits, whole.logits, 1e-4, 1e-5));
@@ -142,9 +144,8 @@ TEST(TransformerParallelTest, DecodesTogether) {
     };
     const at::Tensor whole = decode(MakeModel("", true).get());
     ModelParallel parallel(group, Layout::Parse("", Mesh::Parse("model:2", 2)));
-    const ModelParallel::Use use(&parallel);
-    EXPECT_TRUE(
-        at::allclose(decode(MakeModel("", true).get()), whole, 1e-4, 1e-5));
+    EXPECT_TRUE(at::allclose(decode(MakeModel("", true, &parallel).get()),
+                             whole, 1e-4, 1e-5));
     group->Barrier("the end");
   });
   job.ExpectAllWell();

@@ -13,9 +13,9 @@
 #include "t2t/hparams/hparams.h"
 #include "t2t/input/batch.h"
 #include "t2t/modality/loss_parts.h"
-#include "t2t/nn/default_initializer.h"
 #include "t2t/modality/modality.h"
 #include "t2t/nn/context.h"
+#include "t2t/nn/default_initializer.h"
 #include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
 #include "t2t/problem/registries.h"
@@ -49,8 +49,9 @@ class DecodeState {
 // faster overrides StartDecoding and DecodeStep (Seq2SeqModel does).
 class Model {
  public:
-  Model(HParams hparams, ProblemInfo info, uint64_t seed)
-      : hparams_(std::move(hparams)), info_(std::move(info)), params_(seed) {}
+  // params: how its parameters are made and stored.
+  Model(HParams hparams, ProblemInfo info, const ParamOptions& params)
+      : hparams_(std::move(hparams)), info_(std::move(info)), params_(params) {}
   virtual ~Model() = default;
 
   // Teacher-forced logits, fp32: [batch, length, vocab] for symbols, [batch,
@@ -122,8 +123,8 @@ template <typename Class>
 void AddModel(ModelRegistry& models, const std::string& name,
               std::source_location place = std::source_location::current()) {
   const auto make = [](const HParams& hparams, const ProblemInfo& info,
-                       uint64_t seed) -> std::unique_ptr<Model> {
-    return std::make_unique<Class>(hparams, info, seed);
+                       const ParamOptions& params) -> std::unique_ptr<Model> {
+    return std::make_unique<Class>(hparams, info, params);
   };
   models.Add(name, make, "", place);
 }

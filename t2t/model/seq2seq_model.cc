@@ -20,8 +20,9 @@ constexpr int64_t kMaxRaggedLength = 512;
 }  // namespace
 
 Seq2SeqModel::Seq2SeqModel(std::string name, const SequenceOptions& options,
-                           HParams hparams, ProblemInfo info, uint64_t seed)
-    : Model(std::move(hparams), std::move(info), seed),
+                           HParams hparams, ProblemInfo info,
+                           const ParamOptions& params)
+    : Model(std::move(hparams), std::move(info), params),
       name_(std::move(name)),
       options_(options),
       sampling_(ScheduledSampling::FromHParams(hparams_, info_)) {

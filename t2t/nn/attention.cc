@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "t2t/nn/linear.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/nn/relative_attention.h"
 #include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
@@ -65,16 +64,16 @@ at::Tensor MultiheadAttention::DropWeights(
 }
 
 at::Tensor MultiheadAttention::SelfKernel() const {
-  return JoinParameters(
+  return store_->Join(
       {QueryKernel(), k_kernel_.view({-1, options_.key_channels}),
        v_kernel_.view({-1, options_.value_channels})},
       1);
 }
 
 at::Tensor MultiheadAttention::MemoryKernel() const {
-  return JoinParameters({k_kernel_.view({-1, options_.key_channels}),
-                         v_kernel_.view({-1, options_.value_channels})},
-                        1);
+  return store_->Join({k_kernel_.view({-1, options_.key_channels}),
+                       v_kernel_.view({-1, options_.value_channels})},
+                      1);
 }
 
 at::Tensor MultiheadAttention::QueryKernel() const {

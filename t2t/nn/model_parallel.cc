@@ -136,12 +136,6 @@ struct ModelParallelFunctions {
 
 using Kind = ModelParallelFunctions::Kind;
 
-ModelParallel::Use::Use(ModelParallel* parallel)
-    : before_(ParallelOfNewStores()) {
-  SetParallelOfNewStores(parallel);
-}
-ModelParallel::Use::~Use() { SetParallelOfNewStores(before_); }
-
 PartRange ModelParallel::RangeOf(const Piece& piece, int64_t rank) const {
   const int64_t size = piece.shape[static_cast<size_t>(piece.dim)];
   const PartRange units = PartOf(size / piece.unit, this->size(), rank);

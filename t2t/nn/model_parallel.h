@@ -16,9 +16,9 @@
 namespace t2t {
 
 // How a model is split over the ranks of the mesh's axis `model`, which compute
-// the same batches together. Layers that are made while a Use lives hold their
-// part of the parameters and exchange what the others need; the sums are those
-// of one process to within rounding, and so is what dropout drops.
+// the same batches together. Layers that are made for it (ParamOptions) hold
+// their part of the parameters and exchange what the others need; the sums are
+// those of one process to within rounding, and so is what dropout drops.
 //
 // Every rank makes the same calls in the same order, in the forward and in the
 // backward pass. A tensor that all ranks hold has, on all of them, the whole
@@ -30,18 +30,6 @@ class ModelParallel {
       : group_(group), layout_(layout) {}
   ModelParallel(const ModelParallel&) = delete;
   ModelParallel& operator=(const ModelParallel&) = delete;
-
-  // While it lives, models made by this thread are made for `parallel`.
-  class Use {
-   public:
-    explicit Use(ModelParallel* parallel);
-    ~Use();
-    Use(const Use&) = delete;
-    Use& operator=(const Use&) = delete;
-
-   private:
-    ModelParallel* const before_;
-  };
 
   const Layout& layout() const { return layout_; }
   int64_t rank() const { return group_->rank(); }

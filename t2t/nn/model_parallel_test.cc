@@ -73,9 +73,9 @@ void ExpectAsOneProcess(const std::string& name, const std::string& layout,
       ParamStore store(7);
       const Run whole =
           RunBlock(store, make(Scope(&store, "block", init), nullptr), x);
-      const ModelParallel::Use use(&parallel);
-      ParamStore own_store(7);
-      EXPECT_EQ(own_store.parallel(), &parallel);
+      ParamOptions options(7);
+      options.tensor_parallel = &parallel;
+      ParamStore own_store(options);
       const Run own = RunBlock(
           own_store, make(Scope(&own_store, "block", init), &parallel), x);
       ExpectNear(own.y, whole.y, name);
@@ -363,9 +363,10 @@ TEST(ModelParallelTest, WhatCantBeSplit) {
   job.StartAll([](ProcessGroup* group) {
     ModelParallel parallel(
         group, Layout::Parse("", Mesh::Parse("model:4", group->size())));
-    const ModelParallel::Use use(&parallel);
     const Initializer init = ZerosInit();
-    ParamStore store(1);
+    ParamOptions options(1);
+    options.tensor_parallel = &parallel;
+    ParamStore store(options);
     const Scope scope(&store, "", init);
     AttentionOptions heads;
     heads.input_size = heads.output_size = heads.key_channels =

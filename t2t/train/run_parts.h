@@ -12,7 +12,6 @@
 #include "t2t/distributed/process_group.h"
 #include "t2t/input/input.h"
 #include "t2t/model/model.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/train/model_axis.h"
 #include "t2t/train/run_config.h"
 
@@ -36,7 +35,8 @@ class RunParts {
   std::vector<std::string> metrics;  // that an evaluation computes
   std::unique_ptr<ModelAxis> axis;   // null: every rank has the whole model
   std::unique_ptr<Model> model;
-  std::map<std::string, DrawParameter> initial_values;  // ZeRO stage 3
+  // Of the model's meta tensors: in ZeRO's stage 3, and in a dry run.
+  std::map<std::string, DrawParameter> initial_values;
 
   // Rank 0 writes and prints, and decides what evaluations mean.
   bool IsFirst() const { return group == nullptr || group->rank() == 0; }
@@ -53,7 +53,6 @@ class RunParts {
   void NoteWithoutEffect() const;
   int64_t DefaultThreads() const;
   void MakeOwnModel();
-  std::unique_ptr<Model> MakeModel() const;
 };
 
 }  // namespace t2t

@@ -8,7 +8,7 @@
 
 #include "t2t/checkpoint/run_identity.h"
 #include "t2t/distributed/process_group.h"
-#include "t2t/nn/parameter_units.h"
+#include "t2t/nn/params.h"
 #include "t2t/train/model_axis.h"
 #include "t2t/train/profiler.h"
 #include "t2t/train/step_monitor.h"
