@@ -70,7 +70,7 @@ class TransformerMemory : public Transformer {
       : Transformer("transformer_memory", ConfigOf(hparams), hparams,
                     WithoutInputs(hparams, std::move(info)), params),
         training_(MakeMemories(RecurrentMemoryOptions::Rows(hparams_))) {
-    if (params_.parallel() == nullptr) return;
+    if (params_.tensor_parallel() == nullptr) return;
     throw UsageError("transformer_memory in a model that --mesh_shape splits",
                      "a mesh without model, or the model transformer");
   }

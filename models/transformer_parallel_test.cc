@@ -11,7 +11,7 @@
 #include "t2t/base/error.h"
 #include "t2t/distributed/testing_job.h"
 #include "t2t/model/model.h"
-#include "t2t/nn/model_parallel.h"
+#include "t2t/parallel/tensor_parallel_group.h"
 
 namespace t2t {
 namespace {
@@ -19,7 +19,7 @@ namespace {
 constexpr int64_t kVocab = 21;
 
 std::unique_ptr<Model> MakeModel(const std::string& overrides, bool has_inputs,
-                                 ModelParallel* parallel = nullptr) {
+                                 TensorParallel* parallel = nullptr) {
   ProblemInfo info;
   if (has_inputs) info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
@@ -75,7 +75,7 @@ void ExpectAsOneProcess(const Case& given) {
       at::set_num_threads(1);
       const auto model = MakeModel(given.overrides, given.has_inputs);
       const Outcome whole = RunModel(model.get());
-      ModelParallel parallel(
+      TensorParallelGroup parallel(
           group,
           Layout::Parse(given.layout,
                         Mesh::Parse("model:" + std::to_string(group->size()),
@@ -85,17 +85,17 @@ void ExpectAsOneProcess(const Case& given) {
       const Outcome own = RunModel(own_model.get());
       EXPECT_NEAR(own.loss.item<double>(), whole.loss.item<double>(), 1e-5);
       EXPECT_TRUE(at::allclose(own.logits, whole.logits, 1e-4, 1e-5));
-      EXPECT_FALSE(parallel.pieces().empty());
+      EXPECT_FALSE(parallel.shardings().empty());
       const auto& entries = model->params().entries();
       ASSERT_EQ(own_model->params().entries().size(), entries.size());
       for (size_t i = 0; i < entries.size(); ++i) {
         ASSERT_EQ(own_model->params().entries()[i].name, entries[i].name);
         at::Tensor expected = whole.gradients[i];
-        const auto piece = parallel.pieces().find(entries[i].name);
+        const auto sharding = parallel.shardings().find(entries[i].name);
         ASSERT_EQ(own.gradients[i].defined(), expected.defined());
         if (!expected.defined()) continue;
-        if (piece != parallel.pieces().end()) {
-          expected = parallel.Slice(expected, piece->second);
+        if (sharding != parallel.shardings().end()) {
+          expected = parallel.Slice(expected, sharding->second);
         }
         EXPECT_TRUE(at::allclose(own.gradients[i], expected, 1e-3, 1e-6))
             << given.overrides << " " << given.layout << " " << entries[i].name
@@ -143,7 +143,8 @@ TEST(TransformerParallelTest, DecodesTogether) {
       return at::stack(steps);
     };
     const at::Tensor whole = decode(MakeModel("", true).get());
-    ModelParallel parallel(group, Layout::Parse("", Mesh::Parse("model:2", 2)));
+    TensorParallelGroup parallel(group,
+                                 Layout::Parse("", Mesh::Parse("model:2", 2)));
     EXPECT_TRUE(at::allclose(decode(MakeModel("", true, &parallel).get()),
                              whole, 1e-4, 1e-5));
     group->Barrier("the end");

@@ -7,10 +7,10 @@
 #include "t2t/base/error.h"
 #include "t2t/modality/modality_base.h"
 #include "t2t/nn/linear.h"
-#include "t2t/nn/model_parallel.h"
-#include "t2t/nn/vocab_parallel.h"
+#include "t2t/nn/tensor_parallel.h"
 #include "t2t/ops/cross_entropy.h"
 #include "t2t/ops/dropout.h"
+#include "t2t/parallel/vocab_parallel.h"
 
 namespace t2t {
 namespace {
@@ -22,7 +22,7 @@ class Symbol : public ModalityBase {
  public:
   Symbol(const Scope& scope, ModalitySpec given)
       : ModalityBase(given), store_(scope.store()) {
-    ModelParallel* const parallel = scope.parallel();
+    TensorParallel* const parallel = scope.tensor_parallel();
     if (parallel != nullptr && parallel->layout().vocab) parallel_ = parallel;
     const bool target = spec().side == Side::kTargets;
     embedding_ = Table(scope.Sub(spec().share_embedding ? "shared"
@@ -92,9 +92,7 @@ class Symbol : public ModalityBase {
                : parallel_->Param(scope, "weights", {shape, 0, 1}, init);
   }
 
-  PartRange OwnIds() const {
-    return PartOf(spec().vocab_size, parallel_->size(), parallel_->rank());
-  }
+  PartRange OwnIds() const { return parallel_->Own(spec().vocab_size); }
 
   at::Tensor Embed(const at::Tensor& x, Mode mode) const {
     at::Tensor ids = x.to(at::kLong);
@@ -130,7 +128,7 @@ class Symbol : public ModalityBase {
   }
 
   const ParamStore* store_;
-  ModelParallel* parallel_ = nullptr;  // null: the tables are whole
+  TensorParallel* parallel_ = nullptr;  // null: the tables are whole
   at::Tensor embedding_;
   at::Tensor softmax_;
 };

@@ -8,6 +8,7 @@
 #include "t2t/nn/attention_bias.h"
 #include "t2t/nn/positional.h"
 #include "t2t/ops/dropout.h"
+#include "t2t/parallel/sequence_parallel.h"
 
 namespace t2t {
 
@@ -47,9 +48,9 @@ at::Tensor SequenceDecoder::Whole(const at::Tensor& targets_BLD,
   at::Tensor x = positions_.Add(ShiftRight(targets_BLD), features);
   if (context.training) x = Dropout(x, options_.dropout);
 
-  const ModelParallel::SplitLength split(parallel_, rows.length);
+  const SequenceParallel sequence(parallel_, rows.length);
   nn::Pass pass(&context, /*causal=*/true, &rows);
-  return split.Join(layers(split.Split(x), pass));
+  return sequence.Join(layers(sequence.Split(x), pass));
 }
 
 at::Tensor SequenceDecoder::Ragged(const at::Tensor& shifted_1TD,
@@ -58,9 +59,9 @@ at::Tensor SequenceDecoder::Ragged(const at::Tensor& shifted_1TD,
                                    const Layers& layers) const {
   at::Tensor x = positions_.AddRagged(shifted_1TD, sequences.rows);
   if (context.training) x = Dropout(x, options_.dropout);
-  const ModelParallel::SplitLength split(parallel_, x.size(1));
+  const SequenceParallel sequence(parallel_, x.size(1));
   nn::Pass pass(&context, /*causal=*/true, &sequences);
-  return split.Join(layers(split.Split(x), pass));
+  return sequence.Join(layers(sequence.Split(x), pass));
 }
 
 std::unique_ptr<CachedDecodeState> SequenceDecoder::Start(

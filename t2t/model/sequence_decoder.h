@@ -11,9 +11,9 @@
 #include "t2t/model/positions.h"
 #include "t2t/model/sequence_encoder.h"
 #include "t2t/model/sequence_options.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
 #include "t2t/nn/pass.h"
+#include "t2t/nn/tensor_parallel.h"
 
 namespace t2t {
 
@@ -40,7 +40,7 @@ class SequenceDecoder {
   // "<model>/body".
   SequenceDecoder(const Scope& body, const SequenceOptions& options)
       : options_(options),
-        parallel_(body.parallel()),
+        parallel_(body.tensor_parallel()),
         positions_(body, options, "targets") {}
 
   // targets_BLD: out of the modality's bottom, not yet shifted. chunk: where
@@ -67,7 +67,7 @@ class SequenceDecoder {
                       const Features& features) const;
 
   SequenceOptions options_;
-  ModelParallel* parallel_;  // null: the model is whole
+  TensorParallel* parallel_;  // null: the model is whole
   Positions positions_;
 };
 

@@ -35,7 +35,7 @@ at::Tensor StackedModel::DecodeStep(DecodeState* state, const at::Tensor& ids) {
 }
 
 void RefuseSplitModel(const Scope& scope) {
-  if (scope.parallel() == nullptr) return;
+  if (scope.tensor_parallel() == nullptr) return;
   const std::string& prefix = scope.prefix();
   throw UsageError("the model " + prefix.substr(0, prefix.find('/')) +
                        " in a mesh that splits models",

@@ -12,8 +12,8 @@
 #include "t2t/nn/context.h"
 #include "t2t/nn/key_value_cache.h"
 #include "t2t/nn/local_attention.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
+#include "t2t/nn/tensor_parallel.h"
 #include "t2t/ops/ragged_attention.h"
 
 namespace t2t {
@@ -126,8 +126,8 @@ class MultiheadAttention {
 
   AttentionOptions options_;  // of this rank's heads
   const ParamStore* store_;
-  ModelParallel* parallel_;  // null: the model is whole
-  int64_t all_heads_ = 0;    // where they are split over the ranks
+  TensorParallel* parallel_;  // null: the model is whole
+  int64_t all_heads_ = 0;     // where they are split over the ranks
   int64_t first_head_ = 0;
   std::optional<LocalAttentionOptions> local_;
   std::optional<AreaFeatures> area_;

@@ -8,8 +8,8 @@
 #include "t2t/base/error.h"
 #include "t2t/nn/convolution.h"
 #include "t2t/nn/dense.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/moe.h"
+#include "t2t/nn/tensor_parallel.h"
 #include "t2t/ops/dropout.h"
 
 namespace t2t {
@@ -19,15 +19,15 @@ namespace {
 // has a part of the filter.
 class FilterSplit {
  public:
-  FilterSplit(ModelParallel* parallel, int64_t filter_size)
+  FilterSplit(TensorParallel* parallel, int64_t filter_size)
       : parallel_(parallel), filter_size_(filter_size) {}
 
   // Null where the filter is whole.
-  ModelParallel* parallel() const { return Split() ? parallel_ : nullptr; }
+  TensorParallel* parallel() const { return Split() ? parallel_ : nullptr; }
   at::Tensor Enter(const at::Tensor& x) const {
     return parallel_ == nullptr ? x : parallel_->Enter(x, Split());
   }
-  // After a RowDense, which leaves by itself where the filter is split.
+  // After a RowParallelDense, which leaves by itself where the filter is split.
   at::Tensor Leave(const at::Tensor& y) const {
     return parallel_ == nullptr || Split() ? y : parallel_->Leave(y, false);
   }
@@ -39,8 +39,7 @@ class FilterSplit {
                  ? ReluDropout(hidden, rate)
                  : Dropout(at::relu(hidden), rate, broadcast_dims);
     }
-    const PartRange own =
-        PartOf(filter_size_, parallel_->size(), parallel_->rank());
+    const PartRange own = parallel_->Own(filter_size_);
     if (broadcast_dims.empty()) {
       return ReluDropout(hidden, rate,
                          PartAlong(own.begin, own.size(), filter_size_, 1));
@@ -58,7 +57,7 @@ class FilterSplit {
     return parallel_ != nullptr && parallel_->layout().d_ff;
   }
 
-  ModelParallel* const parallel_;
+  TensorParallel* const parallel_;
   const int64_t filter_size_;
 };
 
@@ -67,7 +66,7 @@ class DenseReluDense : public Ffn {
  public:
   DenseReluDense(const Scope& scope, const FfnOptions& options)
       : options_(options),
-        split_(scope.parallel(), options.filter_size),
+        split_(scope.tensor_parallel(), options.filter_size),
         first_(scope.Sub("conv1"), options.hidden_size, options.filter_size,
                /*use_bias=*/true, split_.parallel()),
         second_(scope.Sub("conv2"), options.filter_size, options.hidden_size,
@@ -87,8 +86,8 @@ class DenseReluDense : public Ffn {
  private:
   FfnOptions options_;
   FilterSplit split_;
-  ColumnDense first_;
-  RowDense second_;
+  ColumnParallelDense first_;
+  RowParallelDense second_;
 };
 
 class ConvReluConv : public Ffn {
@@ -313,7 +312,7 @@ class NoFfn : public Ffn {
 
 std::unique_ptr<Ffn> MakeFfn(const Scope& scope, const FfnOptions& options) {
   const std::string& type = options.type;
-  const ModelParallel* const parallel = scope.parallel();
+  const TensorParallel* const parallel = scope.tensor_parallel();
   if (parallel != nullptr &&
       (parallel->layout().d_ff || parallel->layout().length) &&
       type != "dense_relu_dense" && type != "conv_hidden_relu" &&

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "t2t/nn/context.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
+#include "t2t/nn/tensor_parallel.h"
 
 namespace t2t {
 
@@ -50,8 +50,8 @@ class MixtureOfExperts {
   bool split() const { return parallel_ != nullptr; }
 
   MixtureOptions options_;
-  ModelParallel* any_parallel_;        // null: the model is whole
-  ModelParallel* parallel_ = nullptr;  // null: the experts are
+  TensorParallel* any_parallel_;        // null: the model is whole
+  TensorParallel* parallel_ = nullptr;  // null: the experts are
   at::Tensor gate_;
   at::Tensor noise_;
   at::Tensor in_;   // [experts here, hidden, filter]

@@ -18,7 +18,7 @@ std::string Suffix(size_t count) {
 
 Norm::Norm(const Scope& scope, const std::string& type, int64_t depth,
            double epsilon, const std::string& name_suffix)
-    : type_(type), epsilon_(epsilon), parallel_(scope.parallel()) {
+    : type_(type), epsilon_(epsilon), parallel_(scope.tensor_parallel()) {
   if (type == "layer" || type == "l2") {
     const std::string name = type + "_norm";
     const Scope own = scope.Sub(name + name_suffix);
@@ -64,7 +64,7 @@ at::Tensor Norm::operator()(const at::Tensor& x) const {
 
 PrePost::PrePost(const Scope& scope, const std::string& name,
                  const PrePostOptions& options)
-    : options_(options), parallel_(scope.parallel()) {
+    : options_(options), parallel_(scope.tensor_parallel()) {
   if (options_.sequence == "none") options_.sequence.clear();
   if (parallel_ != nullptr && parallel_->layout().length &&
       !options.dropout_broadcast_dims.empty()) {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
+#include "t2t/nn/tensor_parallel.h"
 
 namespace t2t {
 
@@ -28,7 +28,7 @@ class Norm {
  private:
   std::string type_;
   double epsilon_;
-  ModelParallel* parallel_;  // null: the model is whole
+  TensorParallel* parallel_;  // null: the model is whole
   at::Tensor scale_;
   at::Tensor bias_;
 };
@@ -69,7 +69,7 @@ class PrePost {
 
  private:
   PrePostOptions options_;
-  ModelParallel* parallel_;  // null: the model is whole
+  TensorParallel* parallel_;  // null: the model is whole
   std::vector<Norm> norms_;
   std::vector<at::Tensor> gammas_;
 };

@@ -14,7 +14,7 @@ namespace t2t {
 
 class FsdpHooks;
 class Int8Weights;
-class ModelParallel;
+class TensorParallel;
 
 // Fills a new parameter: (seed, shape) -> fp32 CPU tensor.
 using Initializer =
@@ -52,7 +52,7 @@ struct ParamOptions {
   bool meta = false;
   // What shards the parameters by tensor parallelism; outlives the model.
   // Null: they are whole.
-  ModelParallel* tensor_parallel = nullptr;
+  TensorParallel* tensor_parallel = nullptr;
 };
 
 // A model's parameters by name, in order of creation. Names are T2T's
@@ -67,7 +67,7 @@ class ParamStore {
   explicit ParamStore(const ParamOptions& options) : options_(options) {}
 
   // ParamOptions' tensor_parallel.
-  ModelParallel* parallel() const { return options_.tensor_parallel; }
+  TensorParallel* tensor_parallel() const { return options_.tensor_parallel; }
   // The int8 copies that matrix products use in place of the parameters, for
   // inference; null: there are none.
   Int8Weights* int8() const { return int8_; }
@@ -142,7 +142,7 @@ class Scope {
   const std::string& prefix() const { return prefix_; }
   ParamStore* store() const { return store_; }
   // Null: the model is whole.
-  ModelParallel* parallel() const { return store_->parallel(); }
+  TensorParallel* tensor_parallel() const { return store_->tensor_parallel(); }
 
  private:
   ParamStore* store_;

@@ -45,7 +45,7 @@ RunParts::RunParts(const RunConfig& run_config, ProcessGroup* ranks,
   metrics = EvaluatedMetrics(*config.problem);
   if (flags.keep_best) FindMetric("keep_best_metric", flags.keep_best_metric);
   if (config.Trains() && !flags.dry_run && !over) {
-    axis = ModelAxis::Make(flags.mesh_shape, flags.layout, group);
+    mesh = TensorParallelMesh::Make(flags.mesh_shape, flags.layout, group);
   }
   MakeOwnModel();
 }
@@ -97,8 +97,8 @@ int64_t RunParts::DefaultThreads() const {
 // This rank's shard, where tensor parallelism splits the model.
 void RunParts::MakeOwnModel() {
   ParamOptions params(static_cast<uint64_t>(flags.random_seed));
-  if (axis != nullptr) params.tensor_parallel = axis->parallel();
-  const ProcessGroup* const data = axis != nullptr ? axis->data() : group;
+  if (mesh != nullptr) params.tensor_parallel = mesh->group();
+  const ProcessGroup* const data = mesh != nullptr ? mesh->data() : group;
   // A dry run asks for shapes alone: no values are drawn, and the memory, which
   // optimizers look at, is never touched. In ZeRO's stage 3 no rank ever has
   // all parameters.

@@ -154,7 +154,7 @@ ShardedOptimizer::ShardedOptimizer(const HParams& hparams,
 
 void ShardedOptimizer::AddWeightNoise(double learning_rate) {
   if (whole_) {
-    t2t::AddWeightNoise(hparams_, parameters_, learning_rate, split_);
+    t2t::AddWeightNoise(hparams_, parameters_, learning_rate, shards_);
     return;
   }
   const auto& runs = runs_[static_cast<size_t>(group_->rank())];
@@ -168,7 +168,7 @@ void ShardedOptimizer::AddWeightNoise(double learning_rate) {
         own_[own].tensor.view(-1).add_(
             noise.flatten().narrow(0, runs[own].begin, runs[own].size));
       },
-      split_);
+      shards_);
 }
 
 void ShardedOptimizer::AddGradientNoise(
@@ -181,9 +181,9 @@ void ShardedOptimizer::AddGradientNoise(
     at::Tensor noise;
     if (used[i] || optimizer_->CountsAsZeros(parameters_[i])) {
       noise = TruncatedNoise(tensor.sizes(), gradient_noise_,
-                             split_ == nullptr
+                             shards_ == nullptr
                                  ? std::nullopt
-                                 : split_->PartOf(parameters_[i].name))
+                                 : shards_->ShardOf(parameters_[i].name))
                   .flatten();
     }
     if (own == runs.size() || runs[own].parameter != i) continue;

@@ -9,9 +9,9 @@
 #include "t2t/checkpoint/run_identity.h"
 #include "t2t/distributed/process_group.h"
 #include "t2t/nn/params.h"
-#include "t2t/train/model_axis.h"
 #include "t2t/train/profiler.h"
 #include "t2t/train/step_monitor.h"
+#include "t2t/train/tensor_parallel_mesh.h"
 
 namespace t2t {
 
@@ -60,7 +60,7 @@ struct TrainerOptions {
   std::string profile;
   ProfileSteps profile_steps;
   // Tensor parallelism, or null where every rank has whole parameters.
-  ModelAxis* model_axis = nullptr;
+  TensorParallelMesh* tensor_parallel = nullptr;
 };
 
 // Rank 0 writes and logs; a process without a group is rank 0.

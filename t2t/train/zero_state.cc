@@ -39,7 +39,7 @@ ZeroState::ZeroState(Model* model, const TrainerOptions& options,
       initial_values_(options.initial_values) {
   const HParams& hparams = model->hparams();
   const std::vector<NamedTensor> parameters = TrainableParameters(*params_);
-  if (options.model_axis != nullptr) CheckSplit(hparams);
+  if (options.tensor_parallel != nullptr) CheckSplit(hparams);
   std::vector<std::string> units;
   std::vector<int64_t> groups;
   if (options.zero_stage > 2) {
@@ -61,9 +61,9 @@ ZeroState::ZeroState(Model* model, const TrainerOptions& options,
   }
   optimizer_ = std::make_unique<ShardedOptimizer>(
       hparams, parameters, owners_, replicas, options.ema_decay, own);
-  if (options.model_axis != nullptr) {
-    optimizer_->SetSplit(options.model_axis,
-                         options.model_axis->TotalSquaresOf(parameters));
+  if (options.tensor_parallel != nullptr) {
+    optimizer_->SetShards(options.tensor_parallel,
+                          options.tensor_parallel->TotalSquaresOf(parameters));
   }
 }
 
