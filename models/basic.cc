@@ -37,7 +37,8 @@ class BasicFcRelu : public EncoderOnlyModel {
     at::Tensor x = EmbedInputs(features, context).flatten(1);
     for (const Dense& layer : layers_) {
       x = layer(x);
-      x = context.training ? ReluDropout(x, dropout_) : at::relu(x);
+      x = context.training ? ReluDropout(x, dropout_, context.rng)
+                           : at::relu(x);
     }
     return x.unsqueeze(1);
   }

@@ -49,7 +49,7 @@ class Branches : public nn::Sublayer {
     if (!pass.causal()) narrow = narrow.relu();  // the encoder's
     narrow = nn::Widen(nn::DropOut(narrow, dropout_, pass), width_);
     const at::Tensor both_BLW = norm_(
-        {}, nn::DropOut(wide_BLW, dropout_, pass) + narrow, pass.training());
+        {}, nn::DropOut(wide_BLW, dropout_, pass) + narrow, pass.context());
     const at::Tensor y = nn::Run(join_, nn::ZeroPadding(both_BLW, pass), pass);
     return nn::Widen(y, x_BLD.size(-1));
   }
@@ -80,7 +80,7 @@ class DenseLayers : public nn::Sublayer {
   at::Tensor operator()(const at::Tensor& x_BLD, Pass& pass) const override {
     at::Tensor x_BLW = first_(x_BLD);
     x_BLW = nn::DropOut(norm_ ? at::silu(x_BLW) : x_BLW.relu(), dropout_, pass);
-    return second_(norm_ ? (*norm_)({}, x_BLW, pass.training()) : x_BLW);
+    return second_(norm_ ? (*norm_)({}, x_BLW, pass.context()) : x_BLW);
   }
 
  private:

@@ -70,12 +70,12 @@ class LstmEncoder {
                     hparams.GetDouble("dropout"), both_ways) {}
 
   LstmEncoded operator()(const at::Tensor& embedded, const at::Tensor& lengths,
-                         bool training) const {
+                         const nn::Context& context) const {
     LstmEncoded encoded;
     encoded.lengths = lengths;
     LstmState backward_state;
     const at::Tensor reversed =
-        Read(*backward_, ReverseSequence(embedded, lengths), lengths, training,
+        Read(*backward_, ReverseSequence(embedded, lengths), lengths, context,
              &backward_state);
     if (forward_ == nullptr) {
       encoded.outputs = reversed;
@@ -84,7 +84,7 @@ class LstmEncoder {
     }
     LstmState& state = encoded.state;
     const at::Tensor straight =
-        Read(*forward_, embedded, lengths, training, &state);
+        Read(*forward_, embedded, lengths, context, &state);
     encoded.outputs =
         at::cat({straight, ReverseSequence(reversed, lengths)}, 2);
     for (size_t i = 0; i < state.h.size(); ++i) {
@@ -106,11 +106,11 @@ class LstmEncoder {
   }
 
   static at::Tensor Read(const LstmStack& stack, const at::Tensor& x,
-                         const at::Tensor& lengths, bool training,
+                         const at::Tensor& lengths, const nn::Context& context,
                          LstmState* state) {
     *state = stack.ZeroState(x.size(0));
     return SwapTimeAndBatch(
-        stack(SwapTimeAndBatch(x), lengths, training, state));
+        stack(SwapTimeAndBatch(x), lengths, context, state));
   }
 
   std::unique_ptr<LstmStack> forward_;  // null where one way is read
@@ -223,10 +223,11 @@ class LstmSeq2seq : public Model {
     state->Begin(rows);
     Features here = features;
     for (auto& [name, tensor] : here) tensor = tensor.to(ComputeDevice());
-    LstmEncoded encoded = Encode(here, rows, nn::Context());
+    const nn::Context context;
+    LstmEncoded encoded = Encode(here, rows, context);
     if (attention_ != nullptr) {
-      state->memory = attention_->Remember(encoded.outputs, encoded.lengths,
-                                           /*training=*/false);
+      state->memory =
+          attention_->Remember(encoded.outputs, encoded.lengths, context);
       state->attention = attention_->Start(std::move(encoded.state));
     } else {
       state->cells = std::move(encoded.state);
@@ -236,19 +237,20 @@ class LstmSeq2seq : public Model {
 
   at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override {
     const at::NoGradGuard no_grad;
+    const nn::Context context;
     auto* own = static_cast<LstmDecodeState*>(state);
     at::Tensor x;  // [1, rows, hidden]
     if (ids.defined()) {
       own->Feed(ids.view(-1));
-      x = EmbedTargets(ids.view({-1, 1}).to(ComputeDevice()), nn::Context())
+      x = EmbedTargets(ids.view({-1, 1}).to(ComputeDevice()), context)
               .transpose(0, 1);
     } else {
       x = at::zeros({1, own->rows(), hidden_size_}, OnDevice(at::kFloat));
     }
     const at::Tensor output =
         attention_ != nullptr
-            ? (*attention_)(x, own->memory, {}, false, &own->attention)
-            : (*decoder_)(x, {}, false, &own->cells);
+            ? (*attention_)(x, own->memory, {}, context, &own->attention)
+            : (*decoder_)(x, {}, context, &own->cells);
     return target_modality()
         .Top(own->WithoutEnded(output).transpose(0, 1))
         .squeeze(1);
@@ -266,15 +268,14 @@ class LstmSeq2seq : public Model {
     const at::Tensor lengths =
         (by_ids ? raw.ne(0).sum(1) : LengthsOf(shifted)) + 1;
     const at::Tensor x = SwapTimeAndBatch(shifted);
-    const bool training = context.training;
     if (attention_ == nullptr) {
-      return (*decoder_)(x, lengths, training, &encoded.state).transpose(0, 1);
+      return (*decoder_)(x, lengths, context, &encoded.state).transpose(0, 1);
     }
     const LstmMemory memory =
-        attention_->Remember(encoded.outputs, encoded.lengths, training);
+        attention_->Remember(encoded.outputs, encoded.lengths, context);
     LstmAttentionDecoder::State state =
         attention_->Start(std::move(encoded.state));
-    return (*attention_)(x, memory, lengths, training, &state).transpose(0, 1);
+    return (*attention_)(x, memory, lengths, context, &state).transpose(0, 1);
   }
 
  private:
@@ -297,9 +298,8 @@ class LstmSeq2seq : public Model {
     // embedded: it tells in training with symbol_dropout.
     const bool by_ids =
         variant_.attention && !variant_.both_ways && raw.dim() == 2;
-    return (*encoder_)(embedded,
-                       by_ids ? raw.ne(0).sum(1) : LengthsOf(embedded),
-                       context.training);
+    return (*encoder_)(
+        embedded, by_ids ? raw.ne(0).sum(1) : LengthsOf(embedded), context);
   }
 
   Variant variant_;
@@ -323,7 +323,7 @@ class LstmEncoderModel : public EncoderOnlyModel {
  protected:
   at::Tensor Body(const Features& features, nn::Context& context) override {
     const at::Tensor embedded = AsSequence(EmbedInputs(features, context));
-    return encoder_(embedded, LengthsOf(embedded), context.training).outputs;
+    return encoder_(embedded, LengthsOf(embedded), context).outputs;
   }
 
  private:

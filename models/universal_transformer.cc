@@ -125,7 +125,8 @@ class UniversalLayers : public nn::Sublayer {
       return stack(told ? x : x + TimingSignalAt(positions, x.size(-1)), pass);
     };
     const auto tell = [&](const at::Tensor& state_BLD, int64_t step) {
-      const at::Tensor told = signals_(state_BLD, positions, step);
+      const at::Tensor told =
+          signals_(state_BLD, positions, step, pass.context());
       return sru_ == nullptr ? told : (*sru_)(told, pass);
     };
     const auto layers = [&](const at::Tensor& state_BLD) {

@@ -42,11 +42,13 @@ class Symbol : public ModalityBase {
                      spec().body_size);
   }
 
-  at::Tensor Bottom(const at::Tensor& x, Mode mode) const override {
-    return Embed(x, mode);
+  at::Tensor Bottom(const at::Tensor& x,
+                    const nn::Context& context) const override {
+    return Embed(x, context);
   }
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
-    return Embed(x, mode);
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context& context) const override {
+    return Embed(x, context);
   }
 
   at::Tensor Top(const at::Tensor& body_output) const override {
@@ -94,12 +96,12 @@ class Symbol : public ModalityBase {
 
   PartRange OwnIds() const { return parallel_->Own(spec().vocab_size); }
 
-  at::Tensor Embed(const at::Tensor& x, Mode mode) const {
+  at::Tensor Embed(const at::Tensor& x, const nn::Context& context) const {
     at::Tensor ids = x.to(at::kLong);
-    if (mode == Mode::kTrain && spec().symbol_dropout > 0.0) {
+    if (context.training && spec().symbol_dropout > 0.0) {
       ids =
           ids * Dropout(at::ones(ids.sizes(), ids.options().dtype(at::kFloat)),
-                        spec().symbol_dropout)
+                        spec().symbol_dropout, context.rng)
                     .ne(0);
     }
     CheckIds(ids);
@@ -138,11 +140,12 @@ class SymbolOneHot : public ModalityBase {
  public:
   explicit SymbolOneHot(ModalitySpec spec) : ModalityBase(std::move(spec)) {}
 
-  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+  at::Tensor Bottom(const at::Tensor& x, const nn::Context&) const override {
     return at::one_hot(x.to(at::kLong), spec().vocab_size).to(at::kFloat);
   }
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
-    return Bottom(x, mode);
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context& context) const override {
+    return Bottom(x, context);
   }
   at::Tensor Top(const at::Tensor& body_output) const override {
     return body_output.to(at::kFloat);

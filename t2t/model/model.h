@@ -64,6 +64,7 @@ class Model {
   // training only, weights 0 on padding), without keeping a [batch, length,
   // vocab] probability tensor; and the losses of the layers themselves.
   virtual LossParts Loss(const Features& features, Mode mode);
+  LossParts Loss(const Features& features, nn::Context& context);
   // Which training step the next Loss() is for: some models' changes with it.
   void set_step(int64_t step) { step_ = step; }
 
@@ -92,14 +93,16 @@ class Model {
   void MakeEnds(const Scope& root, int64_t body_size = 0);
   // What matrix products run in; fp32 where it is not called.
   void set_precision(at::ScalarType type) { precision_ = type; }
-  at::ScalarType precision() const { return precision_; }
+  at::ScalarType PrecisionOf(const nn::Context& context) const {
+    return context.precision.value_or(precision_);
+  }
   // Embedded features, as their modality says.
   at::Tensor EmbedInputs(const Features& features,
                          const nn::Context& context) const;
   at::Tensor EmbedTargets(const at::Tensor& targets,
                           const nn::Context& context) const;
   const Modality& target_modality() const { return *modalities_.targets; }
-  // Body() in this model's precision.
+  // Body() in the pass' precision.
   at::Tensor RunBody(const Features& features, nn::Context& context);
 
   HParams hparams_;

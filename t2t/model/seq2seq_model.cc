@@ -115,9 +115,11 @@ LossParts Seq2SeqModel::SampledLoss(const Features& features,
   for (int64_t pass = 0; pass < sampling_.passes; ++pass) {
     const at::NoGradGuard no_grad;
     nn::Context not_counted(/*is_training=*/true);
+    not_counted.rng = context.rng;
+    not_counted.precision = context.precision;
     const at::Tensor logits = Logits(given, not_counted);
     given["targets"] =
-        MixSampled(gold, given.at("targets"), logits, share, pass);
+        MixSampled(gold, given.at("targets"), logits, share, pass, context.rng);
   }
   return target_modality().Loss(RunBody(given, context).to(at::kFloat), gold,
                                 {}, Mode::kTrain);
@@ -137,7 +139,8 @@ LossParts Seq2SeqModel::TargetLoss(const Features& features,
 std::unique_ptr<DecodeState> Seq2SeqModel::StartDecoding(
     const Features& features) {
   const at::NoGradGuard no_grad;
-  const Autocast autocast(precision());
+  nn::Context context;
+  const Autocast autocast(PrecisionOf(context));
   for (const auto& [name, tensor] : features) {
     if (name == "inputs_segmentation" || name == "targets_segmentation") {
       throw UsageError("decoding a packed batch", "one example a row",
@@ -155,22 +158,21 @@ std::unique_ptr<DecodeState> Seq2SeqModel::StartDecoding(
                 .size(0);
   Features here = features;
   for (auto& [name, tensor] : here) tensor = tensor.to(ComputeDevice());
-  nn::Context context;
   return decoder_->Start(EncodeInputs(here, context), rows);
 }
 
 at::Tensor Seq2SeqModel::DecodeStep(DecodeState* state, const at::Tensor& ids) {
   const at::NoGradGuard no_grad;
-  const Autocast autocast(precision());
+  nn::Context context;
+  const Autocast autocast(PrecisionOf(context));
   auto* const own = static_cast<CachedDecodeState*>(state);
-  const nn::Context context;
   const at::Tensor embedding =
       ids.defined()
           ? EmbedTargets(ids.view({-1, 1}).to(ComputeDevice()), context)
           : at::zeros({own->rows(), 1, options_.hidden_size},
                       OnDevice(at::kFloat));
   const at::Tensor output = decoder_->Step(
-      embedding, own,
+      embedding, own, context,
       [this](const at::Tensor& x, nn::Pass& pass) { return Decode(x, pass); });
   return target_modality().Top(output).to(at::kFloat).squeeze(1);
 }

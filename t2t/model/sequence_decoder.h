@@ -60,7 +60,7 @@ class SequenceDecoder {
                                            int64_t rows) const;
   // embedding_R1D: the last symbol's (zero at the start).
   at::Tensor Step(const at::Tensor& embedding_R1D, CachedDecodeState* state,
-                  const Layers& layers) const;
+                  nn::Context& context, const Layers& layers) const;
 
  private:
   at::Tensor SelfBias(const at::Tensor& targets_BLD,

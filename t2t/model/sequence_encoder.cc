@@ -79,7 +79,7 @@ Encoded SequenceEncoder::Whole(const at::Tensor& inputs_BLD,
 
   at::Tensor x = AddTargetSpace(inputs_BLD, target_space_id);
   x = positions_.Add(x, features);
-  if (context.training) x = Dropout(x, options_.dropout);
+  if (context.training) x = Dropout(x, options_.dropout, context.rng);
 
   const SequenceParallel sequence(parallel_, rows.length);
   rows.own_nonpadding_BL = sequence.Own(rows.nonpadding_BL);
@@ -95,7 +95,7 @@ at::Tensor SequenceEncoder::Ragged(const at::Tensor& inputs_1TD,
                                    const Layers& layers) const {
   at::Tensor x =
       positions_.AddRagged(AddTargetSpace(inputs_1TD, target_space_id), rows);
-  if (context.training) x = Dropout(x, options_.dropout);
+  if (context.training) x = Dropout(x, options_.dropout, context.rng);
   const SequenceParallel sequence(parallel_, x.size(1));
   nn::RaggedSequences sequences;
   sequences.rows = rows;

@@ -18,8 +18,8 @@ at::Tensor PositionMixer::Ragged(const at::Tensor&, Pass&) const {
 }
 
 at::Tensor Residual::operator()(const at::Tensor& x, Pass& pass) const {
-  const at::Tensor y = (*sublayer_)(before_({}, x, pass.training()), pass);
-  return after_(x, y, pass.training());
+  const at::Tensor y = (*sublayer_)(before_({}, x, pass.context()), pass);
+  return after_(x, y, pass.context());
 }
 
 bool Residual::CanBeRagged() const {
@@ -58,7 +58,7 @@ at::Tensor Stack::operator()(const at::Tensor& input, Pass& pass) const {
     if (trained_from == i) x = x.detach();
     x = blocks[i](x, pass);
   }
-  if (last) x = (*last)({}, x, pass.training());
+  if (last) x = (*last)({}, x, pass.context());
   return trained_from == blocks.size() ? x.detach() : x;
 }
 

@@ -33,23 +33,25 @@ class FilterSplit {
   }
   // Of hidden [..., this rank's part of the filter].
   at::Tensor Drop(const at::Tensor& hidden, double rate,
+                  const at::Generator& rng,
                   const std::vector<int64_t>& broadcast_dims) const {
     if (!Split()) {
       return broadcast_dims.empty()
-                 ? ReluDropout(hidden, rate)
-                 : Dropout(at::relu(hidden), rate, broadcast_dims);
+                 ? ReluDropout(hidden, rate, rng)
+                 : Dropout(at::relu(hidden), rate, rng, broadcast_dims);
     }
     const PartRange own = parallel_->Own(filter_size_);
     if (broadcast_dims.empty()) {
-      return ReluDropout(hidden, rate,
+      return ReluDropout(hidden, rate, rng,
                          PartAlong(own.begin, own.size(), filter_size_, 1));
     }
     // What the whole drops out, and of it this part.
     std::vector<int64_t> shape = hidden.sizes().vec();
     shape.back() = filter_size_;
     const at::Tensor ones = at::ones(1, hidden.options().dtype(at::kFloat));
-    return at::relu(hidden) * Dropout(ones.expand(shape), rate, broadcast_dims)
-                                  .narrow(-1, own.begin, own.size());
+    return at::relu(hidden) *
+           Dropout(ones.expand(shape), rate, rng, broadcast_dims)
+               .narrow(-1, own.begin, own.size());
   }
 
  private:
@@ -75,8 +77,9 @@ class DenseReluDense : public Ffn {
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
                    nn::Context& context) const override {
     const double rate = context.training ? options_.dropout : 0.0;
-    return split_.Leave(second_(split_.Drop(first_(split_.Enter(x)), rate,
-                                            options_.dropout_broadcast_dims)));
+    return split_.Leave(
+        second_(split_.Drop(first_(split_.Enter(x)), rate, context.rng,
+                            options_.dropout_broadcast_dims)));
   }
 
   bool CanBeRagged() const override {
@@ -128,8 +131,8 @@ class ConvReluConv : public Ffn {
       }
       hidden = hidden * std::pow(static_cast<double>(width), -0.5);
     }
-    return second_(
-        ReluDropout(hidden, context.training ? options_.dropout : 0.0));
+    return second_(ReluDropout(
+        hidden, context.training ? options_.dropout : 0.0, context.rng));
   }
 
   int64_t reach() const override { return options_.conv_first_kernel - 1; }
@@ -173,7 +176,9 @@ class SepconvReluSepconv : public Ffn {
     };
     const at::Tensor hidden = first_.Convolve(keep(x), padding);
     return second_.Convolve(
-        keep(ReluDropout(hidden, context.training ? dropout_ : 0.0)), padding);
+        keep(ReluDropout(hidden, context.training ? dropout_ : 0.0,
+                         context.rng)),
+        padding);
   }
 
   int64_t reach() const override {
@@ -227,8 +232,9 @@ class ParameterAttention : public Ffn {
     const at::Tensor q = query_(x)
                              .view({batch * length, heads, -1})
                              .transpose(0, 1);  // [heads, tokens, depth]
-    const at::Tensor values = Dropout(
-        values_, context.training ? options_.attention_dropout : 0.0, {2});
+    const at::Tensor values =
+        Dropout(values_, context.training ? options_.attention_dropout : 0.0,
+                context.rng, {2});
     const at::Tensor weights =
         at::softmax(at::matmul(q, keys_.transpose(1, 2)), -1);
     const at::Tensor y = at::matmul(weights, values)

@@ -169,8 +169,8 @@ at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
   if (training) {
     // That of all tokens on every rank, so that it is one process'.
     const int64_t length = has_part ? any_parallel_->length() : input.size(1);
-    noise =
-        at::randn({input.size(0), length, options_.experts}).to(input.device());
+    noise = at::randn({input.size(0), length, options_.experts}, context.rng)
+                .to(input.device());
     if (has_part && split()) noise = any_parallel_->OwnLength(noise);
     noise = noise.reshape({-1, options_.experts});
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "t2t/nn/context.h"
 #include "t2t/nn/params.h"
 #include "t2t/nn/tensor_parallel.h"
 
@@ -62,7 +63,7 @@ class PrePost {
 
   // previous may be undefined where the sequence has no 'a' and no 'z'.
   at::Tensor operator()(const at::Tensor& previous, const at::Tensor& x,
-                        bool training) const;
+                        const nn::Context& context) const;
   // Whether it does the same to sequences without padding, end to end: not
   // where dropout is broadcast over rows or positions.
   bool CanBeRagged() const { return options_.dropout_broadcast_dims.empty(); }

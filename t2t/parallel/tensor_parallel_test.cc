@@ -246,13 +246,13 @@ TEST(TensorParallelTest, SplitLength) {
               const SequenceParallel sequence(parallel, input.size(1));
               nn::Context context(/*is_training=*/true);
               at::Tensor x = sequence.Split(input);
+              x = (*after)(x,
+                           attention->SelfAttention((*before)({}, x, context),
+                                                    {}, context),
+                           context);
               x = (*after)(
-                  x,
-                  attention->SelfAttention((*before)({}, x, true), {}, context),
-                  true);
-              x = (*after)(
-                  x, ffn->Apply((*before)({}, x, true), {}, false, context),
-                  true);
+                  x, ffn->Apply((*before)({}, x, context), {}, false, context),
+                  context);
               return sequence.Join(x);
             };
           });

@@ -2,6 +2,7 @@
 // a GPU can show (its kernels, NCCL) is not shown.
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
@@ -132,14 +133,14 @@ TEST(OtherDeviceTest, DropsOutWhatTheCpuDoes) {
         const at::Tensor own = tensor.to(type);
         return strict ? own.to(StrictDevice()) : own;
       };
-      at::manual_seed(5);
+      const at::Generator rng = at::make_generator<at::CPUGeneratorImpl>(5);
       const at::Tensor input = here(x).set_requires_grad(true);
       const std::vector<at::Tensor> results = {
-          Dropout(input, 0.4),
-          DropoutAdd(input, here(residual), 0.4),
-          ReluDropout(input - 20, 0.4),
-          Dropout(input, 0.4, {0}),
-          Dropout(input.narrow(1, 2, 5), 0.4, {}, part),
+          Dropout(input, 0.4, rng),
+          DropoutAdd(input, here(residual), 0.4, rng),
+          ReluDropout(input - 20, 0.4, rng),
+          Dropout(input, 0.4, rng, {0}),
+          Dropout(input.narrow(1, 2, 5), 0.4, rng, {}, part),
       };
       std::vector<at::Tensor> numbers;
       for (const at::Tensor& result : results) {
