@@ -169,8 +169,9 @@ void ExperimentFlags::AddRanksTo(Flags* flags) {
              "The same bits with any number of ranks: gradients are added in "
              "a fixed order (--threads is 1 unless given).");
   flags->Add("virtual_ranks", &virtual_ranks,
-             "The batches of a step, spread over the ranks there are; 0: as "
-             "many as ranks when the run began.",
+             "The micro-batches of a step, each one batch of the stream, "
+             "spread over the ranks there are; 0: as many as ranks when the "
+             "run began.",
              Range::Between(0, kMostRanks));
   flags->Add("rendezvous_timeout_seconds", &rendezvous_timeout_seconds,
              "How long ranks wait for each other at the start.",

@@ -34,8 +34,8 @@ struct TrainerOptions {
   std::string warm_start_from;
   // The job's ranks, or null: this process alone. Rank 0 writes.
   ProcessGroup* group = nullptr;
-  // The batches of a step, spread over the ranks; 0: those the run began with,
-  // at first as many as ranks.
+  // The micro-batches of a step, each one batch of the stream, spread over the
+  // ranks; 0: those the run began with, at first as many as ranks.
   int64_t virtual_ranks = 0;
   // The same bits with any number of ranks.
   bool deterministic = false;
