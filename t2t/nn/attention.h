@@ -99,7 +99,7 @@ class MultiheadAttention {
   void MakeRelative(const Scope& own, const AttentionOptions& whole);
   void MakeAreas(const Scope& own);
   void MakeLocal(const Scope& own, const LocalPattern& pattern);
-  // Takes this rank's part of the heads, where they are split.
+  // Takes this rank's shard of the heads, where they are split.
   void TakeHeads();
   // A parameter that has a dimension of heads, of `depth` numbers each.
   at::Tensor HeadsParam(const Scope& scope, const std::string& name,

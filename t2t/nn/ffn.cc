@@ -15,8 +15,8 @@
 namespace t2t {
 namespace {
 
-// How a layer with a filter is split over the mesh's axis `model`: each rank
-// has a part of the filter.
+// Tensor parallelism of a layer with a filter: each rank has a shard of the
+// filter.
 class FilterSplit {
  public:
   FilterSplit(TensorParallel* parallel, int64_t filter_size)
@@ -31,7 +31,7 @@ class FilterSplit {
   at::Tensor Leave(const at::Tensor& y) const {
     return parallel_ == nullptr || Split() ? y : parallel_->Leave(y, false);
   }
-  // Of hidden [..., this rank's part of the filter].
+  // Of hidden [..., this rank's shard of the filter].
   at::Tensor Drop(const at::Tensor& hidden, double rate,
                   const at::Generator& rng,
                   const std::vector<int64_t>& broadcast_dims) const {

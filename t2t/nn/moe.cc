@@ -158,7 +158,7 @@ at::Tensor MixtureOfExperts::Anywhere(
 at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
                                         nn::Context& context) const {
   const bool training = context.training;
-  // Where the experts are split, each rank takes a part of the tokens: that
+  // Where the experts are split, each rank takes a shard of the tokens: that
   // which it has already, or one of all.
   const bool has_part =
       any_parallel_ != nullptr && any_parallel_->length() != 0;

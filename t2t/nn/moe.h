@@ -23,7 +23,7 @@ struct MixtureOptions {
 // feed-forward layers of a few experts, whose outputs its gates weigh. The
 // experts' kernels stand together in one parameter, [experts, in, out].
 //
-// With the experts split over the mesh's axis `model`, each rank gates a part
+// With expert parallelism (t2t/nn/tensor_parallel.h) each rank gates a shard
 // of the tokens and sends them to the ranks that have their experts.
 class MixtureOfExperts {
  public:

@@ -14,7 +14,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr char kForward[] = "the exchange between the model's parts";
+constexpr char kForward[] = "the exchange between the model's shards";
 
 std::string ShapeText(at::IntArrayRef shape) {
   std::vector<std::string> sizes;
@@ -219,12 +219,12 @@ at::Tensor TensorParallelGroup::GatherAlong(const at::Tensor& shard,
     const at::Tensor places = group_->AllGather(
         at::constant_pad_nd(front.flatten(), {0, most - front.numel()}),
         kForward);
-    std::vector<at::Tensor> parts;
+    std::vector<at::Tensor> shards;
     for (int64_t r = 0; r < size(); ++r) {
-      parts.push_back(
+      shards.push_back(
           places[r].narrow(0, 0, PartOf(whole, size(), r).size() * row));
     }
-    all = at::cat(parts);
+    all = at::cat(shards);
   }
   return all.view(shape).movedim(0, dim).contiguous().to(shard.scalar_type());
 }
@@ -240,14 +240,14 @@ at::Tensor TensorParallelGroup::SumAndTake(const at::Tensor& x,
     sent.push_back(PartOf(whole, size(), r).size() * row);
   }
   const int64_t own = sent[static_cast<size_t>(rank())];
-  const at::Tensor parts =
+  const at::Tensor shards =
       group_
           ->AllToAll(front.flatten(), sent,
                      std::vector<int64_t>(static_cast<size_t>(size()), own),
                      kForward)
           .view({size(), own});
-  at::Tensor sum = parts[0];
-  for (int64_t r = 1; r < size(); ++r) sum.add_(parts[r]);
+  at::Tensor sum = shards[0];
+  for (int64_t r = 1; r < size(); ++r) sum.add_(shards[r]);
   shape[0] = PartOf(whole, size(), rank()).size();
   return sum.view(shape).movedim(0, dim).contiguous().to(x.scalar_type());
 }

@@ -197,7 +197,7 @@ class CrossEntropyFunction
       const at::Tensor all = parallel->AllGather(
           on_cpu ? OwnSums(&logits, own_targets, own)
                  : OwnSumsOnDevice(&logits, own_targets, own),
-          "the loss of the vocabulary's parts");
+          "the loss of the vocabulary's shards");
       const at::Tensor own_weights = weights.narrow(0, begin, count);
       if (on_cpu) {
         loss += RowsLoss(all, parallel->rank(), &logits, own_targets,

@@ -190,17 +190,17 @@ void ExperimentFlags::AddRanksTo(Flags* flags) {
 
 void ExperimentFlags::AddSharingTo(Flags* flags) {
   flags->Add("bucket_mb", &bucket_mb,
-             "Gradients go to other ranks in parts of so many MiB at most.",
+             "Gradients go to other ranks in buckets of so many MiB at most.",
              Range::Between(1, 65536));
   flags->Add(
       "zero_stage", &zero_stage,
-      "With several ranks, to save memory: 1: each has a share of the "
+      "With several ranks, to save memory: 1: each has a shard of the "
       "optimizer's state; 2: and of the gradients; 3: and of the parameters; "
       "0: each has all.",
       Range::Between(0, 3));
   flags->Add("sharded_checkpoints", &sharded_checkpoints,
              "With --zero_stage or a split model: each rank writes its own "
-             "share of a checkpoint; output_dir must be one for all of them.");
+             "shard of a checkpoint; output_dir must be one for all of them.");
   flags->AddChoice(
       "gradient_compression", &gradient_compression, {"none", "bf16"},
       "bf16: gradients go to other ranks in half the bytes; none.");
