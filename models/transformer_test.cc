@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -407,6 +408,21 @@ TEST(TransformerTest, LossDependsOnTheContextsGeneratorAlone) {
   const double first = loss(7);
   EXPECT_EQ(loss(7), first);
   EXPECT_NE(loss(8), first);
+}
+
+TEST(TransformerTest, APassMayAskForItsPrecision) {
+  const at::NoGradGuard no_grad;
+  const auto model = MakeModel("");
+  const auto logits = [&](std::optional<at::ScalarType> precision) {
+    nn::Context context;
+    context.precision = precision;
+    return model->Logits(SomeBatch(), context);
+  };
+  const at::Tensor own = logits(std::nullopt);
+  const at::Tensor half = logits(at::kBFloat16);
+  EXPECT_FALSE(at::equal(half, own));
+  EXPECT_TRUE(at::allclose(half, own, 0.1, 0.1));
+  EXPECT_TRUE(at::equal(logits(at::kFloat), own));
 }
 
 TEST(DropoutTest, TheSameForAnyNumberOfThreads) {
