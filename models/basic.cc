@@ -17,9 +17,9 @@ namespace {
 // Dense layers with relu over all of an input of fixed shape.
 class BasicFcRelu : public EncoderOnlyModel {
  public:
-  BasicFcRelu(HParams hparams, ProblemInfo info, uint64_t seed)
+  BasicFcRelu(HParams hparams, ProblemInfo info, const ParamOptions& params)
       : EncoderOnlyModel("basic_fc_relu", std::move(hparams), std::move(info),
-                         seed),
+                         params),
         dropout_(hparams_.GetDouble("dropout")) {
     int64_t size = InputSize();
     const int64_t hidden = hparams_.GetInt("hidden_size");
@@ -37,7 +37,8 @@ class BasicFcRelu : public EncoderOnlyModel {
     at::Tensor x = EmbedInputs(features, context).flatten(1);
     for (const Dense& layer : layers_) {
       x = layer(x);
-      x = context.training ? ReluDropout(x, dropout_) : at::relu(x);
+      x = context.training ? ReluDropout(x, dropout_, context.rng)
+                           : at::relu(x);
     }
     return x.unsqueeze(1);
   }

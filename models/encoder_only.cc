@@ -38,8 +38,8 @@ class PositionsState : public DecodeState {
 }  // namespace
 
 EncoderOnlyModel::EncoderOnlyModel(const std::string& name, HParams hparams,
-                                   ProblemInfo info, uint64_t seed)
-    : Model(std::move(hparams), std::move(info), seed),
+                                   ProblemInfo info, const ParamOptions& params)
+    : Model(std::move(hparams), std::move(info), params),
       root_(&params_, name, DefaultInitializer(hparams_)) {
   RefuseScheduledSampling(hparams_);
   if (!info_.has_inputs()) {

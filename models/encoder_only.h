@@ -19,7 +19,7 @@ class EncoderOnlyModel : public Model {
  public:
   // Throws where the problem has no inputs.
   EncoderOnlyModel(const std::string& name, HParams hparams, ProblemInfo info,
-                   uint64_t seed);
+                   const ParamOptions& params);
 
   std::unique_ptr<DecodeState> StartDecoding(const Features& features) override;
   at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override;

@@ -49,7 +49,7 @@ class Branches : public nn::Sublayer {
     if (!pass.causal()) narrow = narrow.relu();  // the encoder's
     narrow = nn::Widen(nn::DropOut(narrow, dropout_, pass), width_);
     const at::Tensor both_BLW = norm_(
-        {}, nn::DropOut(wide_BLW, dropout_, pass) + narrow, pass.training());
+        {}, nn::DropOut(wide_BLW, dropout_, pass) + narrow, pass.context());
     const at::Tensor y = nn::Run(join_, nn::ZeroPadding(both_BLW, pass), pass);
     return nn::Widen(y, x_BLD.size(-1));
   }
@@ -80,7 +80,7 @@ class DenseLayers : public nn::Sublayer {
   at::Tensor operator()(const at::Tensor& x_BLD, Pass& pass) const override {
     at::Tensor x_BLW = first_(x_BLD);
     x_BLW = nn::DropOut(norm_ ? at::silu(x_BLW) : x_BLW.relu(), dropout_, pass);
-    return second_(norm_ ? (*norm_)({}, x_BLW, pass.training()) : x_BLW);
+    return second_(norm_ ? (*norm_)({}, x_BLW, pass.context()) : x_BLW);
   }
 
  private:
@@ -89,24 +89,25 @@ class DenseLayers : public nn::Sublayer {
   std::optional<PrePost> norm_;
 };
 
-nn::Block EncoderCell(const Scope& scope, const TransformerConfig& config) {
+using Residuals = std::vector<nn::Residual>;
+
+Residuals EncoderCell(const Scope& scope, const TransformerConfig& config) {
   const int64_t d = config.sequence.hidden_size;
   const Scope branches = scope.Sub("conv_branches");
-  return {scope.prefix(),
-          {ResidualOf<nn::GatedLinearUnit>(scope.Sub("gated_linear_unit"),
-                                           config, d),
-           ResidualOf<Branches<Dense, Conv1d>>(
-               branches, config, config, Dense(branches.Sub("dense"), d, 4 * d),
-               4 * d, Conv1d(branches.Sub("standard_conv_3x1"), {d, d / 2, 3}),
-               SeparableConv1d(branches.Sub("separable_conv_9x1"),
-                               {4 * d, d / 2, 9})),
-           ResidualOf<nn::SelfAttention>(scope.Sub("self_attention"), config,
-                                         config.self_attention),
-           ResidualOf<DenseLayers>(scope.Sub("dense_layers"), config, config, d,
-                                   /*decoder=*/false)}};
+  return {ResidualOf<nn::GatedLinearUnit>(scope.Sub("gated_linear_unit"),
+                                          config, d),
+          ResidualOf<Branches<Dense, Conv1d>>(
+              branches, config, config, Dense(branches.Sub("dense"), d, 4 * d),
+              4 * d, Conv1d(branches.Sub("standard_conv_3x1"), {d, d / 2, 3}),
+              SeparableConv1d(branches.Sub("separable_conv_9x1"),
+                              {4 * d, d / 2, 9})),
+          ResidualOf<nn::SelfAttention>(scope.Sub("self_attention"), config,
+                                        config.self_attention),
+          ResidualOf<DenseLayers>(scope.Sub("dense_layers"), config, config, d,
+                                  /*decoder=*/false)};
 }
 
-nn::Block DecoderCell(const Scope& scope, const TransformerConfig& config,
+Residuals DecoderCell(const Scope& scope, const TransformerConfig& config,
                       bool has_memory) {
   const int64_t d = config.sequence.hidden_size;
   const Scope first = scope.Sub("16_head_self_attention");
@@ -114,7 +115,7 @@ nn::Block DecoderCell(const Scope& scope, const TransformerConfig& config,
   // Twice as many heads, up to 16.
   AttentionOptions many = config.self_attention;
   many.heads = std::max(many.heads, std::min<int64_t>(2 * many.heads, 16));
-  std::vector<nn::Residual> residuals;
+  Residuals residuals;
   if (has_memory) {
     // Two attentions at once, each of which drops out by itself.
     TransformerConfig adds = config;
@@ -144,7 +145,7 @@ nn::Block DecoderCell(const Scope& scope, const TransformerConfig& config,
   }
   residuals.push_back(ResidualOf<DenseLayers>(scope.Sub("dense_layers"), config,
                                               config, d, /*decoder=*/true));
-  return {scope.prefix(), std::move(residuals)};
+  return residuals;
 }
 
 int64_t TrainedLayers(const HParams& hparams) {
@@ -172,8 +173,11 @@ MakeStack Cells(const HParams& hparams) {
     const int64_t count =
         side.is_decoder ? config.decoder_layers : config.encoder_layers;
     nn::Stack stack = StackOf(scope, config, count, [&](const Scope& layer) {
-      return side.is_decoder ? DecoderCell(layer, config, side.has_memory)
-                             : EncoderCell(layer, config);
+      Residuals cell = side.is_decoder
+                           ? DecoderCell(layer, config, side.has_memory)
+                           : EncoderCell(layer, config);
+      return trained < 0 ? nn::Block(layer, std::move(cell))
+                         : nn::Block(std::move(cell));
     });
     const int64_t top = side.is_decoder ? trained : 0;
     if (trained >= 0 && top <= count) stack.trained_from = count - top;
@@ -183,11 +187,12 @@ MakeStack Cells(const HParams& hparams) {
 
 class EvolvedTransformer : public StackedModel {
  public:
-  EvolvedTransformer(const HParams& hparams, ProblemInfo info, uint64_t seed)
+  EvolvedTransformer(const HParams& hparams, ProblemInfo info,
+                     const ParamOptions& params)
       : StackedModel("evolved_transformer",
                      TransformerConfig::FromHParams(hparams).sequence,
                      Cells(hparams), WithOwnSoftmax(hparams), std::move(info),
-                     seed) {}
+                     params) {}
 };
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "t2t/model/model.h"
 #include "t2t/model/scheduled_sampling.h"
 #include "t2t/nn/positional.h"
+#include "t2t/ops/device.h"
 
 namespace t2t {
 namespace {
@@ -69,12 +70,12 @@ class LstmEncoder {
                     hparams.GetDouble("dropout"), both_ways) {}
 
   LstmEncoded operator()(const at::Tensor& embedded, const at::Tensor& lengths,
-                         bool training) const {
+                         const nn::Context& context) const {
     LstmEncoded encoded;
     encoded.lengths = lengths;
     LstmState backward_state;
     const at::Tensor reversed =
-        Read(*backward_, ReverseSequence(embedded, lengths), lengths, training,
+        Read(*backward_, ReverseSequence(embedded, lengths), lengths, context,
              &backward_state);
     if (forward_ == nullptr) {
       encoded.outputs = reversed;
@@ -83,7 +84,7 @@ class LstmEncoder {
     }
     LstmState& state = encoded.state;
     const at::Tensor straight =
-        Read(*forward_, embedded, lengths, training, &state);
+        Read(*forward_, embedded, lengths, context, &state);
     encoded.outputs =
         at::cat({straight, ReverseSequence(reversed, lengths)}, 2);
     for (size_t i = 0; i < state.h.size(); ++i) {
@@ -105,11 +106,11 @@ class LstmEncoder {
   }
 
   static at::Tensor Read(const LstmStack& stack, const at::Tensor& x,
-                         const at::Tensor& lengths, bool training,
+                         const at::Tensor& lengths, const nn::Context& context,
                          LstmState* state) {
-    *state = stack.ZeroState(x, x.size(0));
+    *state = stack.ZeroState(x.size(0));
     return SwapTimeAndBatch(
-        stack(SwapTimeAndBatch(x), lengths, training, state));
+        stack(SwapTimeAndBatch(x), lengths, context, state));
   }
 
   std::unique_ptr<LstmStack> forward_;  // null where one way is read
@@ -174,8 +175,8 @@ struct Variant {
 class LstmSeq2seq : public Model {
  public:
   LstmSeq2seq(const Variant& variant, HParams hparams, ProblemInfo info,
-              uint64_t seed)
-      : Model(std::move(hparams), std::move(info), seed), variant_(variant) {
+              const ParamOptions& params)
+      : Model(std::move(hparams), std::move(info), params), variant_(variant) {
     RefuseScheduledSampling(hparams_);
     if (!info_.has_inputs() && variant.attention) {
       throw UsageError(
@@ -220,10 +221,13 @@ class LstmSeq2seq : public Model {
         RequiredFeature(features, info_.has_inputs() ? "inputs" : "targets")
             .size(0);
     state->Begin(rows);
-    LstmEncoded encoded = Encode(features, rows, nn::Context());
+    Features here = features;
+    for (auto& [name, tensor] : here) tensor = tensor.to(ComputeDevice());
+    const nn::Context context;
+    LstmEncoded encoded = Encode(here, rows, context);
     if (attention_ != nullptr) {
-      state->memory = attention_->Remember(encoded.outputs, encoded.lengths,
-                                           /*training=*/false);
+      state->memory =
+          attention_->Remember(encoded.outputs, encoded.lengths, context);
       state->attention = attention_->Start(std::move(encoded.state));
     } else {
       state->cells = std::move(encoded.state);
@@ -233,18 +237,20 @@ class LstmSeq2seq : public Model {
 
   at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override {
     const at::NoGradGuard no_grad;
+    const nn::Context context;
     auto* own = static_cast<LstmDecodeState*>(state);
     at::Tensor x;  // [1, rows, hidden]
     if (ids.defined()) {
       own->Feed(ids.view(-1));
-      x = EmbedTargets(ids.view({-1, 1}), nn::Context()).transpose(0, 1);
+      x = EmbedTargets(ids.view({-1, 1}).to(ComputeDevice()), context)
+              .transpose(0, 1);
     } else {
-      x = at::zeros({1, own->rows(), hidden_size_});
+      x = at::zeros({1, own->rows(), hidden_size_}, OnDevice(at::kFloat));
     }
     const at::Tensor output =
         attention_ != nullptr
-            ? (*attention_)(x, own->memory, {}, false, &own->attention)
-            : (*decoder_)(x, {}, false, &own->cells);
+            ? (*attention_)(x, own->memory, {}, context, &own->attention)
+            : (*decoder_)(x, {}, context, &own->cells);
     return target_modality()
         .Top(own->WithoutEnded(output).transpose(0, 1))
         .squeeze(1);
@@ -262,15 +268,14 @@ class LstmSeq2seq : public Model {
     const at::Tensor lengths =
         (by_ids ? raw.ne(0).sum(1) : LengthsOf(shifted)) + 1;
     const at::Tensor x = SwapTimeAndBatch(shifted);
-    const bool training = context.training;
     if (attention_ == nullptr) {
-      return (*decoder_)(x, lengths, training, &encoded.state).transpose(0, 1);
+      return (*decoder_)(x, lengths, context, &encoded.state).transpose(0, 1);
     }
     const LstmMemory memory =
-        attention_->Remember(encoded.outputs, encoded.lengths, training);
+        attention_->Remember(encoded.outputs, encoded.lengths, context);
     LstmAttentionDecoder::State state =
         attention_->Start(std::move(encoded.state));
-    return (*attention_)(x, memory, lengths, training, &state).transpose(0, 1);
+    return (*attention_)(x, memory, lengths, context, &state).transpose(0, 1);
   }
 
  private:
@@ -284,7 +289,7 @@ class LstmSeq2seq : public Model {
     }
     LstmEncoded encoded;
     if (encoder_ == nullptr) {
-      encoded.state = decoder_->ZeroState(at::empty({0}), rows);
+      encoded.state = decoder_->ZeroState(rows);
       return encoded;
     }
     const at::Tensor& raw = RequiredFeature(features, "inputs");
@@ -293,9 +298,8 @@ class LstmSeq2seq : public Model {
     // embedded: it tells in training with symbol_dropout.
     const bool by_ids =
         variant_.attention && !variant_.both_ways && raw.dim() == 2;
-    return (*encoder_)(embedded,
-                       by_ids ? raw.ne(0).sum(1) : LengthsOf(embedded),
-                       context.training);
+    return (*encoder_)(
+        embedded, by_ids ? raw.ne(0).sum(1) : LengthsOf(embedded), context);
   }
 
   Variant variant_;
@@ -308,9 +312,10 @@ class LstmSeq2seq : public Model {
 // The encoder alone: an output for each input, last one first as T2T has it.
 class LstmEncoderModel : public EncoderOnlyModel {
  public:
-  LstmEncoderModel(HParams hparams, ProblemInfo info, uint64_t seed)
+  LstmEncoderModel(HParams hparams, ProblemInfo info,
+                   const ParamOptions& params)
       : EncoderOnlyModel("lstm_encoder", std::move(hparams), std::move(info),
-                         seed),
+                         params),
         encoder_(root().Sub("body"), hparams_, /*both_ways=*/false) {
     MakeEnds(root());
   }
@@ -318,7 +323,7 @@ class LstmEncoderModel : public EncoderOnlyModel {
  protected:
   at::Tensor Body(const Features& features, nn::Context& context) override {
     const at::Tensor embedded = AsSequence(EmbedInputs(features, context));
-    return encoder_(embedded, LengthsOf(embedded), context.training).outputs;
+    return encoder_(embedded, LengthsOf(embedded), context).outputs;
   }
 
  private:
@@ -328,9 +333,9 @@ class LstmEncoderModel : public EncoderOnlyModel {
 template <int kIndex>
 class LstmVariant : public LstmSeq2seq {
  public:
-  LstmVariant(HParams hparams, ProblemInfo info, uint64_t seed)
+  LstmVariant(HParams hparams, ProblemInfo info, const ParamOptions& params)
       : LstmSeq2seq(kVariants[kIndex], std::move(hparams), std::move(info),
-                    seed) {}
+                    params) {}
 
  private:
   static constexpr Variant kVariants[] = {

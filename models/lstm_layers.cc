@@ -21,11 +21,16 @@ at::Tensor Live(const at::Tensor& lengths, int64_t time) {
       .lt(lengths.unsqueeze(0));
 }
 
+// rows are on the CPU.
+at::Tensor SelectRows(const at::Tensor& x, const at::Tensor& rows) {
+  return x.index_select(0, rows.to(x.device()));
+}
+
 }  // namespace
 
 void LstmState::Select(const at::Tensor& rows) {
-  for (at::Tensor& layer : h) layer = layer.index_select(0, rows);
-  for (at::Tensor& layer : c) layer = layer.index_select(0, rows);
+  for (at::Tensor& layer : h) layer = SelectRows(layer, rows);
+  for (at::Tensor& layer : c) layer = SelectRows(layer, rows);
 }
 
 LstmStack::LstmStack(const Scope& scope, int64_t input_size,
@@ -39,18 +44,21 @@ LstmStack::LstmStack(const Scope& scope, int64_t input_size,
   }
 }
 
-LstmState LstmStack::ZeroState(const at::Tensor& like, int64_t batch) const {
-  const at::Tensor zero = at::zeros({batch, hidden_size_}, like.options());
+LstmState LstmStack::ZeroState(int64_t batch) const {
+  const at::Tensor zero =
+      at::zeros({batch, hidden_size_}, cells_.front().kernel.options());
   return {std::vector<at::Tensor>(cells_.size(), zero),
           std::vector<at::Tensor>(cells_.size(), zero)};
 }
 
 at::Tensor LstmStack::operator()(const at::Tensor& x, const at::Tensor& lengths,
-                                 bool training, LstmState* state) const {
+                                 const nn::Context& context,
+                                 LstmState* state) const {
   at::Tensor outputs = x;
   for (size_t i = 0; i < cells_.size(); ++i) {
     const Cell& cell = cells_[i];
-    const at::Tensor inputs = training ? Dropout(outputs, dropout_) : outputs;
+    const at::Tensor inputs =
+        context.training ? Dropout(outputs, dropout_, context.rng) : outputs;
     const int64_t in = inputs.size(-1);
     const at::Tensor gates =
         at::linear(inputs, cell.kernel.narrow(0, 0, in).t(), cell.bias);
@@ -74,14 +82,14 @@ at::Tensor ReverseSequence(const at::Tensor& x, const at::Tensor& lengths) {
 }
 
 void LstmMemory::Select(const at::Tensor& rows) {
-  keys = keys.index_select(0, rows);
-  values = values.index_select(0, rows);
-  if (bias.defined()) bias = bias.index_select(0, rows);
+  keys = SelectRows(keys, rows);
+  values = SelectRows(values, rows);
+  if (bias.defined()) bias = SelectRows(bias, rows);
 }
 
 void LstmAttentionDecoder::State::Select(const at::Tensor& rows) {
   cells.Select(rows);
-  attention = attention.index_select(0, rows);
+  attention = SelectRows(attention, rows);
 }
 
 LstmAttentionDecoder::LstmAttentionDecoder(const Scope& outer,
@@ -139,7 +147,7 @@ int64_t LstmAttentionDecoder::output_size() const {
 
 LstmMemory LstmAttentionDecoder::Remember(const at::Tensor& outputs,
                                           const at::Tensor& lengths,
-                                          bool training) const {
+                                          const nn::Context& context) const {
   LstmMemory memory;
   memory.values = outputs;
   memory.keys = memory_layer_(outputs);
@@ -149,7 +157,7 @@ LstmMemory LstmAttentionDecoder::Remember(const at::Tensor& outputs,
     memory.bias = hidden.to(outputs.scalar_type()) * -1e9;
   }
   if (area_) {
-    memory.keys = area_->Keys(memory.keys, training);
+    memory.keys = area_->Keys(memory.keys, context);
     memory.values = area_->Values(memory.values);
   }
   return memory;
@@ -169,7 +177,7 @@ at::Tensor LstmAttentionDecoder::Attend(const at::Tensor& output,
   at::Tensor query = output;
   if (!v_.empty()) query = query_layer_(output);
   std::vector<at::Tensor> heads;
-  at::Tensor context;
+  at::Tensor seen;
   for (int64_t i = 0; i < options_.heads; ++i) {
     // Luong's score is the same for every head.
     if (i == 0 || !v_.empty()) {
@@ -179,9 +187,9 @@ at::Tensor LstmAttentionDecoder::Attend(const at::Tensor& output,
               : at::matmul(at::tanh(memory.keys + query.unsqueeze(1)), v_[i]);
       if (memory.bias.defined()) score = score + memory.bias;
       const at::Tensor weights = at::softmax(score, 1);
-      context = at::bmm(weights.unsqueeze(1), memory.values).squeeze(1);
+      seen = at::bmm(weights.unsqueeze(1), memory.values).squeeze(1);
     }
-    heads.push_back(head_layers_[i](at::cat({output, context}, 1)));
+    heads.push_back(head_layers_[i](at::cat({output, seen}, 1)));
   }
   return heads.size() == 1 ? heads[0] : at::cat(heads, 1);
 }
@@ -189,13 +197,14 @@ at::Tensor LstmAttentionDecoder::Attend(const at::Tensor& output,
 at::Tensor LstmAttentionDecoder::operator()(const at::Tensor& x,
                                             const LstmMemory& memory,
                                             const at::Tensor& lengths,
-                                            bool training, State* state) const {
+                                            const nn::Context& context,
+                                            State* state) const {
   std::vector<at::Tensor> outputs;
   for (int64_t t = 0; t < x.size(0); ++t) {
     const at::Tensor inputs =
         at::cat({x.narrow(0, t, 1), state->attention.unsqueeze(0)}, 2);
     const at::Tensor output =
-        cells_(inputs, {}, training, &state->cells).squeeze(0);
+        cells_(inputs, {}, context, &state->cells).squeeze(0);
     state->attention = Attend(output, memory);
     outputs.push_back(options_.output_attention ? state->attention : output);
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "t2t/nn/area_attention.h"
+#include "t2t/nn/context.h"
 #include "t2t/nn/dense.h"
 #include "t2t/nn/params.h"
 
@@ -30,11 +31,11 @@ class LstmStack {
   LstmStack(const Scope& scope, int64_t input_size, int64_t hidden_size,
             int64_t layers, double dropout);
 
-  LstmState ZeroState(const at::Tensor& like, int64_t batch) const;
+  LstmState ZeroState(int64_t batch) const;
   // The last layer's outputs, zero from a row's length on (lengths may be
   // undefined); state goes from the first to that at the rows' lengths.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& lengths,
-                        bool training, LstmState* state) const;
+                        const nn::Context& context, LstmState* state) const;
 
   int64_t hidden_size() const { return hidden_size_; }
 
@@ -89,11 +90,11 @@ class LstmAttentionDecoder {
 
   // outputs: [batch, time, depth] of the encoder.
   LstmMemory Remember(const at::Tensor& outputs, const at::Tensor& lengths,
-                      bool training) const;
+                      const nn::Context& context) const;
   State Start(LstmState cells) const;
   // As LstmStack's, but the state is of no use past a row's length.
   at::Tensor operator()(const at::Tensor& x, const LstmMemory& memory,
-                        const at::Tensor& lengths, bool training,
+                        const at::Tensor& lengths, const nn::Context& context,
                         State* state) const;
 
   int64_t output_size() const;

@@ -20,8 +20,8 @@ class StackedEncoder : public EncoderOnlyModel {
  public:
   StackedEncoder(const std::string& name, const SequenceOptions& options,
                  const MakeStack& make, HParams hparams, ProblemInfo info,
-                 uint64_t seed)
-      : EncoderOnlyModel(name, std::move(hparams), std::move(info), seed),
+                 const ParamOptions& params)
+      : EncoderOnlyModel(name, std::move(hparams), std::move(info), params),
         encoder_(root().Sub("body"), options),
         stack_(make(root().Sub("body").Sub("encoder"), {})) {
     MakeEnds(root());

@@ -9,15 +9,16 @@
 
 namespace t2t {
 
-Transformer::Transformer(HParams hparams, ProblemInfo info, uint64_t seed)
+Transformer::Transformer(HParams hparams, ProblemInfo info,
+                         const ParamOptions& params)
     : Transformer("transformer", TransformerConfig::FromHParams(hparams),
-                  hparams, std::move(info), seed) {}
+                  hparams, std::move(info), params) {}
 
 Transformer::Transformer(const std::string& name,
                          const TransformerConfig& config, HParams hparams,
-                         ProblemInfo info, uint64_t seed)
+                         ProblemInfo info, const ParamOptions& params)
     : Seq2SeqModel(name, config.sequence, std::move(hparams), std::move(info),
-                   seed),
+                   params),
       config_(config) {
   Build();
 }
@@ -49,14 +50,6 @@ void Transformer::CheckLayersCanStep() const {
                        std::to_string(config_.decoder_area.max_height),
                    "attention that sees only what was decoded already",
                    "such a model can only be trained and evaluated");
-}
-
-std::vector<std::string> Transformer::UnitNames() const {
-  std::vector<std::string> names = encoder_.UnitNames();
-  for (std::string& name : decoder_.UnitNames()) {
-    names.push_back(std::move(name));
-  }
-  return names;
 }
 
 void RegisterTransformer(ModelRegistry& models) {

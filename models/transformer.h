@@ -11,23 +11,20 @@
 #include "models/transformer_layers.h"
 #include "t2t/model/seq2seq_model.h"
 #include "t2t/nn/block.h"
-#include "t2t/nn/parameter_units.h"
 
 namespace t2t {
 
 // T2T's model "transformer": encoder and decoder, or a decoder alone for a
 // problem without inputs. Vaswani et al. 2017, "Attention Is All You Need",
 // arXiv:1706.03762.
-class Transformer : public Seq2SeqModel, public ModelWithUnits {
+class Transformer : public Seq2SeqModel {
  public:
-  Transformer(HParams hparams, ProblemInfo info, uint64_t seed);
-
-  std::vector<std::string> UnitNames() const override;
+  Transformer(HParams hparams, ProblemInfo info, const ParamOptions& params);
 
  protected:
   // A variant with this name before its variables.
   Transformer(const std::string& name, const TransformerConfig& config,
-              HParams hparams, ProblemInfo info, uint64_t seed);
+              HParams hparams, ProblemInfo info, const ParamOptions& params);
 
   void BuildEncoder(const Scope& scope) override;
   void BuildDecoder(const Scope& scope, bool has_memory) override;

@@ -10,7 +10,6 @@
 #include "models/transformer_layers.h"
 #include "t2t/model/autocast.h"
 #include "t2t/model/sequence_encoder.h"
-#include "t2t/nn/parameter_units.h"
 
 namespace t2t {
 namespace {
@@ -24,19 +23,16 @@ TransformerConfig ConfigOf(const HParams& hparams) {
 }
 
 // The Transformer's encoder alone.
-class TransformerEncoder : public EncoderOnlyModel, public ModelWithUnits {
+class TransformerEncoder : public EncoderOnlyModel {
  public:
-  TransformerEncoder(HParams hparams, ProblemInfo info, uint64_t seed)
+  TransformerEncoder(HParams hparams, ProblemInfo info,
+                     const ParamOptions& params)
       : EncoderOnlyModel("transformer_encoder", std::move(hparams),
-                         std::move(info), seed),
+                         std::move(info), params),
         config_(ConfigOf(hparams_)),
         encoder_(root().Sub("body"), config_.sequence),
         layers_(EncoderStack(root().Sub("body").Sub("encoder"), config_)) {
     MakeEnds(root());
-  }
-
-  std::vector<std::string> UnitNames() const override {
-    return layers_.UnitNames();
   }
 
  protected:

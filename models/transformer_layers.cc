@@ -35,7 +35,7 @@ nn::Block EncoderBlock(const Scope& scope, int64_t index,
                        const TransformerConfig& config) {
   const AttentionOptions attention =
       WithAreas(config.self_attention, config.encoder_area, index, config);
-  return {scope.prefix(),
+  return {scope,
           {ResidualOf<nn::SelfAttention>(scope.Sub("self_attention"), config,
                                          attention),
            ResidualOf<nn::Transition>(scope.Sub("ffn"), config, config.ffn,
@@ -75,7 +75,7 @@ nn::Block DecoderBlock(const Scope& scope, int64_t index,
                   config)));
   }
   residuals.push_back(std::move(transition));
-  return {scope.prefix(), std::move(residuals)};
+  return {scope, std::move(residuals)};
 }
 
 nn::Stack EncoderStack(const Scope& scope, const TransformerConfig& config) {

@@ -65,11 +65,12 @@ TransformerConfig ConfigOf(const HParams& hparams) {
 // Whole targets are cut here and remembered from their start.
 class TransformerMemory : public Transformer {
  public:
-  TransformerMemory(HParams hparams, ProblemInfo info, uint64_t seed)
+  TransformerMemory(HParams hparams, ProblemInfo info,
+                    const ParamOptions& params)
       : Transformer("transformer_memory", ConfigOf(hparams), hparams,
-                    WithoutInputs(hparams, std::move(info)), seed),
+                    WithoutInputs(hparams, std::move(info)), params),
         training_(MakeMemories(RecurrentMemoryOptions::Rows(hparams_))) {
-    if (params_.parallel() == nullptr) return;
+    if (params_.tensor_parallel() == nullptr) return;
     throw UsageError("transformer_memory in a model that --mesh_shape splits",
                      "a mesh without model, or the model transformer");
   }

@@ -11,25 +11,27 @@
 #include "t2t/base/error.h"
 #include "t2t/distributed/testing_job.h"
 #include "t2t/model/model.h"
-#include "t2t/nn/model_parallel.h"
+#include "t2t/parallel/tensor_parallel_group.h"
 
 namespace t2t {
 namespace {
 
 constexpr int64_t kVocab = 21;
 
-std::unique_ptr<Model> MakeModel(const std::string& overrides,
-                                 bool has_inputs) {
+std::unique_ptr<Model> MakeModel(const std::string& overrides, bool has_inputs,
+                                 TensorParallel* parallel = nullptr) {
   ProblemInfo info;
   if (has_inputs) info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
+  ParamOptions params(3);
+  params.tensor_parallel = parallel;
   return Models().Get("transformer")(
       MakeHParams("transformer_base",
                   "num_hidden_layers=2,hidden_size=16,filter_size=26,"
                   "num_heads=4,layer_prepostprocess_dropout=0.2,"
                   "attention_dropout=0.1,relu_dropout=0.1" +
                       (overrides.empty() ? "" : "," + overrides)),
-      info, 3);
+      info, params);
 }
 
 Features SomeBatch() {
@@ -73,27 +75,27 @@ void ExpectAsOneProcess(const Case& given) {
       at::set_num_threads(1);
       const auto model = MakeModel(given.overrides, given.has_inputs);
       const Outcome whole = RunModel(model.get());
-      ModelParallel parallel(
+      TensorParallelGroup parallel(
           group,
           Layout::Parse(given.layout,
                         Mesh::Parse("model:" + std::to_string(group->size()),
                                     group->size())));
-      const ModelParallel::Use use(&parallel);
-      const auto own_model = MakeModel(given.overrides, given.has_inputs);
+      const auto own_model =
+          MakeModel(given.overrides, given.has_inputs, &parallel);
       const Outcome own = RunModel(own_model.get());
       EXPECT_NEAR(own.loss.item<double>(), whole.loss.item<double>(), 1e-5);
       EXPECT_TRUE(at::allclose(own.logits, whole.logits, 1e-4, 1e-5));
-      EXPECT_FALSE(parallel.pieces().empty());
+      EXPECT_FALSE(parallel.shardings().empty());
       const auto& entries = model->params().entries();
       ASSERT_EQ(own_model->params().entries().size(), entries.size());
       for (size_t i = 0; i < entries.size(); ++i) {
         ASSERT_EQ(own_model->params().entries()[i].name, entries[i].name);
         at::Tensor expected = whole.gradients[i];
-        const auto piece = parallel.pieces().find(entries[i].name);
+        const auto sharding = parallel.shardings().find(entries[i].name);
         ASSERT_EQ(own.gradients[i].defined(), expected.defined());
         if (!expected.defined()) continue;
-        if (piece != parallel.pieces().end()) {
-          expected = parallel.Slice(expected, piece->second);
+        if (sharding != parallel.shardings().end()) {
+          expected = parallel.Slice(expected, sharding->second);
         }
         EXPECT_TRUE(at::allclose(own.gradients[i], expected, 1e-3, 1e-6))
             << given.overrides << " " << given.layout << " " << entries[i].name
@@ -141,10 +143,10 @@ TEST(TransformerParallelTest, DecodesTogether) {
       return at::stack(steps);
     };
     const at::Tensor whole = decode(MakeModel("", true).get());
-    ModelParallel parallel(group, Layout::Parse("", Mesh::Parse("model:2", 2)));
-    const ModelParallel::Use use(&parallel);
-    EXPECT_TRUE(
-        at::allclose(decode(MakeModel("", true).get()), whole, 1e-4, 1e-5));
+    TensorParallelGroup parallel(group,
+                                 Layout::Parse("", Mesh::Parse("model:2", 2)));
+    EXPECT_TRUE(at::allclose(decode(MakeModel("", true, &parallel).get()),
+                             whole, 1e-4, 1e-5));
     group->Barrier("the end");
   });
   job.ExpectAllWell();

@@ -1,6 +1,7 @@
 #include "models/transformer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
@@ -8,6 +9,7 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -378,26 +380,58 @@ TEST(TransformerTest, RefusesWhatItCannotDo) {
   EXPECT_THROW(Models().Get("transfomer"), Error);
 }
 
+at::Generator Seeded(uint64_t seed) {
+  return at::make_generator<at::CPUGeneratorImpl>(seed);
+}
+
 TEST(DropoutTest, KeepsTheRightShareAndScales) {
-  at::manual_seed(2);
+  const at::Generator rng = Seeded(2);
   const at::Tensor x = at::ones({400, 500});
-  const at::Tensor y = Dropout(x, 0.3);
+  const at::Tensor y = Dropout(x, 0.3, rng);
   EXPECT_NEAR(y.ne(0).to(at::kFloat).mean().item<double>(), 0.7, 0.005);
   EXPECT_NEAR(y.max().item<double>(), 1.0 / 0.7, 1e-6);
   // Rows and columns are independent.
   EXPECT_NEAR(y.ne(0).to(at::kFloat).mean(0).std().item<double>(),
               std::sqrt(0.21 / 400), 0.004);
-  EXPECT_FALSE(y.equal(Dropout(x, 0.3)));
+  EXPECT_FALSE(y.equal(Dropout(x, 0.3, rng)));
+}
+
+// What a pass draws is its context's alone.
+TEST(TransformerTest, LossDependsOnTheContextsGeneratorAlone) {
+  const auto model = MakeModel("");
+  const auto loss = [&](uint64_t seed) {
+    nn::Context context(/*is_training=*/true);
+    context.rng = Seeded(seed);
+    return model->Loss(SomeBatch(), context).Total().item<double>();
+  };
+  at::manual_seed(1);
+  const double first = loss(7);
+  EXPECT_EQ(loss(7), first);
+  EXPECT_NE(loss(8), first);
+}
+
+TEST(TransformerTest, APassMayAskForItsPrecision) {
+  const at::NoGradGuard no_grad;
+  const auto model = MakeModel("");
+  const auto logits = [&](std::optional<at::ScalarType> precision) {
+    nn::Context context;
+    context.precision = precision;
+    return model->Logits(SomeBatch(), context);
+  };
+  const at::Tensor own = logits(std::nullopt);
+  const at::Tensor half = logits(at::kBFloat16);
+  EXPECT_FALSE(at::equal(half, own));
+  EXPECT_TRUE(at::allclose(half, own, 0.1, 0.1));
+  EXPECT_TRUE(at::equal(logits(at::kFloat), own));
 }
 
 TEST(DropoutTest, TheSameForAnyNumberOfThreads) {
   const at::Tensor x = at::randn({300, 400});
-  at::manual_seed(2);
-  const at::Tensor y = Dropout(x, 0.5);
+  const at::Tensor y = Dropout(x, 0.5, Seeded(2));
   const int threads = at::get_num_threads();
   at::set_num_threads(threads == 1 ? 2 : 1);
-  at::manual_seed(2);
-  EXPECT_TRUE(y.equal(Dropout(x, 0.5)));
+  EXPECT_TRUE(y.equal(Dropout(x, 0.5, Seeded(2))));
+  EXPECT_FALSE(y.equal(Dropout(x, 0.5, Seeded(3))));
   at::set_num_threads(threads);
 }
 
@@ -406,13 +440,13 @@ TEST(DropoutTest, Gradients) {
   const at::Tensor x = at::randn({50, 60}).requires_grad_(true);
   const at::Tensor residual = at::randn({50, 60}).requires_grad_(true);
   const at::Tensor weights = at::randn({50, 60});
-  const at::Tensor sum = DropoutAdd(x, residual, 0.4);
+  const at::Tensor sum = DropoutAdd(x, residual, 0.4, Seeded(4));
   const at::Tensor mask = (sum - residual).detach().ne(0).to(at::kFloat) / 0.6;
   auto gradients =
       torch::autograd::grad({(sum * weights).sum()}, {x, residual});
   EXPECT_LT(Distance(gradients[0], weights * mask), 1e-5);
   EXPECT_TRUE(gradients[1].equal(weights));
-  const at::Tensor relu = ReluDropout(x, 0.4);
+  const at::Tensor relu = ReluDropout(x, 0.4, Seeded(5));
   const at::Tensor kept = relu.detach().gt(0).to(at::kFloat) / 0.6;
   gradients = torch::autograd::grad({(relu * weights).sum()}, {x});
   EXPECT_LT(Distance(gradients[0], weights * kept), 1e-5);
@@ -420,14 +454,14 @@ TEST(DropoutTest, Gradients) {
 }
 
 TEST(DropoutTest, RateZeroAndBadRates) {
+  const at::Generator rng = Seeded(1);
   const at::Tensor x = at::randn({3, 4});
-  EXPECT_TRUE(Dropout(x, 0.0).equal(x));
-  EXPECT_TRUE(ReluDropout(x, 0.0).equal(at::relu(x)));
-  EXPECT_THROW(Dropout(x, 1.0), Error);
-  EXPECT_THROW(Dropout(x, -0.1), Error);
-  EXPECT_THROW(Dropout(x, 0.5, {2}), Error);
-  at::manual_seed(1);
-  const at::Tensor rows = Dropout(at::ones({6, 5}), 0.5, {-1});
+  EXPECT_TRUE(Dropout(x, 0.0, rng).equal(x));
+  EXPECT_TRUE(ReluDropout(x, 0.0, rng).equal(at::relu(x)));
+  EXPECT_THROW(Dropout(x, 1.0, rng), Error);
+  EXPECT_THROW(Dropout(x, -0.1, rng), Error);
+  EXPECT_THROW(Dropout(x, 0.5, rng, {2}), Error);
+  const at::Tensor rows = Dropout(at::ones({6, 5}), 0.5, rng, {-1});
   EXPECT_TRUE(rows.eq(rows.narrow(1, 0, 1)).all().item<bool>());
 }
 

@@ -84,7 +84,7 @@ nn::Block LayerBlock(const Scope& scope, const TransformerConfig& config,
     units.push_back(ResidualOf<nn::Transition>(
         scope.Sub("ffn"), config, config.ffn, config.remove_padding));
   }
-  return nn::Block("", std::move(units));
+  return nn::Block(std::move(units));
 }
 
 // All steps, and plain layers around them.
@@ -125,7 +125,8 @@ class UniversalLayers : public nn::Sublayer {
       return stack(told ? x : x + TimingSignalAt(positions, x.size(-1)), pass);
     };
     const auto tell = [&](const at::Tensor& state_BLD, int64_t step) {
-      const at::Tensor told = signals_(state_BLD, positions, step);
+      const at::Tensor told =
+          signals_(state_BLD, positions, step, pass.context());
       return sru_ == nullptr ? told : (*sru_)(told, pass);
     };
     const auto layers = [&](const at::Tensor& state_BLD) {
@@ -163,9 +164,8 @@ MakeStack StepsAndNorm(const HParams& hparams) {
     bare.preprocess.sequence = bare.postprocess.sequence = "none";
     const Scope own = scope.Sub("universal_transformer_" + config.recur.type);
     nn::Stack stack;
-    stack.blocks.push_back(
-        {"",
-         {ResidualOf<UniversalLayers>(own, bare, config, side.has_memory)}});
+    stack.blocks.push_back(nn::Block(
+        {ResidualOf<UniversalLayers>(own, bare, config, side.has_memory)}));
     stack.last.emplace(scope, "layer_prepostprocess", config.layer.preprocess);
     return stack;
   };
@@ -173,19 +173,21 @@ MakeStack StepsAndNorm(const HParams& hparams) {
 
 class UniversalTransformer : public StackedModel {
  public:
-  UniversalTransformer(const HParams& hparams, ProblemInfo info, uint64_t seed)
+  UniversalTransformer(const HParams& hparams, ProblemInfo info,
+                       const ParamOptions& params)
       : StackedModel("universal_transformer",
                      UniversalConfig::FromHParams(hparams).layer.sequence,
-                     StepsAndNorm(hparams), hparams, std::move(info), seed) {}
+                     StepsAndNorm(hparams), hparams, std::move(info), params) {}
 };
 
 class UniversalTransformerEncoder : public StackedEncoder {
  public:
   UniversalTransformerEncoder(const HParams& hparams, ProblemInfo info,
-                              uint64_t seed)
+                              const ParamOptions& params)
       : StackedEncoder("universal_transformer_encoder",
                        UniversalConfig::FromHParams(hparams).layer.sequence,
-                       StepsAndNorm(hparams), hparams, std::move(info), seed) {}
+                       StepsAndNorm(hparams), hparams, std::move(info),
+                       params) {}
 };
 
 }  // namespace

@@ -17,9 +17,10 @@ namespace {
 // Shapes: B batch, L length, D hidden_size.
 class PositionMlp : public t2t::EncoderOnlyModel {
  public:
-  PositionMlp(t2t::HParams hparams, t2t::ProblemInfo info, uint64_t seed)
+  PositionMlp(t2t::HParams hparams, t2t::ProblemInfo info,
+              const t2t::ParamOptions& params)
       : EncoderOnlyModel("position_mlp", std::move(hparams), std::move(info),
-                         seed),
+                         params),
         first_(root().Sub("body/first"), hparams_.GetInt("hidden_size"),
                hparams_.GetInt("filter_size")),
         second_(root().Sub("body/second"), hparams_.GetInt("filter_size"),

@@ -36,7 +36,7 @@ at::Tensor Copy(const at::Tensor& tensor, at::Tensor before) {
   return copy;
 }
 
-// The other ranks' parts come at about the same time.
+// The other ranks' shards come at about the same time.
 constexpr double kAwaitSeconds = 600;
 
 }  // namespace

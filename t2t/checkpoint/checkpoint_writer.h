@@ -16,7 +16,7 @@ namespace t2t {
 // come from one thread.
 class CheckpointWriter {
  public:
-  // A rank's own part of a checkpoint.
+  // What a rank writes of a checkpoint by itself.
   struct Shard {
     std::string name;
     std::map<std::string, TensorShard> tensors;
@@ -24,7 +24,7 @@ class CheckpointWriter {
 
   // Removes what a killed process left half-written in the folder.
   CheckpointWriter(std::string model_dir, int64_t keep_max);
-  // Of another rank than the first, which writes nothing but its own part.
+  // Of another rank than the first, which writes nothing but its own shard.
   explicit CheckpointWriter(std::string model_dir);
 
   // Copies the tensors into memory of its own and returns; a write before this
@@ -37,7 +37,7 @@ class CheckpointWriter {
             const std::vector<int64_t>& keep_always = {},
             const Shard* own = nullptr,
             const std::function<void()>& while_waiting = nullptr);
-  // The same for another rank's part.
+  // The same for another rank's shard.
   void SaveShard(const Shard& own);
   // Until the checkpoint is on the disk and was read back. Throws what its
   // write threw.

@@ -25,7 +25,6 @@
 #include "t2t/decode/weights.h"
 #include "t2t/formats/shards.h"
 #include "t2t/formats/tfrecord.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/text/encoders.h"
 
 namespace t2t {

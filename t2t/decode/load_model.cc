@@ -14,7 +14,6 @@
 #include "t2t/checkpoint/run_identity.h"
 #include "t2t/decode/decode_hparams.h"
 #include "t2t/hparams/without_effect.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
 
 namespace t2t {
@@ -103,11 +102,10 @@ LoadedModel LoadModel(const LoadModelOptions& options) {
   loaded.run = MakeRunIdentity(loaded.problem_name, loaded.model_name,
                                loaded.hparams_set, info);
   CheckIdentity(loaded, DirName(names.hparams_path));
-  {
-    // The weights' memory becomes the model's.
-    const AbsentParameters absent;
-    loaded.model = make_model(hparams, info, /*seed=*/0);
-  }
+  // The weights' memory becomes the model's.
+  ParamOptions params(/*seed_of_values=*/0);
+  params.meta = true;
+  loaded.model = make_model(hparams, info, params);
   TakeWeights(&loaded);
   return loaded;
 }

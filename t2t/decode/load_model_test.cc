@@ -26,7 +26,7 @@
 #include "t2t/decode/weights.h"
 #include "t2t/formats/shards.h"
 #include "t2t/formats/tfrecord.h"
-#include "t2t/nn/parameter_units.h"
+#include "t2t/nn/params.h"
 #include "t2t/text/encoders.h"
 
 namespace t2t {
@@ -149,16 +149,15 @@ TEST_F(WeightsTest, ReadsTheParametersAloneAndKeepsThemOnce) {
     SaveCheckpoint(dir_, checkpoint, 0);
   }
   int drawn = 0;
-  ParamStore params(0);
-  {
-    const AbsentParameters absent;
-    for (int i = 0; i < kCount; ++i) {
-      params.Create("toy/w" + std::to_string(i), {kSize},
-                    [&](uint64_t, at::IntArrayRef shape) {
-                      ++drawn;
-                      return at::zeros(shape);
-                    });
-    }
+  ParamOptions options(0);
+  options.meta = true;
+  ParamStore params(options);
+  for (int i = 0; i < kCount; ++i) {
+    params.Create("toy/w" + std::to_string(i), {kSize},
+                  [&](uint64_t, at::IntArrayRef shape) {
+                    ++drawn;
+                    return at::zeros(shape);
+                  });
   }
   const at::Tensor view = params.Get("toy/w1").detach().view({2, -1});
   // The peak from here on. (Not every container lets one ask for that.)

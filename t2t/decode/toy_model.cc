@@ -107,8 +107,9 @@ at::Tensor HashModel::DecodeStep(DecodeState* base, const at::Tensor& ids) {
   return logits;
 }
 
-CopyModel::CopyModel(HParams hparams, ProblemInfo info, uint64_t seed)
-    : Model(std::move(hparams), std::move(info), seed),
+CopyModel::CopyModel(HParams hparams, ProblemInfo info,
+                     const ParamOptions& params)
+    : Model(std::move(hparams), std::move(info), params),
       strength_(params_.Create("toy/strength", {1}, ZerosInit())) {}
 
 at::Tensor CopyModel::Logits(const Features& features, Mode) {

@@ -52,7 +52,7 @@ class HashModel : public Model {
 // to fail at one of them.
 class CopyModel : public Model {
  public:
-  CopyModel(HParams hparams, ProblemInfo info, uint64_t seed);
+  CopyModel(HParams hparams, ProblemInfo info, const ParamOptions& params);
 
   at::Tensor Logits(const Features& features, Mode mode) override;
   LossParts Loss(const Features& features, Mode mode) override;

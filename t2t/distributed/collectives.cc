@@ -132,12 +132,12 @@ at::Tensor ProcessGroup::AllToAll(const at::Tensor& input,
 
 at::Tensor ProcessGroup::ReduceScatter(const at::Tensor& input,
                                        const std::string& what) {
-  const int64_t piece = input.numel() / size();
-  const std::vector<int64_t> counts(static_cast<size_t>(size()), piece);
-  at::Tensor pieces =
-      AllToAll(input, counts, counts, what).view({size(), piece});
-  at::Tensor sum = pieces[0];
-  for (int64_t i = 1; i < size(); ++i) sum.add_(pieces[i]);
+  const int64_t shard_size = input.numel() / size();
+  const std::vector<int64_t> counts(static_cast<size_t>(size()), shard_size);
+  at::Tensor shards =
+      AllToAll(input, counts, counts, what).view({size(), shard_size});
+  at::Tensor sum = shards[0];
+  for (int64_t i = 1; i < size(); ++i) sum.add_(shards[i]);
   return sum;
 }
 

@@ -18,7 +18,7 @@ struct PartRange {
 PartRange PartOf(int64_t total, int64_t parts, int64_t index);
 
 // "data:4,model:2": the ranks that differ along the axis `data` take different
-// batches, those that differ along `model` hold different parts of the model
+// batches, those that differ along `model` hold different shards of the model
 // and compute the same batches. The last axis' neighbours are neighbours in
 // rank, too.
 class Mesh {

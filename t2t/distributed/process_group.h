@@ -72,7 +72,7 @@ class ProcessGroup {
   void AllReduce(const at::Tensor& tensor, const std::string& what);
   at::Tensor AllGather(const at::Tensor& input, const std::string& what);
   void Broadcast(const at::Tensor& tensor, const std::string& what);
-  // This rank's part of the sum of all: 1-D, cut into size() equal pieces. The
+  // This rank's shard of the sum of all: 1-D, cut into size() equal shards. The
   // sum is taken in the order of the ranks.
   at::Tensor ReduceScatter(const at::Tensor& input, const std::string& what);
   // 1-D; counts by rank.

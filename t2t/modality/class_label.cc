@@ -46,14 +46,15 @@ class ClassLabel : public ModalityBase {
     }
   }
 
-  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+  at::Tensor Bottom(const at::Tensor& x, const nn::Context&) const override {
     const at::Tensor vectors = at::embedding(embedding_, x.to(at::kLong));
     return spec().scale_embedding
                ? vectors * std::sqrt(static_cast<double>(spec().hidden_size))
                : vectors;
   }
 
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode) const override {
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context&) const override {
     return at::zeros({x.size(0), 1, spec().hidden_size},
                      x.options().dtype(at::kFloat));
   }

@@ -38,12 +38,13 @@ class Image : public ModalityBase {
                      spec().vocab_size * spec().num_channels);
   }
 
-  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+  at::Tensor Bottom(const at::Tensor& x, const nn::Context&) const override {
     CheckImage(x);
     return x.to(at::kFloat);
   }
 
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode) const override {
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context&) const override {
     CheckImage(x);
     // Embeds each channel, then all of a pixel's as one vector.
     return merge_(at::embedding(pixels_, x.to(at::kLong)).flatten(3));
@@ -78,15 +79,16 @@ class ImageChannelIdentity : public ModalityBase {
     bias_ = convolution.Param("bias", {spec().hidden_size}, ZerosInit());
   }
 
-  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+  at::Tensor Bottom(const at::Tensor& x, const nn::Context&) const override {
     CheckImage(x);
     const at::Tensor pixels = x.to(at::kFloat) / 127.5 - 1.0;
     const at::Tensor triples = pixels.reshape({x.size(0), x.size(1), -1, kRgb});
     return at::relu(at::linear(
         triples, kernel_.reshape({kRgb, spec().hidden_size}).t(), bias_));
   }
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
-    return Bottom(x, mode);
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context& context) const override {
+    return Bottom(x, context);
   }
   at::Tensor Top(const at::Tensor& body_output) const override {
     return body_output.to(at::kFloat);

@@ -10,6 +10,7 @@
 
 #include "t2t/hparams/hparams.h"
 #include "t2t/modality/loss_parts.h"
+#include "t2t/nn/context.h"
 #include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
 
@@ -25,9 +26,11 @@ class Modality {
   virtual ~Modality() = default;
 
   // For a feature that is an input.
-  virtual at::Tensor Bottom(const at::Tensor& x, Mode mode) const = 0;
+  virtual at::Tensor Bottom(const at::Tensor& x,
+                            const nn::Context& context) const = 0;
   // For the targets, as the body's input.
-  virtual at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const = 0;
+  virtual at::Tensor TargetsBottom(const at::Tensor& x,
+                                   const nn::Context& context) const = 0;
   // [batch, ..., body size] -> fp32 logits [batch, ..., vocab]; those of class
   // labels take all positions into one: [batch, 1, classes].
   virtual at::Tensor Top(const at::Tensor& body_output) const = 0;

@@ -63,8 +63,9 @@ TEST(Modality, AsT2T) {
     const at::Tensor x = WithoutOnes(GoldenTensor(c.At("x")));
     const at::Tensor wanted = WithoutOnes(GoldenTensor(c.At("targets")));
     const at::Tensor body = WithoutOnes(GoldenTensor(c.At("body")));
-    ExpectNear(inputs->Bottom(x, mode), GoldenTensor(outputs.At("bottom")));
-    ExpectNear(targets->TargetsBottom(x, mode),
+    ExpectNear(inputs->Bottom(x, nn::Context(mode == Mode::kTrain)),
+               GoldenTensor(outputs.At("bottom")));
+    ExpectNear(targets->TargetsBottom(x, nn::Context(mode == Mode::kTrain)),
                GoldenTensor(outputs.At("targets_bottom")));
     ExpectNear(targets->Top(body), GoldenTensor(outputs.At("top")));
     if (outputs.Find("numerator") == nullptr) continue;
@@ -152,7 +153,7 @@ TEST(Modality, SymbolDropoutInTrainingAlone) {
   at::manual_seed(1);
   const at::Tensor ids = at::full({10, 100}, 3, at::kLong);
   const auto share = [&](Mode mode) {
-    return symbol->Bottom(ids, mode)
+    return symbol->Bottom(ids, nn::Context(mode == Mode::kTrain))
         .ne(0)
         .any(-1)
         .to(at::kFloat)
@@ -188,10 +189,11 @@ TEST(Modality, GradientReachesBothUsesOfASharedTable) {
   const Scope scope(&params, "m", UnitScaling());
   const auto symbol = MakeModality(scope, Symbols(9), hparams, Side::kTargets);
   const at::Tensor ids = at::tensor({3, 2}).reshape({1, 2});
-  const at::Tensor loss = symbol
-                              ->Loss(symbol->TargetsBottom(ids, Mode::kTrain),
-                                     ids, {}, Mode::kTrain)
-                              .Total();
+  const at::Tensor loss =
+      symbol
+          ->Loss(symbol->TargetsBottom(ids, nn::Context(true)), ids, {},
+                 Mode::kTrain)
+          .Total();
   const at::Tensor table = params.entries()[0].tensor;
   const at::Tensor gradient = torch::autograd::grad({loss}, {table})[0];
   // By the definition, in small steps along a direction.
@@ -199,11 +201,12 @@ TEST(Modality, GradientReachesBothUsesOfASharedTable) {
   const at::Tensor direction = at::randn_like(table);
   const auto at_step = [&](double step) {
     table.add_(direction, step);
-    const double value = symbol
-                             ->Loss(symbol->TargetsBottom(ids, Mode::kTrain),
-                                    ids, {}, Mode::kTrain)
-                             .Total()
-                             .item<double>();
+    const double value =
+        symbol
+            ->Loss(symbol->TargetsBottom(ids, nn::Context(true)), ids, {},
+                   Mode::kTrain)
+            .Total()
+            .item<double>();
     table.add_(direction, -step);
     return value;
   };
@@ -241,7 +244,8 @@ TEST(Modality, RefusesBadInput) {
   const at::Tensor body = at::randn({1, 2, 4});
   for (const int64_t id : {9, -1}) {
     const at::Tensor ids = at::tensor({3, static_cast<int>(id)}).view({1, 2});
-    MessageOf([&] { symbol->Bottom(ids, Mode::kTrain); }, ExitCode::kMismatch);
+    MessageOf([&] { symbol->Bottom(ids, nn::Context(true)); },
+              ExitCode::kMismatch);
     MessageOf([&] { symbol->Loss(body, ids, {}, Mode::kTrain); },
               ExitCode::kMismatch);
   }
@@ -254,7 +258,7 @@ TEST(Modality, RefusesBadInput) {
   const auto image = MakeModality(scope, feature, hparams, Side::kInputs);
   MessageOf(
       [&] {
-        image->Bottom(at::ones({2, 3}), Mode::kTrain);
+        image->Bottom(at::ones({2, 3}), nn::Context(true));
       },
       ExitCode::kMismatch);
 }

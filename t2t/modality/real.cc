@@ -17,10 +17,11 @@ class Identity : public ModalityBase {
  public:
   explicit Identity(ModalitySpec spec) : ModalityBase(std::move(spec)) {}
 
-  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+  at::Tensor Bottom(const at::Tensor& x, const nn::Context&) const override {
     return x.to(at::kFloat);
   }
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode) const override {
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context&) const override {
     return x.to(at::kFloat);
   }
   at::Tensor Top(const at::Tensor& body_output) const override {
@@ -52,11 +53,12 @@ class Real : public ModalityBase {
                  spec().vocab_size);
   }
 
-  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+  at::Tensor Bottom(const at::Tensor& x, const nn::Context&) const override {
     return bottom_(x.to(at::kFloat));
   }
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
-    return Bottom(x, mode);
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context& context) const override {
+    return Bottom(x, context);
   }
   at::Tensor Top(const at::Tensor& body_output) const override {
     return top_(body_output).to(at::kFloat);

@@ -7,10 +7,10 @@
 #include "t2t/base/error.h"
 #include "t2t/modality/modality_base.h"
 #include "t2t/nn/linear.h"
-#include "t2t/nn/model_parallel.h"
-#include "t2t/nn/vocab_parallel.h"
+#include "t2t/nn/tensor_parallel.h"
 #include "t2t/ops/cross_entropy.h"
 #include "t2t/ops/dropout.h"
+#include "t2t/parallel/vocab_parallel.h"
 
 namespace t2t {
 namespace {
@@ -22,7 +22,7 @@ class Symbol : public ModalityBase {
  public:
   Symbol(const Scope& scope, ModalitySpec given)
       : ModalityBase(given), store_(scope.store()) {
-    ModelParallel* const parallel = scope.parallel();
+    TensorParallel* const parallel = scope.tensor_parallel();
     if (parallel != nullptr && parallel->layout().vocab) parallel_ = parallel;
     const bool target = spec().side == Side::kTargets;
     embedding_ = Table(scope.Sub(spec().share_embedding ? "shared"
@@ -42,11 +42,13 @@ class Symbol : public ModalityBase {
                      spec().body_size);
   }
 
-  at::Tensor Bottom(const at::Tensor& x, Mode mode) const override {
-    return Embed(x, mode);
+  at::Tensor Bottom(const at::Tensor& x,
+                    const nn::Context& context) const override {
+    return Embed(x, context);
   }
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
-    return Embed(x, mode);
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context& context) const override {
+    return Embed(x, context);
   }
 
   at::Tensor Top(const at::Tensor& body_output) const override {
@@ -92,16 +94,14 @@ class Symbol : public ModalityBase {
                : parallel_->Param(scope, "weights", {shape, 0, 1}, init);
   }
 
-  PartRange OwnIds() const {
-    return PartOf(spec().vocab_size, parallel_->size(), parallel_->rank());
-  }
+  PartRange OwnIds() const { return parallel_->Own(spec().vocab_size); }
 
-  at::Tensor Embed(const at::Tensor& x, Mode mode) const {
+  at::Tensor Embed(const at::Tensor& x, const nn::Context& context) const {
     at::Tensor ids = x.to(at::kLong);
-    if (mode == Mode::kTrain && spec().symbol_dropout > 0.0) {
+    if (context.training && spec().symbol_dropout > 0.0) {
       ids =
           ids * Dropout(at::ones(ids.sizes(), ids.options().dtype(at::kFloat)),
-                        spec().symbol_dropout)
+                        spec().symbol_dropout, context.rng)
                     .ne(0);
     }
     CheckIds(ids);
@@ -130,7 +130,7 @@ class Symbol : public ModalityBase {
   }
 
   const ParamStore* store_;
-  ModelParallel* parallel_ = nullptr;  // null: the tables are whole
+  TensorParallel* parallel_ = nullptr;  // null: the tables are whole
   at::Tensor embedding_;
   at::Tensor softmax_;
 };
@@ -140,11 +140,12 @@ class SymbolOneHot : public ModalityBase {
  public:
   explicit SymbolOneHot(ModalitySpec spec) : ModalityBase(std::move(spec)) {}
 
-  at::Tensor Bottom(const at::Tensor& x, Mode) const override {
+  at::Tensor Bottom(const at::Tensor& x, const nn::Context&) const override {
     return at::one_hot(x.to(at::kLong), spec().vocab_size).to(at::kFloat);
   }
-  at::Tensor TargetsBottom(const at::Tensor& x, Mode mode) const override {
-    return Bottom(x, mode);
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context& context) const override {
+    return Bottom(x, context);
   }
   at::Tensor Top(const at::Tensor& body_output) const override {
     return body_output.to(at::kFloat);

@@ -102,16 +102,16 @@ void Model::MakeEnds(const Scope& root, int64_t body_size) {
 at::Tensor Model::EmbedInputs(const Features& features,
                               const nn::Context& context) const {
   return modalities_.inputs->Bottom(RequiredFeature(features, "inputs"),
-                                    ModeOf(context));
+                                    context);
 }
 
 at::Tensor Model::EmbedTargets(const at::Tensor& targets,
                                const nn::Context& context) const {
-  return modalities_.targets->TargetsBottom(targets, ModeOf(context));
+  return modalities_.targets->TargetsBottom(targets, context);
 }
 
 at::Tensor Model::RunBody(const Features& features, nn::Context& context) {
-  const Autocast autocast(precision_);
+  const Autocast autocast(PrecisionOf(context));
   return Body(features, context);
 }
 
@@ -122,7 +122,7 @@ at::Tensor Model::Logits(const Features& features, Mode mode) {
 
 at::Tensor Model::Logits(const Features& features, nn::Context& context) {
   const at::Tensor body = RunBody(features, context);
-  const Autocast autocast(precision_);
+  const Autocast autocast(PrecisionOf(context));
   return modalities_.targets->Top(body).to(at::kFloat);
 }
 
@@ -134,6 +134,10 @@ LossParts Model::TargetLoss(const Features& features, nn::Context& context) {
 
 LossParts Model::Loss(const Features& features, Mode mode) {
   nn::Context context(mode == Mode::kTrain);
+  return Loss(features, context);
+}
+
+LossParts Model::Loss(const Features& features, nn::Context& context) {
   LossParts parts = TargetLoss(features, context);
   for (const auto& [name, loss] : context.losses.by_name()) {
     parts.extra[name] = loss;

@@ -13,9 +13,9 @@
 #include "t2t/hparams/hparams.h"
 #include "t2t/input/batch.h"
 #include "t2t/modality/loss_parts.h"
-#include "t2t/nn/default_initializer.h"
 #include "t2t/modality/modality.h"
 #include "t2t/nn/context.h"
+#include "t2t/nn/default_initializer.h"
 #include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
 #include "t2t/problem/registries.h"
@@ -49,8 +49,9 @@ class DecodeState {
 // faster overrides StartDecoding and DecodeStep (Seq2SeqModel does).
 class Model {
  public:
-  Model(HParams hparams, ProblemInfo info, uint64_t seed)
-      : hparams_(std::move(hparams)), info_(std::move(info)), params_(seed) {}
+  // params: how its parameters are made and stored.
+  Model(HParams hparams, ProblemInfo info, const ParamOptions& params)
+      : hparams_(std::move(hparams)), info_(std::move(info)), params_(params) {}
   virtual ~Model() = default;
 
   // Teacher-forced logits, fp32: [batch, length, vocab] for symbols, [batch,
@@ -63,6 +64,7 @@ class Model {
   // training only, weights 0 on padding), without keeping a [batch, length,
   // vocab] probability tensor; and the losses of the layers themselves.
   virtual LossParts Loss(const Features& features, Mode mode);
+  LossParts Loss(const Features& features, nn::Context& context);
   // Which training step the next Loss() is for: some models' changes with it.
   void set_step(int64_t step) { step_ = step; }
 
@@ -91,14 +93,16 @@ class Model {
   void MakeEnds(const Scope& root, int64_t body_size = 0);
   // What matrix products run in; fp32 where it is not called.
   void set_precision(at::ScalarType type) { precision_ = type; }
-  at::ScalarType precision() const { return precision_; }
+  at::ScalarType PrecisionOf(const nn::Context& context) const {
+    return context.precision.value_or(precision_);
+  }
   // Embedded features, as their modality says.
   at::Tensor EmbedInputs(const Features& features,
                          const nn::Context& context) const;
   at::Tensor EmbedTargets(const at::Tensor& targets,
                           const nn::Context& context) const;
   const Modality& target_modality() const { return *modalities_.targets; }
-  // Body() in this model's precision.
+  // Body() in the pass' precision.
   at::Tensor RunBody(const Features& features, nn::Context& context);
 
   HParams hparams_;
@@ -122,8 +126,8 @@ template <typename Class>
 void AddModel(ModelRegistry& models, const std::string& name,
               std::source_location place = std::source_location::current()) {
   const auto make = [](const HParams& hparams, const ProblemInfo& info,
-                       uint64_t seed) -> std::unique_ptr<Model> {
-    return std::make_unique<Class>(hparams, info, seed);
+                       const ParamOptions& params) -> std::unique_ptr<Model> {
+    return std::make_unique<Class>(hparams, info, params);
   };
   models.Add(name, make, "", place);
 }

@@ -74,12 +74,14 @@ double ScheduledSampling::Share(int64_t step) const {
 }
 
 at::Tensor MixSampled(const at::Tensor& gold, const at::Tensor& previous,
-                      const at::Tensor& logits, double share, int64_t pass) {
+                      const at::Tensor& logits, double share, int64_t pass,
+                      const at::Generator& rng) {
   const at::Tensor sampled =
-      at::multinomial(at::softmax(logits, -1).flatten(0, -2), 1)
+      at::multinomial(at::softmax(logits, -1).flatten(0, -2), 1,
+                      /*replacement=*/false, rng)
           .view(gold.sizes());
   const at::Tensor mixed =
-      at::where(at::rand(gold.sizes()).lt(share), sampled, gold);
+      at::where(at::rand(gold.sizes(), rng).lt(share), sampled, gold);
   const at::Tensor later = at::arange(gold.size(1), at::kLong).ge(pass);
   return at::where(later, mixed, previous);
 }

@@ -29,9 +29,10 @@ struct ScheduledSampling {
 
 // What pass number `pass` is given: gold [batch, length] with a share drawn
 // from logits [batch, length, vocab]; positions before `pass` are as in the
-// pass before. Draws from ATen's default generator.
+// pass before.
 at::Tensor MixSampled(const at::Tensor& gold, const at::Tensor& previous,
-                      const at::Tensor& logits, double share, int64_t pass);
+                      const at::Tensor& logits, double share, int64_t pass,
+                      const at::Generator& rng);
 
 // For models that have none of it: throws a usage error where it is asked for.
 void RefuseScheduledSampling(const HParams& hparams);

@@ -20,8 +20,9 @@ constexpr int64_t kMaxRaggedLength = 512;
 }  // namespace
 
 Seq2SeqModel::Seq2SeqModel(std::string name, const SequenceOptions& options,
-                           HParams hparams, ProblemInfo info, uint64_t seed)
-    : Model(std::move(hparams), std::move(info), seed),
+                           HParams hparams, ProblemInfo info,
+                           const ParamOptions& params)
+    : Model(std::move(hparams), std::move(info), params),
       name_(std::move(name)),
       options_(options),
       sampling_(ScheduledSampling::FromHParams(hparams_, info_)) {
@@ -114,9 +115,11 @@ LossParts Seq2SeqModel::SampledLoss(const Features& features,
   for (int64_t pass = 0; pass < sampling_.passes; ++pass) {
     const at::NoGradGuard no_grad;
     nn::Context not_counted(/*is_training=*/true);
+    not_counted.rng = context.rng;
+    not_counted.precision = context.precision;
     const at::Tensor logits = Logits(given, not_counted);
     given["targets"] =
-        MixSampled(gold, given.at("targets"), logits, share, pass);
+        MixSampled(gold, given.at("targets"), logits, share, pass, context.rng);
   }
   return target_modality().Loss(RunBody(given, context).to(at::kFloat), gold,
                                 {}, Mode::kTrain);
@@ -136,7 +139,8 @@ LossParts Seq2SeqModel::TargetLoss(const Features& features,
 std::unique_ptr<DecodeState> Seq2SeqModel::StartDecoding(
     const Features& features) {
   const at::NoGradGuard no_grad;
-  const Autocast autocast(precision());
+  nn::Context context;
+  const Autocast autocast(PrecisionOf(context));
   for (const auto& [name, tensor] : features) {
     if (name == "inputs_segmentation" || name == "targets_segmentation") {
       throw UsageError("decoding a packed batch", "one example a row",
@@ -154,22 +158,21 @@ std::unique_ptr<DecodeState> Seq2SeqModel::StartDecoding(
                 .size(0);
   Features here = features;
   for (auto& [name, tensor] : here) tensor = tensor.to(ComputeDevice());
-  nn::Context context;
   return decoder_->Start(EncodeInputs(here, context), rows);
 }
 
 at::Tensor Seq2SeqModel::DecodeStep(DecodeState* state, const at::Tensor& ids) {
   const at::NoGradGuard no_grad;
-  const Autocast autocast(precision());
+  nn::Context context;
+  const Autocast autocast(PrecisionOf(context));
   auto* const own = static_cast<CachedDecodeState*>(state);
-  const nn::Context context;
   const at::Tensor embedding =
       ids.defined()
           ? EmbedTargets(ids.view({-1, 1}).to(ComputeDevice()), context)
           : at::zeros({own->rows(), 1, options_.hidden_size},
                       OnDevice(at::kFloat));
   const at::Tensor output = decoder_->Step(
-      embedding, own,
+      embedding, own, context,
       [this](const at::Tensor& x, nn::Pass& pass) { return Decode(x, pass); });
   return target_modality().Top(output).to(at::kFloat).squeeze(1);
 }

@@ -26,9 +26,9 @@ namespace t2t {
 //
 //   class MyModel : public Seq2SeqModel {
 //    public:
-//     MyModel(HParams hparams, ProblemInfo info, uint64_t seed)
+//     MyModel(HParams hparams, ProblemInfo info, const ParamOptions& params)
 //         : Seq2SeqModel("my_model", SequenceOptions::FromHParams(hparams),
-//                        hparams, std::move(info), seed) { Build(); }
+//                        hparams, std::move(info), params) { Build(); }
 //    protected:
 //     void BuildEncoder(const Scope& scope) override { .. }
 //     void BuildDecoder(const Scope& scope, bool has_memory) override { .. }
@@ -46,7 +46,7 @@ class Seq2SeqModel : public Model {
  protected:
   // name: the model's, which stands before its parameters.
   Seq2SeqModel(std::string name, const SequenceOptions& options,
-               HParams hparams, ProblemInfo info, uint64_t seed);
+               HParams hparams, ProblemInfo info, const ParamOptions& params);
 
   // Makes the model's ends and, by the two functions below, its layers. The
   // constructor of a family's class calls it.

@@ -8,6 +8,7 @@
 #include "t2t/nn/attention_bias.h"
 #include "t2t/nn/positional.h"
 #include "t2t/ops/dropout.h"
+#include "t2t/parallel/sequence_parallel.h"
 
 namespace t2t {
 
@@ -45,11 +46,11 @@ at::Tensor SequenceDecoder::Whole(const at::Tensor& targets_BLD,
   rows.chunk = chunk;
 
   at::Tensor x = positions_.Add(ShiftRight(targets_BLD), features);
-  if (context.training) x = Dropout(x, options_.dropout);
+  if (context.training) x = Dropout(x, options_.dropout, context.rng);
 
-  const ModelParallel::SplitLength split(parallel_, rows.length);
+  const SequenceParallel sequence(parallel_, rows.length);
   nn::Pass pass(&context, /*causal=*/true, &rows);
-  return split.Join(layers(split.Split(x), pass));
+  return sequence.Join(layers(sequence.Split(x), pass));
 }
 
 at::Tensor SequenceDecoder::Ragged(const at::Tensor& shifted_1TD,
@@ -57,10 +58,10 @@ at::Tensor SequenceDecoder::Ragged(const at::Tensor& shifted_1TD,
                                    nn::Context& context,
                                    const Layers& layers) const {
   at::Tensor x = positions_.AddRagged(shifted_1TD, sequences.rows);
-  if (context.training) x = Dropout(x, options_.dropout);
-  const ModelParallel::SplitLength split(parallel_, x.size(1));
+  if (context.training) x = Dropout(x, options_.dropout, context.rng);
+  const SequenceParallel sequence(parallel_, x.size(1));
   nn::Pass pass(&context, /*causal=*/true, &sequences);
-  return split.Join(layers(split.Split(x), pass));
+  return sequence.Join(layers(sequence.Split(x), pass));
 }
 
 std::unique_ptr<CachedDecodeState> SequenceDecoder::Start(
@@ -78,7 +79,7 @@ std::unique_ptr<CachedDecodeState> SequenceDecoder::Start(
 }
 
 at::Tensor SequenceDecoder::Step(const at::Tensor& embedding_R1D,
-                                 CachedDecodeState* state,
+                                 CachedDecodeState* state, nn::Context& context,
                                  const Layers& layers) const {
   nn::StepCache& cache = state->cache_;
   // Each chunk begins anew: not with the symbol before it, as in T2T.
@@ -92,7 +93,6 @@ at::Tensor SequenceDecoder::Step(const at::Tensor& embedding_R1D,
   if (options_.proximity_bias) {
     bias = BiasProximal(position + 1).narrow(2, position, 1);
   }
-  nn::Context context;
   nn::Pass pass(&context, &cache, position, bias);
   const at::Tensor y = layers(x, pass);
   cache.Advance();

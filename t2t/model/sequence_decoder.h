@@ -11,9 +11,9 @@
 #include "t2t/model/positions.h"
 #include "t2t/model/sequence_encoder.h"
 #include "t2t/model/sequence_options.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
 #include "t2t/nn/pass.h"
+#include "t2t/nn/tensor_parallel.h"
 
 namespace t2t {
 
@@ -40,7 +40,7 @@ class SequenceDecoder {
   // "<model>/body".
   SequenceDecoder(const Scope& body, const SequenceOptions& options)
       : options_(options),
-        parallel_(body.parallel()),
+        parallel_(body.tensor_parallel()),
         positions_(body, options, "targets") {}
 
   // targets_BLD: out of the modality's bottom, not yet shifted. chunk: where
@@ -60,14 +60,14 @@ class SequenceDecoder {
                                            int64_t rows) const;
   // embedding_R1D: the last symbol's (zero at the start).
   at::Tensor Step(const at::Tensor& embedding_R1D, CachedDecodeState* state,
-                  const Layers& layers) const;
+                  nn::Context& context, const Layers& layers) const;
 
  private:
   at::Tensor SelfBias(const at::Tensor& targets_BLD,
                       const Features& features) const;
 
   SequenceOptions options_;
-  ModelParallel* parallel_;  // null: the model is whole
+  TensorParallel* parallel_;  // null: the model is whole
   Positions positions_;
 };
 

@@ -7,6 +7,7 @@
 #include "t2t/base/error.h"
 #include "t2t/nn/attention_bias.h"
 #include "t2t/ops/dropout.h"
+#include "t2t/parallel/sequence_parallel.h"
 
 namespace t2t {
 namespace {
@@ -30,7 +31,7 @@ at::Tensor PackedNonpadding(const Features& features, const std::string& name) {
 SequenceEncoder::SequenceEncoder(const Scope& body,
                                  const SequenceOptions& options)
     : options_(options),
-      parallel_(body.parallel()),
+      parallel_(body.tensor_parallel()),
       target_space_(MakeTargetSpaces(body, options)),
       positions_(body, options, "inputs") {}
 
@@ -78,12 +79,12 @@ Encoded SequenceEncoder::Whole(const at::Tensor& inputs_BLD,
 
   at::Tensor x = AddTargetSpace(inputs_BLD, target_space_id);
   x = positions_.Add(x, features);
-  if (context.training) x = Dropout(x, options_.dropout);
+  if (context.training) x = Dropout(x, options_.dropout, context.rng);
 
-  const ModelParallel::SplitLength split(parallel_, rows.length);
-  rows.own_nonpadding_BL = split.Own(rows.nonpadding_BL);
+  const SequenceParallel sequence(parallel_, rows.length);
+  rows.own_nonpadding_BL = sequence.Own(rows.nonpadding_BL);
   nn::Pass pass(&context, /*causal=*/false, &rows);
-  encoded.output = split.Join(layers(split.Split(x), pass));
+  encoded.output = sequence.Join(layers(sequence.Split(x), pass));
   return encoded;
 }
 
@@ -94,12 +95,12 @@ at::Tensor SequenceEncoder::Ragged(const at::Tensor& inputs_1TD,
                                    const Layers& layers) const {
   at::Tensor x =
       positions_.AddRagged(AddTargetSpace(inputs_1TD, target_space_id), rows);
-  if (context.training) x = Dropout(x, options_.dropout);
-  const ModelParallel::SplitLength split(parallel_, x.size(1));
+  if (context.training) x = Dropout(x, options_.dropout, context.rng);
+  const SequenceParallel sequence(parallel_, x.size(1));
   nn::RaggedSequences sequences;
   sequences.rows = rows;
   nn::Pass pass(&context, /*causal=*/false, &sequences);
-  return split.Join(layers(split.Split(x), pass));
+  return sequence.Join(layers(sequence.Split(x), pass));
 }
 
 }  // namespace t2t

@@ -9,9 +9,9 @@
 #include "t2t/model/model.h"
 #include "t2t/model/positions.h"
 #include "t2t/model/sequence_options.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
 #include "t2t/nn/pass.h"
+#include "t2t/nn/tensor_parallel.h"
 
 namespace t2t {
 
@@ -48,7 +48,7 @@ class SequenceEncoder {
   at::Tensor AddTargetSpace(const at::Tensor& x, int64_t id) const;
 
   SequenceOptions options_;
-  ModelParallel* parallel_;  // null: the model is whole
+  TensorParallel* parallel_;  // null: the model is whole
   at::Tensor target_space_;
   Positions positions_;
 };

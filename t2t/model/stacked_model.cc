@@ -8,8 +8,9 @@ namespace t2t {
 
 StackedModel::StackedModel(const std::string& name,
                            const SequenceOptions& options, MakeStack make,
-                           HParams hparams, ProblemInfo info, uint64_t seed)
-    : Seq2SeqModel(name, options, std::move(hparams), std::move(info), seed),
+                           HParams hparams, ProblemInfo info,
+                           const ParamOptions& params)
+    : Seq2SeqModel(name, options, std::move(hparams), std::move(info), params),
       make_(std::move(make)) {
   Build();
 }
@@ -33,14 +34,8 @@ at::Tensor StackedModel::DecodeStep(DecodeState* state, const at::Tensor& ids) {
                             : Model::DecodeStep(state, ids);
 }
 
-std::vector<std::string> StackedModel::UnitNames() const {
-  std::vector<std::string> names = encoder_.UnitNames();
-  for (const std::string& name : decoder_.UnitNames()) names.push_back(name);
-  return names;
-}
-
 void RefuseSplitModel(const Scope& scope) {
-  if (scope.parallel() == nullptr) return;
+  if (scope.tensor_parallel() == nullptr) return;
   const std::string& prefix = scope.prefix();
   throw UsageError("the model " + prefix.substr(0, prefix.find('/')) +
                        " in a mesh that splits models",

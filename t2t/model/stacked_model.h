@@ -11,7 +11,6 @@
 
 #include "t2t/model/seq2seq_model.h"
 #include "t2t/nn/block.h"
-#include "t2t/nn/parameter_units.h"
 
 namespace t2t {
 
@@ -28,15 +27,14 @@ using MakeStack = std::function<nn::Stack(const Scope& scope, StackSide side)>;
 // An encoder and a decoder, or a decoder alone for a problem without inputs,
 // that are stacks of blocks. It decodes step by step where the decoder's layers
 // can, and else by running all layers over what was decoded so far.
-class StackedModel : public Seq2SeqModel, public ModelWithUnits {
+class StackedModel : public Seq2SeqModel {
  public:
   StackedModel(const std::string& name, const SequenceOptions& options,
                MakeStack make, HParams hparams, ProblemInfo info,
-               uint64_t seed);
+               const ParamOptions& params);
 
   std::unique_ptr<DecodeState> StartDecoding(const Features& features) override;
   at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override;
-  std::vector<std::string> UnitNames() const override;
 
  protected:
   void BuildEncoder(const Scope& scope) override;

@@ -154,7 +154,7 @@ AreaFeatures::AreaFeatures(const Scope& scope, int64_t key_depth,
 }
 
 at::Tensor AreaFeatures::MakeKeys(const at::Tensor& given, bool last_only,
-                                  bool training) const {
+                                  const nn::Context& context) const {
   const at::Tensor keys = given.to(at::kFloat);
   const std::string& mode = options_.key_mode;
   const Sizes sizes =
@@ -168,7 +168,7 @@ at::Tensor AreaFeatures::MakeKeys(const at::Tensor& given, bool last_only,
     features = JoinAreas(keys, options_, last_only, Sum) / counts;
     const bool samples =
         mode == "sample" || mode == "sample_concat" || mode == "sample_sum";
-    if (mode == "concat" || mode == "sum" || (samples && training)) {
+    if (mode == "concat" || mode == "sum" || (samples && context.training)) {
       // A difference of like numbers: fp32 leaves too few digits of it.
       const at::Tensor wide = keys.to(at::kDouble);
       const at::Tensor wide_counts = counts.to(at::kDouble);
@@ -179,8 +179,8 @@ at::Tensor AreaFeatures::MakeKeys(const at::Tensor& given, bool last_only,
       deviation =
           ((squares - mean * mean).abs() + kEpsilon).sqrt().to(at::kFloat);
     }
-    if (samples && training) {
-      features = features + deviation * at::randn_like(deviation);
+    if (samples && context.training) {
+      features = features + deviation * nn::NormalLike(deviation, context);
     }
   }
   if (!HasParameters(mode)) return features;
@@ -215,8 +215,9 @@ at::Tensor AreaFeatures::MakeValues(const at::Tensor& given,
                          values);
 }
 
-at::Tensor AreaFeatures::Keys(const at::Tensor& keys, bool training) const {
-  return MakeKeys(keys, /*last_only=*/false, training);
+at::Tensor AreaFeatures::Keys(const at::Tensor& keys,
+                              const nn::Context& context) const {
+  return MakeKeys(keys, /*last_only=*/false, context);
 }
 
 at::Tensor AreaFeatures::Values(const at::Tensor& values) const {
@@ -224,7 +225,7 @@ at::Tensor AreaFeatures::Values(const at::Tensor& values) const {
 }
 
 at::Tensor AreaFeatures::LastKeys(const at::Tensor& keys) const {
-  return MakeKeys(keys, /*last_only=*/true, /*training=*/false);
+  return MakeKeys(keys, /*last_only=*/true, nn::Context());
 }
 
 at::Tensor AreaFeatures::LastValues(const at::Tensor& values) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "t2t/nn/context.h"
 #include "t2t/nn/dense.h"
 #include "t2t/nn/params.h"
 
@@ -38,7 +39,7 @@ class AreaFeatures {
                const AreaOptions& options);
 
   // Throws a data error where a row of the grid would be cut.
-  at::Tensor Keys(const at::Tensor& keys, bool training) const;
+  at::Tensor Keys(const at::Tensor& keys, const nn::Context& context) const;
   at::Tensor Values(const at::Tensor& values) const;
   // The same of those areas alone that end with the last memory; the memory
   // has one row.
@@ -57,7 +58,7 @@ class AreaFeatures {
 
  private:
   at::Tensor MakeKeys(const at::Tensor& keys, bool last_only,
-                      bool training) const;
+                      const nn::Context& context) const;
   at::Tensor MakeValues(const at::Tensor& values, bool last_only) const;
 
   AreaOptions options_;

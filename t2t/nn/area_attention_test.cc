@@ -72,7 +72,7 @@ TEST_F(AreaAttentionTest, FeaturesAreT2Ts) {
        {"mean", "max", "sample", "concat", "max_concat", "sum", "sample_concat",
         "sample_sum"}) {
     const AreaFeatures features = Make(Options(mode, "sum"));
-    const at::Tensor keys = features.Keys(Memory(), /*training=*/false);
+    const at::Tensor keys = features.Keys(Memory(), nn::Context());
     EXPECT_LT(Distance(keys, Golden("key/" + mode)), 2e-6) << mode;
   }
   for (const std::string mode : {"mean", "max", "sum"}) {
@@ -116,9 +116,10 @@ TEST_F(AreaAttentionTest, StepByStep) {
     values.push_back(features.LastValues(recent));
   }
   const at::Tensor order = features.OrderOfEnds(memory.size(1));
-  EXPECT_LT(Distance(at::cat(keys, 1),
-                     features.Keys(memory, false).index_select(1, order)),
-            1e-6);
+  EXPECT_LT(
+      Distance(at::cat(keys, 1),
+               features.Keys(memory, nn::Context()).index_select(1, order)),
+      1e-6);
   EXPECT_LT(Distance(at::cat(values, 1),
                      features.Values(memory).index_select(1, order)),
             1e-6);
@@ -127,14 +128,14 @@ TEST_F(AreaAttentionTest, StepByStep) {
 // The noise of training is as wide as the area's keys differ.
 TEST_F(AreaAttentionTest, SamplesInTrainingAlone) {
   const AreaFeatures features = Make(Options("sample", "sum"));
-  EXPECT_TRUE(
-      features.Keys(Memory(), false).equal(features.Keys(Memory(), false)));
+  EXPECT_TRUE(features.Keys(Memory(), nn::Context())
+                  .equal(features.Keys(Memory(), nn::Context())));
   at::manual_seed(1);
-  const at::Tensor many =
-      features.Keys(Memory().expand({4000, -1, -1}), /*training=*/true);
+  const at::Tensor many = features.Keys(Memory().expand({4000, -1, -1}),
+                                        nn::Context(/*is_training=*/true));
   at::manual_seed(1);
-  EXPECT_TRUE(many.equal(
-      features.Keys(Memory().expand({4000, -1, -1}), /*training=*/true)));
+  EXPECT_TRUE(many.equal(features.Keys(Memory().expand({4000, -1, -1}),
+                                       nn::Context(/*is_training=*/true))));
   EXPECT_LT(Distance(many.mean(0), Golden("mean")), 0.08);
   EXPECT_LT(Distance(at::std(many, 0, /*unbiased=*/true), Golden("deviation")),
             0.06);
@@ -143,7 +144,7 @@ TEST_F(AreaAttentionTest, SamplesInTrainingAlone) {
 TEST_F(AreaAttentionTest, RefusesWhatDoesNotFit) {
   const auto code = [&](const AreaOptions& options, const at::Tensor& memory) {
     try {
-      Make(options).Keys(memory, false);
+      Make(options).Keys(memory, nn::Context());
     } catch (const Error& error) {
       return error.code();
     }
@@ -162,7 +163,7 @@ TEST_F(AreaAttentionTest, RefusesWhatDoesNotFit) {
   wide.max_width = 50;
   wide.key_mode = "mean";
   wide.value_mode = "sum";
-  EXPECT_EQ(Make(wide).Keys(Memory(), false).size(1), 12 * 13 / 2);
+  EXPECT_EQ(Make(wide).Keys(Memory(), nn::Context()).size(1), 12 * 13 / 2);
 }
 
 }  // namespace

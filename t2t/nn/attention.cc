@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "t2t/nn/linear.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/nn/relative_attention.h"
 #include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
@@ -16,10 +15,13 @@ namespace {
 
 // T2T's attention with all weight on the k greatest, the rest relative to the
 // k-th.
-at::Tensor Harden(at::Tensor weights, int64_t k, double gumbel_noise_weight) {
+at::Tensor Harden(at::Tensor weights, int64_t k, double gumbel_noise_weight,
+                  const at::Generator &rng) {
   if (gumbel_noise_weight > 0.0) {
     const at::Tensor uniform =
-        at::empty_like(weights).uniform_(1e-5, 1.0 - 1e-5);
+        at::empty_like(weights, weights.options().device(at::kCPU))
+            .uniform_(1e-5, 1.0 - 1e-5, rng)
+            .to(weights.device());
     weights = weights - uniform.log().neg().log() * gumbel_noise_weight;
   }
   at::Tensor rest = weights.detach();
@@ -48,11 +50,12 @@ at::Tensor MultiheadAttention::EnterMemory(const at::Tensor &memory) const {
 
 at::Tensor MultiheadAttention::DropWeights(
     const at::Tensor &weights, double dropout,
-    const std::vector<int64_t> &broadcast_dims) const {
-  if (!split()) return Dropout(weights, dropout, broadcast_dims);
+    const std::vector<int64_t> &broadcast_dims,
+    const at::Generator &rng) const {
+  if (!split()) return Dropout(weights, dropout, rng, broadcast_dims);
   const int64_t heads = weights.size(1);
   if (broadcast_dims.empty()) {
-    return Dropout(weights, dropout, {},
+    return Dropout(weights, dropout, rng, {},
                    PartAlong(first_head_, heads, all_heads_,
                              weights.size(2) * weights.size(3)));
   }
@@ -60,21 +63,21 @@ at::Tensor MultiheadAttention::DropWeights(
   std::vector<int64_t> shape = weights.sizes().vec();
   shape[1] = all_heads_;
   const at::Tensor ones = at::ones(1, weights.options().dtype(at::kFloat));
-  return weights * Dropout(ones.expand(shape), dropout, broadcast_dims)
+  return weights * Dropout(ones.expand(shape), dropout, rng, broadcast_dims)
                        .narrow(1, first_head_, heads);
 }
 
 at::Tensor MultiheadAttention::SelfKernel() const {
-  return JoinParameters(
+  return store_->Join(
       {QueryKernel(), k_kernel_.view({-1, options_.key_channels}),
        v_kernel_.view({-1, options_.value_channels})},
       1);
 }
 
 at::Tensor MultiheadAttention::MemoryKernel() const {
-  return JoinParameters({k_kernel_.view({-1, options_.key_channels}),
-                         v_kernel_.view({-1, options_.value_channels})},
-                        1);
+  return store_->Join({k_kernel_.view({-1, options_.key_channels}),
+                       v_kernel_.view({-1, options_.value_channels})},
+                      1);
 }
 
 at::Tensor MultiheadAttention::QueryKernel() const {
@@ -89,9 +92,9 @@ double MultiheadAttention::Scale() const {
                    -0.5);
 }
 
-at::Tensor MultiheadAttention::Output(const at::Tensor &context) const {
+at::Tensor MultiheadAttention::Output(const at::Tensor &attended) const {
   const at::Tensor y = Linear(
-      context, o_kernel_.view({options_.value_channels, options_.output_size}),
+      attended, o_kernel_.view({options_.value_channels, options_.output_size}),
       {}, store_->int8());
   return parallel_ == nullptr ? y : parallel_->Leave(y, split());
 }
@@ -103,40 +106,40 @@ at::Tensor MultiheadAttention::SplitHeads(const at::Tensor &x) const {
 at::Tensor MultiheadAttention::SelfAttention(const at::Tensor &input,
                                              const at::Tensor &bias,
                                              const nn::Context &context) const {
-  const bool training = context.training;
   const at::Tensor x = Enter(input);
   if (store_->int8() != nullptr) {
-    return Attend(Query(x), Areas(Project(x), training), MemoryBias(bias),
-                  /*self=*/true, training);
+    return Attend(Query(x), Areas(Project(x), context), MemoryBias(bias),
+                  /*self=*/true, context);
   }
   const int64_t keys = options_.key_channels;
   const auto parts =
       at::linear(x, SelfKernel().t())
           .split_with_sizes({keys, keys, options_.value_channels}, -1);
   return Attend(SplitHeads(parts[0]),
-                Areas({SplitHeads(parts[1]), SplitHeads(parts[2])}, training),
-                MemoryBias(bias), /*self=*/true, training);
+                Areas({SplitHeads(parts[1]), SplitHeads(parts[2])}, context),
+                MemoryBias(bias), /*self=*/true, context);
 }
 
 at::Tensor MultiheadAttention::SelfAttentionOver(
     const at::Tensor &x, const at::Tensor &all, const at::Tensor &bias,
     const nn::Context &context) const {
-  return Attend(Query(x), Areas(Project(all), context.training),
-                MemoryBias(bias),
-                /*self=*/true, context.training);
+  return Attend(Query(x), Areas(Project(all), context), MemoryBias(bias),
+                /*self=*/true, context);
 }
 
-KeysValues MultiheadAttention::Areas(KeysValues memory, bool training) const {
+KeysValues MultiheadAttention::Areas(KeysValues memory,
+                                     const nn::Context &context) const {
   if (!area_) return memory;
-  return {area_->Keys(memory.keys, training), area_->Values(memory.values)};
+  return {area_->Keys(memory.keys, context), area_->Values(memory.values)};
 }
 
 at::Tensor MultiheadAttention::MemoryBias(const at::Tensor &bias) const {
   return area_ && bias.defined() ? area_->Bias(bias) : bias;
 }
 
-KeysValues MultiheadAttention::ProjectMemory(const at::Tensor &memory) const {
-  return Areas(Project(memory), /*training=*/false);
+KeysValues MultiheadAttention::ProjectMemory(const at::Tensor &memory,
+                                             const nn::Context &context) const {
+  return Areas(Project(memory), context);
 }
 
 KeysValues MultiheadAttention::Project(const at::Tensor &memory) const {
@@ -158,13 +161,15 @@ at::Tensor MultiheadAttention::Query(const at::Tensor &x) const {
   return SplitHeads(Linear(x, QueryKernel(), {}, store_->int8()));
 }
 
-RaggedAttentionOptions MultiheadAttention::RaggedOptions(bool training) const {
+RaggedAttentionOptions MultiheadAttention::RaggedOptions(
+    const nn::Context &context) const {
   RaggedAttentionOptions ragged;
   ragged.heads = options_.heads;
   ragged.key_channels = options_.key_channels;
   ragged.value_channels = options_.value_channels;
   ragged.scale = Scale();
-  ragged.dropout = training ? options_.dropout : 0.0;
+  ragged.dropout = context.training ? options_.dropout : 0.0;
+  if (ragged.dropout > 0.0) ragged.seed = DrawSeed(context.rng);
   ragged.all_heads = all_heads_;
   ragged.first_head = first_head_;
   return ragged;
@@ -180,7 +185,7 @@ at::Tensor MultiheadAttention::RaggedSelf(const at::Tensor &x,
                                           const std::vector<int64_t> &offsets,
                                           bool causal,
                                           const nn::Context &context) const {
-  RaggedAttentionOptions ragged = RaggedOptions(context.training);
+  RaggedAttentionOptions ragged = RaggedOptions(context);
   ragged.query_offsets = offsets;
   ragged.key_offsets = offsets;
   ragged.causal = causal;
@@ -192,7 +197,7 @@ at::Tensor MultiheadAttention::RaggedMemory(
     const at::Tensor &x, const std::vector<int64_t> &offsets,
     const at::Tensor &memory, const std::vector<int64_t> &memory_offsets,
     const nn::Context &context) const {
-  RaggedAttentionOptions ragged = RaggedOptions(context.training);
+  RaggedAttentionOptions ragged = RaggedOptions(context);
   ragged.query_offsets = offsets;
   ragged.key_offsets = memory_offsets;
   const at::Tensor queries = at::mm(Enter(x).squeeze(0), QueryKernel());
@@ -205,9 +210,8 @@ at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor &x,
                                                const at::Tensor &memory,
                                                const at::Tensor &bias,
                                                nn::Context &context) const {
-  const bool training = context.training;
   const at::Tensor query = Query(Enter(x));
-  const KeysValues seen = Areas(Project(memory), training);
+  const KeysValues seen = Areas(Project(memory), context);
   const at::Tensor area_bias = MemoryBias(bias);
   if (context.recorder != nullptr && !area_) {
     at::Tensor logits =
@@ -215,12 +219,12 @@ at::Tensor MultiheadAttention::MemoryAttention(const at::Tensor &x,
     if (bias.defined()) logits = logits + bias;
     context.recorder->Add(at::softmax(logits, -1));
   }
-  return Attend(query, seen, area_bias, /*self=*/false, training);
+  return Attend(query, seen, area_bias, /*self=*/false, context);
 }
 
-at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor &x,
-                                                 const at::Tensor &bias,
-                                                 KeyValueCache *cache) const {
+at::Tensor MultiheadAttention::SelfAttentionStep(
+    const at::Tensor &x, const at::Tensor &bias, KeyValueCache *cache,
+    const nn::Context &context) const {
   // Few rows: reading the kernels is what costs, so they are not joined.
   const at::Tensor keys = Linear(x, k_kernel_.view({-1, options_.key_channels}),
                                  {}, store_->int8());
@@ -237,29 +241,27 @@ at::Tensor MultiheadAttention::SelfAttentionStep(const at::Tensor &x,
       area_bias = area_->Bias(bias).index_select(
           -1, area_->OrderOfEnds(bias.size(-1)).to(bias.device()));
     }
-    return Attend(Query(x), cache->View(), area_bias, /*self=*/true,
-                  /*training=*/false);
+    return Attend(Query(x), cache->View(), area_bias, /*self=*/true, context);
   }
   cache->Append(latest.keys, latest.values);
-  return Attend(Query(x), cache->View(), bias, /*self=*/true,
-                /*training=*/false);
+  return Attend(Query(x), cache->View(), bias, /*self=*/true, context);
 }
 
 at::Tensor MultiheadAttention::MemoryAttentionStep(
-    const at::Tensor &x, const KeysValues &memory,
-    const at::Tensor &bias) const {
-  return Attend(Query(x), memory, bias, /*self=*/false, /*training=*/false);
+    const at::Tensor &x, const KeysValues &memory, const at::Tensor &bias,
+    const nn::Context &context) const {
+  return Attend(Query(x), memory, bias, /*self=*/false, context);
 }
 
 at::Tensor MultiheadAttention::Attend(const at::Tensor &q,
                                       const KeysValues &memory,
                                       const at::Tensor &bias, bool self,
-                                      bool training) const {
+                                      const nn::Context &context) const {
   const AttentionOptions &o = options_;
   const double scale = Scale();
-  const double dropout = training ? o.dropout : 0.0;
+  const double dropout = context.training ? o.dropout : 0.0;
   const bool relative = self && o.type != "dot_product";
-  at::Tensor context;
+  at::Tensor attended;
   if (self && local_) {
     LocalAttentionOptions local = *local_;
     local.all_heads = all_heads_;
@@ -269,13 +271,14 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor &q,
     }
     // T2T drops nothing out in the others.
     if (local.relative_keys.defined()) local.dropout = dropout;
+    local.rng = context.rng;
     const at::Tensor scaled = o.variables_3d ? q : q * scale;
     const bool step = q.size(2) != memory.keys.size(2);
-    context =
+    attended =
         step ? LocalAttentionStep(scaled, memory.keys, memory.values, local)
              : LocalAttention(scaled, memory.keys, memory.values, local);
   } else if (!relative && dropout == 0.0 && o.hard_attention_k == 0) {
-    context = at::scaled_dot_product_attention(
+    attended = at::scaled_dot_product_attention(
         q, memory.keys, memory.values,
         bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt, 0.0,
         /*is_causal=*/false, scale);
@@ -291,20 +294,22 @@ at::Tensor MultiheadAttention::Attend(const at::Tensor &q,
     if (bias.defined()) logits = logits + bias;
     at::Tensor weights = at::softmax(logits, -1);
     if (o.hard_attention_k > 0 && !(self && IsRelativeV2(o.type))) {
-      weights = Harden(weights, o.hard_attention_k, o.gumbel_noise_weight);
+      weights = Harden(weights, o.hard_attention_k, o.gumbel_noise_weight,
+                       context.rng);
     }
     const bool broadcast = !self || o.type != "dot_product_relative";
     weights = DropWeights(
         weights, dropout,
-        broadcast ? o.dropout_broadcast_dims : std::vector<int64_t>());
-    context = at::matmul(weights, memory.values);
+        broadcast ? o.dropout_broadcast_dims : std::vector<int64_t>(),
+        context.rng);
+    attended = at::matmul(weights, memory.values);
     if (relative && relative_values_.defined()) {
-      context = context +
-                RelativeValues(RelativeKindOf(o.type), o.max_relative_position,
-                               SharedByHeads(relative_values_), weights);
+      attended = attended +
+                 RelativeValues(RelativeKindOf(o.type), o.max_relative_position,
+                                SharedByHeads(relative_values_), weights);
     }
   }
-  return Output(context.transpose(1, 2).reshape(
+  return Output(attended.transpose(1, 2).reshape(
       {q.size(0), q.size(2), o.value_channels}));
 }
 

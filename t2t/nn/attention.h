@@ -12,8 +12,8 @@
 #include "t2t/nn/context.h"
 #include "t2t/nn/key_value_cache.h"
 #include "t2t/nn/local_attention.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
+#include "t2t/nn/tensor_parallel.h"
 #include "t2t/ops/ragged_attention.h"
 
 namespace t2t {
@@ -82,13 +82,16 @@ class MultiheadAttention {
   // Decoding. One new position x [rows, 1, input], after those in the cache,
   // which it joins; bias [.., 1, positions] may be undefined.
   at::Tensor SelfAttentionStep(const at::Tensor& x, const at::Tensor& bias,
-                               KeyValueCache* cache) const;
-  KeysValues ProjectMemory(const at::Tensor& memory) const;
+                               KeyValueCache* cache,
+                               const nn::Context& context) const;
+  KeysValues ProjectMemory(const at::Tensor& memory,
+                           const nn::Context& context) const;
   // The bias for what ProjectMemory() gives, of one for the memory.
   at::Tensor MemoryBias(const at::Tensor& bias) const;
   bool sees_areas() const { return area_.has_value(); }
   at::Tensor MemoryAttentionStep(const at::Tensor& x, const KeysValues& memory,
-                                 const at::Tensor& bias) const;
+                                 const at::Tensor& bias,
+                                 const nn::Context& context) const;
 
  private:
   // whole: the options of all ranks' heads.
@@ -96,7 +99,7 @@ class MultiheadAttention {
   void MakeRelative(const Scope& own, const AttentionOptions& whole);
   void MakeAreas(const Scope& own);
   void MakeLocal(const Scope& own, const LocalPattern& pattern);
-  // Takes this rank's part of the heads, where they are split.
+  // Takes this rank's shard of the heads, where they are split.
   void TakeHeads();
   // A parameter that has a dimension of heads, of `depth` numbers each.
   at::Tensor HeadsParam(const Scope& scope, const std::string& name,
@@ -108,26 +111,28 @@ class MultiheadAttention {
   at::Tensor Enter(const at::Tensor& x) const;
   at::Tensor EnterMemory(const at::Tensor& memory) const;
   at::Tensor DropWeights(const at::Tensor& weights, double dropout,
-                         const std::vector<int64_t>& broadcast_dims) const;
+                         const std::vector<int64_t>& broadcast_dims,
+                         const at::Generator& rng) const;
   at::Tensor SelfKernel() const;    // queries, keys and values side by side
   at::Tensor MemoryKernel() const;  // keys and values
   at::Tensor QueryKernel() const;
   double Scale() const;
-  RaggedAttentionOptions RaggedOptions(bool training) const;
-  at::Tensor Output(const at::Tensor& context) const;
+  RaggedAttentionOptions RaggedOptions(const nn::Context& context) const;
+  at::Tensor Output(const at::Tensor& attended) const;
   at::Tensor SplitHeads(const at::Tensor& x) const;
   at::Tensor Query(const at::Tensor& x) const;
   // Where there is area attention, what it sees in place of these.
-  KeysValues Areas(KeysValues memory, bool training) const;
+  KeysValues Areas(KeysValues memory, const nn::Context& context) const;
   KeysValues Project(const at::Tensor& memory) const;
   // From split heads to the layer's output. self: relative terms apply.
   at::Tensor Attend(const at::Tensor& q, const KeysValues& memory,
-                    const at::Tensor& bias, bool self, bool training) const;
+                    const at::Tensor& bias, bool self,
+                    const nn::Context& context) const;
 
   AttentionOptions options_;  // of this rank's heads
   const ParamStore* store_;
-  ModelParallel* parallel_;  // null: the model is whole
-  int64_t all_heads_ = 0;    // where they are split over the ranks
+  TensorParallel* parallel_;  // null: the model is whole
+  int64_t all_heads_ = 0;     // where they are split over the ranks
   int64_t first_head_ = 0;
   std::optional<LocalAttentionOptions> local_;
   std::optional<AreaFeatures> area_;

@@ -15,7 +15,9 @@ namespace t2t {
 
 MultiheadAttention::MultiheadAttention(const Scope &scope,
                                        const AttentionOptions &options)
-    : options_(options), store_(scope.store()), parallel_(scope.parallel()) {
+    : options_(options),
+      store_(scope.store()),
+      parallel_(scope.tensor_parallel()) {
   AttentionOptions &o = options_;
   if (o.memory_size == 0) o.memory_size = o.input_size;
   if (o.heads < 1 || o.key_channels % o.heads != 0 ||
@@ -193,7 +195,7 @@ void MultiheadAttention::TakeHeads() {
                      "leave heads out of --layout, or set "
                      "--hparams=gumbel_noise_weight=0");
   }
-  const PartRange own = PartOf(o.heads, parallel_->size(), parallel_->rank());
+  const PartRange own = parallel_->Own(o.heads);
   all_heads_ = o.heads;
   first_head_ = own.begin;
   o.key_channels = o.key_channels / o.heads * own.size();

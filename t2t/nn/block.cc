@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "t2t/nn/parameter_units.h"
+#include "t2t/nn/fsdp.h"
 
 namespace t2t::nn {
 
@@ -18,8 +18,8 @@ at::Tensor PositionMixer::Ragged(const at::Tensor&, Pass&) const {
 }
 
 at::Tensor Residual::operator()(const at::Tensor& x, Pass& pass) const {
-  const at::Tensor y = (*sublayer_)(before_({}, x, pass.training()), pass);
-  return after_(x, y, pass.training());
+  const at::Tensor y = (*sublayer_)(before_({}, x, pass.context()), pass);
+  return after_(x, y, pass.context());
 }
 
 bool Residual::CanBeRagged() const {
@@ -27,11 +27,19 @@ bool Residual::CanBeRagged() const {
          after_.CanBeRagged();
 }
 
+Block::Block(const Scope& unit, std::vector<Residual> residuals)
+    : store_(unit.store()),
+      unit_(unit.prefix()),
+      residuals_(std::move(residuals)) {
+  unit.store()->AddFsdpUnit(unit_);
+}
+
 at::Tensor Block::operator()(const at::Tensor& input, Pass& pass) const {
-  const bool enters = !unit_.empty() && pass.step() == nullptr;
-  at::Tensor x = enters ? EnterUnit(unit_, input) : input;
+  FsdpHooks* const fsdp =
+      store_ != nullptr && pass.step() == nullptr ? store_->fsdp() : nullptr;
+  at::Tensor x = fsdp != nullptr ? fsdp->Enter(unit_, input) : input;
   for (const Residual& residual : residuals_) x = residual(x, pass);
-  return enters ? LeaveUnit(unit_, x) : x;
+  return fsdp != nullptr ? fsdp->Leave(unit_, x) : x;
 }
 
 bool Block::CanBeRagged() const {
@@ -50,7 +58,7 @@ at::Tensor Stack::operator()(const at::Tensor& input, Pass& pass) const {
     if (trained_from == i) x = x.detach();
     x = blocks[i](x, pass);
   }
-  if (last) x = (*last)({}, x, pass.training());
+  if (last) x = (*last)({}, x, pass.context());
   return trained_from == blocks.size() ? x.detach() : x;
 }
 
@@ -63,16 +71,6 @@ bool Stack::CanBeRagged() const {
 bool Stack::CanStep() const {
   return std::all_of(blocks.begin(), blocks.end(),
                      [](const Block& b) { return b.CanStep(); });
-}
-
-std::vector<std::string> Stack::UnitNames() const {
-  std::vector<std::string> names;
-  // What no backward pass comes through would not be taken away again.
-  if (trained_from) return names;
-  for (const Block& block : blocks) {
-    if (!block.unit().empty()) names.push_back(block.unit());
-  }
-  return names;
 }
 
 }  // namespace t2t::nn

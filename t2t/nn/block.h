@@ -76,19 +76,19 @@ class Residual {
 // Residual sublayers one after the other. May run several times in a pass.
 class Block {
  public:
-  // unit: the scope of the block's parameters, where they may be brought and
-  // taken away around it (t2t/nn/parameter_units.h); empty where the block
-  // runs more than once or shares its parameters.
-  Block(std::string unit, std::vector<Residual> residuals)
-      : unit_(std::move(unit)), residuals_(std::move(residuals)) {}
+  explicit Block(std::vector<Residual> residuals)
+      : residuals_(std::move(residuals)) {}
+  // One that may be an FSDP unit (t2t/nn/fsdp.h): its parameters are those in
+  // the scope, it runs once in a pass, and the backward pass comes through it.
+  Block(const Scope& unit, std::vector<Residual> residuals);
 
   at::Tensor operator()(const at::Tensor& x, Pass& pass) const;
 
   bool CanBeRagged() const;
   bool CanStep() const;
-  const std::string& unit() const { return unit_; }
 
  private:
+  const ParamStore* store_ = nullptr;  // null: it is no unit
   std::string unit_;
   std::vector<Residual> residuals_;
 };
@@ -99,13 +99,12 @@ struct Stack {
 
   bool CanBeRagged() const;
   bool CanStep() const;
-  // The blocks' that have one.
-  std::vector<std::string> UnitNames() const;
 
   std::vector<Block> blocks;
   std::optional<PrePost> last;
   // Gradients go no deeper than this block's input, or, where it is the number
-  // of blocks, not into the stack at all; such a stack has no units.
+  // of blocks, not into the stack at all; the blocks of such a stack are no
+  // FSDP units.
   std::optional<size_t> trained_from;
 };
 

@@ -71,12 +71,11 @@ class Decoder {
     const Scope self = scope.Sub("self");
     const Scope memory = scope.Sub("memory");
     const Scope transition = scope.Sub("ffn");
-    return {
-        "",
+    return Block(
         {residual(self, std::make_shared<SelfAttention>(self, Heads())),
          residual(memory, std::make_shared<MemoryAttention>(memory, Heads())),
          residual(transition,
-                  std::make_shared<Transition>(transition, options))}};
+                  std::make_shared<Transition>(transition, options))});
   }
 
   ParamStore store_;

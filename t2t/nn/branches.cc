@@ -29,7 +29,7 @@ at::Tensor Convolve(const Convolution& convolution, const at::Tensor& x_BLD,
 }  // namespace
 
 at::Tensor DropOut(const at::Tensor& x, double rate, const Pass& pass) {
-  return pass.training() ? Dropout(x, rate) : x;
+  return pass.training() ? Dropout(x, rate, pass.context().rng) : x;
 }
 
 at::Tensor Widen(const at::Tensor& x_BLW, int64_t width) {

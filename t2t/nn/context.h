@@ -1,9 +1,12 @@
 #ifndef T2T_NN_CONTEXT_H_
 #define T2T_NN_CONTEXT_H_
 
+#include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
+#include <c10/core/ScalarType.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,18 +40,28 @@ class AttentionRecorder {
 
 // What one pass through a model is for, and what it leaves behind besides its
 // result. Every layer is given it: nothing that a layer computes depends on a
-// global. (Dropout draws from ATen's default generator, which the trainer seeds
-// from (seed, step) before every step.)
+// global.
 struct Context {
-  Context() = default;
-  explicit Context(bool is_training) : training(is_training) {}
+  Context() : Context(/*is_training=*/false) {}
+  explicit Context(bool is_training);
 
   // Whether dropout and other noise apply.
   bool training = false;
+  // What these draw from, a generator of the CPU whatever device computes.
+  // ATen's default one where the caller gives no other; training seeds it from
+  // (seed, step) before every batch.
+  at::Generator rng;
+  // What the model's matrix products run in; nullopt: what its hparams say.
+  std::optional<at::ScalarType> precision;
   Losses losses;
   // Null: attention is not recorded.
   AttentionRecorder* recorder = nullptr;
 };
+
+// Noise for `like` out of the context's generator, the same on every device:
+// numbers from [0, 1), and standard normal ones.
+at::Tensor UniformLike(const at::Tensor& like, const Context& context);
+at::Tensor NormalLike(const at::Tensor& like, const Context& context);
 
 }  // namespace t2t::nn
 

@@ -73,14 +73,16 @@ StepSignals::StepSignals(const Scope& scope, const StepSignalOptions& options,
 }
 
 at::Tensor StepSignals::operator()(const at::Tensor& x_BLD,
-                                   const at::Tensor& positions,
-                                   int64_t step) const {
+                                   const at::Tensor& positions, int64_t step,
+                                   const nn::Context& context) const {
   at::Tensor x = x_BLD;
   if (options_.add_position) {
     const int64_t length = x.size(1);
     at::Tensor shifted = positions;
     if (options_.position_start == "random") {
-      shifted = positions + at::randint(length, {1}, OnDevice(at::kLong));
+      shifted =
+          positions +
+          at::randint(length, {1}, context.rng, at::kLong).to(ComputeDevice());
     } else if (options_.position_start == "step") {
       shifted = positions + length * step / options_.steps;
     }
@@ -110,12 +112,12 @@ GateLayer::GateLayer(const Scope& scope, const std::string& name,
 }
 
 at::Tensor GateLayer::operator()(const std::vector<at::Tensor>& inputs_BLD,
-                                 bool training) const {
+                                 const nn::Context& context) const {
   const at::Tensor joined_BLG =
       inputs_BLD.size() == 1 ? inputs_BLD[0] : at::cat(inputs_BLD, -1);
   if (!hidden_) return output_(joined_BLG);
-  return output_(
-      ReluDropout((*hidden_)(joined_BLG), training ? dropout_ : 0.0));
+  return output_(ReluDropout((*hidden_)(joined_BLG),
+                             context.training ? dropout_ : 0.0, context.rng));
 }
 
 DepthGru::DepthGru(const Scope& scope, int64_t hidden_size)
@@ -125,10 +127,10 @@ DepthGru::DepthGru(const Scope& scope, int64_t hidden_size)
 
 at::Tensor DepthGru::operator()(const at::Tensor& x_BLD,
                                 const at::Tensor& state_BLD) const {
-  const at::Tensor update = at::sigmoid(update_({x_BLD, state_BLD}, false));
-  const at::Tensor reset = at::sigmoid(reset_({x_BLD, state_BLD}, false));
+  const at::Tensor update = at::sigmoid(update_({x_BLD, state_BLD}, {}));
+  const at::Tensor reset = at::sigmoid(reset_({x_BLD, state_BLD}, {}));
   const at::Tensor candidate =
-      at::tanh(candidate_({x_BLD, reset * state_BLD}, false));
+      at::tanh(candidate_({x_BLD, reset * state_BLD}, {}));
   return (1.0 - update) * x_BLD + update * candidate;
 }
 
@@ -144,7 +146,7 @@ at::Tensor DepthLstm::operator()(const at::Tensor& x_BLD,
                                  const at::Tensor& state_BLD,
                                  at::Tensor* memory_BLD) const {
   const auto gate = [&](const GateLayer& layer) {
-    return layer({x_BLD, state_BLD}, false);
+    return layer({x_BLD, state_BLD}, {});
   };
   *memory_BLD = *memory_BLD * at::sigmoid(gate(forget_) + forget_bias_) +
                 at::sigmoid(gate(input_)) * at::tanh(gate(modulation_));
@@ -172,8 +174,9 @@ Halting::Halting(const Scope& scope, int64_t hidden_size,
 }
 
 Halting::Walk::Walk(const Halting& halting, const at::Tensor& x_BLD,
-                    bool all_steps)
+                    bool all_steps, const nn::Context& context)
     : halting_(halting),
+      context_(context),
       all_steps_(all_steps),
       result_BLD_(at::zeros_like(x_BLD)),
       probability_(at::zeros(
@@ -191,7 +194,7 @@ bool Halting::Walk::GoesOn() const {
 void Halting::Walk::Weigh(const at::Tensor& state_BLD) {
   at::Tensor p;
   if (!halting_.probability_) {
-    p = at::rand(probability_.sizes(), probability_.options());
+    p = nn::UniformLike(probability_, context_);
   } else {
     p = at::sigmoid((*halting_.probability_)(state_BLD)).to(at::kFloat);
     if (!halting_.IsPositionwise()) p = p.mean(1, /*keepdim=*/true);

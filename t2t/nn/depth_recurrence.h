@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "t2t/hparams/hparams.h"
+#include "t2t/nn/context.h"
 #include "t2t/nn/dense.h"
 #include "t2t/nn/params.h"
 #include "t2t/nn/positional.h"
@@ -47,7 +48,7 @@ class StepSignals {
 
   // positions [1 or B, L]: where x's rows stand.
   at::Tensor operator()(const at::Tensor& x_BLD, const at::Tensor& positions,
-                        int64_t step) const;
+                        int64_t step, const nn::Context& context) const;
   bool adds_position() const { return options_.add_position; }
   // Whether a position is told the same whatever the length.
   bool IsFixed() const {
@@ -79,7 +80,7 @@ class GateLayer {
 
   // Before the gate's activation.
   at::Tensor operator()(const std::vector<at::Tensor>& inputs_BLD,
-                        bool training) const;
+                        const nn::Context& context) const;
 
  private:
   double dropout_;
@@ -135,7 +136,7 @@ class Halting {
   bool IsPositionwise() const { return options_.type != "global"; }
 
   // One walk through the steps:
-  //   Halting::Walk walk(halting, x, false);
+  //   Halting::Walk walk(halting, x, false, context);
   //   while (walk.GoesOn()) {
   //     walk.Weigh(state);             // the step's input
   //     walk.Add(state = Step(state));  // the step's output
@@ -146,7 +147,9 @@ class Halting {
     // all_steps: goes on to max_steps, which changes nothing in the result
     // (a halted position's weight is 0) but leaves every step's state to look
     // at for positions that come later.
-    Walk(const Halting& halting, const at::Tensor& x_BLD, bool all_steps);
+    // The context outlives it.
+    Walk(const Halting& halting, const at::Tensor& x_BLD, bool all_steps,
+         const nn::Context& context);
 
     bool GoesOn() const;
     int64_t step() const { return step_; }
@@ -159,6 +162,7 @@ class Halting {
 
    private:
     const Halting& halting_;
+    const nn::Context& context_;
     bool all_steps_;
     int64_t step_ = 0;
     at::Tensor result_BLD_;

@@ -53,7 +53,8 @@ struct Walked {
 };
 Walked WalkAll(const Halting& halting, const at::Tensor& x_BLD,
                bool all_steps) {
-  Halting::Walk walk(halting, x_BLD, all_steps);
+  const nn::Context context;
+  Halting::Walk walk(halting, x_BLD, all_steps, context);
   at::Tensor state = x_BLD;
   while (walk.GoesOn()) {
     walk.Weigh(state);
@@ -125,7 +126,8 @@ TEST(HaltingTest, AccumulatedAddsUpWhatTheStepsMade) {
       MakeHalting(&params, {.type = "accumulated", .max_steps = 20});
   // States that stay where they are: the weights of a halted position sum to 1.
   const at::Tensor x_BLD = Ramp({2, 3, kHidden});
-  Halting::Walk walk(halting, x_BLD, false);
+  const nn::Context context;
+  Halting::Walk walk(halting, x_BLD, false, context);
   while (walk.GoesOn()) {
     walk.Weigh(x_BLD);
     walk.Add(x_BLD);
@@ -206,7 +208,8 @@ at::Tensor Signal(const StepSignalOptions& options, int64_t length,
   ParamStore params(1);
   const StepSignals signals(Scope(&params, "", OnesInit()), options);
   return signals(at::zeros({1, length, options.channels}),
-                 at::arange(length, at::kLong).unsqueeze(0), step);
+                 at::arange(length, at::kLong).unsqueeze(0), step,
+                 nn::Context());
 }
 
 TEST(StepSignalsTest, PositionsMoveWithTheStepWhereAsked) {

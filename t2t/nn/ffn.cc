@@ -8,49 +8,50 @@
 #include "t2t/base/error.h"
 #include "t2t/nn/convolution.h"
 #include "t2t/nn/dense.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/moe.h"
+#include "t2t/nn/tensor_parallel.h"
 #include "t2t/ops/dropout.h"
 
 namespace t2t {
 namespace {
 
-// How a layer with a filter is split over the mesh's axis `model`: each rank
-// has a part of the filter.
+// Tensor parallelism of a layer with a filter: each rank has a shard of the
+// filter.
 class FilterSplit {
  public:
-  FilterSplit(ModelParallel* parallel, int64_t filter_size)
+  FilterSplit(TensorParallel* parallel, int64_t filter_size)
       : parallel_(parallel), filter_size_(filter_size) {}
 
   // Null where the filter is whole.
-  ModelParallel* parallel() const { return Split() ? parallel_ : nullptr; }
+  TensorParallel* parallel() const { return Split() ? parallel_ : nullptr; }
   at::Tensor Enter(const at::Tensor& x) const {
     return parallel_ == nullptr ? x : parallel_->Enter(x, Split());
   }
-  // After a RowDense, which leaves by itself where the filter is split.
+  // After a RowParallelDense, which leaves by itself where the filter is split.
   at::Tensor Leave(const at::Tensor& y) const {
     return parallel_ == nullptr || Split() ? y : parallel_->Leave(y, false);
   }
-  // Of hidden [..., this rank's part of the filter].
+  // Of hidden [..., this rank's shard of the filter].
   at::Tensor Drop(const at::Tensor& hidden, double rate,
+                  const at::Generator& rng,
                   const std::vector<int64_t>& broadcast_dims) const {
     if (!Split()) {
       return broadcast_dims.empty()
-                 ? ReluDropout(hidden, rate)
-                 : Dropout(at::relu(hidden), rate, broadcast_dims);
+                 ? ReluDropout(hidden, rate, rng)
+                 : Dropout(at::relu(hidden), rate, rng, broadcast_dims);
     }
-    const PartRange own =
-        PartOf(filter_size_, parallel_->size(), parallel_->rank());
+    const PartRange own = parallel_->Own(filter_size_);
     if (broadcast_dims.empty()) {
-      return ReluDropout(hidden, rate,
+      return ReluDropout(hidden, rate, rng,
                          PartAlong(own.begin, own.size(), filter_size_, 1));
     }
     // What the whole drops out, and of it this part.
     std::vector<int64_t> shape = hidden.sizes().vec();
     shape.back() = filter_size_;
     const at::Tensor ones = at::ones(1, hidden.options().dtype(at::kFloat));
-    return at::relu(hidden) * Dropout(ones.expand(shape), rate, broadcast_dims)
-                                  .narrow(-1, own.begin, own.size());
+    return at::relu(hidden) *
+           Dropout(ones.expand(shape), rate, rng, broadcast_dims)
+               .narrow(-1, own.begin, own.size());
   }
 
  private:
@@ -58,7 +59,7 @@ class FilterSplit {
     return parallel_ != nullptr && parallel_->layout().d_ff;
   }
 
-  ModelParallel* const parallel_;
+  TensorParallel* const parallel_;
   const int64_t filter_size_;
 };
 
@@ -67,7 +68,7 @@ class DenseReluDense : public Ffn {
  public:
   DenseReluDense(const Scope& scope, const FfnOptions& options)
       : options_(options),
-        split_(scope.parallel(), options.filter_size),
+        split_(scope.tensor_parallel(), options.filter_size),
         first_(scope.Sub("conv1"), options.hidden_size, options.filter_size,
                /*use_bias=*/true, split_.parallel()),
         second_(scope.Sub("conv2"), options.filter_size, options.hidden_size,
@@ -76,8 +77,9 @@ class DenseReluDense : public Ffn {
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
                    nn::Context& context) const override {
     const double rate = context.training ? options_.dropout : 0.0;
-    return split_.Leave(second_(split_.Drop(first_(split_.Enter(x)), rate,
-                                            options_.dropout_broadcast_dims)));
+    return split_.Leave(
+        second_(split_.Drop(first_(split_.Enter(x)), rate, context.rng,
+                            options_.dropout_broadcast_dims)));
   }
 
   bool CanBeRagged() const override {
@@ -87,8 +89,8 @@ class DenseReluDense : public Ffn {
  private:
   FfnOptions options_;
   FilterSplit split_;
-  ColumnDense first_;
-  RowDense second_;
+  ColumnParallelDense first_;
+  RowParallelDense second_;
 };
 
 class ConvReluConv : public Ffn {
@@ -129,8 +131,8 @@ class ConvReluConv : public Ffn {
       }
       hidden = hidden * std::pow(static_cast<double>(width), -0.5);
     }
-    return second_(
-        ReluDropout(hidden, context.training ? options_.dropout : 0.0));
+    return second_(ReluDropout(
+        hidden, context.training ? options_.dropout : 0.0, context.rng));
   }
 
   int64_t reach() const override { return options_.conv_first_kernel - 1; }
@@ -174,7 +176,9 @@ class SepconvReluSepconv : public Ffn {
     };
     const at::Tensor hidden = first_.Convolve(keep(x), padding);
     return second_.Convolve(
-        keep(ReluDropout(hidden, context.training ? dropout_ : 0.0)), padding);
+        keep(ReluDropout(hidden, context.training ? dropout_ : 0.0,
+                         context.rng)),
+        padding);
   }
 
   int64_t reach() const override {
@@ -228,8 +232,9 @@ class ParameterAttention : public Ffn {
     const at::Tensor q = query_(x)
                              .view({batch * length, heads, -1})
                              .transpose(0, 1);  // [heads, tokens, depth]
-    const at::Tensor values = Dropout(
-        values_, context.training ? options_.attention_dropout : 0.0, {2});
+    const at::Tensor values =
+        Dropout(values_, context.training ? options_.attention_dropout : 0.0,
+                context.rng, {2});
     const at::Tensor weights =
         at::softmax(at::matmul(q, keys_.transpose(1, 2)), -1);
     const at::Tensor y = at::matmul(weights, values)
@@ -313,7 +318,7 @@ class NoFfn : public Ffn {
 
 std::unique_ptr<Ffn> MakeFfn(const Scope& scope, const FfnOptions& options) {
   const std::string& type = options.type;
-  const ModelParallel* const parallel = scope.parallel();
+  const TensorParallel* const parallel = scope.tensor_parallel();
   if (parallel != nullptr &&
       (parallel->layout().d_ff || parallel->layout().length) &&
       type != "dense_relu_dense" && type != "conv_hidden_relu" &&

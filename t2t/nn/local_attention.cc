@@ -33,8 +33,9 @@ at::Tensor Weigh(const at::Tensor& logits, const at::Tensor& v,
       PartAlong(options.first_head, heads,
                 options.all_heads == 0 ? heads : options.all_heads,
                 logits.numel() / (logits.size(0) * heads));
-  return at::matmul(Dropout(at::softmax(logits, -1), options.dropout, {}, part),
-                    v);
+  return at::matmul(
+      Dropout(at::softmax(logits, -1), options.dropout, options.rng, {}, part),
+      v);
 }
 
 }  // namespace

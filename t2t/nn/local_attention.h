@@ -31,6 +31,7 @@ struct LocalAttentionOptions {
   // last. May be undefined.
   at::Tensor relative_keys;
   double dropout = 0.0;  // of the attention weights
+  at::Generator rng;     // of the dropout
   // Where the heads are a part of more: how many in all, the first one here.
   int64_t all_heads = 0;  // 0: all are here
   int64_t first_head = 0;

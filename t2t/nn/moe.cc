@@ -68,7 +68,7 @@ Initializer PerExpert(const Initializer& init) {
 
 MixtureOfExperts::MixtureOfExperts(const Scope& scope,
                                    const MixtureOptions& options)
-    : options_(options), any_parallel_(scope.parallel()) {
+    : options_(options), any_parallel_(scope.tensor_parallel()) {
   if (options.experts < 1 || options.experts_per_token < 1 ||
       options.experts_per_token > options.experts) {
     throw UsageError(
@@ -148,63 +148,20 @@ at::Tensor MixtureOfExperts::Local(const at::Tensor& rows,
 at::Tensor MixtureOfExperts::Anywhere(
     const at::Tensor& rows, const std::vector<int64_t>& counts) const {
   if (!split()) return Local(rows, counts);
-  const int64_t ranks = parallel_->size();
-  // How many rows of each of a rank's experts it gets from each rank.
-  std::vector<int64_t> experts;
-  for (int64_t r = 0; r < ranks; ++r) {
-    experts.push_back(PartOf(options_.experts, ranks, r).size());
-  }
-  const int64_t own = experts[static_cast<size_t>(parallel_->rank())];
-  const at::Tensor told = parallel_->group()->AllToAll(
-      at::tensor(counts, at::kLong), experts,
-      std::vector<int64_t>(static_cast<size_t>(ranks), own),
-      "the tokens' experts");
-  const std::vector<int64_t> received = ToVector(told);  // by rank, expert
-  std::vector<int64_t> to;
-  std::vector<int64_t> from;
-  int64_t expert = 0;
-  for (int64_t r = 0; r < ranks; ++r) {
-    int64_t sum = 0;
-    for (int64_t i = 0; i < experts[static_cast<size_t>(r)]; ++i) {
-      sum += counts[static_cast<size_t>(expert++)];
-    }
-    to.push_back(sum);
-    sum = 0;
-    for (int64_t i = 0; i < own; ++i) {
-      sum += received[static_cast<size_t>(r * own + i)];
-    }
-    from.push_back(sum);
-  }
-  // Which row of those received stands where, by expert, then by rank.
-  std::vector<int64_t> order;
-  std::vector<int64_t> by_expert(static_cast<size_t>(own), 0);
-  for (int64_t i = 0; i < own; ++i) {
-    int64_t start = 0;
-    for (int64_t r = 0; r < ranks; ++r) {
-      for (int64_t e = 0; e < own; ++e) {
-        const int64_t count = received[static_cast<size_t>(r * own + e)];
-        for (int64_t row = 0; e == i && row < count; ++row) {
-          order.push_back(start + row);
-        }
-        if (e == i) by_expert[static_cast<size_t>(i)] += count;
-        start += count;
-      }
-    }
-  }
-  const at::Tensor index = at::tensor(order, at::kLong).to(rows.device());
-  const at::Tensor arrived = parallel_->ExchangeRows(rows, to, from);
-  const at::Tensor outputs = Local(arrived.index_select(0, index), by_expert);
-  return parallel_->ExchangeRows(
-      at::zeros_like(outputs).index_copy(0, index, outputs), from, to);
+  return parallel_->RunExperts(
+      rows, counts,
+      [this](const at::Tensor& arrived, const std::vector<int64_t>& own) {
+        return Local(arrived, own);
+      });
 }
 
 at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
                                         nn::Context& context) const {
   const bool training = context.training;
-  // Where the experts are split, each rank takes a part of the tokens: that
+  // Where the experts are split, each rank takes a shard of the tokens: that
   // which it has already, or one of all.
   const bool has_part =
-      any_parallel_ != nullptr && any_parallel_->SplitsLength();
+      any_parallel_ != nullptr && any_parallel_->length() != 0;
   const at::Tensor input =
       has_part && !split() ? any_parallel_->Enter(x, false) : x;
   const at::Tensor flat = input.reshape({-1, input.size(-1)});
@@ -212,17 +169,16 @@ at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
   if (training) {
     // That of all tokens on every rank, so that it is one process'.
     const int64_t length = has_part ? any_parallel_->length() : input.size(1);
-    noise =
-        at::randn({input.size(0), length, options_.experts}).to(input.device());
+    noise = at::randn({input.size(0), length, options_.experts}, context.rng)
+                .to(input.device());
     if (has_part && split()) noise = any_parallel_->OwnLength(noise);
     noise = noise.reshape({-1, options_.experts});
   }
   at::Tensor tokens = flat;
   if (split() && !has_part) {
-    tokens = parallel_->TakePart(flat, 0);
+    tokens = parallel_->TakeShard(flat, 0);
     if (training) {
-      const PartRange own =
-          PartOf(flat.size(0), parallel_->size(), parallel_->rank());
+      const PartRange own = parallel_->Own(flat.size(0));
       noise = noise.narrow(0, own.begin, own.size());
     }
   }

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "t2t/nn/context.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/nn/params.h"
+#include "t2t/nn/tensor_parallel.h"
 
 namespace t2t {
 
@@ -23,7 +23,7 @@ struct MixtureOptions {
 // feed-forward layers of a few experts, whose outputs its gates weigh. The
 // experts' kernels stand together in one parameter, [experts, in, out].
 //
-// With the experts split over the mesh's axis `model`, each rank gates a part
+// With expert parallelism (t2t/nn/tensor_parallel.h) each rank gates a shard
 // of the tokens and sends them to the ranks that have their experts.
 class MixtureOfExperts {
  public:
@@ -50,8 +50,8 @@ class MixtureOfExperts {
   bool split() const { return parallel_ != nullptr; }
 
   MixtureOptions options_;
-  ModelParallel* any_parallel_;        // null: the model is whole
-  ModelParallel* parallel_ = nullptr;  // null: the experts are
+  TensorParallel* any_parallel_;        // null: the model is whole
+  TensorParallel* parallel_ = nullptr;  // null: the experts are
   at::Tensor gate_;
   at::Tensor noise_;
   at::Tensor in_;   // [experts here, hidden, filter]

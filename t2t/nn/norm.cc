@@ -18,7 +18,7 @@ std::string Suffix(size_t count) {
 
 Norm::Norm(const Scope& scope, const std::string& type, int64_t depth,
            double epsilon, const std::string& name_suffix)
-    : type_(type), epsilon_(epsilon), parallel_(scope.parallel()) {
+    : type_(type), epsilon_(epsilon), parallel_(scope.tensor_parallel()) {
   if (type == "layer" || type == "l2") {
     const std::string name = type + "_norm";
     const Scope own = scope.Sub(name + name_suffix);
@@ -64,7 +64,7 @@ at::Tensor Norm::operator()(const at::Tensor& x) const {
 
 PrePost::PrePost(const Scope& scope, const std::string& name,
                  const PrePostOptions& options)
-    : options_(options), parallel_(scope.parallel()) {
+    : options_(options), parallel_(scope.tensor_parallel()) {
   if (options_.sequence == "none") options_.sequence.clear();
   if (parallel_ != nullptr && parallel_->layout().length &&
       !options.dropout_broadcast_dims.empty()) {
@@ -105,7 +105,7 @@ PrePost::PrePost(const Scope& scope, const std::string& name,
 }
 
 at::Tensor PrePost::operator()(const at::Tensor& previous, const at::Tensor& x,
-                               bool training) const {
+                               const nn::Context& context) const {
   at::Tensor result = x;
   const DropoutPart part =
       parallel_ == nullptr ? DropoutPart() : parallel_->PartBetween(x);
@@ -121,13 +121,14 @@ at::Tensor PrePost::operator()(const at::Tensor& previous, const at::Tensor& x,
       const at::Tensor& own = gammas_[gamma++];
       result = previous +
                (parallel_ == nullptr ? own : parallel_->Between(own)) * result;
-    } else if (training) {
+    } else if (context.training) {
       if (i + 1 < steps.size() && steps[i + 1] == 'a' &&
           options_.dropout_broadcast_dims.empty()) {
-        result = DropoutAdd(result, previous, options_.dropout, part);
+        result =
+            DropoutAdd(result, previous, options_.dropout, context.rng, part);
         ++i;
       } else {
-        result = Dropout(result, options_.dropout,
+        result = Dropout(result, options_.dropout, context.rng,
                          options_.dropout_broadcast_dims, part);
       }
     }

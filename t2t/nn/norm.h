@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "t2t/nn/model_parallel.h"
+#include "t2t/nn/context.h"
 #include "t2t/nn/params.h"
+#include "t2t/nn/tensor_parallel.h"
 
 namespace t2t {
 
@@ -28,7 +29,7 @@ class Norm {
  private:
   std::string type_;
   double epsilon_;
-  ModelParallel* parallel_;  // null: the model is whole
+  TensorParallel* parallel_;  // null: the model is whole
   at::Tensor scale_;
   at::Tensor bias_;
 };
@@ -62,14 +63,14 @@ class PrePost {
 
   // previous may be undefined where the sequence has no 'a' and no 'z'.
   at::Tensor operator()(const at::Tensor& previous, const at::Tensor& x,
-                        bool training) const;
+                        const nn::Context& context) const;
   // Whether it does the same to sequences without padding, end to end: not
   // where dropout is broadcast over rows or positions.
   bool CanBeRagged() const { return options_.dropout_broadcast_dims.empty(); }
 
  private:
   PrePostOptions options_;
-  ModelParallel* parallel_;  // null: the model is whole
+  TensorParallel* parallel_;  // null: the model is whole
   std::vector<Norm> norms_;
   std::vector<at::Tensor> gammas_;
 };

@@ -8,14 +8,12 @@
 #include "t2t/base/error.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
-#include "t2t/nn/parameter_units.h"
+#include "t2t/nn/fsdp.h"
 #include "t2t/ops/device.h"
 #include "t2t/ops/tensor_memory.h"
 
 namespace t2t {
 namespace {
-
-thread_local ModelParallel* parallel_of_new_stores = nullptr;
 
 at::Tensor NewTensor(at::IntArrayRef shape) {
   return at::empty(shape, at::TensorOptions().dtype(at::kFloat));
@@ -133,14 +131,11 @@ Fans FansOf(at::IntArrayRef shape) {
           field * static_cast<double>(shape[shape.size() - 1])};
 }
 
-ModelParallel* ParallelOfNewStores() { return parallel_of_new_stores; }
-
-void SetParallelOfNewStores(ModelParallel* parallel) {
-  parallel_of_new_stores = parallel;
+at::Tensor ParamStore::Join(const std::vector<at::Tensor>& parameters,
+                            int64_t dim) const {
+  return fsdp_ == nullptr ? at::cat(parameters, dim)
+                          : fsdp_->Join(parameters, dim);
 }
-
-ParamStore::ParamStore(uint64_t seed)
-    : seed_(seed), parallel_(ParallelOfNewStores()) {}
 
 at::Tensor ParamStore::Add(const std::string& name, at::IntArrayRef shape,
                            const Initializer& init, bool trainable) {
@@ -156,14 +151,15 @@ at::Tensor ParamStore::Add(const std::string& name, at::IntArrayRef shape,
     return entry.tensor;
   }
   at::Tensor tensor;
-  AbsentParameters* const absent = AbsentParameters::Current();
-  if (trainable && absent != nullptr) {
+  const uint64_t seed = Rng::Combine(options_.seed, name);
+  if (trainable && options_.meta) {
     tensor = at::empty(shape, OnDevice(at::kFloat));
     DropMemory(tensor);
-    absent->Add(name, [init, seed = Rng::Combine(seed_, name),
-                       sizes = shape.vec()] { return init(seed, sizes); });
+    draws_[name] = [init, seed, sizes = shape.vec()] {
+      return init(seed, sizes);
+    };
   } else {
-    tensor = init(Rng::Combine(seed_, name), shape).to(ComputeDevice());
+    tensor = init(seed, shape).to(ComputeDevice());
   }
   tensor.set_requires_grad(trainable);
   index_[name] = entries_.size();

@@ -12,8 +12,9 @@
 
 namespace t2t {
 
+class FsdpHooks;
 class Int8Weights;
-class ModelParallel;
+class TensorParallel;
 
 // Fills a new parameter: (seed, shape) -> fp32 CPU tensor.
 using Initializer =
@@ -36,6 +37,24 @@ struct Fans {
 };
 Fans FansOf(at::IntArrayRef shape);
 
+// What makes the initial value of a parameter, on the CPU.
+using DrawParameter = std::function<at::Tensor()>;
+
+// How a model's parameters are made and stored. Whoever makes a model decides
+// it; the model's own code is the same for all.
+struct ParamOptions {
+  // A seed alone: every parameter whole, with its initial value.
+  ParamOptions(uint64_t seed_of_values) : seed(seed_of_values) {}
+
+  uint64_t seed = 0;
+  // Trainable parameters are meta tensors: they have shapes, but neither values
+  // nor memory until somebody gives them some (t2t/ops/tensor_memory.h).
+  bool meta = false;
+  // What shards the parameters by tensor parallelism; outlives the model.
+  // Null: they are whole.
+  TensorParallel* tensor_parallel = nullptr;
+};
+
 // A model's parameters by name, in order of creation. Names are T2T's
 // variable names ("transformer/body/encoder/layer_0/self_attention/
 // multihead_attention/q/kernel"). A parameter's initial value depends only on
@@ -45,16 +64,26 @@ Fans FansOf(at::IntArrayRef shape);
 // when the model is made or loaded, for all of the model's layers.
 class ParamStore {
  public:
-  // For the ModelParallel that this thread has in use (ModelParallel::Use).
-  explicit ParamStore(uint64_t seed);
+  explicit ParamStore(const ParamOptions& options) : options_(options) {}
 
-  // What the parameters are split by; null: they are whole.
-  ModelParallel* parallel() const { return parallel_; }
+  // ParamOptions' tensor_parallel.
+  TensorParallel* tensor_parallel() const { return options_.tensor_parallel; }
   // The int8 copies that matrix products use in place of the parameters, for
   // inference; null: there are none.
   Int8Weights* int8() const { return int8_; }
   // weights outlive the use of the model.
   void set_int8(Int8Weights* weights) { int8_ = weights; }
+  // Where the parameters of FSDP units come and go while the model computes;
+  // null: all are there all the time.
+  FsdpHooks* fsdp() const { return fsdp_; }
+  // hooks outlive the use of the model.
+  void set_fsdp(FsdpHooks* hooks) { fsdp_ = hooks; }
+  // The scopes that can be FSDP units, in the order in which the forward pass
+  // enters them. Blocks add their own.
+  const std::vector<std::string>& fsdp_units() const { return fsdp_units_; }
+  void AddFsdpUnit(const std::string& scope) { fsdp_units_.push_back(scope); }
+  // at::cat() of parameters that one layer uses together.
+  at::Tensor Join(const std::vector<at::Tensor>& parameters, int64_t dim) const;
 
   // Makes a leaf that requires a gradient; the same name again returns the
   // same tensor (the shape must agree).
@@ -75,22 +104,21 @@ class ParamStore {
   const std::vector<Entry>& entries() const { return entries_; }
   std::vector<at::Tensor> Trainable() const;
   int64_t NumParameters() const;  // trainable scalars
+  // Of meta tensors: what makes their initial values, by name.
+  const std::map<std::string, DrawParameter>& draws() const { return draws_; }
 
  private:
   at::Tensor Add(const std::string& name, at::IntArrayRef shape,
                  const Initializer& init, bool trainable);
 
-  uint64_t seed_;
-  ModelParallel* const parallel_;
+  const ParamOptions options_;
   Int8Weights* int8_ = nullptr;
+  FsdpHooks* fsdp_ = nullptr;
+  std::vector<std::string> fsdp_units_;
+  std::map<std::string, DrawParameter> draws_;
   std::vector<Entry> entries_;
   std::map<std::string, size_t> index_;
 };
-
-// What stores that this thread makes are split by (ModelParallel::Use sets it);
-// null: they are whole. Nothing but the constructor of ParamStore asks.
-ModelParallel* ParallelOfNewStores();
-void SetParallelOfNewStores(ModelParallel* parallel);
 
 // A name prefix in a store and the default initializer, handed down a model's
 // constructors.
@@ -114,7 +142,7 @@ class Scope {
   const std::string& prefix() const { return prefix_; }
   ParamStore* store() const { return store_; }
   // Null: the model is whole.
-  ModelParallel* parallel() const { return store_->parallel(); }
+  TensorParallel* tensor_parallel() const { return store_->tensor_parallel(); }
 
  private:
   ParamStore* store_;

@@ -33,7 +33,7 @@ struct WholeRows {
   int64_t length = 0;
   at::Tensor bias;  // self-attention's, [B or 1, 1, L or 1, L]; or undefined
   at::Tensor nonpadding_BL;  // 1 or 0; undefined: not known
-  // Where the length is split over ranks, this rank's part of nonpadding_BL.
+  // With sequence parallelism this rank's shard of nonpadding_BL.
   at::Tensor own_nonpadding_BL;
   at::Tensor positions_BL;  // of packed examples; undefined: from 0 on
   at::Tensor memory_BMD;    // the encoder's output; undefined without one

@@ -72,7 +72,7 @@ class GatedRecur : public Recur {
 
   at::Tensor operator()(const at::Tensor& x_BLD, const StepFunctions& step,
                         Pass& pass) const override {
-    const bool training = pass.training();
+    const Context& context = pass.context();
     const at::Tensor kept = Kept(options_, pass);
     at::Tensor state = x_BLD;
     for (int64_t i = 0; i < options_.steps; ++i) {
@@ -81,17 +81,17 @@ class GatedRecur : public Recur {
       for (size_t k = 0; k < seen_.size(); ++k) {
         const at::Tensor& one =
             seen_[k] == 's' ? state : (seen_[k] == 't' ? result : x_BLD);
-        seen.push_back(transform_norms_[k]({}, one, training));
+        seen.push_back(transform_norms_[k]({}, one, context));
       }
       const at::Tensor transform =
-          Times(at::sigmoid((*transform_)(seen, training)), kept);
+          Times(at::sigmoid((*transform_)(seen, context)), kept);
       at::Tensor carry = 1.0 - transform;
       if (carry_) {
         // T2T norms what it has normed for the other gate already.
         for (size_t k = 0; k < seen.size(); ++k) {
-          seen[k] = carry_norms_[k]({}, seen[k], training);
+          seen[k] = carry_norms_[k]({}, seen[k], context);
         }
-        carry = Times(at::sigmoid((*carry_)(seen, training)), kept);
+        carry = Times(at::sigmoid((*carry_)(seen, context)), kept);
       }
       state = (options_.type == "skip" ? x_BLD : state) * carry +
               result * transform;
@@ -172,7 +172,7 @@ class UnitRecur : public Recur {
     at::Tensor memory = at::zeros_like(x_BLD);
     for (int64_t i = 0; i < options_.steps; ++i) {
       const at::Tensor y =
-          before_({}, step.layers(step.tell(state, i)), pass.training());
+          before_({}, step.layers(step.tell(state, i)), pass.context());
       if (gru_) {
         const at::Tensor mixed = (*gru_)(y, state);
         state = kept.defined() ? y + (mixed - y) * kept : mixed;
@@ -180,7 +180,7 @@ class UnitRecur : public Recur {
         state = Times((*lstm_)(y, state, &memory), kept);
         memory = Times(memory, kept);
       }
-      state = after_({}, state, pass.training());
+      state = after_({}, state, pass.context());
     }
     return options_.memory_is_result && lstm_ ? memory : state;
   }
@@ -202,7 +202,8 @@ class AdaptiveRecur : public Recur {
                         Pass& pass) const override {
     // A later position may take more steps than this one, and then sees what
     // this one would have been in them.
-    Halting::Walk walk(halting_, x_BLD, /*all_steps=*/pass.step() != nullptr);
+    Halting::Walk walk(halting_, x_BLD, /*all_steps=*/pass.step() != nullptr,
+                       pass.context());
     at::Tensor state = x_BLD;
     while (walk.GoesOn()) {
       state = step.tell(state, walk.step());

@@ -236,6 +236,7 @@ at::Tensor RecurrentMemory::Attend(const MultiheadAttention& attention,
 at::Tensor RecurrentMemory::Step(const MultiheadAttention& attention,
                                  const at::Tensor& x, const at::Tensor& bias,
                                  int64_t offset, KeyValueCache* cache,
+                                 const nn::Context& context,
                                  MemorySteps* steps) const {
   const bool first = offset == 0;
   if (!options_.neural) {
@@ -246,7 +247,7 @@ at::Tensor RecurrentMemory::Step(const MultiheadAttention& attention,
     if (bias.defined() && before > 0) {
       whole = at::constant_pad_nd(bias, {before, 0});
     }
-    return attention.SelfAttentionStep(x, whole, cache);
+    return attention.SelfAttentionStep(x, whole, cache, context);
   }
   if (!steps->state.values.defined()) steps->state = Start(x.size(0));
   MemoryState& state = steps->state;
@@ -258,7 +259,7 @@ at::Tensor RecurrentMemory::Step(const MultiheadAttention& attention,
     cache->KeepLast(0);
   }
   steps->inputs = steps->inputs.defined() ? at::cat({steps->inputs, x}, 1) : x;
-  return Combine(attention.SelfAttentionStep(x, bias, cache),
+  return Combine(attention.SelfAttentionStep(x, bias, cache, context),
                  Address(x, state.values), state.values);
 }
 

@@ -81,7 +81,7 @@ class RecurrentMemory {
   // The same position by position. offset: in the chunk.
   at::Tensor Step(const MultiheadAttention& attention, const at::Tensor& x,
                   const at::Tensor& bias, int64_t offset, KeyValueCache* cache,
-                  MemorySteps* steps) const;
+                  const nn::Context& context, MemorySteps* steps) const;
 
  private:
   at::Tensor AttendRecent(const MultiheadAttention& attention,

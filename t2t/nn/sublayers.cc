@@ -44,8 +44,8 @@ at::Tensor SelfAttention::Ragged(const at::Tensor& x_1TD, Pass& pass) const {
 }
 
 at::Tensor SelfAttention::Step(const at::Tensor& x_R1D, Pass& pass) const {
-  return attention_.SelfAttentionStep(x_R1D, pass.bias(),
-                                      &SelfStateOf(pass).keys_values);
+  return attention_.SelfAttentionStep(
+      x_R1D, pass.bias(), &SelfStateOf(pass).keys_values, pass.context());
 }
 
 at::Tensor RecurrentSelfAttention::Whole(const at::Tensor& x_BLD,
@@ -60,7 +60,7 @@ at::Tensor RecurrentSelfAttention::Step(const at::Tensor& x_R1D,
                                         Pass& pass) const {
   SelfState& state = SelfStateOf(pass);
   return memory_.Step(attention_, x_R1D, pass.bias(), pass.position(),
-                      &state.keys_values, &state.memory);
+                      &state.keys_values, pass.context(), &state.memory);
 }
 
 at::Tensor MemoryAttention::Whole(const at::Tensor& x_BLD, Pass& pass) const {
@@ -78,7 +78,8 @@ at::Tensor MemoryAttention::Step(const at::Tensor& x_R1D, Pass& pass) const {
   const StepCache& cache = *pass.step();
   const SourceState& state = pass.Kept([&] {
     auto made = std::make_unique<SourceState>();
-    const KeysValues seen = attention_.ProjectMemory(cache.memory_BMD());
+    const KeysValues seen =
+        attention_.ProjectMemory(cache.memory_BMD(), pass.context());
     made->memory = {seen.keys.contiguous(), seen.values.contiguous()};
     if (attention_.sees_areas()) {
       made->area_bias = attention_.MemoryBias(cache.memory_bias());
@@ -88,7 +89,8 @@ at::Tensor MemoryAttention::Step(const at::Tensor& x_R1D, Pass& pass) const {
   // The rows of one source are its queries.
   const at::Tensor y = attention_.MemoryAttentionStep(
       x_R1D.reshape({-1, cache.group(), x_R1D.size(-1)}), state.memory,
-      attention_.sees_areas() ? state.area_bias : cache.memory_bias());
+      attention_.sees_areas() ? state.area_bias : cache.memory_bias(),
+      pass.context());
   return y.reshape(x_R1D.sizes());
 }
 

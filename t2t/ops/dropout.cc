@@ -85,8 +85,8 @@ class DropoutFunction : public torch::autograd::Function<DropoutFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const std::optional<at::Tensor>& residual,
-                            double rate, const DropoutPart& part) {
-    const uint64_t seed = DrawSeed();
+                            double rate, uint64_t seed,
+                            const DropoutPart& part) {
     context->saved_data["seed"] = static_cast<int64_t>(seed);
     context->saved_data["rate"] = rate;
     context->saved_data["adds"] = residual.has_value();
@@ -106,7 +106,8 @@ class DropoutFunction : public torch::autograd::Function<DropoutFunction> {
     const std::vector<int64_t> part = context->saved_data["part"].toIntVector();
     return {RunDropout(gradient, at::Tensor(), seed, rate,
                        {part[0], part[1], part[2]}),
-            adds ? gradient : at::Tensor(), at::Tensor(), at::Tensor()};
+            adds ? gradient : at::Tensor(), at::Tensor(), at::Tensor(),
+            at::Tensor()};
   }
 };
 
@@ -114,8 +115,8 @@ class ReluDropoutFunction
     : public torch::autograd::Function<ReluDropoutFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input,
-                            double rate, const DropoutPart& part) {
-    const uint64_t seed = DrawSeed();
+                            double rate, uint64_t seed,
+                            const DropoutPart& part) {
     const at::Tensor x = input.contiguous();
     at::Tensor out = at::empty_like(x);
     const float* from = x.const_data_ptr<float>();
@@ -146,7 +147,7 @@ class ReluDropoutFunction
       ReluDropoutGradient(from + begin, kept + begin, to + begin, end - begin,
                           scale);
     });
-    return {result, at::Tensor(), at::Tensor()};
+    return {result, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -174,14 +175,15 @@ at::Tensor Ones(at::IntArrayRef shape, const at::Tensor& like) {
 
 }  // namespace
 
-uint64_t DrawSeed() {
-  auto* generator = at::get_generator_or_default<at::CPUGeneratorImpl>(
-      std::nullopt, at::detail::getDefaultCPUGenerator());
+uint64_t DrawSeed(const at::Generator& rng) {
+  TORCH_CHECK(rng.defined() && rng.device().is_cpu(),
+              "dropout draws from a generator of the CPU");
+  auto* const generator = rng.get<at::CPUGeneratorImpl>();
   std::lock_guard<std::mutex> lock(generator->mutex_);
   return generator->random64();
 }
 
-at::Tensor Dropout(const at::Tensor& x, double rate,
+at::Tensor Dropout(const at::Tensor& x, double rate, const at::Generator& rng,
                    const std::vector<int64_t>& broadcast_dims,
                    const DropoutPart& part) {
   CheckRate(rate);
@@ -198,33 +200,34 @@ at::Tensor Dropout(const at::Tensor& x, double rate,
       }
       shape[place] = 1;
     }
-    return x * Dropout(Ones(shape, x), rate).to(x.options());
+    return x * Dropout(Ones(shape, x), rate, rng).to(x.options());
   }
   if (!HasKernel(x)) {
-    const at::Tensor noise = Dropout(Ones(x.sizes(), x), rate, {}, part);
+    const at::Tensor noise = Dropout(Ones(x.sizes(), x), rate, rng, {}, part);
     return x * noise.to(x.options());
   }
-  return DropoutFunction::apply(x, std::nullopt, rate, part);
+  return DropoutFunction::apply(x, std::nullopt, rate, DrawSeed(rng), part);
 }
 
 at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
-                      double rate, const DropoutPart& part) {
+                      double rate, const at::Generator& rng,
+                      const DropoutPart& part) {
   CheckRate(rate);
   if (rate == 0.0) return residual + x;
   if (!HasKernel(x) || x.scalar_type() != residual.scalar_type() ||
       x.device() != residual.device() || x.sizes() != residual.sizes()) {
-    return residual + Dropout(x, rate, {}, part);
+    return residual + Dropout(x, rate, rng, {}, part);
   }
   return DropoutFunction::apply(x, std::optional<at::Tensor>(residual), rate,
-                                part);
+                                DrawSeed(rng), part);
 }
 
 at::Tensor ReluDropout(const at::Tensor& x, double rate,
-                       const DropoutPart& part) {
+                       const at::Generator& rng, const DropoutPart& part) {
   CheckRate(rate);
   if (rate == 0.0) return at::relu(x);
-  if (!IsPlain(x)) return Dropout(at::relu(x), rate, {}, part);
-  return ReluDropoutFunction::apply(x, rate, part);
+  if (!IsPlain(x)) return Dropout(at::relu(x), rate, rng, {}, part);
+  return ReluDropoutFunction::apply(x, rate, DrawSeed(rng), part);
 }
 
 }  // namespace t2t

@@ -12,9 +12,9 @@ namespace t2t {
 
 // Dropout with a random number per element that is a hash of (seed, index): in
 // parallel, the same for any number of threads, and never stored, since the
-// backward pass computes it again. The seed is one draw from ATen's default
-// CPU generator a call. On a GPU it is the same. All of them return their
-// input's plain function at rate 0. rate in [0, 1).
+// backward pass computes it again. The seed is one draw from rng, a generator
+// of the CPU, a call. On a GPU it is the same. All of them return their input's
+// plain function at rate 0, and draw nothing. rate in [0, 1).
 
 // Of the part of `size` from `begin` on along a dimension of the whole that is
 // `whole` long; inner: elements for each step along it.
@@ -26,20 +26,21 @@ inline DropoutPart PartAlong(int64_t begin, int64_t size, int64_t whole,
 
 // broadcast_dims: dimensions (negative from the end) along which one decision
 // holds for all (then there is no part).
-at::Tensor Dropout(const at::Tensor& x, double rate,
+at::Tensor Dropout(const at::Tensor& x, double rate, const at::Generator& rng,
                    const std::vector<int64_t>& broadcast_dims = {},
                    const DropoutPart& part = {});
 
 // residual + Dropout(x).
 at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
-                      double rate, const DropoutPart& part = {});
+                      double rate, const at::Generator& rng,
+                      const DropoutPart& part = {});
 
 // Dropout(relu(x)).
 at::Tensor ReluDropout(const at::Tensor& x, double rate,
-                       const DropoutPart& part = {});
+                       const at::Generator& rng, const DropoutPart& part = {});
 
 // The seed of the next dropout.
-uint64_t DrawSeed();
+uint64_t DrawSeed(const at::Generator& rng);
 
 // Elements whose bits are below it are dropped.
 inline uint32_t DropoutThreshold(double rate) {

@@ -31,9 +31,8 @@ struct Layout {
 // The parts of a call that forward and backward share.
 class Plan {
  public:
-  Plan(const RaggedAttentionOptions& options, uint64_t seed,
-       const Layout& layout)
-      : options_(options), seed_(seed), layout_(layout) {}
+  Plan(const RaggedAttentionOptions& options, const Layout& layout)
+      : options_(options), layout_(layout) {}
 
   int64_t tasks() const {
     return (static_cast<int64_t>(options_.query_offsets.size()) - 1) *
@@ -55,8 +54,8 @@ class Plan {
     const int64_t all =
         options_.all_heads == 0 ? options_.heads : options_.all_heads;
     task.seed = Rng::Combine(
-        seed_, static_cast<uint64_t>(sequence * all + options_.first_head +
-                                     Head(index)));
+        options_.seed, static_cast<uint64_t>(
+                           sequence * all + options_.first_head + Head(index)));
     return task;
   }
   // Of the forward pass, for profiles and t2t/train/flops.h.
@@ -152,7 +151,6 @@ class Plan {
   }
 
   const RaggedAttentionOptions& options_;
-  uint64_t seed_;
   Layout layout_;
 };
 
@@ -166,33 +164,28 @@ Layout MemoryLayout(const RaggedAttentionOptions& options) {
           0, options.key_channels};
 }
 
-uint64_t SeedFor(const RaggedAttentionOptions& options) {
-  return options.dropout > 0.0 ? DrawSeed() : 0;
-}
-
 class SelfFunction : public torch::autograd::Function<SelfFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& all,
                             const RaggedAttentionOptions& options) {
-    const uint64_t seed = SeedFor(options);
-    Save(context, options, seed);
+    Save(context, options);
     context->save_for_backward({all});
-    return Plan(options, seed, SelfLayout(options)).Forward(all, all);
+    return Plan(options, SelfLayout(options)).Forward(all, all);
   }
 
   static variable_list backward(AutogradContext* context,
                                 variable_list gradients) {
     const at::Tensor all = context->get_saved_variables()[0];
     RaggedAttentionOptions options;
-    const uint64_t seed = Load(context, &options);
+    Load(context, &options);
     at::Tensor gradient = at::empty_like(all);
-    Plan(options, seed, SelfLayout(options))
+    Plan(options, SelfLayout(options))
         .Backward(all, all, gradients[0].contiguous(), &gradient, &gradient);
     return {gradient, at::Tensor()};
   }
 
   static void Save(AutogradContext* context,
-                   const RaggedAttentionOptions& options, uint64_t seed) {
+                   const RaggedAttentionOptions& options) {
     auto& data = context->saved_data;
     data["query_offsets"] = options.query_offsets;
     data["key_offsets"] = options.key_offsets;
@@ -200,14 +193,13 @@ class SelfFunction : public torch::autograd::Function<SelfFunction> {
                                          options.key_channels,
                                          options.value_channels,
                                          options.causal ? 1 : 0,
-                                         static_cast<int64_t>(seed),
+                                         static_cast<int64_t>(options.seed),
                                          options.all_heads,
                                          options.first_head};
     data["numbers"] = std::vector<double>{options.scale, options.dropout};
   }
 
-  static uint64_t Load(AutogradContext* context,
-                       RaggedAttentionOptions* options) {
+  static void Load(AutogradContext* context, RaggedAttentionOptions* options) {
     auto& data = context->saved_data;
     options->query_offsets = data["query_offsets"].toIntVector();
     options->key_offsets = data["key_offsets"].toIntVector();
@@ -221,7 +213,7 @@ class SelfFunction : public torch::autograd::Function<SelfFunction> {
     const std::vector<double> numbers = data["numbers"].toDoubleVector();
     options->scale = numbers[0];
     options->dropout = numbers[1];
-    return static_cast<uint64_t>(sizes[4]);
+    options->seed = static_cast<uint64_t>(sizes[4]);
   }
 };
 
@@ -230,20 +222,19 @@ class MemoryFunction : public torch::autograd::Function<MemoryFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& queries,
                             const at::Tensor& memory,
                             const RaggedAttentionOptions& options) {
-    const uint64_t seed = SeedFor(options);
-    SelfFunction::Save(context, options, seed);
+    SelfFunction::Save(context, options);
     context->save_for_backward({queries, memory});
-    return Plan(options, seed, MemoryLayout(options)).Forward(queries, memory);
+    return Plan(options, MemoryLayout(options)).Forward(queries, memory);
   }
 
   static variable_list backward(AutogradContext* context,
                                 variable_list gradients) {
     const auto saved = context->get_saved_variables();
     RaggedAttentionOptions options;
-    const uint64_t seed = SelfFunction::Load(context, &options);
+    SelfFunction::Load(context, &options);
     at::Tensor query_gradient = at::empty_like(saved[0]);
     at::Tensor memory_gradient = at::empty_like(saved[1]);
-    Plan(options, seed, MemoryLayout(options))
+    Plan(options, MemoryLayout(options))
         .Backward(saved[0], saved[1], gradients[0].contiguous(),
                   &query_gradient, &memory_gradient);
     return {query_gradient, memory_gradient, at::Tensor()};

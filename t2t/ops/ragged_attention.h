@@ -19,6 +19,7 @@ struct RaggedAttentionOptions {
   double scale = 1.0;    // of the products of queries and keys
   bool causal = false;   // key i is seen from query i on
   double dropout = 0.0;  // of the attention weights
+  uint64_t seed = 0;     // of the dropout (DrawSeed())
   // Where these heads are a part of more: how many in all, and which is the
   // first here. They drop out what the whole would. 0: all are here.
   int64_t all_heads = 0;

@@ -114,8 +114,8 @@ void Adafactor::AddMatrix(const MatrixState& state, int64_t begin, int64_t rows,
 void Adafactor::AddMatrices(size_t parameter) {
   const NamedTensor& own = parameters()[parameter];
   const std::vector<int64_t> shape = own.tensor.sizes().vec();
-  const auto& part = PartOf(parameter);
-  const std::vector<int64_t> whole = part ? part->shape : shape;
+  const auto& shard = ShardOf(parameter);
+  const std::vector<int64_t> whole = shard ? shard->shape : shape;
   const auto find = [&](bool kept, const char* slot) {
     return kept ? StateOf(StateKey(slot, own.name)).mutable_data_ptr<float>()
                 : nullptr;
@@ -153,11 +153,11 @@ void Adafactor::AddMatrices(size_t parameter) {
 void Adafactor::AddRows(const MatrixState& state, Matrix matrix) {
   const NamedTensor& own = parameters()[matrix.parameter];
   const std::vector<int64_t> shape = own.tensor.sizes().vec();
-  const auto& part = PartOf(matrix.parameter);
-  const std::vector<int64_t> whole = part ? part->shape : shape;
+  const auto& shard = ShardOf(matrix.parameter);
+  const std::vector<int64_t> whole = shard ? shard->shape : shape;
   const std::vector<int64_t> bounds =
       T2TRowBounds(hparams(), own.name, whole[0]);
-  const int64_t first = part && part->dim == 0 ? part->begin : 0;
+  const int64_t first = shard && shard->dim == 0 ? shard->begin : 0;
   const int64_t columns = shape[1];
   matrix.whole_columns = whole[1];
   for (size_t k = 0; k + 1 < bounds.size(); ++k) {
@@ -214,9 +214,9 @@ RowsTerms Adafactor::TermsOf(const Block& block, const Matrix& matrix) const {
 }
 
 int64_t Adafactor::SplitSide(const Matrix& matrix) const {
-  const auto& part = PartOf(matrix.parameter);
-  if (!part || !matrix.factored) return 0;
-  const int64_t side = static_cast<int64_t>(part->shape.size()) - part->dim;
+  const auto& shard = ShardOf(matrix.parameter);
+  if (!shard || !matrix.factored) return 0;
+  const int64_t side = static_cast<int64_t>(shard->shape.size()) - shard->dim;
   return side <= 2 ? side : 0;
 }
 
@@ -235,21 +235,21 @@ void Adafactor::SumColumns() {
 }
 
 void Adafactor::SumOfVariables(std::vector<double>* numbers) const {
-  if (split() == nullptr) return;
+  if (shards() == nullptr) return;
   const at::Tensor sums =
       at::zeros(static_cast<int64_t>(numbers->size()), at::kDouble);
   double* const data = sums.mutable_data_ptr<double>();
   for (size_t i = 0; i < numbers->size(); ++i) {
-    if (PartOf(variables_[i].parameter)) data[i] = (*numbers)[i];
+    if (ShardOf(variables_[i].parameter)) data[i] = (*numbers)[i];
   }
-  split()->Sum(sums);
+  shards()->Sum(sums);
   for (size_t i = 0; i < numbers->size(); ++i) {
-    if (PartOf(variables_[i].parameter)) (*numbers)[i] = data[i];
+    if (ShardOf(variables_[i].parameter)) (*numbers)[i] = data[i];
   }
 }
 
 void Adafactor::SumSplitMatrices() {
-  if (split() == nullptr) return;
+  if (shards() == nullptr) return;
   // A matrix split along its rows lacks the other ranks' in its sums of
   // columns, and the other way round.
   std::vector<std::vector<float>*> lists;
@@ -266,7 +266,7 @@ void Adafactor::SumSplitMatrices() {
   for (const auto* list : lists) {
     next = std::copy(list->begin(), list->end(), next);
   }
-  split()->Sum(sums);
+  shards()->Sum(sums);
   next = data;
   for (auto* list : lists) {
     for (float& number : *list) number = static_cast<float>(*next++);
@@ -291,14 +291,14 @@ void Adafactor::UpdateMeans(double decay) {
     }
     if (SplitSide(matrix) == 2) split_rows.push_back(i);
   }
-  if (split() != nullptr) {
+  if (shards() != nullptr) {
     const at::Tensor sums =
         at::empty(static_cast<int64_t>(split_rows.size()), at::kDouble);
     double* const data = sums.mutable_data_ptr<double>();
     for (size_t i = 0; i < split_rows.size(); ++i) {
       data[i] = row_sums[split_rows[i]];
     }
-    split()->Sum(sums);
+    shards()->Sum(sums);
     for (size_t i = 0; i < split_rows.size(); ++i) {
       row_sums[split_rows[i]] = data[i];
     }

@@ -69,7 +69,7 @@ class Adafactor : public Optimizer {
   };
 
   void Update(double learning_rate, int64_t step) override;
-  void OnSplit() override { MakeMatrices(); }
+  void OnShards() override { MakeMatrices(); }
   // Where a parameter's state lies; null: what is not kept.
   struct MatrixState {
     float* m = nullptr;

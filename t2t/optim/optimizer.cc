@@ -41,10 +41,10 @@ int64_t AccumulatedSteps(const HParams& hparams) {
 }
 
 at::Tensor TruncatedNoise(at::IntArrayRef shape, double deviation,
-                          const std::optional<SplitParameters::Part>& part) {
-  if (part) {
-    return TruncatedNoise(part->shape, deviation)
-        .narrow(part->dim, part->begin, shape[part->dim]);
+                          const std::optional<OptimizerShards::Shard>& shard) {
+  if (shard) {
+    return TruncatedNoise(shard->shape, deviation)
+        .narrow(shard->dim, shard->begin, shape[shard->dim]);
   }
   // Within two standard deviations.
   const double edge = std::erf(2.0 / std::sqrt(2.0));
@@ -58,7 +58,7 @@ void ForWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
                     double learning_rate,
                     const std::function<void(size_t, const at::Tensor&)>& add,
-                    const SplitParameters* split) {
+                    const OptimizerShards* shards) {
   const double scale = NumberOr(hparams, "weight_noise", 0);
   if (scale == 0) return;
   const at::NoGradGuard no_grad;
@@ -66,28 +66,28 @@ void ForWeightNoise(const HParams& hparams,
     const NamedTensor& parameter = parameters[i];
     if (parameter.name.find("/body/") == std::string::npos) continue;
     add(i,
-        TruncatedNoise(
-            parameter.tensor.sizes(), scale * learning_rate * 0.001,
-            split == nullptr ? std::nullopt : split->PartOf(parameter.name)));
+        TruncatedNoise(parameter.tensor.sizes(), scale * learning_rate * 0.001,
+                       shards == nullptr ? std::nullopt
+                                         : shards->ShardOf(parameter.name)));
   }
 }
 
 void AddWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
-                    double learning_rate, const SplitParameters* split) {
+                    double learning_rate, const OptimizerShards* shards) {
   ForWeightNoise(
       hparams, parameters, learning_rate,
       [&](size_t i, const at::Tensor& noise) {
         parameters[i].tensor.detach().add_(noise);
       },
-      split);
+      shards);
 }
 
 Optimizer::Optimizer(const HParams& hparams,
                      std::vector<NamedTensor> parameters)
     : hparams_(hparams),
       parameters_(std::move(parameters)),
-      parts_(parameters_.size()),
+      own_shards_(parameters_.size()),
       clip_norm_(NumberOr(hparams, "clip_grad_norm", 0)),
       gradient_noise_(NumberOr(hparams, "grad_noise_scale", 0)),
       weight_decay_(NumberOr(hparams, "weight_decay", 0)) {
@@ -114,30 +114,31 @@ Optimizer::Optimizer(const HParams& hparams,
   if (accumulate_ > 1) gradient_sums_ = AddSlot("gradient_sum", 0);
 }
 
-void Optimizer::SetSplit(const SplitParameters* split) {
-  split_ = split;
+void Optimizer::SetShards(const OptimizerShards* shards) {
+  shards_ = shards;
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    parts_[i] = split->PartOf(parameters_[i].name);
+    own_shards_[i] = shards->ShardOf(parameters_[i].name);
   }
-  OnSplit();
+  OnShards();
 }
 
 int64_t Optimizer::WholeSize(size_t parameter) const {
-  return parts_[parameter] ? c10::multiply_integers(parts_[parameter]->shape)
-                           : parameters_[parameter].tensor.numel();
+  return own_shards_[parameter]
+             ? c10::multiply_integers(own_shards_[parameter]->shape)
+             : parameters_[parameter].tensor.numel();
 }
 
-void Optimizer::SumOfSplit(std::vector<double>* numbers) const {
-  if (split_ == nullptr) return;
+void Optimizer::SumOverShards(std::vector<double>* numbers) const {
+  if (shards_ == nullptr) return;
   const at::Tensor sums =
       at::zeros(static_cast<int64_t>(numbers->size()), at::kDouble);
   double* const data = sums.mutable_data_ptr<double>();
   for (size_t i = 0; i < numbers->size(); ++i) {
-    if (parts_[i]) data[i] = (*numbers)[i];
+    if (own_shards_[i]) data[i] = (*numbers)[i];
   }
-  split_->Sum(sums);
+  shards_->Sum(sums);
   for (size_t i = 0; i < numbers->size(); ++i) {
-    if (parts_[i]) (*numbers)[i] = data[i];
+    if (own_shards_[i]) (*numbers)[i] = data[i];
   }
 }
 
@@ -206,7 +207,7 @@ double Optimizer::Step(const std::vector<at::Tensor>& gradients,
     gradient = gradient.to(at::kFloat).contiguous();
     if (gradient_noise_ != 0) {
       gradient = gradient.add(
-          TruncatedNoise(gradient.sizes(), gradient_noise_, parts_[i]));
+          TruncatedNoise(gradient.sizes(), gradient_noise_, own_shards_[i]));
     }
     gradients_[i] = std::move(gradient);
   }

@@ -31,19 +31,20 @@ enum class Sharing {
   kNone,        // not at all: it looks at all of them together
 };
 
-// Where parameters are parts of larger ones, cut along one dimension, and other
-// ranks' optimizers have the other parts. All of them make the same calls.
-class SplitParameters {
+// Where parameters are shards of larger ones, cut along one dimension (tensor
+// parallelism), and other ranks' optimizers have the other shards. All of them
+// make the same calls.
+class OptimizerShards {
  public:
-  struct Part {
+  struct Shard {
     std::vector<int64_t> shape;  // of the whole
     int64_t dim;
     int64_t begin;  // along dim
   };
 
-  virtual ~SplitParameters() = default;
+  virtual ~OptimizerShards() = default;
   // nullopt: it is whole, and every rank has it.
-  virtual std::optional<Part> PartOf(const std::string& name) const = 0;
+  virtual std::optional<Shard> ShardOf(const std::string& name) const = 0;
   // fp64 numbers become their sums over the ranks.
   virtual void Sum(const at::Tensor& numbers) const = 0;
 };
@@ -52,24 +53,24 @@ class SplitParameters {
 // (of each rank), make an update; at least 1.
 int64_t AccumulatedSteps(const HParams& hparams);
 
-// tf.truncated_normal's noise with a standard deviation. With a part: that
-// part of the noise that the whole would get.
+// tf.truncated_normal's noise with a standard deviation. Of a shard: what of
+// the noise that the whole would get falls on it.
 at::Tensor TruncatedNoise(
     at::IntArrayRef shape, double deviation,
-    const std::optional<SplitParameters::Part>& part = std::nullopt);
+    const std::optional<OptimizerShards::Shard>& shard = std::nullopt);
 
 // The hparam weight_noise, on a list of parameters: to be called before a
 // step's loss is computed.
 void AddWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
                     double learning_rate,
-                    const SplitParameters* split = nullptr);
+                    const OptimizerShards* shards = nullptr);
 // The same, but that `add` is given each parameter's index and noise.
 void ForWeightNoise(const HParams& hparams,
                     const std::vector<NamedTensor>& parameters,
                     double learning_rate,
                     const std::function<void(size_t, const at::Tensor&)>& add,
-                    const SplitParameters* split = nullptr);
+                    const OptimizerShards* shards = nullptr);
 
 // T2T's optimizers over a whole list of parameters at once. What is common to
 // them is done here: L2 weight decay (hparam weight_decay, biases left out),
@@ -91,10 +92,10 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   // Before the first step; it outlives this.
-  void SetSplit(const SplitParameters* split);
+  void SetShards(const OptimizerShards* shards);
 
   void AddWeightNoise(double learning_rate) {
-    t2t::AddWeightNoise(hparams_, parameters_, learning_rate, split_);
+    t2t::AddWeightNoise(hparams_, parameters_, learning_rate, shards_);
   }
 
   virtual Sharing sharing() const { return Sharing::kNone; }
@@ -141,17 +142,17 @@ class Optimizer {
     return state_.at(key);
   }
 
-  // After SetSplit().
-  virtual void OnSplit() {}
+  // After SetShards().
+  virtual void OnShards() {}
   // Null: all parameters are whole.
-  const SplitParameters* split() const { return split_; }
-  const std::optional<SplitParameters::Part>& PartOf(size_t parameter) const {
-    return parts_[parameter];
+  const OptimizerShards* shards() const { return shards_; }
+  const std::optional<OptimizerShards::Shard>& ShardOf(size_t parameter) const {
+    return own_shards_[parameter];
   }
   // The number of numbers of the whole.
   int64_t WholeSize(size_t parameter) const;
   // One number a parameter: the sums over the ranks, where it is split.
-  void SumOfSplit(std::vector<double>* numbers) const;
+  void SumOverShards(std::vector<double>* numbers) const;
 
   // The update itself, of the parameters that HasGradient(); step counts
   // updates from 0.
@@ -194,8 +195,8 @@ class Optimizer {
 
   HParams hparams_;
   std::vector<NamedTensor> parameters_;
-  const SplitParameters* split_ = nullptr;
-  std::vector<std::optional<SplitParameters::Part>> parts_;
+  const OptimizerShards* shards_ = nullptr;
+  std::vector<std::optional<OptimizerShards::Shard>> own_shards_;
   std::vector<float*> data_;
   std::vector<float> decay_;
   std::vector<Piece> pieces_;

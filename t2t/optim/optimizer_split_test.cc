@@ -24,14 +24,14 @@ struct Meeting {
   at::Tensor numbers[2];
 };
 
-class HalfOf : public SplitParameters {
+class HalfOf : public OptimizerShards {
  public:
-  HalfOf(size_t rank, std::map<std::string, Part> parts, Meeting* meeting)
-      : rank_(rank), parts_(std::move(parts)), meeting_(meeting) {}
+  HalfOf(size_t rank, std::map<std::string, Shard> shards, Meeting* meeting)
+      : rank_(rank), shards_(std::move(shards)), meeting_(meeting) {}
 
-  std::optional<Part> PartOf(const std::string& name) const override {
-    const auto found = parts_.find(name);
-    if (found == parts_.end()) return std::nullopt;
+  std::optional<Shard> ShardOf(const std::string& name) const override {
+    const auto found = shards_.find(name);
+    if (found == shards_.end()) return std::nullopt;
     return found->second;
   }
   void Sum(const at::Tensor& numbers) const override {
@@ -44,7 +44,7 @@ class HalfOf : public SplitParameters {
 
  private:
   const size_t rank_;
-  const std::map<std::string, Part> parts_;
+  const std::map<std::string, Shard> shards_;
   Meeting* const meeting_;
 };
 
@@ -129,7 +129,7 @@ TEST(OptimizerSplitTest, HalvesOfParametersAreUpdatedAsTheWhole) {
     // train one after the other.
     const bool noise = hparams.Has("weight_noise");
     const auto rank_trains = [&](size_t rank) {
-      std::map<std::string, SplitParameters::Part> places;
+      std::map<std::string, OptimizerShards::Shard> places;
       for (const auto& [name, test] : cases) {
         if (test.dim < 0) continue;
         places[name] = {test.shape, test.dim, rank == 0 ? 0 : test.middle};
@@ -137,7 +137,7 @@ TEST(OptimizerSplitTest, HalvesOfParametersAreUpdatedAsTheWhole) {
       const HalfOf split(rank, places, &meeting);
       const std::unique_ptr<Optimizer> optimizer =
           MakeOptimizer(hparams, parts[rank]);
-      optimizer->SetSplit(&split);
+      optimizer->SetShards(&split);
       train(
           optimizer.get(),
           [&](size_t step) {

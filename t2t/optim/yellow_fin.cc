@@ -74,7 +74,7 @@ YellowFin::Statistics YellowFin::Measure(double updates) {
     means[i] = mean.square().sum(at::kDouble).item<double>();
   }
   for (std::vector<double>* const sums : {&nonzeros, &squares, &means}) {
-    SumOfSplit(sums);
+    SumOverShards(sums);
   }
   Statistics statistics;
   double nonzero = 0;

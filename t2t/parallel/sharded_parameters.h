@@ -11,7 +11,7 @@
 
 #include "t2t/distributed/partition.h"
 #include "t2t/distributed/process_group.h"
-#include "t2t/nn/parameter_units.h"
+#include "t2t/nn/fsdp.h"
 
 namespace t2t {
 
@@ -23,7 +23,7 @@ namespace t2t {
 //
 // All ranks enter the same units in the same order. What is written into a
 // parameter between the steps is lost.
-class ShardedParameters : public ParameterUnits {
+class ShardedParameters : public FsdpHooks {
  public:
   // Partition::Options::groups for parameters of these names.
   static std::vector<int64_t> Groups(const std::vector<std::string>& names,

@@ -23,9 +23,10 @@ class Optimizer;
 class Scope;
 struct ModalitySpec;
 struct NamedTensor;
+struct ParamOptions;  // t2t/nn/params.h; a seed alone is one
 
 using ModelFactory = std::unique_ptr<Model>(const HParams&, const ProblemInfo&,
-                                            uint64_t seed);
+                                            const ParamOptions&);
 using ModelRegistry = Registry<ModelFactory>;
 
 using OptimizerFactory = std::unique_ptr<Optimizer>(const HParams&,

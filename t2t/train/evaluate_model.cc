@@ -9,7 +9,6 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/stop.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/train/eval_metrics.h"
 
 namespace t2t {
@@ -102,7 +101,6 @@ std::map<std::string, double> EvaluateModel(
     const EvaluationRanks& ranks) {
   const at::NoGradGuard no_grad;
   EvalMetrics metrics(metric_names, model->info(), model->hparams());
-  const ParameterUnits::Use use(ranks.parameters);
   if (ranks.parameters != nullptr) ranks.parameters->BeginStep();
   int64_t batches = 0;
   EvalMetrics::Sums own = metrics.NoSums();

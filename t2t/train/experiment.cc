@@ -128,7 +128,7 @@ TrainerOptions OptionsOf(const RunParts& run) {
         run.config.cluster.rank);
     options.profile_steps = ParseProfileSteps(flags.profile_steps);
   }
-  options.model_axis = run.axis.get();
+  options.tensor_parallel = run.mesh.get();
   return options;
 }
 
@@ -139,7 +139,7 @@ void Announce(const RunParts& run, int64_t start, const Trainer& trainer) {
                                 : std::string("a new run")) +
                      " in " + flags.output_dir + ": " + flags.model + ", " +
                      GroupedText(run.model->params().NumParameters()) +
-                     (run.axis != nullptr ? " of its" : "") + " parameters, " +
+                     (run.mesh != nullptr ? " of its" : "") + " parameters, " +
                      Count(at::get_num_threads(), "thread");
   if (run.group != nullptr) {
     text += ", " + Count(run.group->size(), "rank") + " (" +
@@ -154,9 +154,9 @@ void Announce(const RunParts& run, int64_t start, const Trainer& trainer) {
                      static_cast<double>(trainer.parameter_bytes()) / 1e6);
     }
   }
-  if (run.axis != nullptr) {
-    text += ", mesh " + run.axis->mesh().ToText() + ", layout " +
-            run.axis->parallel()->layout().ToText();
+  if (run.mesh != nullptr) {
+    text += ", mesh " + run.mesh->mesh().ToText() + ", layout " +
+            run.mesh->group()->layout().ToText();
   }
   if (virtual_ranks > 1) {
     text += ", " + std::to_string(virtual_ranks) + " batches a step";
@@ -175,7 +175,8 @@ class Training {
         stopping_(flags_.eval_early_stopping_steps,
                   flags_.eval_early_stopping_metric_delta,
                   flags_.eval_early_stopping_metric_minimize) {
-    RefuseMemoryOfSeveral(run_.model->params(), flags_.model, flags_.virtual_ranks,
+    RefuseMemoryOfSeveral(run_.model->params(), flags_.model,
+                          flags_.virtual_ranks,
                           run_.group == nullptr ? 1 : run_.group->size());
     if (evaluates_) {
       run_.config.problem->DataFiles(flags_.data_dir, run_.config.dev_split());

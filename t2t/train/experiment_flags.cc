@@ -169,8 +169,9 @@ void ExperimentFlags::AddRanksTo(Flags* flags) {
              "The same bits with any number of ranks: gradients are added in "
              "a fixed order (--threads is 1 unless given).");
   flags->Add("virtual_ranks", &virtual_ranks,
-             "The batches of a step, spread over the ranks there are; 0: as "
-             "many as ranks when the run began.",
+             "The micro-batches of a step, each one batch of the stream, "
+             "spread over the ranks there are; 0: as many as ranks when the "
+             "run began.",
              Range::Between(0, kMostRanks));
   flags->Add("rendezvous_timeout_seconds", &rendezvous_timeout_seconds,
              "How long ranks wait for each other at the start.",
@@ -189,17 +190,17 @@ void ExperimentFlags::AddRanksTo(Flags* flags) {
 
 void ExperimentFlags::AddSharingTo(Flags* flags) {
   flags->Add("bucket_mb", &bucket_mb,
-             "Gradients go to other ranks in parts of so many MiB at most.",
+             "Gradients go to other ranks in buckets of so many MiB at most.",
              Range::Between(1, 65536));
   flags->Add(
       "zero_stage", &zero_stage,
-      "With several ranks, to save memory: 1: each has a share of the "
+      "With several ranks, to save memory: 1: each has a shard of the "
       "optimizer's state; 2: and of the gradients; 3: and of the parameters; "
       "0: each has all.",
       Range::Between(0, 3));
   flags->Add("sharded_checkpoints", &sharded_checkpoints,
              "With --zero_stage or a split model: each rank writes its own "
-             "share of a checkpoint; output_dir must be one for all of them.");
+             "shard of a checkpoint; output_dir must be one for all of them.");
   flags->AddChoice(
       "gradient_compression", &gradient_compression, {"none", "bf16"},
       "bf16: gradients go to other ranks in half the bytes; none.");

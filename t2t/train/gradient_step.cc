@@ -156,13 +156,9 @@ GradientStep::Result GradientStep::Run(InputPipeline* input, uint64_t step_seed,
   const double waited = Waited();
   const double under_way = group_ == nullptr ? 0 : group_->under_way_seconds();
   Batches batches = Read(input, &result.times);
-  Losses found;
-  {
-    const ParameterUnits::Use use(options_.parameters);
-    if (options_.parameters != nullptr) options_.parameters->BeginStep();
-    found = Compute(std::move(batches), step_seed, &result);
-    if (options_.parameters != nullptr) options_.parameters->EndStep();
-  }
+  if (options_.parameters != nullptr) options_.parameters->BeginStep();
+  const Losses found = Compute(std::move(batches), step_seed, &result);
+  if (options_.parameters != nullptr) options_.parameters->EndStep();
   Exchange(found, &result);
   if (!one_batch()) {
     SumGradients(&result);

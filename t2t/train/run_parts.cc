@@ -1,7 +1,6 @@
 #include "t2t/train/run_parts.h"
 
 #include <algorithm>
-#include <optional>
 #include <thread>
 
 #include "t2t/base/error.h"
@@ -46,7 +45,7 @@ RunParts::RunParts(const RunConfig& run_config, ProcessGroup* ranks,
   metrics = EvaluatedMetrics(*config.problem);
   if (flags.keep_best) FindMetric("keep_best_metric", flags.keep_best_metric);
   if (config.Trains() && !flags.dry_run && !over) {
-    axis = ModelAxis::Make(flags.mesh_shape, flags.layout, group);
+    mesh = TensorParallelMesh::Make(flags.mesh_shape, flags.layout, group);
   }
   MakeOwnModel();
 }
@@ -95,35 +94,25 @@ int64_t RunParts::DefaultThreads() const {
       1, std::thread::hardware_concurrency() / config.cluster.local_size);
 }
 
-// This rank's part, where the model is split.
+// This rank's shard, where tensor parallelism splits the model.
 void RunParts::MakeOwnModel() {
-  std::optional<ModelParallel::Use> part;
-  if (axis != nullptr) part.emplace(axis->parallel());
-  const ProcessGroup* const data = axis != nullptr ? axis->data() : group;
-  if (flags.dry_run && !flags.measure) {
-    // Shapes are all that it asks for: no values are drawn, and the memory,
-    // which optimizers look at, is never touched.
-    const AbsentParameters absent;
-    model = MakeModel();
-    for (const at::Tensor& tensor : model->params().Trainable()) {
-      RestoreMemory(tensor);
-    }
-    return;
+  ParamOptions params(static_cast<uint64_t>(flags.random_seed));
+  if (mesh != nullptr) params.tensor_parallel = mesh->group();
+  const ProcessGroup* const data = mesh != nullptr ? mesh->data() : group;
+  // A dry run asks for shapes alone: no values are drawn, and the memory, which
+  // optimizers look at, is never touched. In ZeRO's stage 3 no rank ever has
+  // all parameters.
+  const bool shapes_alone = flags.dry_run && !flags.measure;
+  const bool fully_sharded = flags.zero_stage == 3 && data != nullptr &&
+                             data->size() > 1 && config.Trains() &&
+                             !flags.dry_run;
+  params.meta = shapes_alone || fully_sharded;
+  model = Models().Get(flags.model)(hparams, info, params);
+  initial_values = model->params().draws();
+  if (!shapes_alone) return;
+  for (const at::Tensor& tensor : model->params().Trainable()) {
+    RestoreMemory(tensor);
   }
-  if (flags.zero_stage < 3 || data == nullptr || data->size() == 1 ||
-      !config.Trains() || flags.dry_run) {
-    model = MakeModel();
-    return;
-  }
-  // No rank has all of them.
-  const AbsentParameters absent;
-  model = MakeModel();
-  initial_values = absent.draws();
-}
-
-std::unique_ptr<Model> RunParts::MakeModel() const {
-  return Models().Get(flags.model)(hparams, info,
-                                   static_cast<uint64_t>(flags.random_seed));
 }
 
 bool RunParts::FromFirst(const std::function<bool()>& body) const {

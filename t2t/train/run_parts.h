@@ -12,9 +12,8 @@
 #include "t2t/distributed/process_group.h"
 #include "t2t/input/input.h"
 #include "t2t/model/model.h"
-#include "t2t/nn/parameter_units.h"
-#include "t2t/train/model_axis.h"
 #include "t2t/train/run_config.h"
+#include "t2t/train/tensor_parallel_mesh.h"
 
 namespace t2t {
 
@@ -33,10 +32,11 @@ class RunParts {
   HParams hparams;
   ProblemInfo info;
   RunIdentity identity;
-  std::vector<std::string> metrics;  // that an evaluation computes
-  std::unique_ptr<ModelAxis> axis;   // null: every rank has the whole model
+  std::vector<std::string> metrics;          // that an evaluation computes
+  std::unique_ptr<TensorParallelMesh> mesh;  // null: the model is whole
   std::unique_ptr<Model> model;
-  std::map<std::string, DrawParameter> initial_values;  // ZeRO stage 3
+  // Of the model's meta tensors: in ZeRO's stage 3, and in a dry run.
+  std::map<std::string, DrawParameter> initial_values;
 
   // Rank 0 writes and prints, and decides what evaluations mean.
   bool IsFirst() const { return group == nullptr || group->rank() == 0; }
@@ -53,7 +53,6 @@ class RunParts {
   void NoteWithoutEffect() const;
   int64_t DefaultThreads() const;
   void MakeOwnModel();
-  std::unique_ptr<Model> MakeModel() const;
 };
 
 }  // namespace t2t

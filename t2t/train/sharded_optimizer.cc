@@ -154,7 +154,7 @@ ShardedOptimizer::ShardedOptimizer(const HParams& hparams,
 
 void ShardedOptimizer::AddWeightNoise(double learning_rate) {
   if (whole_) {
-    t2t::AddWeightNoise(hparams_, parameters_, learning_rate, split_);
+    t2t::AddWeightNoise(hparams_, parameters_, learning_rate, shards_);
     return;
   }
   const auto& runs = runs_[static_cast<size_t>(group_->rank())];
@@ -168,7 +168,7 @@ void ShardedOptimizer::AddWeightNoise(double learning_rate) {
         own_[own].tensor.view(-1).add_(
             noise.flatten().narrow(0, runs[own].begin, runs[own].size));
       },
-      split_);
+      shards_);
 }
 
 void ShardedOptimizer::AddGradientNoise(
@@ -181,9 +181,9 @@ void ShardedOptimizer::AddGradientNoise(
     at::Tensor noise;
     if (used[i] || optimizer_->CountsAsZeros(parameters_[i])) {
       noise = TruncatedNoise(tensor.sizes(), gradient_noise_,
-                             split_ == nullptr
+                             shards_ == nullptr
                                  ? std::nullopt
-                                 : split_->PartOf(parameters_[i].name))
+                                 : shards_->ShardOf(parameters_[i].name))
                   .flatten();
     }
     if (own == runs.size() || runs[own].parameter != i) continue;
@@ -375,19 +375,19 @@ ShardedOptimizer::State ShardedOptimizer::Gather(const State& own) const {
       const std::vector<int64_t> shape = ShapeOf(entry.items()[1]);
       int64_t size = 1;
       for (const int64_t extent : shape) size *= extent;
-      const at::Tensor part = numbers[rank].narrow(0, begin, size);
+      const at::Tensor shard = numbers[rank].narrow(0, begin, size);
       begin += size;
       const size_t parameter = ParameterOf(key);
       const Partition::Run& run = RunOf(rank, parameter);
       if (IsWhole(run)) {
-        whole[key] = part.view(shape);
+        whole[key] = shard.view(shape);
         continue;
       }
       at::Tensor& tensor = whole[key];
       if (!tensor.defined()) {
         tensor = at::empty(parameters_[parameter].tensor.sizes());
       }
-      tensor.view(-1).narrow(0, run.begin, run.size).copy_(part);
+      tensor.view(-1).narrow(0, run.begin, run.size).copy_(shard);
     }
   }
   return whole;
@@ -461,24 +461,24 @@ TensorPlace ShardedOptimizer::PlaceOf(const Partition::Run& run) const {
 
 ShardedOptimizer::ShardMap ShardedOptimizer::ShardsOf(const State& own) const {
   const auto rank = static_cast<size_t>(group_->rank());
-  ShardMap pieces;
+  ShardMap shards;
   for (const auto& [key, tensor] : own) {
     const Partition::Run& run = RunOf(rank, ParameterOf(key));
     TensorPlace place = TensorPlace::All(tensor.sizes().vec());
     if (!IsWhole(run)) place = PlaceOf(run);
-    pieces[key] = {tensor.flatten(), std::move(place)};
+    shards[key] = {tensor.flatten(), std::move(place)};
   }
-  return pieces;
+  return shards;
 }
 
 ShardedOptimizer::ShardMap ShardedOptimizer::ParameterShards() const {
   const at::NoGradGuard no_grad;
-  ShardMap pieces;
+  ShardMap shards;
   const auto& runs = runs_[static_cast<size_t>(group_->rank())];
   for (size_t i = 0; i < runs.size(); ++i) {
-    pieces[own_[i].name] = {own_[i].tensor.flatten(), PlaceOf(runs[i])};
+    shards[own_[i].name] = {own_[i].tensor.flatten(), PlaceOf(runs[i])};
   }
-  return pieces;
+  return shards;
 }
 
 void ShardedOptimizer::ScatterAverages(const State* whole) {

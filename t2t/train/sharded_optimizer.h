@@ -46,8 +46,8 @@ class ShardedOptimizer {
 
   // Tensor parallelism: the parameters are shards of the model's, or replicas.
   // total: as Optimizer::Step() takes it, of all of this rank's parameters.
-  void SetSplit(const SplitParameters* split, Optimizer::TotalSquares total) {
-    split_ = split;
+  void SetShards(const OptimizerShards* shards, Optimizer::TotalSquares total) {
+    shards_ = shards;
     total_ = std::move(total);
   }
 
@@ -126,7 +126,7 @@ class ShardedOptimizer {
   const std::vector<NamedTensor> parameters_;
   const std::shared_ptr<const Partition> partition_;
   ProcessGroup* const group_;
-  const SplitParameters* split_ = nullptr;
+  const OptimizerShards* shards_ = nullptr;
   Optimizer::TotalSquares total_;
   double gradient_noise_ = 0;
   std::map<std::string, size_t> index_;            // by the parameter's name

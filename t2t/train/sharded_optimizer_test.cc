@@ -19,7 +19,6 @@
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/distributed/testing_job.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
 #include "t2t/train/trainer.h"
 #include "t2t/train/zero_testing.h"
@@ -232,12 +231,7 @@ TEST_F(ZeroTest, AWarmStartOfSharedParameters) {
 TEST_F(ZeroTest, AModelWithoutUnitsIsRefused) {
   Job job(2);
   job.StartAll([&](ProcessGroup* group) {
-    class Whole : public ToyModel {
-     public:
-      using ToyModel::ToyModel;
-      std::vector<std::string> UnitNames() const override { return {}; }
-    };
-    Whole model(ToyHParams("adam"));
+    ToyModel model(ToyHParams("adam"), /*params=*/1, /*has_units=*/false);
     TrainerOptions options = Options(Dir("refused"), 2);
     options.group = group;
     options.zero_stage = 3;

@@ -4,7 +4,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
-#include "t2t/train/split_state.h"
+#include "t2t/train/tensor_parallel_state.h"
 #include "t2t/train/whole_state.h"
 #include "t2t/train/zero_state.h"
 
@@ -12,8 +12,8 @@ namespace t2t {
 
 std::unique_ptr<TrainState> MakeTrainState(Model* model,
                                            const TrainerOptions& options) {
-  ModelAxis* const axis = options.model_axis;
-  ProcessGroup* const replicas = axis != nullptr ? axis->data() : options.group;
+  TensorParallelMesh* const mesh = options.tensor_parallel;
+  ProcessGroup* const replicas = mesh != nullptr ? mesh->data() : options.group;
   const bool several = replicas != nullptr && replicas->size() > 1;
   std::unique_ptr<TrainState> state;
   if (options.zero_stage > 0 && several) {
@@ -21,8 +21,9 @@ std::unique_ptr<TrainState> MakeTrainState(Model* model,
   } else {
     state = std::make_unique<WholeState>(model, options, replicas);
   }
-  if (axis == nullptr) return state;
-  return std::make_unique<SplitState>(std::move(state), axis, &model->params());
+  if (mesh == nullptr) return state;
+  return std::make_unique<TensorParallelState>(std::move(state), mesh,
+                                               &model->params());
 }
 
 std::vector<NamedTensor> TrainableParameters(const ParamStore& params) {

@@ -38,9 +38,9 @@ struct Restored {
 // averages. A strategy, chosen once by MakeTrainState(), says which rank holds
 // what of them:
 //
-//   WholeState  every rank a replica of everything
-//   ZeroState   every rank a shard of what ZeRO's stage names
-//   SplitState  tensor parallelism around one of these two
+//   WholeState           every rank a replica of everything
+//   ZeroState            every rank a shard of what ZeRO's stage names
+//   TensorParallelState  tensor parallelism around one of these two
 //
 // Tensors go by a checkpoint's names. All ranks make the same calls in the same
 // order. To the last bit each strategy computes what WholeState does.

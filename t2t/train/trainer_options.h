@@ -8,10 +8,10 @@
 
 #include "t2t/checkpoint/run_identity.h"
 #include "t2t/distributed/process_group.h"
-#include "t2t/nn/parameter_units.h"
-#include "t2t/train/model_axis.h"
+#include "t2t/nn/params.h"
 #include "t2t/train/profiler.h"
 #include "t2t/train/step_monitor.h"
+#include "t2t/train/tensor_parallel_mesh.h"
 
 namespace t2t {
 
@@ -34,8 +34,8 @@ struct TrainerOptions {
   std::string warm_start_from;
   // The job's ranks, or null: this process alone. Rank 0 writes.
   ProcessGroup* group = nullptr;
-  // The batches of a step, spread over the ranks; 0: those the run began with,
-  // at first as many as ranks.
+  // The micro-batches of a step, each one batch of the stream, spread over the
+  // ranks; 0: those the run began with, at first as many as ranks.
   int64_t virtual_ranks = 0;
   // The same bits with any number of ranks.
   bool deterministic = false;
@@ -60,7 +60,7 @@ struct TrainerOptions {
   std::string profile;
   ProfileSteps profile_steps;
   // Tensor parallelism, or null where every rank has whole parameters.
-  ModelAxis* model_axis = nullptr;
+  TensorParallelMesh* tensor_parallel = nullptr;
 };
 
 // Rank 0 writes and logs; a process without a group is rank 0.

@@ -19,7 +19,6 @@
 #include "t2t/distributed/testing_job.h"
 #include "t2t/input/input.h"
 #include "t2t/model/model.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
 #include "t2t/parallel/sharded_parameters.h"
 #include "t2t/train/gradient_step.h"
@@ -36,7 +35,8 @@ struct Case {
   bool has_inputs = true;
 };
 
-std::unique_ptr<Model> MakeModel(const Case& given) {
+std::unique_ptr<Model> MakeModel(const Case& given,
+                                 const ParamOptions& params = 3) {
   ProblemInfo info;
   if (given.has_inputs) info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
@@ -46,7 +46,7 @@ std::unique_ptr<Model> MakeModel(const Case& given) {
                   "num_heads=4,layer_prepostprocess_dropout=0.2,"
                   "attention_dropout=0.1,relu_dropout=0.1");
   hparams.Parse(given.overrides);
-  return Models().Get(given.model)(hparams, info, 3);
+  return Models().Get(given.model)(hparams, info, params);
 }
 
 // Batches with padding, of different sizes; some are too long to go without.
@@ -96,7 +96,7 @@ class Sharded {
       names.push_back(entry.name);
       sizes.push_back(entry.tensor.numel());
     }
-    const auto units = dynamic_cast<ModelWithUnits*>(model)->UnitNames();
+    const std::vector<std::string>& units = model->params().fsdp_units();
     Partition::Options options;
     options.ranks = group->size();
     options.bucket_bytes = bucket_bytes;
@@ -106,6 +106,7 @@ class Sharded {
     partition_ = std::make_shared<Partition>(sizes, options);
     parameters_ = std::make_unique<ShardedParameters>(
         model->params().Trainable(), options.groups, units, partition_, group);
+    model->params().set_fsdp(parameters_.get());
     parameters_->Scatter();
   }
 
@@ -130,9 +131,9 @@ class Sharded {
 };
 
 std::unique_ptr<Model> MakeSharedModel(const Case& given, ProcessGroup* group) {
-  if (group->rank() == 0) return MakeModel(given);
-  const AbsentParameters absent;
-  return MakeModel(given);
+  ParamOptions params(3);
+  params.meta = group->rank() > 0;
+  return MakeModel(given, params);
 }
 
 void ExpectAsOneProcess(const Case& given, int64_t ranks, int64_t virtual_ranks,

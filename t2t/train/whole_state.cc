@@ -11,9 +11,9 @@ WholeState::WholeState(Model* model, const TrainerOptions& options,
     : params_(&model->params()), replicas_(replicas) {
   const std::vector<NamedTensor> parameters = TrainableParameters(*params_);
   optimizer_ = MakeOptimizer(model->hparams(), parameters);
-  if (options.model_axis != nullptr) {
-    total_squares_ = options.model_axis->TotalSquaresOf(parameters);
-    optimizer_->SetSplit(options.model_axis);
+  if (options.tensor_parallel != nullptr) {
+    total_squares_ = options.tensor_parallel->TotalSquaresOf(parameters);
+    optimizer_->SetShards(options.tensor_parallel);
   }
   if (options.ema_decay > 0) {
     average_ = std::make_unique<MovingAverage>(options.ema_decay, parameters);

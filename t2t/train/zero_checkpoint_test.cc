@@ -19,7 +19,6 @@
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/distributed/testing_job.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/ops/tensor_memory.h"
 #include "t2t/train/trainer.h"
 #include "t2t/train/zero_testing.h"

@@ -4,23 +4,19 @@
 
 #include "t2t/base/error.h"
 #include "t2t/checkpoint/load.h"
-#include "t2t/nn/parameter_units.h"
 
 namespace t2t {
 namespace {
 
 // Stage 3's FSDP units, in the order of the forward pass.
-std::vector<std::string> UnitNames(Model* model) {
-  std::vector<std::string> units;
-  const auto* const with_units = dynamic_cast<ModelWithUnits*>(model);
-  if (with_units != nullptr) units = with_units->UnitNames();
-  if (units.empty()) {
+const std::vector<std::string>& FsdpUnits(const ParamStore& params) {
+  if (params.fsdp_units().empty()) {
     throw UsageError(
         "--zero_stage=3 with a model that needs all its parameters at once",
         "transformer, transformer_encoder or evolved_transformer",
         "use --zero_stage=2");
   }
-  return units;
+  return params.fsdp_units();
 }
 
 void CheckSplit(const HParams& hparams) {
@@ -43,11 +39,11 @@ ZeroState::ZeroState(Model* model, const TrainerOptions& options,
       initial_values_(options.initial_values) {
   const HParams& hparams = model->hparams();
   const std::vector<NamedTensor> parameters = TrainableParameters(*params_);
-  if (options.model_axis != nullptr) CheckSplit(hparams);
+  if (options.tensor_parallel != nullptr) CheckSplit(hparams);
   std::vector<std::string> units;
   std::vector<int64_t> groups;
   if (options.zero_stage > 2) {
-    units = UnitNames(model);
+    units = FsdpUnits(*params_);
     std::vector<std::string> names;
     for (const NamedTensor& parameter : parameters) {
       names.push_back(parameter.name);
@@ -60,15 +56,18 @@ ZeroState::ZeroState(Model* model, const TrainerOptions& options,
   if (!units.empty()) {
     parameters_ = std::make_unique<ShardedParameters>(
         params_->Trainable(), groups, units, owners_, replicas);
+    params_->set_fsdp(parameters_.get());
     own = parameters_->own();
   }
   optimizer_ = std::make_unique<ShardedOptimizer>(
       hparams, parameters, owners_, replicas, options.ema_decay, own);
-  if (options.model_axis != nullptr) {
-    optimizer_->SetSplit(options.model_axis,
-                         options.model_axis->TotalSquaresOf(parameters));
+  if (options.tensor_parallel != nullptr) {
+    optimizer_->SetShards(options.tensor_parallel,
+                          options.tensor_parallel->TotalSquaresOf(parameters));
   }
 }
+
+ZeroState::~ZeroState() { params_->set_fsdp(nullptr); }
 
 void ZeroState::AddWeightNoise(double learning_rate) {
   optimizer_->AddWeightNoise(learning_rate);

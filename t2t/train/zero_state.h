@@ -20,6 +20,7 @@ class ZeroState : public TrainState {
   // Throws a UsageError for an optimizer or a model that can't be sharded.
   ZeroState(Model* model, const TrainerOptions& options,
             ProcessGroup* replicas);
+  ~ZeroState() override;
 
   void AddWeightNoise(double learning_rate) override;
   double Update(const std::vector<at::Tensor>& gradients,

@@ -15,7 +15,7 @@
 #include "t2t/base/fs.h"
 #include "t2t/base/rng.h"
 #include "t2t/distributed/testing_job.h"
-#include "t2t/nn/parameter_units.h"
+#include "t2t/nn/fsdp.h"
 #include "t2t/ops/tensor_memory.h"
 #include "t2t/train/trainer.h"
 
@@ -52,9 +52,12 @@ inline HParams ToyHParams(const std::string& optimizer) {
 }
 
 // Several pieces a parameter, with dropout; one parameter is never used.
-class ToyModel : public Model, public ModelWithUnits {
+class ToyModel : public Model {
  public:
-  explicit ToyModel(const HParams& hparams) : Model(hparams, {}, 1) {
+  explicit ToyModel(const HParams& hparams, const ParamOptions& params = 1,
+                    bool has_units = true)
+      : Model(hparams, {}, params) {
+    if (has_units) params_.AddFsdpUnit(kUnit);
     embedding_ =
         params_.Create("toy/embedding", {kVocabulary, 40}, NormalInit(0, 0.3));
     params_.Create("toy/body/unused", {70}, OnesInit());
@@ -67,11 +70,11 @@ class ToyModel : public Model, public ModelWithUnits {
   at::Tensor Logits(const Features& features, Mode mode) override {
     at::Tensor x = at::embedding(embedding_, features.at("inputs"));
     x = at::dropout(x, 0.2, mode == Mode::kTrain);
-    x = EnterUnit(kUnit, x);
-    return LeaveUnit(kUnit, at::matmul(x, kernel_) + bias_);
+    FsdpHooks* const fsdp = params_.fsdp();
+    if (fsdp != nullptr) x = fsdp->Enter(kUnit, x);
+    x = at::matmul(x, kernel_) + bias_;
+    return fsdp != nullptr ? fsdp->Leave(kUnit, x) : x;
   }
-
-  std::vector<std::string> UnitNames() const override { return {kUnit}; }
 
   LossParts Loss(const Features& features, Mode mode) override {
     const at::Tensor targets = features.at("targets").flatten();
@@ -146,25 +149,21 @@ inline void Train(const HParams& hparams, const TrainerOptions& options,
     at::set_num_threads(1);
     TrainerOptions own = options;
     own.group = group;
-    std::unique_ptr<ToyModel> model;
     // Rank 0 has its parameters, or no rank has.
     const bool none = own.zero_stage == 3 && ranks % 2 == 0;
-    if (none ||
-        (own.zero_stage == 3 && group != nullptr && group->rank() > 0)) {
-      const AbsentParameters absent;
-      model = std::make_unique<ToyModel>(hparams);
-      if (none) own.initial_values = absent.draws();
-    } else {
-      model = std::make_unique<ToyModel>(hparams);
-    }
-    Trainer trainer(model.get(), own, [](uint64_t seed) {
+    ParamOptions params(1);
+    params.meta =
+        none || (own.zero_stage == 3 && group != nullptr && group->rank() > 0);
+    ToyModel model(hparams, params);
+    if (none) own.initial_values = model.params().draws();
+    Trainer trainer(&model, own, [](uint64_t seed) {
       return std::make_unique<ToyInput>(seed);
     });
     const int64_t start = trainer.Restore();
     if (none && own.warm_start_from.empty() &&
         (start == 0 || own.sharded_checkpoints)) {
       // No rank has ever had all of them.
-      for (const at::Tensor& parameter : model->params().Trainable()) {
+      for (const at::Tensor& parameter : model.params().Trainable()) {
         EXPECT_FALSE(HasMemory(parameter));
       }
     }

@@ -20,13 +20,11 @@
 #include "t2t/distributed/testing_job.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/model/model.h"
-#include "t2t/nn/model_parallel.h"
-#include "t2t/nn/parameter_units.h"
 #include "t2t/ops/cuda/device.h"
 #include "t2t/ops/cuda/strict_backend.h"
 #include "t2t/ops/cuda/strict_device.h"
 #include "t2t/ops/device.h"
-#include "t2t/train/model_axis.h"
+#include "t2t/train/tensor_parallel_mesh.h"
 #include "t2t/train/trainer.h"
 #include "tests/device/toy_training.h"
 
@@ -65,9 +63,10 @@ struct Case {
   std::string layout = "";
 };
 
-std::unique_ptr<Model> MakeModel(const std::string& changes) {
+std::unique_ptr<Model> MakeModel(const std::string& changes,
+                                 const ParamOptions& params = 3) {
   return MakeToyTransformer(kVocabulary,
-                            "filter_size=26,num_heads=4," + changes);
+                            "filter_size=26,num_heads=4," + changes, params);
 }
 
 void WriteMetrics(const std::string& folder,
@@ -80,21 +79,15 @@ void WriteMetrics(const std::string& folder,
 void TrainRank(const Case& given, const std::string& folder, int64_t steps,
                ProcessGroup* group, int64_t killed = -1) {
   at::set_num_threads(1);
-  std::unique_ptr<Model> model;
-  std::unique_ptr<ModelAxis> axis;
+  std::unique_ptr<TensorParallelMesh> mesh;
   if (!given.mesh.empty() && group != nullptr) {
-    axis = ModelAxis::Make(given.mesh, given.layout, group);
+    mesh = TensorParallelMesh::Make(given.mesh, given.layout, group);
   }
-  {
-    std::optional<ModelParallel::Use> split;
-    if (axis != nullptr) split.emplace(axis->parallel());
-    std::optional<AbsentParameters> absent;
-    const ProcessGroup* const data = axis != nullptr ? axis->data() : group;
-    if (given.zero_stage == 3 && data != nullptr && data->rank() > 0) {
-      absent.emplace();
-    }
-    model = MakeModel(given.changes);
-  }
+  ParamOptions params(3);
+  if (mesh != nullptr) params.tensor_parallel = mesh->group();
+  const ProcessGroup* const data = mesh != nullptr ? mesh->data() : group;
+  params.meta = given.zero_stage == 3 && data != nullptr && data->rank() > 0;
+  const std::unique_ptr<Model> model = MakeModel(given.changes, params);
   TrainerOptions options;
   options.output_dir = folder;
   options.train_steps = steps;
@@ -106,7 +99,7 @@ void TrainRank(const Case& given, const std::string& folder, int64_t steps,
   options.bucket_bytes = 4096;
   options.zero_stage = given.zero_stage;
   options.sharded_checkpoints = given.sharded_checkpoints;
-  options.model_axis = axis.get();
+  options.tensor_parallel = mesh.get();
   Trainer trainer(model.get(), options, [=](uint64_t) {
     return std::make_unique<ToyInput>(-1, killed);
   });

@@ -2,6 +2,7 @@
 // a GPU can show (its kernels, NCCL) is not shown.
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
@@ -132,14 +133,14 @@ TEST(OtherDeviceTest, DropsOutWhatTheCpuDoes) {
         const at::Tensor own = tensor.to(type);
         return strict ? own.to(StrictDevice()) : own;
       };
-      at::manual_seed(5);
+      const at::Generator rng = at::make_generator<at::CPUGeneratorImpl>(5);
       const at::Tensor input = here(x).set_requires_grad(true);
       const std::vector<at::Tensor> results = {
-          Dropout(input, 0.4),
-          DropoutAdd(input, here(residual), 0.4),
-          ReluDropout(input - 20, 0.4),
-          Dropout(input, 0.4, {0}),
-          Dropout(input.narrow(1, 2, 5), 0.4, {}, part),
+          Dropout(input, 0.4, rng),
+          DropoutAdd(input, here(residual), 0.4, rng),
+          ReluDropout(input - 20, 0.4, rng),
+          Dropout(input, 0.4, rng, {0}),
+          Dropout(input.narrow(1, 2, 5), 0.4, rng, {}, part),
       };
       std::vector<at::Tensor> numbers;
       for (const at::Tensor& result : results) {
@@ -193,6 +194,47 @@ TEST(OtherDeviceTest, EvaluatesAndDecodesAsTheCpuDoes) {
   for (size_t step = 0; step < logits[0].size(); ++step) {
     ExpectNear(logits[0][step], logits[1][step],
                "step " + std::to_string(step));
+  }
+}
+
+// An encoder's state, areas of its outputs, and a start from nothing.
+TEST(OtherDeviceTest, LstmDecodesAsTheCpuDoes) {
+  struct Case {
+    const char* model;
+    const char* set;
+    bool has_inputs;
+  };
+  at::set_num_threads(1);
+  const at::NoGradGuard no_grad;
+  const at::Tensor ids = at::randint(2, kVocabulary, {3, 5}, at::kLong);
+  for (const Case& given :
+       {Case{"lstm_seq2seq", "lstm_seq2seq", true},
+        Case{"lstm_seq2seq", "lstm_seq2seq", false},
+        Case{"lstm_seq2seq_attention", "lstm_area_attention_base", true}}) {
+    ProblemInfo info;
+    info.features["targets"].vocab_size = kVocabulary;
+    if (given.has_inputs) info.features["inputs"].vocab_size = kVocabulary;
+    const Features features = {{given.has_inputs ? "inputs" : "targets", ids}};
+    std::vector<std::vector<at::Tensor>> logits(2);
+    for (const bool strict : {false, true}) {
+      const On on(strict);
+      const auto model = Models().Get(given.model)(
+          MakeHParams(given.set, "hidden_size=8"), info,
+          /*seed=*/3);
+      const auto state = model->StartDecoding(features);
+      at::Tensor last;
+      for (int step = 0; step < 3; ++step) {
+        const at::Tensor next = model->DecodeStep(state.get(), last).cpu();
+        logits[strict ? 1 : 0].push_back(next);
+        const at::Tensor rows = at::tensor({2, 0, 0}, at::kLong);
+        state->Select(rows);
+        last = next.argmax(1).index_select(0, rows);
+      }
+    }
+    for (size_t step = 0; step < logits[0].size(); ++step) {
+      ExpectNear(logits[0][step], logits[1][step],
+                 given.model + (" step " + std::to_string(step)));
+    }
   }
 }
 

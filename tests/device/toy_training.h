@@ -18,8 +18,9 @@
 namespace t2t {
 
 // A transformer of two layers of width 16.
-inline std::unique_ptr<Model> MakeToyTransformer(int64_t vocabulary,
-                                                 const std::string& changes) {
+inline std::unique_ptr<Model> MakeToyTransformer(
+    int64_t vocabulary, const std::string& changes,
+    const ParamOptions& params = 3) {
   ProblemInfo info;
   info.features["inputs"].vocab_size = vocabulary;
   info.features["targets"].vocab_size = vocabulary;
@@ -29,7 +30,7 @@ inline std::unique_ptr<Model> MakeToyTransformer(int64_t vocabulary,
           "num_hidden_layers=2,hidden_size=16,learning_rate_schedule=constant,"
           "learning_rate_constant=0.001,optimizer_adam_epsilon=1e-4," +
               changes),
-      info, /*seed=*/3);
+      info, params);
 }
 
 // Batches of three pairs of six ids from 2 to 19, the same for each object.

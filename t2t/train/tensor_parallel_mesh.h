@@ -1,5 +1,5 @@
-#ifndef T2T_TRAIN_MODEL_AXIS_H_
-#define T2T_TRAIN_MODEL_AXIS_H_
+#ifndef T2T_TRAIN_TENSOR_PARALLEL_MESH_H_
+#define T2T_TRAIN_TENSOR_PARALLEL_MESH_H_
 
 #include <ATen/ATen.h>
 
@@ -13,8 +13,8 @@
 #include "t2t/distributed/mesh.h"
 #include "t2t/distributed/process_group.h"
 #include "t2t/hparams/hparams.h"
-#include "t2t/nn/model_parallel.h"
 #include "t2t/optim/optimizer.h"
+#include "t2t/parallel/tensor_parallel_group.h"
 
 namespace t2t {
 
@@ -23,17 +23,17 @@ namespace t2t {
 // whole tensors, as checkpoints have them, and this rank's shards become each
 // other. Tensors go by a checkpoint's names: a parameter's own,
 // "ema/<parameter>", "optimizer/<slot>/<parameter>".
-class ModelAxis : public SplitParameters {
+class TensorParallelMesh : public OptimizerShards {
  public:
   using State = std::map<std::string, at::Tensor>;
 
   // Null where the mesh has no such axis. Makes the groups: all ranks call it.
-  static std::unique_ptr<ModelAxis> Make(const std::string& mesh_shape,
-                                         const std::string& layout,
-                                         ProcessGroup* world);
+  static std::unique_ptr<TensorParallelMesh> Make(const std::string& mesh_shape,
+                                                  const std::string& layout,
+                                                  ProcessGroup* world);
 
   const Mesh& mesh() const { return mesh_; }
-  ModelParallel* parallel() { return &parallel_; }
+  TensorParallelGroup* group() { return &group_; }
   // All ranks of the job.
   ProcessGroup* world() const { return world_; }
   // The ranks that hold what this one holds, and take other batches.
@@ -46,10 +46,11 @@ class ModelAxis : public SplitParameters {
   Optimizer::TotalSquares TotalSquaresOf(
       const std::vector<NamedTensor>& parameters) const;
 
-  // How a tensor is split; nullopt where all ranks hold the whole.
-  std::optional<ModelParallel::Piece> SplitOf(const std::string& name) const;
+  // How a tensor is sharded; nullopt where all ranks hold the whole.
+  std::optional<TensorParallel::Sharding> ShardingOf(
+      const std::string& name) const;
   // For the optimizer.
-  std::optional<Part> PartOf(const std::string& name) const override;
+  std::optional<Shard> ShardOf(const std::string& name) const override;
   void Sum(const at::Tensor& numbers) const override;
   // Where numbers lie in the whole tensor, out of where they lie in this rank's
   // shard of it; the same place where the tensor is not split.
@@ -64,17 +65,17 @@ class ModelAxis : public SplitParameters {
   State ShardsOfFirst(const State& whole) const;
 
  private:
-  ModelAxis(Mesh mesh, const Layout& layout, ProcessGroup* world,
-            std::unique_ptr<ProcessGroup> data,
-            std::unique_ptr<ProcessGroup> model);
+  TensorParallelMesh(Mesh mesh, const Layout& layout, ProcessGroup* world,
+                     std::unique_ptr<ProcessGroup> data,
+                     std::unique_ptr<ProcessGroup> model);
 
   const Mesh mesh_;
   ProcessGroup* const world_;
   const std::unique_ptr<ProcessGroup> data_;
   const std::unique_ptr<ProcessGroup> model_;
-  ModelParallel parallel_;
+  TensorParallelGroup group_;
 };
 
 }  // namespace t2t
 
-#endif  // T2T_TRAIN_MODEL_AXIS_H_
+#endif  // T2T_TRAIN_TENSOR_PARALLEL_MESH_H_

@@ -1,5 +1,3 @@
-#include "t2t/nn/model_parallel.h"
-
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -16,8 +14,10 @@
 #include "t2t/nn/ffn.h"
 #include "t2t/nn/moe.h"
 #include "t2t/nn/norm.h"
-#include "t2t/nn/vocab_parallel.h"
 #include "t2t/ops/cross_entropy.h"
+#include "t2t/parallel/sequence_parallel.h"
+#include "t2t/parallel/tensor_parallel_group.h"
+#include "t2t/parallel/vocab_parallel.h"
 
 namespace t2t {
 namespace {
@@ -25,7 +25,8 @@ namespace {
 // A block's function of x, to be summed up into a loss.
 using Block = std::function<at::Tensor(const at::Tensor& x)>;
 // Makes it in a scope; parallel: null where it is to be whole.
-using Maker = std::function<Block(const Scope& scope, ModelParallel* parallel)>;
+using Maker =
+    std::function<Block(const Scope& scope, TensorParallelGroup* parallel)>;
 
 struct Run {
   at::Tensor y;
@@ -66,16 +67,16 @@ void ExpectAsOneProcess(const std::string& name, const std::string& layout,
       at::set_num_threads(1);
       const Mesh mesh =
           Mesh::Parse("model:" + std::to_string(group->size()), group->size());
-      ModelParallel parallel(group, Layout::Parse(layout, mesh));
+      TensorParallelGroup parallel(group, Layout::Parse(layout, mesh));
       at::manual_seed(3);
       const at::Tensor x = at::randn(sizes);
       const Initializer init = NormalInit(0.0, 0.4);
       ParamStore store(7);
       const Run whole =
           RunBlock(store, make(Scope(&store, "block", init), nullptr), x);
-      const ModelParallel::Use use(&parallel);
-      ParamStore own_store(7);
-      EXPECT_EQ(own_store.parallel(), &parallel);
+      ParamOptions options(7);
+      options.tensor_parallel = &parallel;
+      ParamStore own_store(options);
       const Run own = RunBlock(
           own_store, make(Scope(&own_store, "block", init), &parallel), x);
       ExpectNear(own.y, whole.y, name);
@@ -83,17 +84,17 @@ void ExpectAsOneProcess(const std::string& name, const std::string& layout,
       ASSERT_EQ(own.gradients.size(), whole.gradients.size());
       for (size_t i = 0; i + 1 < whole.gradients.size(); ++i) {
         const std::string& parameter = store.entries()[i].name;
-        const auto piece = parallel.pieces().find(parameter);
+        const auto sharding = parallel.shardings().find(parameter);
         at::Tensor expected = whole.gradients[i + 1];
         at::Tensor value = store.entries()[i].tensor.detach();
-        if (piece != parallel.pieces().end()) {
+        if (sharding != parallel.shardings().end()) {
           // The same initial values, and the way back.
           ExpectNear(
-              parallel.Whole(own_store.entries()[i].tensor, piece->second),
+              parallel.Whole(own_store.entries()[i].tensor, sharding->second),
               value, parameter);
-          value = parallel.Slice(value, piece->second);
+          value = parallel.Slice(value, sharding->second);
           if (expected.defined()) {
-            expected = parallel.Slice(expected, piece->second);
+            expected = parallel.Slice(expected, sharding->second);
           }
         }
         EXPECT_TRUE(at::equal(own_store.entries()[i].tensor.detach(), value))
@@ -110,23 +111,24 @@ void ExpectAsOneProcess(const std::string& name, const std::string& layout,
   }
 }
 
-TEST(ModelParallelTest, ColumnsThenRows) {
+TEST(TensorParallelTest, ColumnsThenRows) {
   // 7 of the inner dimension: uneven over 2 and 4.
-  ExpectAsOneProcess("dense", "d_ff:model", {2, 3, 5},
-                     [](const Scope& scope, ModelParallel* parallel) -> Block {
-                       const auto first = std::make_shared<ColumnDense>(
-                           scope.Sub("a"), 5, 7, true, parallel);
-                       const auto second = std::make_shared<RowDense>(
-                           scope.Sub("b"), 7, 4, true, parallel);
-                       return [=](const at::Tensor& x) {
-                         const at::Tensor in =
-                             parallel == nullptr ? x : parallel->Enter(x, true);
-                         return (*second)((*first)(in).tanh());
-                       };
-                     });
+  ExpectAsOneProcess(
+      "dense", "d_ff:model", {2, 3, 5},
+      [](const Scope& scope, TensorParallelGroup* parallel) -> Block {
+        const auto first = std::make_shared<ColumnParallelDense>(
+            scope.Sub("a"), 5, 7, true, parallel);
+        const auto second = std::make_shared<RowParallelDense>(
+            scope.Sub("b"), 7, 4, true, parallel);
+        return [=](const at::Tensor& x) {
+          const at::Tensor in =
+              parallel == nullptr ? x : parallel->Enter(x, true);
+          return (*second)((*first)(in).tanh());
+        };
+      });
 }
 
-TEST(ModelParallelTest, FeedForward) {
+TEST(TensorParallelTest, FeedForward) {
   for (const bool broadcast : {false, true}) {
     FfnOptions options;
     options.hidden_size = 6;
@@ -134,7 +136,7 @@ TEST(ModelParallelTest, FeedForward) {
     options.dropout = 0.3;
     if (broadcast) options.dropout_broadcast_dims = {1};
     ExpectAsOneProcess("ffn", "d_ff:model", {2, 3, 6},
-                       [=](const Scope& scope, ModelParallel*) -> Block {
+                       [=](const Scope& scope, TensorParallelGroup*) -> Block {
                          const std::shared_ptr<Ffn> ffn =
                              MakeFfn(scope, options);
                          return [=](const at::Tensor& x) {
@@ -145,7 +147,7 @@ TEST(ModelParallelTest, FeedForward) {
   }
 }
 
-TEST(ModelParallelTest, Attention) {
+TEST(TensorParallelTest, Attention) {
   struct Kind {
     const char* type;
     bool threed;
@@ -175,7 +177,7 @@ TEST(ModelParallelTest, Attention) {
         std::string(kind.type).find("_v2") != std::string::npos;
     options.dropout_broadcast_dims = kind.broadcast;
     ExpectAsOneProcess(kind.type, "heads:model", {2, 4, 6},
-                       [=](const Scope& scope, ModelParallel*) -> Block {
+                       [=](const Scope& scope, TensorParallelGroup*) -> Block {
                          const auto attention =
                              std::make_shared<MultiheadAttention>(scope,
                                                                   options);
@@ -187,7 +189,7 @@ TEST(ModelParallelTest, Attention) {
   }
 }
 
-TEST(ModelParallelTest, AttentionToMemoryWithoutPadding) {
+TEST(TensorParallelTest, AttentionToMemoryWithoutPadding) {
   AttentionOptions options;
   options.input_size = options.output_size = 6;
   options.key_channels = 8;
@@ -196,7 +198,7 @@ TEST(ModelParallelTest, AttentionToMemoryWithoutPadding) {
   options.dropout = 0.3;
   ExpectAsOneProcess(
       "ragged", "heads:model", {1, 7, 6},
-      [=](const Scope& scope, ModelParallel*) -> Block {
+      [=](const Scope& scope, TensorParallelGroup*) -> Block {
         const auto self =
             std::make_shared<MultiheadAttention>(scope.Sub("self"), options);
         const auto memory =
@@ -212,13 +214,13 @@ TEST(ModelParallelTest, AttentionToMemoryWithoutPadding) {
 
 // Norms and dropout each on their part of the length, around a split and a
 // whole feed-forward layer, and around attention.
-TEST(ModelParallelTest, SplitLength) {
+TEST(TensorParallelTest, SplitLength) {
   for (const std::string layout :
        {"length:model;d_ff:model;heads:model", "length:model"}) {
     for (const int64_t length : {4, 7, 1}) {
       ExpectAsOneProcess(
           layout, layout, {2, length, 6},
-          [](const Scope& scope, ModelParallel* parallel) -> Block {
+          [](const Scope& scope, TensorParallelGroup* parallel) -> Block {
             PrePostOptions around;
             around.depth = 6;
             around.dropout = 0.3;
@@ -241,29 +243,29 @@ TEST(ModelParallelTest, SplitLength) {
             const auto attention =
                 std::make_shared<MultiheadAttention>(scope, heads);
             return [=](const at::Tensor& input) {
-              const ModelParallel::SplitLength split(parallel, input.size(1));
+              const SequenceParallel sequence(parallel, input.size(1));
               nn::Context context(/*is_training=*/true);
-              at::Tensor x = split.Split(input);
+              at::Tensor x = sequence.Split(input);
+              x = (*after)(x,
+                           attention->SelfAttention((*before)({}, x, context),
+                                                    {}, context),
+                           context);
               x = (*after)(
-                  x,
-                  attention->SelfAttention((*before)({}, x, true), {}, context),
-                  true);
-              x = (*after)(
-                  x, ffn->Apply((*before)({}, x, true), {}, false, context),
-                  true);
-              return split.Join(x);
+                  x, ffn->Apply((*before)({}, x, context), {}, false, context),
+                  context);
+              return sequence.Join(x);
             };
           });
     }
   }
 }
 
-TEST(ModelParallelTest, VocabularyEmbeddingAndLoss) {
+TEST(TensorParallelTest, VocabularyEmbeddingAndLoss) {
   constexpr int64_t kClasses = 11;
   for (const double smoothing : {0.0, 0.1}) {
     ExpectAsOneProcess(
         "vocabulary", "vocab:model", {9, 6},
-        [=](const Scope& scope, ModelParallel* parallel) -> Block {
+        [=](const Scope& scope, TensorParallelGroup* parallel) -> Block {
           const at::Tensor ids = at::tensor({0, 10, 3, 5, 5, 7, 1, 2, 9});
           const at::Tensor targets = at::tensor({1, 10, 0, 5, 6, 7, 8, 2, 0});
           const at::Tensor weights = at::tensor(
@@ -275,10 +277,10 @@ TEST(ModelParallelTest, VocabularyEmbeddingAndLoss) {
                                        targets, weights, smoothing);
             };
           }
-          const ModelParallel::Piece piece = {{kClasses, 6}, 0, 1};
+          const TensorParallel::Sharding sharding = {{kClasses, 6}, 0, 1};
           const at::Tensor table =
-              parallel->Param(scope, "table", piece, scope.init());
-          const PartRange own = parallel->RangeOf(piece, parallel->rank());
+              parallel->Param(scope, "table", sharding, scope.init());
+          const PartRange own = parallel->RangeOf(sharding, parallel->rank());
           return [=](const at::Tensor& x) {
             return VocabParallelCrossEntropy(
                 *parallel,
@@ -289,13 +291,13 @@ TEST(ModelParallelTest, VocabularyEmbeddingAndLoss) {
   }
 }
 
-TEST(ModelParallelTest, Experts) {
+TEST(TensorParallelTest, Experts) {
   for (const std::string layout :
        {"experts:model", "experts:model;length:model", "length:model"}) {
     for (const int64_t length : {1, 5}) {
       ExpectAsOneProcess(
           layout, layout, {length, length, 6},
-          [](const Scope& scope, ModelParallel* parallel) -> Block {
+          [](const Scope& scope, TensorParallelGroup* parallel) -> Block {
             MixtureOptions options;
             options.hidden_size = 6;
             options.filter_size = 4;
@@ -304,10 +306,10 @@ TEST(ModelParallelTest, Experts) {
             const auto mixture =
                 std::make_shared<MixtureOfExperts>(scope, options);
             return [=](const at::Tensor& x) {
-              const ModelParallel::SplitLength split(parallel, x.size(1));
+              const SequenceParallel sequence(parallel, x.size(1));
               nn::Context context(/*is_training=*/true);
               const at::Tensor y =
-                  split.Join((*mixture)(split.Split(x), context));
+                  sequence.Join((*mixture)(sequence.Split(x), context));
               return y + context.losses.by_name().at("extra");
             };
           });
@@ -315,57 +317,15 @@ TEST(ModelParallelTest, Experts) {
   }
 }
 
-// In one process: without noise all gates begin equal, and the first experts
-// are taken.
-TEST(MixtureOfExpertsTest, GatesAndLoss) {
-  Job job(1);
-  job.StartAll([](ProcessGroup*) {
-    at::set_num_threads(1);
-    ParamStore store(1);
-    const Scope scope(&store, "ffn", NormalInit(0.0, 0.4));
-    MixtureOptions options;
-    options.hidden_size = 4;
-    options.filter_size = 9;
-    options.experts = 3;
-    options.experts_per_token = 2;
-    const MixtureOfExperts mixture(scope, options);
-    const at::Tensor in = store.Get("ffn/local_moe/experts/w_0");
-    const at::Tensor out = store.Get("ffn/local_moe/experts/w_1");
-    EXPECT_FALSE(at::equal(in[0], in[1]));
-    const at::Tensor x = at::randn({2, 3, 4});
-    const auto expert = [&](int64_t i) {
-      return at::matmul(at::relu(at::matmul(x, in[i])), out[i]) *
-             std::pow(9.0 / 4.0, -0.5);
-    };
-    nn::Context context;
-    const auto extra = [](const nn::Context& c) {
-      return c.losses.by_name().at("extra");
-    };
-    const at::Tensor y = mixture(x, context);
-    ExpectNear(y, (expert(0) + expert(1)) * 0.5, "two of three");
-    // Importance 3, 3, 0 and load 6, 6, 0: each a squared variation of 0.5.
-    EXPECT_NEAR(extra(context).item<double>(), 0.01 * (0.5 + 0.5), 1e-6);
-    nn::Context training(/*is_training=*/true);
-    at::manual_seed(2);
-    EXPECT_FALSE(at::allclose(mixture(x, training), y));
-    EXPECT_TRUE(extra(training).requires_grad());
-    // Losses of several layers add up.
-    mixture(x, context);
-    EXPECT_NEAR(extra(context).item<double>(), 0.02, 1e-6);
-    options.experts_per_token = 4;
-    EXPECT_THROW(MixtureOfExperts(scope, options), Error);
-  });
-  job.ExpectAllWell();
-}
-
-TEST(ModelParallelTest, WhatCantBeSplit) {
+TEST(TensorParallelTest, WhatCantBeSplit) {
   Job job(4);
   job.StartAll([](ProcessGroup* group) {
-    ModelParallel parallel(
+    TensorParallelGroup parallel(
         group, Layout::Parse("", Mesh::Parse("model:4", group->size())));
-    const ModelParallel::Use use(&parallel);
     const Initializer init = ZerosInit();
-    ParamStore store(1);
+    ParamOptions options(1);
+    options.tensor_parallel = &parallel;
+    ParamStore store(options);
     const Scope scope(&store, "", init);
     AttentionOptions heads;
     heads.input_size = heads.output_size = heads.key_channels =

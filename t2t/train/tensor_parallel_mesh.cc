@@ -1,4 +1,4 @@
-#include "t2t/train/model_axis.h"
+#include "t2t/train/tensor_parallel_mesh.h"
 
 #include <ATen/core/grad_mode.h>
 
@@ -39,14 +39,14 @@ std::string SlotOf(const std::string& name) {
 
 }  // namespace
 
-std::unique_ptr<ModelAxis> ModelAxis::Make(const std::string& mesh_shape,
-                                           const std::string& layout,
-                                           ProcessGroup* world) {
+std::unique_ptr<TensorParallelMesh> TensorParallelMesh::Make(
+    const std::string& mesh_shape, const std::string& layout,
+    ProcessGroup* world) {
   const Mesh mesh =
       Mesh::Parse(mesh_shape, world == nullptr ? 1 : world->size());
-  const Layout split = Layout::Parse(layout, mesh);
+  const Layout parsed = Layout::Parse(layout, mesh);
   if (mesh.Size(Mesh::kModel) == 1) return nullptr;
-  if (!split.Any()) {
+  if (!parsed.Any()) {
     throw UsageError("--mesh_shape=" + mesh_shape + " with --layout=" + layout +
                          " splits nothing over the axis model",
                      "at least one dimension of the model",
@@ -56,28 +56,29 @@ std::unique_ptr<ModelAxis> ModelAxis::Make(const std::string& mesh_shape,
   auto data = world->Sub(mesh.Group(Mesh::kData, world->rank()), Mesh::kData);
   auto model =
       world->Sub(mesh.Group(Mesh::kModel, world->rank()), Mesh::kModel);
-  return std::unique_ptr<ModelAxis>(
-      new ModelAxis(mesh, split, world, std::move(data), std::move(model)));
+  return std::unique_ptr<TensorParallelMesh>(new TensorParallelMesh(
+      mesh, parsed, world, std::move(data), std::move(model)));
 }
 
-ModelAxis::ModelAxis(Mesh mesh, const Layout& layout, ProcessGroup* world,
-                     std::unique_ptr<ProcessGroup> data,
-                     std::unique_ptr<ProcessGroup> model)
+TensorParallelMesh::TensorParallelMesh(Mesh mesh, const Layout& layout,
+                                       ProcessGroup* world,
+                                       std::unique_ptr<ProcessGroup> data,
+                                       std::unique_ptr<ProcessGroup> model)
     : mesh_(std::move(mesh)),
       world_(world),
       data_(std::move(data)),
       model_(std::move(model)),
-      parallel_(model_.get(), layout) {}
+      group_(model_.get(), layout) {}
 
-Optimizer::TotalSquares ModelAxis::TotalSquaresOf(
+Optimizer::TotalSquares TensorParallelMesh::TotalSquaresOf(
     const std::vector<NamedTensor>& parameters) const {
-  // Of each number that the optimizer tells: whether it is of a split
+  // Of each number that the optimizer tells: whether it is of a sharded
   // parameter, and so of this rank alone.
   std::vector<bool> is_split;
   for (const NamedTensor& parameter : parameters) {
     const int64_t pieces = Optimizer::PieceCount(parameter.tensor);
     is_split.insert(is_split.end(), static_cast<size_t>(pieces),
-                    SplitOf(parameter.name).has_value());
+                    ShardingOf(parameter.name).has_value());
   }
   return [this, is_split](const std::vector<double>& squares) {
     double common = 0;
@@ -92,69 +93,71 @@ Optimizer::TotalSquares ModelAxis::TotalSquaresOf(
   };
 }
 
-std::optional<ModelParallel::Piece> ModelAxis::SplitOf(
+std::optional<TensorParallel::Sharding> TensorParallelMesh::ShardingOf(
     const std::string& name) const {
-  const auto found = parallel_.pieces().find(ParameterOf(name));
-  if (found == parallel_.pieces().end()) return std::nullopt;
-  ModelParallel::Piece split = found->second;
+  const auto found = group_.shardings().find(ParameterOf(name));
+  if (found == group_.shardings().end()) return std::nullopt;
+  TensorParallel::Sharding sharding = found->second;
   const std::optional<int64_t> lacks = AdafactorMeansOver(
-      SlotOf(name), static_cast<int64_t>(split.shape.size()));
-  if (!lacks) return split;
-  // Means over what is split are of the whole on every rank.
-  if (split.dim == *lacks) return std::nullopt;
-  split.shape.erase(split.shape.begin() + *lacks);
-  if (split.dim > *lacks) --split.dim;
-  return split;
+      SlotOf(name), static_cast<int64_t>(sharding.shape.size()));
+  if (!lacks) return sharding;
+  // Means over what is sharded are of the whole on every rank.
+  if (sharding.dim == *lacks) return std::nullopt;
+  sharding.shape.erase(sharding.shape.begin() + *lacks);
+  if (sharding.dim > *lacks) --sharding.dim;
+  return sharding;
 }
 
-std::optional<SplitParameters::Part> ModelAxis::PartOf(
+std::optional<OptimizerShards::Shard> TensorParallelMesh::ShardOf(
     const std::string& name) const {
-  const std::optional<ModelParallel::Piece> split = SplitOf(name);
-  if (!split) return std::nullopt;
-  return Part{split->shape, split->dim,
-              parallel_.RangeOf(*split, parallel_.rank()).begin};
+  const std::optional<TensorParallel::Sharding> sharding = ShardingOf(name);
+  if (!sharding) return std::nullopt;
+  return Shard{sharding->shape, sharding->dim,
+               group_.RangeOf(*sharding, group_.rank()).begin};
 }
 
-void ModelAxis::Sum(const at::Tensor& numbers) const {
+void TensorParallelMesh::Sum(const at::Tensor& numbers) const {
   if (numbers.numel() > 0) model_->AllReduce(numbers, "the optimizer's sums");
 }
 
-TensorPlace ModelAxis::InWhole(const std::string& name,
-                               TensorPlace place) const {
-  const std::optional<ModelParallel::Piece> split = SplitOf(name);
-  if (!split) return place;
-  const PartRange own = parallel_.RangeOf(*split, parallel_.rank());
-  place.shape = split->shape;
-  place.cut = TensorPlace::Cut{split->dim, own.begin, own.size()};
+TensorPlace TensorParallelMesh::InWhole(const std::string& name,
+                                        TensorPlace place) const {
+  const std::optional<TensorParallel::Sharding> sharding = ShardingOf(name);
+  if (!sharding) return place;
+  const PartRange own = group_.RangeOf(*sharding, group_.rank());
+  place.shape = sharding->shape;
+  place.cut = TensorPlace::Cut{sharding->dim, own.begin, own.size()};
   return place;
 }
 
-void ModelAxis::CheckShapes(const State& whole) const {
+void TensorParallelMesh::CheckShapes(const State& whole) const {
   for (const auto& [name, tensor] : whole) {
-    const std::optional<ModelParallel::Piece> split = SplitOf(name);
-    if (!split || tensor.sizes() == at::IntArrayRef(split->shape)) continue;
+    const std::optional<TensorParallel::Sharding> sharding = ShardingOf(name);
+    if (!sharding || tensor.sizes() == at::IntArrayRef(sharding->shape))
+      continue;
     throw MismatchError(
         "parameter '" + name + "' has the shape " + ShapeText(tensor.sizes()) +
             " in the checkpoint",
-        ShapeText(split->shape) + " by the hparams and the vocabulary given",
+        ShapeText(sharding->shape) + " by the hparams and the vocabulary given",
         "use the hparams, problem and data_dir it was trained with, or "
         "another --output_dir");
   }
 }
 
-void ModelAxis::GatherForFirst(State* state) const {
+void TensorParallelMesh::GatherForFirst(State* state) const {
   if (mesh_.Group(Mesh::kModel, 0).front() !=
       mesh_.Group(Mesh::kModel, world_->rank()).front()) {
     return;
   }
   for (auto& [name, tensor] : *state) {
-    const std::optional<ModelParallel::Piece> split = SplitOf(name);
+    const std::optional<TensorParallel::Sharding> sharding = ShardingOf(name);
     // By way of the CPU: rank 0's device need not have room for all.
-    if (split) tensor = parallel_.Whole(tensor.cpu(), *split);
+    if (sharding) tensor = group_.Whole(tensor.cpu(), *sharding);
   }
 }
 
-ModelAxis::State ModelAxis::ShardsOfFirst(const State& whole) const {
+TensorParallelMesh::State TensorParallelMesh::ShardsOfFirst(
+    const State& whole) const {
   const at::NoGradGuard no_grad;
   State shards;
   if (data_->rank() > 0) return shards;
@@ -180,8 +183,8 @@ ModelAxis::State ModelAxis::ShardsOfFirst(const State& whole) const {
     const at::Tensor tensor =
         first ? whole.at(name).contiguous() : at::empty(shape, type);
     model_->Broadcast(tensor, kSharing);
-    const std::optional<ModelParallel::Piece> split = SplitOf(name);
-    shards[name] = split ? parallel_.Slice(tensor, *split) : tensor;
+    const std::optional<TensorParallel::Sharding> sharding = ShardingOf(name);
+    shards[name] = sharding ? group_.Slice(tensor, *sharding) : tensor;
   }
   return shards;
 }

@@ -1,23 +1,23 @@
-#ifndef T2T_TRAIN_SPLIT_STATE_H_
-#define T2T_TRAIN_SPLIT_STATE_H_
+#ifndef T2T_TRAIN_TENSOR_PARALLEL_STATE_H_
+#define T2T_TRAIN_TENSOR_PARALLEL_STATE_H_
 
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "t2t/train/model_axis.h"
 #include "t2t/train/state.h"
+#include "t2t/train/tensor_parallel_mesh.h"
 
 namespace t2t {
 
 // Tensor parallelism: `replica` is the state of this rank's shard of the model,
 // over the ranks that hold the same shard. A checkpoint has whole tensors; they
 // are sliced on their way in and put together on their way out.
-class SplitState : public TrainState {
+class TensorParallelState : public TrainState {
  public:
-  SplitState(std::unique_ptr<TrainState> replica, ModelAxis* axis,
-             const ParamStore* params);
+  TensorParallelState(std::unique_ptr<TrainState> replica,
+                      TensorParallelMesh* mesh, const ParamStore* params);
 
   void AddWeightNoise(double learning_rate) override;
   double Update(const std::vector<at::Tensor>& gradients,
@@ -30,7 +30,7 @@ class SplitState : public TrainState {
   NamedTensors Replicated() const override;
   std::vector<std::pair<ProcessGroup*, NamedTensors>> SameTensors()
       const override;
-  bool counts() const override { return axis_->counts(); }
+  bool counts() const override { return mesh_->counts(); }
 
   Tensors Gather() override;
   void Restore(const Restored& restored) override;
@@ -56,10 +56,10 @@ class SplitState : public TrainState {
   void CheckFits(const Restored& restored) const;
 
   const std::unique_ptr<TrainState> replica_;
-  ModelAxis* const axis_;
+  TensorParallelMesh* const mesh_;
   const ParamStore* const params_;
 };
 
 }  // namespace t2t
 
-#endif  // T2T_TRAIN_SPLIT_STATE_H_
+#endif  // T2T_TRAIN_TENSOR_PARALLEL_STATE_H_

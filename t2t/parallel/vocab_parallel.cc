@@ -1,4 +1,4 @@
-#include "t2t/nn/vocab_parallel.h"
+#include "t2t/parallel/vocab_parallel.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -158,13 +158,13 @@ at::Tensor RowsLossOnDevice(const at::Tensor& all, int64_t rank,
   return (losses * weights).sum();
 }
 
-// x comes through CopyIn(): its gradient here is this rank's share.
+// x comes through CopyIn(): its gradient here is this rank's alone.
 class CrossEntropyFunction
     : public torch::autograd::Function<CrossEntropyFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x_all,
                             const at::Tensor& softmax,
-                            const ModelParallel* parallel, PartRange own,
+                            const TensorParallel* parallel, PartRange own,
                             int64_t classes, const at::Tensor& targets_all,
                             const at::Tensor& weights_all,
                             double smoothing_rate, bool want_gradient) {
@@ -194,10 +194,10 @@ class CrossEntropyFunction
       const at::Tensor part = x.narrow(0, begin, count);
       const at::Tensor own_targets = targets.narrow(0, begin, count);
       at::Tensor logits = at::mm(part, kernel.t()).to(at::kFloat);
-      const at::Tensor all = parallel->group()->AllGather(
+      const at::Tensor all = parallel->AllGather(
           on_cpu ? OwnSums(&logits, own_targets, own)
                  : OwnSumsOnDevice(&logits, own_targets, own),
-          "the loss of the vocabulary's parts");
+          "the loss of the vocabulary's shards");
       const at::Tensor own_weights = weights.narrow(0, begin, count);
       if (on_cpu) {
         loss += RowsLoss(all, parallel->rank(), &logits, own_targets,
@@ -247,7 +247,7 @@ class CrossEntropyFunction
 
 }  // namespace
 
-at::Tensor VocabParallelEmbedding(const ModelParallel& parallel,
+at::Tensor VocabParallelEmbedding(const TensorParallel& parallel,
                                   const at::Tensor& table, PartRange own,
                                   const at::Tensor& ids) {
   const at::Tensor here = ids.ge(own.begin).logical_and(ids.lt(own.end));
@@ -256,7 +256,7 @@ at::Tensor VocabParallelEmbedding(const ModelParallel& parallel,
                          here.to(table.scalar_type()).unsqueeze(-1));
 }
 
-at::Tensor VocabParallelCrossEntropy(const ModelParallel& parallel,
+at::Tensor VocabParallelCrossEntropy(const TensorParallel& parallel,
                                      const at::Tensor& x,
                                      const at::Tensor& softmax, PartRange own,
                                      int64_t classes, const at::Tensor& targets,

@@ -1,24 +1,24 @@
-#ifndef T2T_NN_VOCAB_PARALLEL_H_
-#define T2T_NN_VOCAB_PARALLEL_H_
+#ifndef T2T_PARALLEL_VOCAB_PARALLEL_H_
+#define T2T_PARALLEL_VOCAB_PARALLEL_H_
 
 #include <ATen/ATen.h>
 
 #include "t2t/distributed/mesh.h"
-#include "t2t/nn/model_parallel.h"
+#include "t2t/nn/tensor_parallel.h"
 
 namespace t2t {
 
-// Tables of a vector for each id, split by rows: each rank has those of the
-// ids in `own`.
+// Vocabulary parallelism (Megatron-LM): tables of a vector for each id are
+// sharded by rows; this rank has those of the ids in `own`.
 
 // The vectors of ids [...]: [..., hidden], on all ranks.
-at::Tensor VocabParallelEmbedding(const ModelParallel& parallel,
+at::Tensor VocabParallelEmbedding(const TensorParallel& parallel,
                                   const at::Tensor& table, PartRange own,
                                   const at::Tensor& ids);
 
 // FusedCrossEntropy() (t2t/ops/cross_entropy.h) with softmax split. For each
 // row four numbers of each rank go to the others, never its logits.
-at::Tensor VocabParallelCrossEntropy(const ModelParallel& parallel,
+at::Tensor VocabParallelCrossEntropy(const TensorParallel& parallel,
                                      const at::Tensor& x,
                                      const at::Tensor& softmax, PartRange own,
                                      int64_t classes, const at::Tensor& targets,
@@ -27,4 +27,4 @@ at::Tensor VocabParallelCrossEntropy(const ModelParallel& parallel,
 
 }  // namespace t2t
 
-#endif  // T2T_NN_VOCAB_PARALLEL_H_
+#endif  // T2T_PARALLEL_VOCAB_PARALLEL_H_
