@@ -103,7 +103,7 @@ TEST_F(CifarTest, TrainingShiftsAndFlipsEvaluationDoesNot) {
     Example example = record;
     EXPECT_TRUE(by.Preprocess(&example, mode, HParams(), seed));
     EXPECT_EQ(example.features.size(), 2u);
-    EXPECT_EQ(example.Ints("targets").size() +
+    EXPECT_EQ(IntegersOf(example.features.at("targets")).size() +
                   (by.was_reversed ? example.Ints("inputs").size() : 1),
               by.was_reversed ? 3073u : 2u);
     return example;
@@ -129,7 +129,7 @@ TEST_F(CifarTest, TrainingShiftsAndFlipsEvaluationDoesNot) {
   // As targets, images stay pixels.
   const auto reversed = MakeProblem("image_cifar10_rev");
   EXPECT_EQ(reversed->loss_multiplier, 1.0);
-  EXPECT_EQ(read(*reversed, Mode::kEval, 1).Ints("targets")[2], 61);
+  EXPECT_EQ(read(*reversed, Mode::kEval, 1).Bytes("targets")[2], 61);
 }
 
 TEST_F(CifarTest, DownloadsTheArchive) {

@@ -74,6 +74,17 @@ TEST(Example, AsTensorFlow) {
   EXPECT_TRUE(ParseExample("").features.empty());
 }
 
+TEST(Example, BytesAreWrittenAsIntegers) {
+  Example bytes;
+  bytes.features["x"] = std::vector<uint8_t>{0, 200, 255};
+  Example ints;
+  ints.features["x"] = std::vector<int64_t>{0, 200, 255};
+  EXPECT_EQ(SerializeExample(bytes), SerializeExample(ints));
+  EXPECT_EQ(IntegersOf(bytes.features.at("x")), ints.Ints("x"));
+  EXPECT_TRUE(IntegersOf(std::vector<float>{1}).empty());
+  EXPECT_EQ(CodeOf([&] { bytes.Ints("x"); }), ExitCode::kBadData);
+}
+
 // A length-delimited field.
 std::string Field(int number, const std::string& bytes) {
   return std::string{static_cast<char>(number << 3 | 2),

@@ -35,12 +35,18 @@ class ItemFeature {
   std::string_view name() const { return name_; }
   bool is_float() const { return kind_ == Kind::kFloat; }
   size_t count() const { return count_; }
-  void CopyInts(int64_t* to) const;
-  void CopyFloats(float* to) const;
+  // The narrowest type of a batch that holds the values.
+  DType type() const;
+  // To the first of count() values; T holds those of type().
+  template <typename T>
+  void Copy(T* to) const;
+  // As it was in the example.
+  Feature ToFeature() const;
 
  private:
   friend void AppendItem(const Example& example, std::string* bytes);
-  enum class Kind : uint8_t { kU8, kU16, kI32, kI64, kFloat };
+  // kBytes: those of an example, others are its integers.
+  enum class Kind : uint8_t { kBytes, kU8, kU16, kI32, kI64, kFloat };
   static size_t Width(Kind kind);
 
   std::string_view name_;

@@ -122,7 +122,7 @@ GradientStep::Losses GradientStep::Compute(Batches batches, uint64_t step_seed,
     WeightedLoss batch;
     {
       const Phase phase("forward", &times.forward);
-      features = ToFeatures(batches.at(i));
+      features = ToFeatures(std::move(batches.at(i)));
       batches.erase(i);
       batch = Forward(features, seed);
       found.emplace_back(
