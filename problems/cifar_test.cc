@@ -97,6 +97,7 @@ TEST_F(CifarTest, TrainingShiftsAndFlipsEvaluationDoesNot) {
   PutBatches(options_.tmp_dir + "/" + kFolder);
   const auto problem = MakeProblem("image_cifar10");
   GenerateData(*problem, options_);
+  EXPECT_EQ(WrongLengths("image_cifar10", options_.data_dir), "");
   const Example record =
       ReadExamples(*problem, options_.data_dir, DataSplit::kDev)[1];
   const auto read = [&](const Problem& by, Mode mode, uint64_t seed) {

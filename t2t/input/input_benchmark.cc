@@ -91,6 +91,15 @@ InputOptions ImageOptions() {
     example->features.erase("image/class/label");
     return true;
   };
+  options.lengths = [](ExampleLengths* lengths) {
+    const int64_t labels = lengths->Find("image/class/label")->count;
+    lengths->Erase("image/encoded");
+    lengths->Erase("image/class/label");
+    using Kind = FeatureLength::Kind;
+    lengths->Set("inputs", Kind::kIntegers, kSide * kRow);
+    lengths->Set("targets", Kind::kIntegers, labels);
+    return true;
+  };
   options.augment = [](Example* example, uint64_t seed) {
     const std::vector<uint8_t>& from = example->Bytes("inputs");
     std::vector<float> to(from.size());
@@ -157,7 +166,7 @@ void OneRanksStep(benchmark::State& state) {
   std::vector<int64_t> own;
   for (int64_t i = 0; i < 8; i += state.range(0)) own.push_back(i);
   const auto step = [&] {
-    for (int64_t i = 0; i < 8; ++i) benchmark::DoNotOptimize(pipeline->Next());
+    benchmark::DoNotOptimize(pipeline->NextRound(8, own));
   };
   step();  // reads the first window
   for (auto _ : state) step();

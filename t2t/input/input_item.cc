@@ -66,6 +66,7 @@ DType Wider(DType a, DType b) { return std::max(a, b); }
 
 const std::vector<int64_t>* FixedShape(const InputOptions& options,
                                        std::string_view name) {
+  if (options.fixed_shapes.empty()) return nullptr;
   const auto found = options.fixed_shapes.find(std::string(name));
   return found == options.fixed_shapes.end() ? nullptr : &found->second;
 }
@@ -79,6 +80,23 @@ int64_t TrailingSize(const std::vector<int64_t>& shape) {
   int64_t size = 1;
   for (size_t i = 1; i < shape.size(); ++i) size *= shape[i];
   return std::max<int64_t>(1, size);
+}
+
+void ForgetLengths(InputItem* item) {
+  item->length = item->total = 0;
+  item->inputs = item->targets = -1;
+}
+
+void AddLength(const InputOptions& options, std::string_view name,
+               bool is_float, int64_t count, InputItem* item) {
+  if (!is_float && name == "inputs") item->inputs = count;
+  if (!is_float && name == "targets") item->targets = count;
+  const std::vector<int64_t>* const shape = FixedShape(options, name);
+  if (IsFixed(shape)) return;
+  const int64_t length =
+      shape == nullptr ? count : count / TrailingSize(*shape);
+  item->length = std::max(item->length, length);
+  item->total += length;
 }
 
 bool IsPacked(const ItemFeature& feature) {
@@ -254,16 +272,35 @@ Example ItemExample(std::string_view bytes) {
 }
 
 void MeasureItem(const InputOptions& options, InputItem* item) {
-  item->length = 0;
-  item->total = 0;
+  ForgetLengths(item);
   ItemFeature feature;
   for (size_t at = 0; feature.Read(item->bytes, &at);) {
-    const std::vector<int64_t>* shape = FixedShape(options, feature.name());
-    if (IsFixed(shape)) continue;
-    auto length = static_cast<int64_t>(feature.count());
-    if (shape != nullptr) length /= TrailingSize(*shape);
-    item->length = std::max(item->length, length);
-    item->total += length;
+    AddLength(options, feature.name(), feature.is_float(),
+              static_cast<int64_t>(feature.count()), item);
+  }
+}
+
+void MeasureLengths(const InputOptions& options, const ExampleLengths& lengths,
+                    InputItem* item) {
+  ForgetLengths(item);
+  for (const FeatureLength& feature : lengths.features()) {
+    if (feature.kind == FeatureLength::Kind::kStrings) continue;
+    AddLength(options, feature.name,
+              feature.kind == FeatureLength::Kind::kFloats, feature.count,
+              item);
+  }
+}
+
+void MeasureExample(const InputOptions& options, const Example& example,
+                    InputItem* item) {
+  ForgetLengths(item);
+  for (const auto& [name, feature] : example.features) {
+    if (std::holds_alternative<std::vector<std::string>>(feature)) continue;
+    AddLength(options, name,
+              std::holds_alternative<std::vector<float>>(feature),
+              static_cast<int64_t>(std::visit(
+                  [](const auto& values) { return values.size(); }, feature)),
+              item);
   }
 }
 
@@ -342,12 +379,8 @@ Batch AssembleBatch(const InputOptions& options, const InputItem* items,
 
 std::vector<int64_t> PackedLengths(const InputItem& item) {
   std::vector<int64_t> lengths;
-  ItemFeature feature;
-  for (size_t at = 0; feature.Read(item.bytes, &at);) {
-    if (IsPacked(feature)) {
-      lengths.push_back(static_cast<int64_t>(feature.count()));
-    }
-  }
+  if (item.inputs >= 0) lengths.push_back(item.inputs);
+  if (item.targets >= 0) lengths.push_back(item.targets);
   return lengths;
 }
 

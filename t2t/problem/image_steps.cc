@@ -65,6 +65,18 @@ void Decode(const ImageShape& shape, Example* example) {
   });
 }
 
+void DecodeOnLengths(int64_t pixels, ExampleLengths* lengths) {
+  if (lengths->Find("image/encoded") == nullptr) return;
+  // (Without a label an example is refused when it is decoded.)
+  const FeatureLength* const label = lengths->Find("image/class/label");
+  const int64_t labels = label == nullptr ? 0 : label->count;
+  for (const FeatureLength& feature : std::vector(lengths->features())) {
+    if (feature.name.rfind("image/", 0) == 0) lengths->Erase(feature.name);
+  }
+  lengths->Set("inputs", FeatureLength::Kind::kIntegers, pixels);
+  lengths->Set("targets", FeatureLength::Kind::kIntegers, labels);
+}
+
 template <typename Pixel>
 std::vector<float> Standardized(const std::vector<Pixel>& pixels) {
   const auto count = static_cast<double>(pixels.size());
@@ -122,20 +134,39 @@ void Flip(const ImageShape& shape, std::vector<Pixel>* pixels) {
 }  // namespace
 
 Step DecodeImage(const ImageShape& shape) {
-  return {"decode image", [shape](Example* example, const StepContext&) {
-            Decode(shape, example);
-            return true;
+  return {.name = "decode image",
+          .run =
+              [shape](Example* example, const StepContext&) {
+                Decode(shape, example);
+                return true;
+              },
+          .lengths = [shape](Mode, const HParams&) -> LengthsStep {
+            return [pixels = shape[0] * shape[1] *
+                             shape[2]](ExampleLengths* lengths) {
+              DecodeOnLengths(pixels, lengths);
+              return true;
+            };
           }};
 }
 
 Step Standardize() {
-  return {"standardize", [](Example* example, const StepContext&) {
-            std::vector<float> standardized;
-            ChangePixels(example, [&](auto* pixels) {
-              standardized = Standardized(*pixels);
-            });
-            example->features["inputs"] = std::move(standardized);
-            return true;
+  return {.name = "standardize",
+          .run =
+              [](Example* example, const StepContext&) {
+                std::vector<float> standardized;
+                ChangePixels(example, [&](auto* pixels) {
+                  standardized = Standardized(*pixels);
+                });
+                example->features["inputs"] = std::move(standardized);
+                return true;
+              },
+          .lengths = [](Mode, const HParams&) -> LengthsStep {
+            return [](ExampleLengths* lengths) {
+              FeatureLength* const inputs = lengths->Find("inputs");
+              if (inputs != nullptr)
+                inputs->kind = FeatureLength::Kind::kFloats;
+              return true;
+            };
           }};
 }
 
