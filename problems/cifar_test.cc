@@ -97,13 +97,14 @@ TEST_F(CifarTest, TrainingShiftsAndFlipsEvaluationDoesNot) {
   PutBatches(options_.tmp_dir + "/" + kFolder);
   const auto problem = MakeProblem("image_cifar10");
   GenerateData(*problem, options_);
+  EXPECT_EQ(WrongLengths("image_cifar10", options_.data_dir), "");
   const Example record =
       ReadExamples(*problem, options_.data_dir, DataSplit::kDev)[1];
   const auto read = [&](const Problem& by, Mode mode, uint64_t seed) {
     Example example = record;
     EXPECT_TRUE(by.Preprocess(&example, mode, HParams(), seed));
     EXPECT_EQ(example.features.size(), 2u);
-    EXPECT_EQ(example.Ints("targets").size() +
+    EXPECT_EQ(IntegersOf(example.features.at("targets")).size() +
                   (by.was_reversed ? example.Ints("inputs").size() : 1),
               by.was_reversed ? 3073u : 2u);
     return example;
@@ -129,7 +130,7 @@ TEST_F(CifarTest, TrainingShiftsAndFlipsEvaluationDoesNot) {
   // As targets, images stay pixels.
   const auto reversed = MakeProblem("image_cifar10_rev");
   EXPECT_EQ(reversed->loss_multiplier, 1.0);
-  EXPECT_EQ(read(*reversed, Mode::kEval, 1).Ints("targets")[2], 61);
+  EXPECT_EQ(read(*reversed, Mode::kEval, 1).Bytes("targets")[2], 61);
 }
 
 TEST_F(CifarTest, DownloadsTheArchive) {

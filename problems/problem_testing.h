@@ -3,13 +3,16 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/formats/example.h"
+#include "t2t/formats/example_lengths.h"
 #include "t2t/formats/tfrecord.h"
 #include "t2t/problem/data_facts.h"
 #include "t2t/problem/datagen.h"
@@ -38,6 +41,69 @@ inline std::string TextOf(const Example& example, const std::string& feature,
   if (ids.empty() || ids.back() != kEosId) return "no EOS";
   ids.pop_back();
   return encoder.Decode(ids);
+}
+
+// Where the problem's steps make other lengths of its training examples than
+// they say; "" where they don't.
+inline std::string WrongLengths(const Problem& problem,
+                                const std::string& data_dir,
+                                const HParams& hparams) {
+  for (const Mode mode : {Mode::kTrain, Mode::kEval, Mode::kPredict}) {
+    const std::optional<LengthsStep> on_lengths =
+        problem.FixedStepsOnLengths(mode, hparams);
+    if (!on_lengths) return problem.name + " does not say";
+    for (const std::string& path :
+         problem.DataFiles(data_dir, DataSplit::kTrain)) {
+      TfRecordReader reader(path);
+      for (std::string record; reader.Next(&record);) {
+        Example example = ParseExample(record);
+        ExampleLengths lengths;
+        lengths.Read(record);
+        const bool kept = problem.RunFixedSteps(&example, mode, hparams);
+        bool same =
+            (*on_lengths)(&lengths) == kept &&
+            (!kept || lengths.features().size() == example.features.size());
+        for (const auto& [name, feature] : example.features) {
+          const FeatureLength* const length = lengths.Find(name);
+          same &= !kept ||
+                  (length != nullptr &&
+                   (length->kind == FeatureLength::Kind::kFloats) ==
+                       std::holds_alternative<std::vector<float>>(feature) &&
+                   length->count ==
+                       std::visit(
+                           [](const auto& values) {
+                             return static_cast<int64_t>(values.size());
+                           },
+                           feature));
+        }
+        if (!same) return problem.name + " in a record of " + path;
+      }
+    }
+  }
+  return "";
+}
+
+// The same of a registered name, its _rev and its _copy, and of hparams that
+// change lengths.
+inline std::string WrongLengths(const std::string& name,
+                                const std::string& data_dir) {
+  HParams crops;
+  crops.Add("max_input_seq_length", 3);
+  crops.Add("max_target_seq_length", 6);
+  HParams prepends;
+  prepends.Add("prepend_mode", "prepend_inputs_masked_attention");
+  std::string wrong;
+  for (const char* const suffix : {"", "_rev", "_copy"}) {
+    const bool has_inputs = MakeProblem(name)->features.count("inputs") > 0;
+    if (!has_inputs && *suffix != 0) continue;
+    const auto problem = MakeProblem(name + suffix);
+    wrong += WrongLengths(*problem, data_dir, HParams());
+    // (Images have no such steps.)
+    if (!problem->features.at("targets").shape.empty()) continue;
+    wrong += WrongLengths(*problem, data_dir, crops);
+    if (has_inputs) wrong += WrongLengths(*problem, data_dir, prepends);
+  }
+  return wrong;
 }
 
 // The exit code and the message of what body throws.

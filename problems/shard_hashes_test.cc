@@ -83,6 +83,8 @@ std::string HashOf(const std::string& problem, const std::string& tmp_dir) {
   for (const auto& [name, contents] : Contents(options.data_dir)) {
     all += name + " " + Sha256(contents) + "\n";
   }
+  // On lengths alone each problem's batches can be planned.
+  EXPECT_EQ(WrongLengths(problem, options.data_dir), "");
   RemoveTree(options.data_dir);
   return Sha256(all);
 }

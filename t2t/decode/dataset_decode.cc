@@ -74,8 +74,7 @@ class Examples {
 std::vector<int64_t> IdsOf(const Example& example, const std::string& name) {
   const auto found = example.features.find(name);
   if (found == example.features.end()) return {};
-  const auto* ids = std::get_if<std::vector<int64_t>>(&found->second);
-  return ids == nullptr ? std::vector<int64_t>() : *ids;
+  return IntegersOf(found->second);
 }
 
 // Padding at the end is no part of a sentence.

@@ -27,6 +27,9 @@ void ToProto(const Feature& feature, tensorflow::Feature* proto) {
   } else if (const auto* floats = std::get_if<std::vector<float>>(&feature)) {
     auto* values = proto->mutable_float_list()->mutable_value();
     values->Add(floats->begin(), floats->end());
+  } else if (const auto* bytes = std::get_if<std::vector<uint8_t>>(&feature)) {
+    auto* values = proto->mutable_int64_list()->mutable_value();
+    values->Add(bytes->begin(), bytes->end());
   } else {
     const auto& ints = std::get<std::vector<int64_t>>(feature);
     auto* values = proto->mutable_int64_list()->mutable_value();
@@ -81,6 +84,18 @@ const std::vector<float>& Example::Floats(const std::string& name) const {
 const std::vector<std::string>& Example::Strings(
     const std::string& name) const {
   return Get<std::vector<std::string>>(*this, name, "strings");
+}
+
+const std::vector<uint8_t>& Example::Bytes(const std::string& name) const {
+  return Get<std::vector<uint8_t>>(*this, name, "bytes");
+}
+
+std::vector<int64_t> IntegersOf(const Feature& feature) {
+  if (const auto* bytes = std::get_if<std::vector<uint8_t>>(&feature)) {
+    return {bytes->begin(), bytes->end()};
+  }
+  const auto* ints = std::get_if<std::vector<int64_t>>(&feature);
+  return ints == nullptr ? std::vector<int64_t>() : *ints;
 }
 
 std::string SerializeExample(const Example& example) {

@@ -11,6 +11,7 @@
 #include "t2t/base/json.h"
 #include "t2t/base/rng.h"
 #include "t2t/formats/example.h"
+#include "t2t/formats/example_lengths.h"
 #include "t2t/formats/shards.h"
 #include "t2t/formats/tfrecord.h"
 #include "t2t/text/sentencepiece.h"
@@ -74,6 +75,17 @@ TEST(Example, AsTensorFlow) {
   EXPECT_TRUE(ParseExample("").features.empty());
 }
 
+TEST(Example, BytesAreWrittenAsIntegers) {
+  Example bytes;
+  bytes.features["x"] = std::vector<uint8_t>{0, 200, 255};
+  Example ints;
+  ints.features["x"] = std::vector<int64_t>{0, 200, 255};
+  EXPECT_EQ(SerializeExample(bytes), SerializeExample(ints));
+  EXPECT_EQ(IntegersOf(bytes.features.at("x")), ints.Ints("x"));
+  EXPECT_TRUE(IntegersOf(std::vector<float>{1}).empty());
+  EXPECT_EQ(CodeOf([&] { bytes.Ints("x"); }), ExitCode::kBadData);
+}
+
 // A length-delimited field.
 std::string Field(int number, const std::string& bytes) {
   return std::string{static_cast<char>(number << 3 | 2),
@@ -116,6 +128,65 @@ TEST(Example, TakesWhatProtobufTakes) {
   EXPECT_TRUE(ParseExample("\x08\x01").features.empty());
   // A feature without a list is not there.
   EXPECT_FALSE(ParseExample(with_feature("")).Has("x"));
+}
+
+// That the lengths alone are those of the whole.
+void ExpectLengths(const std::string& bytes) {
+  using Kind = FeatureLength::Kind;
+  const Example example = ParseExample(bytes);
+  ExampleLengths lengths;
+  lengths.Read(bytes);
+  EXPECT_EQ(lengths.features().size(), example.features.size());
+  for (const auto& [name, feature] : example.features) {
+    const FeatureLength* const length = lengths.Find(name);
+    ASSERT_NE(length, nullptr) << name;
+    EXPECT_EQ(length->kind, (std::vector{Kind::kIntegers, Kind::kFloats,
+                                         Kind::kStrings})[feature.index()]);
+    EXPECT_EQ(length->count, std::visit(
+                                 [](const auto& values) {
+                                   return static_cast<int64_t>(values.size());
+                                 },
+                                 feature))
+        << name;
+  }
+}
+
+TEST(ExampleLengths, ThoseOfTheWhole) {
+  for (const std::string& bytes : GoldenExamples()) ExpectLengths(bytes);
+  ExpectLengths("");
+  const auto with = [](const std::string& name, const std::string& feature) {
+    return Field(1, Field(1, Field(1, name) + Field(2, feature)));
+  };
+  const std::string unpacked("\x08\x05\x08\x96\x01", 5);
+  const std::string packed = Field(1, std::string("\x07\x80\x01\x08", 4));
+  const std::string float_twice =
+      std::string("\x0d\x00\x00\xc0\x3f", 5) + Field(1, "abcdefgh");
+  const std::string unknown =
+      std::string("\x50\x01", 2) + std::string("\x51", 1) +
+      std::string(8, 'x') + Field(10, "skipped") + std::string("\x55", 1) +
+      std::string(4, 'x') + std::string("\x53\x50\x01\x5b\x5c\x54", 6);
+  ExpectLengths(with("x", Field(3, unpacked + packed)));
+  ExpectLengths(with("x", Field(3, unpacked) + Field(3, packed)));
+  ExpectLengths(with("x", Field(3, "")));
+  ExpectLengths(with("x", Field(2, float_twice)) + with("y", ""));
+  ExpectLengths(unknown + with("x", unknown + Field(3, unknown + packed)) +
+                unknown);
+  // The last kind of list counts, and the last feature of a name.
+  ExpectLengths(with("x", Field(1, Field(1, "a")) + Field(3, unpacked)));
+  ExpectLengths(with("x", Field(3, unpacked)) + with("x", Field(1, "")));
+  ExpectLengths(with("x", Field(3, unpacked)) + with("x", ""));
+  ExpectLengths("\x08\x01");
+}
+
+TEST(ExampleLengths, EveryCutIsFound) {
+  ExampleLengths lengths;
+  for (const std::string& bytes : GoldenExamples()) {
+    for (size_t size = 1; size < bytes.size(); ++size) {
+      EXPECT_EQ(CodeOf([&] { lengths.Read(bytes.substr(0, size)); }),
+                ExitCode::kBadData)
+          << size;
+    }
+  }
 }
 
 // libsentencepiece.so has another version of Protobuf in it, and exports it.

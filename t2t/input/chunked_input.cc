@@ -1,8 +1,8 @@
 #include "t2t/input/chunked_input.h"
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
+#include <cstddef>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,33 +14,34 @@ namespace {
 
 // Rows [first, first + count) of a tensor.
 HostTensor Rows(const HostTensor& whole, int64_t first, int64_t count) {
-  HostTensor part;
-  part.shape = whole.shape;
-  part.shape[0] = count;
-  const int64_t size =
-      std::accumulate(whole.shape.begin() + 1, whole.shape.end(), int64_t{1},
-                      std::multiplies<int64_t>());
-  const auto cut = [&](const auto& from, auto* to) {
-    if (from.empty()) return;
-    to->assign(from.begin() + first * size,
-               from.begin() + (first + count) * size);
-  };
-  cut(whole.ints, &part.ints);
-  cut(whole.floats, &part.floats);
+  std::vector<int64_t> shape = whole.shape();
+  shape[0] = count;
+  HostTensor part(whole.type(), std::move(shape));
+  const size_t row = part.size_bytes() / static_cast<size_t>(count);
+  std::ranges::copy(whole.bytes().subspan(static_cast<size_t>(first) * row,
+                                          part.size_bytes()),
+                    part.bytes().begin());
   return part;
+}
+
+// The bytes of up to `length` ids of a row of ids [batch, all].
+std::span<const std::byte> IdBytes(const HostTensor& ids, int64_t row,
+                                   int64_t first, int64_t length) {
+  const int64_t all = ids.shape()[1];
+  const auto size = static_cast<int64_t>(ByteSize(ids.type()));
+  return ids.bytes().subspan(
+      static_cast<size_t>((row * all + first) * size),
+      static_cast<size_t>(std::min(length, all - first) * size));
 }
 
 // Columns [first, first + length) of ids [batch, all], padded.
 HostTensor Columns(const HostTensor& ids, int64_t first, int64_t length) {
-  const int64_t rows = ids.shape[0];
-  const int64_t all = ids.shape[1];
-  HostTensor part;
-  part.shape = {rows, length};
-  part.ints.assign(rows * length, 0);
-  const int64_t count = std::min(length, all - first);
+  const int64_t rows = ids.shape()[0];
+  HostTensor part(ids.type(), {rows, length});
   for (int64_t row = 0; row < rows; ++row) {
-    std::copy_n(ids.ints.begin() + row * all + first, count,
-                part.ints.begin() + row * length);
+    std::ranges::copy(
+        IdBytes(ids, row, first, length),
+        part.bytes().begin() + row * length * ByteSize(ids.type()));
   }
   return part;
 }
@@ -106,7 +107,7 @@ class ChunkedPipeline : public InputPipeline {
   void FindPieces() {
     const auto found = batch_->find("targets");
     if (found == batch_->end() || found->second.is_float() ||
-        found->second.shape.size() != 2) {
+        found->second.shape().size() != 2) {
       throw UsageError(
           "split_targets_chunk_length for targets that are no sequences of "
           "symbols",
@@ -118,18 +119,17 @@ class ChunkedPipeline : public InputPipeline {
                        "one example a row", "set --hparams=pack_dataset=false");
     }
     const HostTensor& targets = found->second;
-    const int64_t all = targets.shape[0];
-    const int64_t columns = targets.shape[1];
+    const int64_t all = targets.shape()[0];
+    const int64_t columns = targets.shape()[1];
     const int64_t most = max_rows_ > 0 ? max_rows_ : std::max<int64_t>(all, 1);
     for (int64_t row = 0; row < all; row += most) {
       const int64_t rows = std::min(most, all - row);
       for (int64_t first = 0; first < columns; first += length_) {
-        const int64_t count = std::min(length_, columns - first);
         bool any = false;
         for (int64_t i = row; i < row + rows && !any; ++i) {
-          const auto begin = targets.ints.begin() + i * columns + first;
-          any = std::any_of(begin, begin + count,
-                            [](int64_t id) { return id != 0; });
+          any = std::ranges::any_of(
+              IdBytes(targets, i, first, length_),
+              [](std::byte byte) { return byte != std::byte{0}; });
         }
         if (any) pieces_.push_back({row, rows, first / length_});
       }
@@ -143,9 +143,9 @@ class ChunkedPipeline : public InputPipeline {
     }
     cut["targets"] =
         Columns(cut.at("targets"), piece.number * length_, length_);
-    HostTensor& number = cut["chunk_number"];
-    number.shape = {piece.rows, 1};
-    number.ints.assign(static_cast<size_t>(piece.rows), piece.number);
+    cut["chunk_number"] = HostTensor(
+        {piece.rows, 1},
+        std::vector<int64_t>(static_cast<size_t>(piece.rows), piece.number));
     return cut;
   }
 

@@ -33,11 +33,8 @@ class ListedInput : public InputPipeline {
   size_t next_ = 0;
 };
 
-HostTensor Ids(int64_t rows, int64_t columns, std::vector<int64_t> ids) {
-  HostTensor tensor;
-  tensor.shape = {rows, columns};
-  tensor.ints = std::move(ids);
-  return tensor;
+HostTensor Ids(int64_t rows, int64_t columns, const std::vector<int64_t>& ids) {
+  return HostTensor({rows, columns}, ids);
 }
 
 std::vector<Batch> Batches() {
@@ -57,9 +54,9 @@ std::unique_ptr<InputPipeline> Make(int64_t length, int64_t max_rows) {
 std::string Text(const Batch& batch) {
   std::string text;
   for (const auto& [name, tensor] : batch) {
-    text += name + "[" + std::to_string(tensor.shape[0]) + "," +
-            std::to_string(tensor.shape[1]) + "]";
-    for (const int64_t id : tensor.ints) text += " " + std::to_string(id);
+    text += name + "[" + std::to_string(tensor.shape()[0]) + "," +
+            std::to_string(tensor.shape()[1]) + "]";
+    for (const int64_t id : tensor.Ints()) text += " " + std::to_string(id);
     text += "; ";
   }
   return text;
@@ -135,8 +132,7 @@ TEST(ChunkedInputTest, RefusesWhatIsNoText) {
     return ExitCode::kOk;
   };
   EXPECT_EQ(code({{"inputs", Ids(1, 1, {2})}}), ExitCode::kUsage);
-  HostTensor image = Ids(1, 2, {1, 2});
-  image.shape = {1, 2, 1};
+  const HostTensor image({1, 2, 1}, std::vector<int64_t>{1, 2});
   EXPECT_EQ(code({{"targets", image}}), ExitCode::kUsage);
   EXPECT_EQ(code({{"targets", Ids(1, 2, {1, 2})},
                   {"targets_segmentation", Ids(1, 2, {1, 1})}}),

@@ -17,13 +17,15 @@
 #include "t2t/input/batching.h"
 #include "t2t/input/input_channel.h"
 #include "t2t/input/input_item.h"
+#include "t2t/input/record_items.h"
 #include "t2t/input/window_planner.h"
 
 namespace t2t {
 namespace {
 
-// Examples drawn for by a thread at a time.
-constexpr size_t kAugmentBlock = 32;
+// A thread is worth starting for this many examples of this many bytes.
+constexpr size_t kThreadItems = 32;
+constexpr size_t kThreadBytes = 32 << 10;
 
 struct Position {
   std::shared_ptr<const WindowStart> start;
@@ -31,8 +33,16 @@ struct Position {
 };
 
 struct Delivery {
-  Batch batch;
+  std::optional<Batch> batch;  // where it is wanted
   Position after;
+};
+
+// Which batches are wanted: of every `count` those at these places.
+struct Pattern {
+  int64_t count = 1;
+  std::vector<int64_t> wanted = {0};
+
+  bool operator==(const Pattern&) const = default;
 };
 
 Json ToJson(const std::vector<Location>& locations) {
@@ -117,27 +127,45 @@ class Pipeline final : public InputPipeline {
     }
     fingerprint_ = Fingerprint(sizes);
     planner_ = MakeWindowPlanner(options_, sizes);
-    position_.start = std::make_shared<const WindowStart>();
+    WindowStart start;
+    start.by_records = CanPlanOnLengths(options_);
+    position_.start = std::make_shared<const WindowStart>(std::move(start));
   }
 
   ~Pipeline() override { Stop(); }
 
   std::optional<Batch> Next() override {
+    Round round = NextRound(1, {0});
+    if (round.found == 0) return std::nullopt;
+    return std::move(round.batches.at(0));
+  }
+
+  Round NextRound(int64_t count, const std::vector<int64_t>& wanted) override {
     if (error_ != nullptr) std::rethrow_exception(error_);
-    if (ended_) return std::nullopt;
+    Round round;
+    if (ended_) return round;
+    if (const Pattern pattern{count, wanted}; pattern != pattern_) {
+      Stop();
+      pattern_ = pattern;
+    }
     if (deliveries_ == nullptr) Start();
-    Delivery delivery;
     try {
-      if (!deliveries_->Pop(&delivery)) {
-        ended_ = true;
-        return std::nullopt;
+      for (; round.found < count; ++round.found) {
+        Delivery delivery;
+        if (!deliveries_->Pop(&delivery)) {
+          ended_ = true;
+          break;
+        }
+        position_ = std::move(delivery.after);
+        if (delivery.batch) {
+          round.batches.emplace(round.found, std::move(*delivery.batch));
+        }
       }
     } catch (...) {
       error_ = std::current_exception();
       throw;
     }
-    position_ = std::move(delivery.after);
-    return std::move(delivery.batch);
+    return round;
   }
 
   std::string State() const override {
@@ -151,6 +179,7 @@ class Pipeline final : public InputPipeline {
     json.Set("kept", start.kept);
     json.Set("next_file", start.next_file);
     json.Set("turn", start.turn);
+    json.Set("by_records", start.by_records);
     json.Set("open", ToJson(start.open));
     json.Set("carry", ToJson(start.carry));
     if (options_.augment != nullptr) {
@@ -186,6 +215,7 @@ class Pipeline final : public InputPipeline {
     Position position;
     start.epoch = Natural(json, "epoch");
     if (json.At("fingerprint").AsString() != fingerprint_) {
+      start.by_records = CanPlanOnLengths(options_);
       Warn(
           "the input's files or options are not those of the state: goes on "
           "at the start of epoch " +
@@ -195,6 +225,8 @@ class Pipeline final : public InputPipeline {
       start.kept = Natural(json, "kept");
       start.next_file = Natural(json, "next_file");
       start.turn = Natural(json, "turn");
+      const Json* const by_records = json.Find("by_records");
+      start.by_records = by_records != nullptr && by_records->AsBool();
       start.open = ToLocations(json.At("open"), options_.files.size());
       start.carry = ToLocations(json.At("carry"), options_.files.size());
       position.batch = static_cast<size_t>(Natural(json, "batch"));
@@ -242,8 +274,13 @@ class Pipeline final : public InputPipeline {
 
   void Start() {
     windows_ = std::make_unique<Channel<std::unique_ptr<Window>>>(1);
+    // So many that are wanted, and what lies between them.
+    const auto ahead =
+        static_cast<size_t>(std::max(1, options_.prefetch_batches));
+    const auto count = static_cast<size_t>(pattern_.count);
+    const size_t wanted = std::max<size_t>(1, pattern_.wanted.size());
     deliveries_ = std::make_unique<Channel<Delivery>>(
-        static_cast<size_t>(std::max(1, options_.prefetch_batches)));
+        std::max(ahead, ahead * count / wanted));
     planning_ = std::thread([this, start = position_.start] {
       std::exception_ptr error;
       try {
@@ -272,6 +309,7 @@ class Pipeline final : public InputPipeline {
 
   void Assemble(size_t skip) {
     std::unique_ptr<Window> window;
+    int64_t place = 0;
     while (windows_->Pop(&window)) {
       if (skip > window->batches.size()) {
         throw DataError("the input state names batch " + std::to_string(skip) +
@@ -280,29 +318,32 @@ class Pipeline final : public InputPipeline {
                         "what State() gave for these files");
       }
       for (size_t b = skip; b < window->batches.size(); ++b) {
-        const Range& range = window->batches[b];
         Delivery delivery;
         delivery.after = {window->start, b + 1};
-        std::vector<std::string> drawn;
-        if (options_.augment != nullptr) {
-          Augment(ItemsOf(*window, range), window.get(), &drawn);
+        if (std::ranges::binary_search(pattern_.wanted, place)) {
+          delivery.batch = MakeBatch(window->batches[b], window.get());
         }
-        const InputItem* items = window->data.items.data();
-        if (options_.pack) {
-          delivery.batch = AssemblePackedBatch(
-              options_, items,
-              {window->rows.begin() + static_cast<std::ptrdiff_t>(range.begin),
-               window->rows.begin() + static_cast<std::ptrdiff_t>(range.end) +
-                   1});
-        } else {
-          delivery.batch =
-              AssembleBatch(options_, items + range.begin, range.size());
-        }
+        place = (place + 1) % pattern_.count;
         if (!deliveries_->Push(std::move(delivery))) return;
       }
       skip = 0;
       window.reset();
     }
+  }
+
+  Batch MakeBatch(const Range& range, Window* window) const {
+    // The bytes of the items that Prepare() makes.
+    std::vector<std::string> prepared;
+    Prepare(ItemsOf(*window, range), window, &prepared);
+    const InputItem* const items = window->data.items.data();
+    if (!options_.pack) {
+      return AssembleBatch(options_, items + range.begin, range.size());
+    }
+    const auto rows = window->rows.begin();
+    return AssemblePackedBatch(
+        options_, items,
+        {rows + static_cast<std::ptrdiff_t>(range.begin),
+         rows + static_cast<std::ptrdiff_t>(range.end) + 1});
   }
 
   // The items of a batch.
@@ -311,25 +352,32 @@ class Pipeline final : public InputPipeline {
     return {window.rows[batch.begin], window.rows[batch.end]};
   }
 
-  // Draws for a batch's items, which are in no other batch: from here on their
-  // bytes are in `drawn`.
-  void Augment(const Range& batch, Window* window,
-               std::vector<std::string>* drawn) const {
+  // Reads the records of a batch's items, which are in no other batch, and
+  // draws for them: from here on their bytes are in `prepared`.
+  void Prepare(const Range& batch, Window* window,
+               std::vector<std::string>* prepared) const {
     const uint64_t seed = Rng::Combine(options_.seed, "steps");
-    drawn->resize(batch.size());
-    ParallelFor((batch.size() + kAugmentBlock - 1) / kAugmentBlock,
-                options_.threads, [&](size_t block, int) {
-                  const size_t first = block * kAugmentBlock;
-                  const size_t end =
-                      std::min(batch.size(), first + kAugmentBlock);
-                  for (size_t i = first; i < end; ++i) {
-                    InputItem& item = window->data.items[batch.begin + i];
-                    Example example = ItemExample(item.bytes);
-                    options_.augment(&example, RecordSeed(seed, item));
-                    AppendItem(example, &(*drawn)[i]);
-                    item.bytes = (*drawn)[i];
-                  }
-                });
+    InputItem* const items = window->data.items.data() + batch.begin;
+    prepared->resize(batch.size());
+    size_t bytes = 0;
+    for (size_t i = 0; i < batch.size(); ++i) bytes += items[i].bytes.size();
+    const size_t blocks = std::max<size_t>(
+        1, std::min(batch.size() / kThreadItems, bytes / kThreadBytes));
+    ParallelFor(blocks, options_.threads, [&](size_t block, int) {
+      const size_t end = batch.size() * (block + 1) / blocks;
+      for (size_t i = batch.size() * block / blocks; i < end; ++i) {
+        InputItem& item = items[i];
+        if (!item.is_record && options_.augment == nullptr) continue;
+        Example example = item.is_record ? ReadRecord(options_, item)
+                                         : ItemExample(item.bytes);
+        if (options_.augment != nullptr) {
+          options_.augment(&example, RecordSeed(seed, item));
+        }
+        AppendItem(example, &(*prepared)[i]);
+        item.bytes = (*prepared)[i];
+        item.is_record = false;
+      }
+    });
   }
 
   static uint64_t RecordSeed(uint64_t seed, const InputItem& item) {
@@ -350,6 +398,7 @@ class Pipeline final : public InputPipeline {
 
   InputOptions options_;
   std::string fingerprint_;
+  Pattern pattern_;  // changes while no worker runs
   std::unique_ptr<WindowPlanner>
       planner_;  // the planning thread's while it runs
   std::unique_ptr<Channel<std::unique_ptr<Window>>> windows_;
@@ -362,6 +411,19 @@ class Pipeline final : public InputPipeline {
 };
 
 }  // namespace
+
+Round InputPipeline::NextRound(int64_t count,
+                               const std::vector<int64_t>& wanted) {
+  Round round;
+  for (; round.found < count; ++round.found) {
+    std::optional<Batch> batch = Next();
+    if (!batch) break;
+    if (std::ranges::binary_search(wanted, round.found)) {
+      round.batches.emplace(round.found, std::move(*batch));
+    }
+  }
+  return round;
+}
 
 std::unique_ptr<InputPipeline> MakeInputPipeline(const InputOptions& options) {
   return std::make_unique<Pipeline>(options);

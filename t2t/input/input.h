@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "t2t/formats/example.h"
+#include "t2t/formats/example_lengths.h"
 #include "t2t/input/batch.h"
 
 namespace t2t {
@@ -37,6 +39,12 @@ struct InputOptions {
   // Runs on each example read; false drops it. Called from worker threads,
   // from several at once where threads > 1.
   std::function<bool(Example*)> preprocess;
+  // What preprocess makes of the lengths of an example's features; null: not
+  // known without it. Where it is known (or there is no preprocess), records
+  // that are read in windows are parsed, and preprocess runs, only for the
+  // batches that are wanted; else for all, since batches are planned on
+  // lengths.
+  std::function<bool(ExampleLengths*)> lengths;
   // Runs on each example each time it goes into a batch: steps that draw random
   // numbers, and those behind them. What preprocess left is kept in memory as
   // it is. seed: a function of (this seed, epoch, record), so the same for any
@@ -60,23 +68,39 @@ struct InputOptions {
   int64_t cache_bytes = 128 << 20;
 };
 
+// Of some batches of a stream, those that are wanted.
+struct Round {
+  int64_t found = 0;                 // how many there were
+  std::map<int64_t, Batch> batches;  // by their places among them
+};
+
 // Batches out of shards. The stream is a function of the options alone (not of
-// thread timing); State() after n batches, given to Restore() of a pipeline
-// with the same options, makes it go on with batch n + 1 exactly. Restored
-// with other options or files it warns and starts the state's epoch again.
+// thread timing, nor of which batches are wanted); State() after n batches,
+// given to Restore() of a pipeline with the same options, makes it go on with
+// batch n + 1 exactly. Restored with other options or files it warns and starts
+// the state's epoch again.
+//
+// A rank of several takes its batches by NextRound(): of those of the others it
+// knows the lengths alone, unless all examples are kept in memory
+// (cache_bytes): those are parsed and preprocessed once.
 //
 // In training every batch is full: batch_size tokens, counted as examples
 // times the longest feature, hold no further example. What doesn't fill a
 // batch goes into the next window or epoch. Otherwise the last batch may be
 // smaller. Features of strings are left out.
 //
-// Not thread-safe: one thread calls Next(), State() and Restore(). What goes
-// wrong in a worker comes out of Next().
+// Not thread-safe: one thread calls Next(), NextRound(), State() and Restore().
+// What goes wrong in a worker comes out of Next() and NextRound().
 class InputPipeline {
  public:
   virtual ~InputPipeline() = default;
   // nullopt at the end of the data (never in training).
   virtual std::optional<Batch> Next() = 0;
+  // The next `count` batches, of which those at the places `wanted` (rising)
+  // are made and the others passed over; fewer at the end of the data. Batches
+  // are made ahead for rounds like the last one: asking otherwise each time is
+  // slow.
+  virtual Round NextRound(int64_t count, const std::vector<int64_t>& wanted);
   virtual std::string State() const = 0;  // a small JSON text
   virtual void Restore(const std::string& state) = 0;
 };

@@ -35,13 +35,38 @@ void AppendAll(const std::vector<int64_t>& values, std::string* bytes) {
   }
 }
 
-template <typename T>
-void CopyAs(const char* from, size_t count, int64_t* to) {
-  for (size_t i = 0; i < count; ++i) to[i] = Load<T>(from + i * sizeof(T));
+template <typename From, typename To>
+void CopyAs(const char* from, size_t count, To* to) {
+  if constexpr (std::is_same_v<From, To>) {
+    if (count > 0) std::memcpy(to, from, count * sizeof(From));
+  } else {
+    for (size_t i = 0; i < count; ++i) {
+      to[i] = static_cast<To>(Load<From>(from + i * sizeof(From)));
+    }
+  }
 }
+
+// Calls use(data) with the tensor's values as what they are.
+template <typename Use>
+void WithValues(HostTensor* tensor, const Use& use) {
+  switch (tensor->type()) {
+    case DType::kU8:
+      return use(tensor->values<uint8_t>().data());
+    case DType::kI32:
+      return use(tensor->values<int32_t>().data());
+    case DType::kI64:
+      return use(tensor->values<int64_t>().data());
+    case DType::kF32:
+      return use(tensor->values<float>().data());
+  }
+}
+
+// Of integers.
+DType Wider(DType a, DType b) { return std::max(a, b); }
 
 const std::vector<int64_t>* FixedShape(const InputOptions& options,
                                        std::string_view name) {
+  if (options.fixed_shapes.empty()) return nullptr;
   const auto found = options.fixed_shapes.find(std::string(name));
   return found == options.fixed_shapes.end() ? nullptr : &found->second;
 }
@@ -55,6 +80,23 @@ int64_t TrailingSize(const std::vector<int64_t>& shape) {
   int64_t size = 1;
   for (size_t i = 1; i < shape.size(); ++i) size *= shape[i];
   return std::max<int64_t>(1, size);
+}
+
+void ForgetLengths(InputItem* item) {
+  item->length = item->total = 0;
+  item->inputs = item->targets = -1;
+}
+
+void AddLength(const InputOptions& options, std::string_view name,
+               bool is_float, int64_t count, InputItem* item) {
+  if (!is_float && name == "inputs") item->inputs = count;
+  if (!is_float && name == "targets") item->targets = count;
+  const std::vector<int64_t>* const shape = FixedShape(options, name);
+  if (IsFixed(shape)) return;
+  const int64_t length =
+      shape == nullptr ? count : count / TrailingSize(*shape);
+  item->length = std::max(item->length, length);
+  item->total += length;
 }
 
 bool IsPacked(const ItemFeature& feature) {
@@ -90,6 +132,7 @@ std::string Where(const InputOptions& options, const InputItem& item) {
 
 size_t ItemFeature::Width(Kind kind) {
   switch (kind) {
+    case Kind::kBytes:
     case Kind::kU8:
       return 1;
     case Kind::kU16:
@@ -116,36 +159,58 @@ bool ItemFeature::Read(std::string_view bytes, size_t* offset) {
   return true;
 }
 
-void ItemFeature::CopyInts(int64_t* to) const {
+DType ItemFeature::type() const {
   switch (kind_) {
+    case Kind::kBytes:
     case Kind::kU8:
-      CopyAs<uint8_t>(values_, count_, to);
-      break;
+      return DType::kU8;
     case Kind::kU16:
-      CopyAs<uint16_t>(values_, count_, to);
-      break;
     case Kind::kI32:
-      CopyAs<int32_t>(values_, count_, to);
-      break;
+      return DType::kI32;
     case Kind::kI64:
-      CopyAs<int64_t>(values_, count_, to);
-      break;
+      return DType::kI64;
     case Kind::kFloat:
       break;
   }
+  return DType::kF32;
 }
 
-void ItemFeature::CopyFloats(float* to) const {
-  if (count_ > 0) std::memcpy(to, values_, count_ * sizeof(float));
+template <typename T>
+void ItemFeature::Copy(T* to) const {
+  switch (kind_) {
+    case Kind::kBytes:
+    case Kind::kU8:
+      return CopyAs<uint8_t>(values_, count_, to);
+    case Kind::kU16:
+      return CopyAs<uint16_t>(values_, count_, to);
+    case Kind::kI32:
+      return CopyAs<int32_t>(values_, count_, to);
+    case Kind::kI64:
+      return CopyAs<int64_t>(values_, count_, to);
+    case Kind::kFloat:
+      return CopyAs<float>(values_, count_, to);
+  }
+}
+
+Feature ItemFeature::ToFeature() const {
+  const auto copied = [this](auto values) -> Feature {
+    values.resize(count_);
+    Copy(values.data());
+    return values;
+  };
+  if (kind_ == Kind::kBytes) return copied(std::vector<uint8_t>());
+  if (kind_ == Kind::kFloat) return copied(std::vector<float>());
+  return copied(std::vector<int64_t>());
 }
 
 void AppendItem(const Example& example, std::string* bytes) {
   using Kind = ItemFeature::Kind;
   for (const auto& [name, feature] : example.features) {
+    if (std::holds_alternative<std::vector<std::string>>(feature)) continue;
     const auto* ints = std::get_if<std::vector<int64_t>>(&feature);
     const auto* floats = std::get_if<std::vector<float>>(&feature);
-    if (ints == nullptr && floats == nullptr) continue;
-    const size_t count = ints != nullptr ? ints->size() : floats->size();
+    const size_t count =
+        std::visit([](const auto& values) { return values.size(); }, feature);
     if (name.size() > std::numeric_limits<uint16_t>::max() ||
         count > std::numeric_limits<uint32_t>::max()) {
       throw DataError("a feature of " + std::to_string(count) +
@@ -153,7 +218,7 @@ void AppendItem(const Example& example, std::string* bytes) {
                           std::to_string(name.size()) + " bytes",
                       "at most 4294967295 values and 65535 bytes");
     }
-    Kind kind = Kind::kFloat;
+    Kind kind = floats != nullptr ? Kind::kFloat : Kind::kBytes;
     if (ints != nullptr) {
       const auto [least, most] =
           std::minmax_element(ints->begin(), ints->end());
@@ -172,6 +237,11 @@ void AppendItem(const Example& example, std::string* bytes) {
     Append(kind, bytes);
     Append(static_cast<uint32_t>(count), bytes);
     switch (kind) {
+      case Kind::kBytes: {
+        const auto& pixels = std::get<std::vector<uint8_t>>(feature);
+        bytes->append(pixels.begin(), pixels.end());
+        break;
+      }
       case Kind::kU8:
         AppendAll<uint8_t>(*ints, bytes);
         break;
@@ -196,30 +266,41 @@ Example ItemExample(std::string_view bytes) {
   Example example;
   ItemFeature feature;
   for (size_t at = 0; feature.Read(bytes, &at);) {
-    if (feature.is_float()) {
-      std::vector<float> floats(feature.count());
-      feature.CopyFloats(floats.data());
-      example.features.emplace(feature.name(), std::move(floats));
-    } else {
-      std::vector<int64_t> ints(feature.count());
-      feature.CopyInts(ints.data());
-      example.features.emplace(feature.name(), std::move(ints));
-    }
+    example.features.emplace(feature.name(), feature.ToFeature());
   }
   return example;
 }
 
 void MeasureItem(const InputOptions& options, InputItem* item) {
-  item->length = 0;
-  item->total = 0;
+  ForgetLengths(item);
   ItemFeature feature;
   for (size_t at = 0; feature.Read(item->bytes, &at);) {
-    const std::vector<int64_t>* shape = FixedShape(options, feature.name());
-    if (IsFixed(shape)) continue;
-    auto length = static_cast<int64_t>(feature.count());
-    if (shape != nullptr) length /= TrailingSize(*shape);
-    item->length = std::max(item->length, length);
-    item->total += length;
+    AddLength(options, feature.name(), feature.is_float(),
+              static_cast<int64_t>(feature.count()), item);
+  }
+}
+
+void MeasureLengths(const InputOptions& options, const ExampleLengths& lengths,
+                    InputItem* item) {
+  ForgetLengths(item);
+  for (const FeatureLength& feature : lengths.features()) {
+    if (feature.kind == FeatureLength::Kind::kStrings) continue;
+    AddLength(options, feature.name,
+              feature.kind == FeatureLength::Kind::kFloats, feature.count,
+              item);
+  }
+}
+
+void MeasureExample(const InputOptions& options, const Example& example,
+                    InputItem* item) {
+  ForgetLengths(item);
+  for (const auto& [name, feature] : example.features) {
+    if (std::holds_alternative<std::vector<std::string>>(feature)) continue;
+    AddLength(options, name,
+              std::holds_alternative<std::vector<float>>(feature),
+              static_cast<int64_t>(std::visit(
+                  [](const auto& values) { return values.size(); }, feature)),
+              item);
   }
 }
 
@@ -236,6 +317,7 @@ Batch AssembleBatch(const InputOptions& options, const InputItem* items,
   const std::vector<ItemFeature> first = Features(items[0]);
   std::vector<std::vector<ItemFeature>> features(count);
   std::vector<size_t> longest(first.size(), 0);
+  std::vector<DType> types(first.size(), DType::kU8);
   for (size_t i = 0; i < count; ++i) {
     features[i] = Features(items[i]);
     bool same = features[i].size() == first.size();
@@ -243,6 +325,7 @@ Batch AssembleBatch(const InputOptions& options, const InputItem* items,
       same = features[i][f].name() == first[f].name() &&
              features[i][f].is_float() == first[f].is_float();
       longest[f] = std::max(longest[f], features[i][f].count());
+      types[f] = Wider(types[f], features[i][f].type());
     }
     if (!same) {
       throw DataError("two examples have different features: " + Names(first) +
@@ -255,12 +338,11 @@ Batch AssembleBatch(const InputOptions& options, const InputItem* items,
   Batch batch;
   for (size_t f = 0; f < first.size(); ++f) {
     const std::vector<int64_t>* shape = FixedShape(options, first[f].name());
-    HostTensor& tensor = batch[std::string(first[f].name())];
-    tensor.shape.push_back(static_cast<int64_t>(count));
+    std::vector<int64_t> sizes = {static_cast<int64_t>(count)};
     // Models can't do with an empty dimension, so one padding at least.
     size_t row = std::max<size_t>(1, longest[f]);
     if (shape == nullptr) {
-      tensor.shape.push_back(static_cast<int64_t>(row));
+      sizes.push_back(static_cast<int64_t>(row));
     } else {
       const auto step = static_cast<size_t>(TrailingSize(*shape));
       if (IsFixed(shape)) {
@@ -279,34 +361,26 @@ Batch AssembleBatch(const InputOptions& options, const InputItem* items,
                               : "a multiple of " + std::to_string(step));
         }
       }
-      tensor.shape.insert(tensor.shape.end(), shape->begin(), shape->end());
+      sizes.insert(sizes.end(), shape->begin(), shape->end());
       if (!IsFixed(shape)) {
-        tensor.shape[1] = static_cast<int64_t>(row / step);
+        sizes[1] = static_cast<int64_t>(row / step);
       }
     }
-    if (first[f].is_float()) {
-      tensor.floats.resize(count * row);
+    HostTensor tensor(types[f], std::move(sizes));
+    WithValues(&tensor, [&](auto* values) {
       for (size_t i = 0; i < count; ++i) {
-        features[i][f].CopyFloats(tensor.floats.data() + i * row);
+        features[i][f].Copy(values + i * row);
       }
-    } else {
-      tensor.ints.resize(count * row);
-      for (size_t i = 0; i < count; ++i) {
-        features[i][f].CopyInts(tensor.ints.data() + i * row);
-      }
-    }
+    });
+    batch.emplace(first[f].name(), std::move(tensor));
   }
   return batch;
 }
 
 std::vector<int64_t> PackedLengths(const InputItem& item) {
   std::vector<int64_t> lengths;
-  ItemFeature feature;
-  for (size_t at = 0; feature.Read(item.bytes, &at);) {
-    if (IsPacked(feature)) {
-      lengths.push_back(static_cast<int64_t>(feature.count()));
-    }
-  }
+  if (item.inputs >= 0) lengths.push_back(item.inputs);
+  if (item.targets >= 0) lengths.push_back(item.targets);
   return lengths;
 }
 
@@ -319,6 +393,7 @@ Batch AssemblePackedBatch(const InputOptions& options, const InputItem* items,
     const std::string name(named.name());
     // Longer than max_length only where a single example is.
     auto length = static_cast<size_t>(options.max_length);
+    DType type = DType::kU8;
     std::vector<std::vector<ItemFeature>> parts(rows);
     for (size_t r = 0; r < rows; ++r) {
       size_t used = 0;
@@ -327,6 +402,7 @@ Batch AssemblePackedBatch(const InputOptions& options, const InputItem* items,
         for (const ItemFeature& feature : Features(items[i])) {
           if (feature.name() != name || !IsPacked(feature)) continue;
           parts[r].push_back(feature);
+          type = Wider(type, feature.type());
           used += feature.count();
         }
         if (parts[r].size() == before) {
@@ -337,22 +413,26 @@ Batch AssemblePackedBatch(const InputOptions& options, const InputItem* items,
       }
       length = std::max(length, used);
     }
-    HostTensor ids;
-    ids.shape = {static_cast<int64_t>(rows), static_cast<int64_t>(length)};
-    ids.ints.resize(rows * length);
-    HostTensor segmentation = ids;
-    HostTensor position = ids;
-    for (size_t r = 0; r < rows; ++r) {
-      size_t at = r * length;
-      for (size_t s = 0; s < parts[r].size(); ++s) {
-        parts[r][s].CopyInts(ids.ints.data() + at);
-        for (size_t i = 0; i < parts[r][s].count(); ++i, ++at) {
-          if (ids.ints[at] == 0) continue;  // padding, as in T2T
-          segmentation.ints[at] = static_cast<int64_t>(s) + 1;
-          position.ints[at] = static_cast<int64_t>(i);
+    const std::vector<int64_t> shape = {static_cast<int64_t>(rows),
+                                        static_cast<int64_t>(length)};
+    HostTensor ids(type, shape);
+    HostTensor segmentation(DType::kI32, shape);
+    HostTensor position(DType::kI32, shape);
+    int32_t* const segments = segmentation.values<int32_t>().data();
+    int32_t* const positions = position.values<int32_t>().data();
+    WithValues(&ids, [&](auto* values) {
+      for (size_t r = 0; r < rows; ++r) {
+        size_t at = r * length;
+        for (size_t s = 0; s < parts[r].size(); ++s) {
+          parts[r][s].Copy(values + at);
+          for (size_t i = 0; i < parts[r][s].count(); ++i, ++at) {
+            if (values[at] == 0) continue;  // padding, as in T2T
+            segments[at] = static_cast<int32_t>(s) + 1;
+            positions[at] = static_cast<int32_t>(i);
+          }
         }
       }
-    }
+    });
     batch[name] = std::move(ids);
     batch[name + "_segmentation"] = std::move(segmentation);
     batch[name + "_position"] = std::move(position);

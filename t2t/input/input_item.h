@@ -14,7 +14,8 @@
 namespace t2t {
 
 // An example as the input pipeline keeps it: its features in one run of bytes,
-// each number as narrow as its feature allows.
+// each number as narrow as its feature allows; or where batches are planned on
+// lengths, first its record and what its lengths will be.
 struct InputItem {
   // Where its record is.
   uint32_t shard = 0;
@@ -22,7 +23,11 @@ struct InputItem {
   // The longest, and the sum, of the features whose length may differ.
   int64_t length = 0;
   int64_t total = 0;
+  // Of "inputs" and "targets", where they are integers; -1: they are not there.
+  int64_t inputs = -1;
+  int64_t targets = -1;
   int64_t epoch = 0;       // in which it was read
+  bool is_record = false;  // what `bytes` are
   std::string_view bytes;  // not owned
 };
 
@@ -35,12 +40,18 @@ class ItemFeature {
   std::string_view name() const { return name_; }
   bool is_float() const { return kind_ == Kind::kFloat; }
   size_t count() const { return count_; }
-  void CopyInts(int64_t* to) const;
-  void CopyFloats(float* to) const;
+  // The narrowest type of a batch that holds the values.
+  DType type() const;
+  // All count() values; T holds those of type().
+  template <typename T>
+  void Copy(T* to) const;
+  // As it was in the example.
+  Feature ToFeature() const;
 
  private:
   friend void AppendItem(const Example& example, std::string* bytes);
-  enum class Kind : uint8_t { kU8, kU16, kI32, kI64, kFloat };
+  // kBytes: those of an example, others are its integers.
+  enum class Kind : uint8_t { kBytes, kU8, kU16, kI32, kI64, kFloat };
   static size_t Width(Kind kind);
 
   std::string_view name_;
@@ -55,8 +66,13 @@ void AppendItem(const Example& example, std::string* bytes);
 // The example of the item's features.
 Example ItemExample(std::string_view bytes);
 
-// Sets the item's length and total out of its bytes.
+// Sets the item's lengths out of its bytes.
 void MeasureItem(const InputOptions& options, InputItem* item);
+// The same out of lengths, and of an example.
+void MeasureLengths(const InputOptions& options, const ExampleLengths& lengths,
+                    InputItem* item);
+void MeasureExample(const InputOptions& options, const Example& example,
+                    InputItem* item);
 
 // True where batch_size counts examples and not tokens.
 bool CountsExamples(const InputOptions& options);

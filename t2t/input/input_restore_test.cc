@@ -53,7 +53,7 @@ TEST_F(InputTest, RestoresExactly) {
       for (size_t k = i; k < std::min(i + 3, batches.size()); ++k) {
         std::optional<Batch> batch = resumed->Next();
         ASSERT_TRUE(batch.has_value());
-        EXPECT_TRUE(Equal(*batch, batches[k])) << i << " " << k;
+        EXPECT_TRUE(*batch == batches[k]) << i << " " << k;
         EXPECT_EQ(resumed->State(), states[k + 1]);
       }
     }
@@ -174,7 +174,7 @@ std::map<int64_t, Ids> Drawn(const std::vector<Batch>& batches) {
   std::map<int64_t, Ids> drawn;
   for (const Batch& batch : batches) {
     const HostTensor& numbers = batch.at("drawn");
-    for (int64_t row = 0; row < numbers.shape[0]; ++row) {
+    for (int64_t row = 0; row < numbers.shape()[0]; ++row) {
       drawn[Row(batch.at("inputs"), row)[0]].push_back(Row(numbers, row)[0]);
     }
   }
@@ -215,8 +215,8 @@ TEST_F(InputTest, WhatIsDrawnIsTheSameAfterARestart) {
     second->Restore(first->State());
     const std::vector<Batch> rest = Take(second.get(), 60 - stop);
     for (size_t i = 0; i < rest.size(); ++i) {
-      EXPECT_EQ(rest[i].at("drawn").ints, whole[stop + i].at("drawn").ints);
-      EXPECT_EQ(rest[i].at("inputs").ints, whole[stop + i].at("inputs").ints);
+      EXPECT_EQ(rest[i].at("drawn"), whole[stop + i].at("drawn"));
+      EXPECT_EQ(rest[i].at("inputs"), whole[stop + i].at("inputs"));
     }
   }
 }
@@ -231,10 +231,10 @@ TEST_F(InputTest, DrawingPacksToo) {
   options.augment = nullptr;
   const std::vector<Batch> plain = Take(MakeInputPipeline(options).get(), 3);
   for (size_t b = 0; b < plain.size(); ++b) {
-    Ids expected = plain[b].at("inputs").ints;
-    const Ids& segments = plain[b].at("inputs_segmentation").ints;
+    Ids expected = plain[b].at("inputs").Ints();
+    const Ids segments = plain[b].at("inputs_segmentation").Ints();
     for (size_t i = 0; i < expected.size(); ++i) expected[i] += segments[i] > 0;
-    EXPECT_EQ(drawn[b].at("inputs").ints, expected);
+    EXPECT_EQ(drawn[b].at("inputs").Ints(), expected);
   }
 }
 

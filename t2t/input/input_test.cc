@@ -19,6 +19,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/formats/tfrecord.h"
 #include "t2t/input/batching.h"
+#include "t2t/input/input_item.h"
 #include "t2t/input/testing_input.h"
 
 namespace t2t {
@@ -212,7 +213,7 @@ TEST_F(InputTest, PacksEachExampleOnce) {
     for (int64_t r = 0; r < Rows(batch); ++r) {
       std::map<int64_t, std::pair<Ids, Ids>> parts;
       for (const std::string name : {"inputs", "targets"}) {
-        EXPECT_EQ(batch.at(name).shape[1], 40);
+        EXPECT_EQ(batch.at(name).shape()[1], 40);
         const Ids ids = Row(batch.at(name), r);
         const Ids segment = Row(batch.at(name + "_segmentation"), r);
         const Ids position = Row(batch.at(name + "_position"), r);
@@ -249,7 +250,7 @@ TEST_F(InputTest, PreprocessChangesAndDrops) {
   EXPECT_EQ(Which(batches).size(), 50u);
   for (const Batch& batch : batches) {
     EXPECT_EQ(batch.size(), 2u);
-    EXPECT_EQ(batch.at("targets").shape[1], 2);
+    EXPECT_EQ(batch.at("targets").shape()[1], 2);
   }
 }
 
@@ -276,15 +277,89 @@ TEST_F(InputTest, ImagesLabelsAndReals) {
   const std::vector<Batch> batches = TakeAll(options);
   ASSERT_EQ(batches.size(), 3u);
   const Batch& batch = batches[0];
-  EXPECT_EQ(batch.at("inputs").shape, (Ids{4, 2, 3, 1}));
-  EXPECT_EQ(batch.at("targets").shape, (Ids{4, 1}));
-  EXPECT_EQ(batch.at("reals").shape, (Ids{4, 2, 2}));
-  EXPECT_EQ(batch.at("inputs").ints[6], 1);
-  EXPECT_EQ(batch.at("reals").floats,
-            (std::vector<float>{0, 0, 0, 0, .5, .5, .5, .5, 1, 1, 0, 0, 1.5,
-                                1.5, 1.5, 1.5}));
+  EXPECT_EQ(batch.at("inputs").shape(), (Ids{4, 2, 3, 1}));
+  EXPECT_EQ(batch.at("targets").shape(), (Ids{4, 1}));
+  EXPECT_EQ(batch.at("reals").shape(), (Ids{4, 2, 2}));
+  EXPECT_EQ(batch.at("inputs").values<uint8_t>()[6], 1);
+  EXPECT_EQ(
+      batch.at("reals"),
+      HostTensor({4, 2, 2}, std::vector<float>{0, 0, 0, 0, .5, .5, .5, .5, 1, 1,
+                                               0, 0, 1.5, 1.5, 1.5, 1.5}));
   options.fixed_shapes["inputs"] = {2, 2, 1};
   EXPECT_EQ(CodeOf([&] { TakeAll(options); }), ExitCode::kBadData);
+}
+
+// From the cache to the model: neither there nor in the batches that wait is a
+// pixel more than its byte.
+TEST_F(InputTest, APixelIsAByte) {
+  const std::string path = JoinPath(folder_, "pixels");
+  TfRecordWriter writer(path);
+  for (int i = 0; i < 8; ++i) {
+    Example example;
+    example.features["targets"] = Ids{i};
+    writer.Write(SerializeExample(example));
+  }
+  writer.Commit();
+  InputOptions options;
+  options.files = {path};
+  options.batch_size = 4;
+  options.fixed_shapes["inputs"] = {32, 32, 3};
+  options.preprocess = [](Example* example) {
+    example->features["inputs"] = std::vector<uint8_t>(
+        3072, static_cast<uint8_t>(250 + example->Ints("targets")[0]));
+    return true;
+  };
+  std::string kept;
+  Example example;
+  example.features["targets"] = Ids{3};
+  options.preprocess(&example);
+  AppendItem(example, &kept);
+  EXPECT_LT(kept.size(), 3072u + 50u);
+  EXPECT_EQ(ItemExample(kept), example);
+
+  options.augment = [](Example* kept_example, uint64_t) {
+    std::get<std::vector<uint8_t>>(kept_example->features.at("inputs"))[0] = 7;
+  };
+  for (const Batch& batch : Take(MakeInputPipeline(options).get(), 3)) {
+    EXPECT_EQ(batch.at("inputs").size_bytes(), 4 * 3072u);
+    const auto pixels = batch.at("inputs").values<uint8_t>();
+    EXPECT_EQ(pixels[0], 7);
+    EXPECT_EQ(pixels[1], 250 + Row(batch.at("targets"), 0)[0]);
+  }
+}
+
+TEST_F(InputTest, IntegersAreAsNarrowAsTheirBatchAllows) {
+  const auto type_of = [&](const Ids& first, const Ids& second) {
+    std::vector<Pair> pairs(2);
+    pairs[0].inputs = pairs[0].targets = first;
+    pairs[1].inputs = pairs[1].targets = second;
+    InputOptions options;
+    options.files = {WriteShard(folder_, "ids", pairs)};
+    options.training = false;
+    const std::vector<Batch> batches = TakeAll(options);
+    EXPECT_EQ(batches.size(), 1u);
+    EXPECT_EQ(Unpadded(Row(batches[0].at("inputs"), 0)), first);
+    EXPECT_EQ(Unpadded(Row(batches[0].at("inputs"), 1)), second);
+    return batches[0].at("inputs").type();
+  };
+  EXPECT_EQ(type_of({1}, {255, 2}), DType::kU8);
+  EXPECT_EQ(type_of({1}, {256, 2}), DType::kI32);
+  EXPECT_EQ(type_of({1}, {-1, 2}), DType::kI32);
+  EXPECT_EQ(type_of({65536}, {300}), DType::kI32);
+  EXPECT_EQ(type_of({int64_t{1} << 31}, {300}), DType::kI64);
+}
+
+TEST(HostTensorTest, HasOneTypeAndOneSize) {
+  HostTensor ids({2, 2}, std::vector<int32_t>{1, 2, 3, 400});
+  EXPECT_EQ(ids.size_bytes(), 16u);
+  EXPECT_EQ(ids.Ints(), (Ids{1, 2, 3, 400}));
+  EXPECT_EQ(CodeOf([&] { ids.values<int64_t>(); }), ExitCode::kInternal);
+  EXPECT_EQ(CodeOf([] { HostTensor({3}, std::vector<float>{1}); }),
+            ExitCode::kInternal);
+  const HostTensor copy = ids;
+  ids.values<int32_t>()[0] = 5;
+  EXPECT_EQ(copy.Ints(), (Ids{1, 2, 3, 400}));
+  EXPECT_NE(copy, ids);
 }
 
 TEST_F(InputTest, TooLargeWhenParsedIsNotKept) {

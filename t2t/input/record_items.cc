@@ -17,6 +17,18 @@ constexpr int64_t kChunkBytes = 8 << 20;
 // do) before less is taken into memory.
 constexpr int64_t kGrowth = 4;
 
+Error AtRecord(const InputOptions& options, const Location& location,
+               const Error& error) {
+  return Error(error.code(),
+               options.files[location.shard] + ", record at byte " +
+                   std::to_string(location.offset) + ": " + error.what());
+}
+
+bool IsKept(const InputOptions& options, const InputItem& item) {
+  return item.length >= options.min_length &&
+         !(options.drop_long_sequences && item.length > options.max_length);
+}
+
 }  // namespace
 
 Items ParseRecords(const InputOptions& options,
@@ -47,10 +59,7 @@ Items ParseRecords(const InputOptions& options,
           AppendItem(example, &part.arena);
           part.items.push_back(item);
         } catch (const Error& error) {
-          throw Error(error.code(), options.files[record.location.shard] +
-                                        ", record at byte " +
-                                        std::to_string(record.location.offset) +
-                                        ": " + error.what());
+          throw AtRecord(options, record.location, error);
         }
       }
     } catch (...) {
@@ -78,15 +87,70 @@ Items ParseRecords(const InputOptions& options,
       item.bytes = std::string_view(*arena).substr(
           part.begins[i], part.begins[i + 1] - part.begins[i]);
       MeasureItem(options, &item);
-      if (item.length < options.min_length) continue;
-      if (options.drop_long_sequences && item.length > options.max_length) {
-        continue;
-      }
-      parsed.items.push_back(item);
+      if (IsKept(options, item)) parsed.items.push_back(item);
     }
     parsed.arenas.push_back(std::move(arena));
   }
   return parsed;
+}
+
+bool CanPlanOnLengths(const InputOptions& options) {
+  return options.preprocess == nullptr || options.lengths != nullptr;
+}
+
+Items ScanRecords(const InputOptions& options,
+                  const std::vector<RawRecord>& records) {
+  auto arena = std::make_shared<std::string>();
+  size_t size = 0;
+  for (const RawRecord& record : records) size += record.bytes.size();
+  arena->reserve(size);
+  Items scanned;
+  ExampleLengths lengths;
+  for (const RawRecord& record : records) {
+    InputItem item;
+    item.shard = record.location.shard;
+    item.offset = record.location.offset;
+    item.is_record = true;
+    try {
+      lengths.Read(record.bytes);
+      if (options.lengths != nullptr && !options.lengths(&lengths)) continue;
+    } catch (const Error& error) {
+      throw AtRecord(options, record.location, error);
+    }
+    MeasureLengths(options, lengths, &item);
+    if (!IsKept(options, item)) continue;
+    const size_t begin = arena->size();
+    *arena += record.bytes;
+    item.bytes = std::string_view(*arena).substr(begin);
+    scanned.items.push_back(item);
+  }
+  scanned.arenas.push_back(std::move(arena));
+  return scanned;
+}
+
+Example ReadRecord(const InputOptions& options, const InputItem& item) {
+  Example example;
+  bool kept = true;
+  try {
+    example = ParseExample(item.bytes);
+    kept = !options.preprocess || options.preprocess(&example);
+  } catch (const Error& error) {
+    throw AtRecord(options, {item.shard, item.offset}, error);
+  }
+  InputItem found;
+  MeasureExample(options, example, &found);
+  if (kept && found.length == item.length && found.total == item.total &&
+      found.inputs == item.inputs && found.targets == item.targets) {
+    return example;
+  }
+  throw Error(ExitCode::kInternal,
+              options.files[item.shard] + ", record at byte " +
+                  std::to_string(item.offset) + ": its steps " +
+                  (kept ? "make it of length " + std::to_string(found.length)
+                        : std::string("drop it")),
+              "length " + std::to_string(item.length) +
+                  ", as the steps' own functions of lengths say",
+              "mend Step::lengths of the problem's steps, or leave it out");
 }
 
 void AppendItems(Items from, Items* to) {
@@ -96,24 +160,25 @@ void AppendItems(Items from, Items* to) {
 }
 
 bool ReadItems(const InputOptions& options, TurnReader* reader,
-               int64_t max_records, int64_t max_bytes, Items* items) {
+               const ReadLimits& limits, bool on_lengths, Items* items) {
   int64_t records = 0;
   int64_t bytes = 0;
   int64_t item_bytes = 0;
   bool more = true;
   std::vector<RawRecord> chunk;
   int64_t chunk_bytes = 0;
-  const auto parse = [&] {
-    Items parsed = ParseRecords(options, chunk);
-    for (const auto& arena : parsed.arenas) {
+  const auto take_chunk = [&] {
+    Items taken =
+        on_lengths ? ScanRecords(options, chunk) : ParseRecords(options, chunk);
+    for (const auto& arena : taken.arenas) {
       item_bytes += static_cast<int64_t>(arena->size());
     }
-    AppendItems(std::move(parsed), items);
+    AppendItems(std::move(taken), items);
     chunk.clear();
     chunk_bytes = 0;
   };
-  while (records < max_records && bytes < max_bytes &&
-         item_bytes / kGrowth < max_bytes) {
+  while (records < limits.records && bytes < limits.bytes &&
+         (!limits.of_items || item_bytes / kGrowth < limits.bytes)) {
     RawRecord record;
     more = reader->Next(&record);
     if (!more) break;
@@ -122,9 +187,11 @@ bool ReadItems(const InputOptions& options, TurnReader* reader,
     bytes += size;
     chunk_bytes += size;
     chunk.push_back(std::move(record));
-    if (chunk.size() >= kChunkRecords || chunk_bytes >= kChunkBytes) parse();
+    if (chunk.size() >= kChunkRecords || chunk_bytes >= kChunkBytes) {
+      take_chunk();
+    }
   }
-  parse();
+  take_chunk();
   return more;
 }
 

@@ -106,12 +106,30 @@ class TurnReader {
 Items ParseRecords(const InputOptions& options,
                    const std::vector<RawRecord>& records);
 
+// Whether lengths are known without preprocessing.
+bool CanPlanOnLengths(const InputOptions& options);
+
+// The same of lengths alone: items that are records still.
+Items ScanRecords(const InputOptions& options,
+                  const std::vector<RawRecord>& records);
+
+// The example of such an item, preprocessed. Throws where it is not as long as
+// was planned.
+Example ReadRecord(const InputOptions& options, const InputItem& item);
+
 void AppendItems(Items from, Items* to);
 
-// Reads up to max_records and about max_bytes of them, or a few times that of
-// items. False at the end of the epoch.
+struct ReadLimits {
+  int64_t records = 0;
+  int64_t bytes = 0;  // about
+  // Parsed items end it as well, at a few times that many bytes.
+  bool of_items = true;
+};
+
+// Reads records up to the limits, and parses them or, where on_lengths, scans
+// them. False at the end of the epoch.
 bool ReadItems(const InputOptions& options, TurnReader* reader,
-               int64_t max_records, int64_t max_bytes, Items* items);
+               const ReadLimits& limits, bool on_lengths, Items* items);
 
 // Copies the bytes of what a window leaves over, so that the window's memory
 // can go.

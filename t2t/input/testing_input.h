@@ -102,9 +102,9 @@ inline std::vector<Batch> TakeAll(const InputOptions& options) {
 }
 
 inline Ids Row(const HostTensor& tensor, int64_t row) {
-  const int64_t width = tensor.shape[1];
-  return Ids(tensor.ints.begin() + row * width,
-             tensor.ints.begin() + (row + 1) * width);
+  const int64_t width = tensor.shape()[1];
+  const Ids ids = tensor.Ints();
+  return Ids(ids.begin() + row * width, ids.begin() + (row + 1) * width);
 }
 
 inline Ids Unpadded(Ids ids) {
@@ -112,31 +112,20 @@ inline Ids Unpadded(Ids ids) {
   return ids;
 }
 
-inline int64_t Rows(const Batch& batch) { return batch.at("targets").shape[0]; }
-
-inline int64_t Tokens(const Batch& batch) {
-  return Rows(batch) *
-         std::max(batch.at("inputs").shape[1], batch.at("targets").shape[1]);
+inline int64_t Rows(const Batch& batch) {
+  return batch.at("targets").shape()[0];
 }
 
-inline bool Equal(const Batch& a, const Batch& b) {
-  if (a.size() != b.size()) return false;
-  for (const auto& [name, tensor] : a) {
-    const auto other = b.find(name);
-    if (other == b.end() || tensor.shape != other->second.shape ||
-        tensor.ints != other->second.ints ||
-        tensor.floats != other->second.floats) {
-      return false;
-    }
-  }
-  return true;
+inline int64_t Tokens(const Batch& batch) {
+  return Rows(batch) * std::max(batch.at("inputs").shape()[1],
+                                batch.at("targets").shape()[1]);
 }
 
 inline void ExpectEqual(const std::vector<Batch>& a,
                         const std::vector<Batch>& b) {
   ASSERT_EQ(a.size(), b.size());
   for (size_t i = 0; i < a.size(); ++i) {
-    EXPECT_TRUE(Equal(a[i], b[i])) << "batch " << i;
+    EXPECT_TRUE(a[i] == b[i]) << "batch " << i;
   }
 }
 

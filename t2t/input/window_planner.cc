@@ -84,6 +84,7 @@ class Planner : public WindowPlanner {
     finished_ = !options_.training;
     WindowStart next;
     next.epoch = start_.epoch + 1;
+    next.by_records = CanPlanOnLengths(options_);
     next.carry = std::move(start_.carry);
     next.carry_epochs = std::move(start_.carry_epochs);
     start_ = std::move(next);
@@ -98,6 +99,11 @@ class Planner : public WindowPlanner {
   }
   uint64_t WindowSeed() const {
     return Rng::Combine(EpochSeed(), static_cast<uint64_t>(start_.window) + 1);
+  }
+
+  // Whether the examples of this epoch's windows are records still.
+  bool OnLengths() const {
+    return start_.by_records && CanPlanOnLengths(options_);
   }
 
   // The examples of the window that starts at start_; false where they are the
@@ -122,7 +128,8 @@ class Planner : public WindowPlanner {
       size -= static_cast<int64_t>(rng.Below(size / 2 + 1));
     }
     const bool more =
-        ReadItems(options_, reader_.get(), size, kWindowBytes, fresh);
+        ReadItems(options_, reader_.get(),
+                  {size, kWindowBytes, !start_.by_records}, OnLengths(), fresh);
     reader_->Save(&start_);
     return more;
   }
@@ -133,8 +140,10 @@ class Planner : public WindowPlanner {
     std::vector<uint32_t> order(options_.files.size());
     std::iota(order.begin(), order.end(), 0);
     TurnReader reader(options_.files, std::move(order), 1);
-    loaded_ = !ReadItems(options_, &reader, std::numeric_limits<int64_t>::max(),
-                         options_.cache_bytes + 1, &all_);
+    loaded_ = !ReadItems(
+        options_, &reader,
+        {std::numeric_limits<int64_t>::max(), options_.cache_bytes + 1},
+        /*on_lengths=*/false, &all_);
     if (!loaded_) {
       all_ = {};
       in_memory_ = false;
@@ -164,7 +173,8 @@ class Planner : public WindowPlanner {
                         path);
       }
     }
-    Items carry = ParseRecords(options_, records);
+    Items carry = !in_memory_ && OnLengths() ? ScanRecords(options_, records)
+                                             : ParseRecords(options_, records);
     // By where they are: of several at one place the first comes first.
     std::multimap<Location, int64_t> epochs;
     for (size_t i = 0; i < start.carry_epochs.size(); ++i) {

@@ -18,6 +18,10 @@ struct WindowStart : TurnPosition {
   int64_t epoch = 0;
   int64_t window = 0;  // in the epoch
   int64_t kept = 0;    // examples of the epoch so far
+  // What ends the epoch's windows: the size of their records alone, or (as it
+  // was before batches were planned on lengths) that of the parsed examples as
+  // well.
+  bool by_records = false;
   // Examples that did not fill a batch of the windows before.
   std::vector<Location> carry;
   std::vector<int64_t> carry_epochs;  // in which each of them was read

@@ -46,28 +46,32 @@ class PrefixState : public DecodeState {
   at::Tensor ids_;  // [rows, length]
 };
 
+at::ScalarType ScalarTypeOf(const HostTensor& host) {
+  switch (host.type()) {
+    case DType::kU8:
+      return at::kByte;
+    case DType::kI32:
+      return at::kInt;
+    case DType::kI64:
+      return at::kLong;
+    case DType::kF32:
+      break;
+  }
+  return at::kFloat;
+}
+
 }  // namespace
 
-Features ToFeatures(const Batch& batch) {
+Features ToFeatures(Batch batch) {
   Features features;
-  for (const auto& [name, host] : batch) {
-    const auto type = host.is_float() ? at::kFloat : at::kLong;
-    at::Tensor tensor = at::empty(host.shape, type);
-    const size_t size = host.is_float() ? host.floats.size() : host.ints.size();
-    if (static_cast<size_t>(tensor.numel()) != size) {
-      throw Error(ExitCode::kInternal, "feature '" + name + "' has " +
-                                           std::to_string(size) +
-                                           " values in a shape of " +
-                                           std::to_string(tensor.numel()));
-    }
-    if (host.is_float()) {
-      std::copy(host.floats.begin(), host.floats.end(),
-                tensor.mutable_data_ptr<float>());
-    } else {
-      std::copy(host.ints.begin(), host.ints.end(),
-                tensor.mutable_data_ptr<int64_t>());
-    }
-    features[name] = tensor.to(ComputeDevice());
+  for (auto& [name, host] : batch) {
+    auto* const owner = new HostTensor(std::move(host));
+    const at::Tensor tensor = at::from_blob(
+        owner->bytes().data(), owner->shape(), [owner](void*) { delete owner; },
+        at::dtype(ScalarTypeOf(*owner)));
+    // Goes to the device as narrow as it is.
+    const at::Tensor there = tensor.to(ComputeDevice());
+    features[name] = there.is_floating_point() ? there : there.to(at::kLong);
   }
   return features;
 }

@@ -25,7 +25,9 @@ namespace t2t {
 // Tensors by feature name, shaped as in t2t/input/batch.h.
 using Features = std::map<std::string, at::Tensor>;
 
-Features ToFeatures(const Batch& batch);
+// On the device that computes; integers are int64 there. Takes the batch's
+// buffers over where it can.
+Features ToFeatures(Batch batch);
 
 // features' `name`; a DataError where it isn't there.
 const at::Tensor& RequiredFeature(const Features& features,

@@ -8,19 +8,18 @@
 
 namespace t2t {
 
-// Steps on images, "inputs" [height * width * channels]. `shape`: height,
-// width, channels.
+// Steps on images, "inputs" [height * width * channels], bytes or integers.
+// `shape`: height, width, channels.
 using ImageShape = std::vector<int64_t>;
 
 // T2T's fields (image/encoded and image/format: a PNG; image/class/label) to
-// "inputs" and "targets"; their other fields go. An example without them stays
-// as it is.
+// "inputs", which are bytes, and "targets"; their other fields go. An example
+// without them stays as it is.
 Step DecodeImage(const ImageShape& shape);
 
 // T2T's per_image_standardization: mean 0, deviation 1 (or, where the pixels
 // are nearly all the same, what rounding allows).
 Step Standardize();
-std::vector<float> Standardized(const std::vector<int64_t>& pixels);
 
 // The augmentation of CIFAR (He et al. 2016, "Deep Residual Learning", 4.2; as
 // T2T's cifar_image_augmentation), in training alone: shifts by up to `pixels`

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -21,6 +22,10 @@ Ints Ramp() {
   return pixels;
 }
 
+std::vector<uint8_t> Bytes(const Ints& pixels) {
+  return {pixels.begin(), pixels.end()};
+}
+
 Example RunStep(const Step& step, Example example, uint64_t seed) {
   const HParams hparams;
   Rng rng(seed);
@@ -31,7 +36,11 @@ Example RunStep(const Step& step, Example example, uint64_t seed) {
 Ints Pixels(const Step& step, uint64_t seed) {
   Example example;
   example.features["inputs"] = Ramp();
-  return RunStep(step, example, seed).Ints("inputs");
+  const Ints pixels = RunStep(step, example, seed).Ints("inputs");
+  // The same of bytes, which stay bytes.
+  example.features["inputs"] = Bytes(Ramp());
+  EXPECT_EQ(RunStep(step, example, seed).Bytes("inputs"), Bytes(pixels));
+  return pixels;
 }
 
 TEST(ImageStepsTest, FlipTurnsPixelsNotColours) {
@@ -83,12 +92,23 @@ TEST(ImageStepsTest, AShiftBeyondTheImageLeavesNothing) {
   }
 }
 
+TEST(ImageStepsTest, StandardizesBytesAsIntegers) {
+  Example ints;
+  ints.features["inputs"] = Ramp();
+  Example bytes;
+  bytes.features["inputs"] = Bytes(Ramp());
+  const Example standardized = RunStep(Standardize(), ints, 0);
+  EXPECT_EQ(standardized, RunStep(Standardize(), bytes, 0));
+  // Of 10, 11, ..., 27: mean 18.5, variance (18^2 - 1) / 12.
+  EXPECT_FLOAT_EQ(standardized.Floats("inputs")[0],
+                  static_cast<float>(-8.5 / std::sqrt(323.0 / 12)));
+  EXPECT_THROW(RunStep(Standardize(), standardized, 0), Error);
+}
+
 TEST(ImageStepsTest, DecodesT2TsFields) {
   Example example;
   Image whole = {2, 3, 3, {}};
-  for (const int64_t pixel : Ramp()) {
-    whole.pixels.push_back(static_cast<uint8_t>(pixel));
-  }
+  whole.pixels = Bytes(Ramp());
   example.features["image/encoded"] =
       std::vector<std::string>{EncodePng(whole)};
   example.features["image/format"] = std::vector<std::string>{"png"};
@@ -96,7 +116,7 @@ TEST(ImageStepsTest, DecodesT2TsFields) {
   example.features["image/height"] = Ints{2};
   example.features["image/width"] = Ints{3};
   Example expected;
-  expected.features["inputs"] = Ramp();
+  expected.features["inputs"] = Bytes(Ramp());
   expected.features["targets"] = Ints{7};
   EXPECT_EQ(RunStep(DecodeImage(kShape), example, 0), expected);
   // An image as numbers stays.

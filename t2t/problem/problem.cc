@@ -77,6 +77,11 @@ bool Problem::RunFixedSteps(Example* example, Mode mode,
                   {mode, hparams, unused});
 }
 
+std::optional<LengthsStep> Problem::FixedStepsOnLengths(
+    Mode mode, const HParams& hparams) const {
+  return StepsOnLengths(steps, 0, FirstDrawingStep(steps, mode), mode, hparams);
+}
+
 void Problem::RunDrawnSteps(Example* example, Mode mode, const HParams& hparams,
                             uint64_t seed) const {
   Rng rng(seed);

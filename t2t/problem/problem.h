@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <vector>
@@ -111,6 +112,9 @@ struct Problem {
   // The steps before the first that draws in this mode, whose outcome is always
   // the same; and those from it on.
   bool RunFixedSteps(Example* example, Mode mode, const HParams& hparams) const;
+  // What the former make of lengths; nullopt: not known without running them.
+  std::optional<LengthsStep> FixedStepsOnLengths(Mode mode,
+                                                 const HParams& hparams) const;
   void RunDrawnSteps(Example* example, Mode mode, const HParams& hparams,
                      uint64_t seed) const;
   bool Draws(Mode mode) const;

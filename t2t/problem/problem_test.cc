@@ -141,6 +141,37 @@ TEST(MakeProblemTest, ReversedChangesPlaces) {
   EXPECT_FALSE(example.Has("inputs_position"));
 }
 
+// Where one fixed step doesn't say what it does to lengths, nothing is known;
+// those that draw don't matter, nor do those of another mode.
+TEST(ProblemTest, PlansOnLengthsWhereAllItsFixedStepsDo) {
+  Problem problem = FakeProblem();
+  const HParams hparams = DefaultHParams();
+  const StepFunction nothing = [](Example*, const StepContext&) {
+    return true;
+  };
+  const auto plans = [&](Mode mode) {
+    return problem.FixedStepsOnLengths(mode, hparams).has_value();
+  };
+  problem.steps.push_back({.name = "same", .run = nothing, .draws = true});
+  EXPECT_TRUE(plans(Mode::kTrain));
+  problem.steps.insert(
+      problem.steps.begin(),
+      {.name = "silent", .run = nothing, .training_only = true});
+  EXPECT_FALSE(plans(Mode::kTrain));
+  EXPECT_TRUE(plans(Mode::kEval));
+  problem.steps[0].lengths = KeepsLengths;
+  ASSERT_TRUE(plans(Mode::kTrain));
+  ExampleLengths lengths;
+  lengths.Set("inputs", FeatureLength::Kind::kIntegers, 7);
+  EXPECT_TRUE((*problem.FixedStepsOnLengths(Mode::kTrain, hparams))(&lengths));
+  EXPECT_EQ(lengths.Find("inputs")->count, 7);
+  problem.steps[0].lengths = [](Mode, const HParams&) -> LengthsStep {
+    return
+        [](ExampleLengths* given) { return given->Find("inputs")->count < 7; };
+  };
+  EXPECT_FALSE((*problem.FixedStepsOnLengths(Mode::kTrain, hparams))(&lengths));
+}
+
 TEST(MakeProblemTest, ReversedLanguageModelHasInputsOnly) {
   const auto problem = MakeProblem("fake_language_model_rev");
   Example example;

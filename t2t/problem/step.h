@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "t2t/base/rng.h"
 #include "t2t/formats/example.h"
+#include "t2t/formats/example_lengths.h"
 #include "t2t/hparams/hparams.h"
 
 namespace t2t {
@@ -28,6 +30,13 @@ struct StepContext {
 // Called from several threads at once.
 using StepFunction = std::function<bool(Example*, const StepContext&)>;
 
+// What a step does to the lengths of an example's features, without their
+// values; false drops it. What is wrong with an example is left to the step
+// itself. Null: they stay as they are.
+using LengthsStep = std::function<bool(ExampleLengths*)>;
+// Of a step under these hparams.
+using LengthsFunction = std::function<LengthsStep(Mode, const HParams&)>;
+
 struct Step {
   std::string name;  // by which a problem takes one out again
   StepFunction run;
@@ -36,11 +45,22 @@ struct Step {
   // a batch: such a step drops nothing (the batches are planned by then).
   bool draws = false;
   bool training_only = false;
+  // Null: not known without running it. Where all steps before the first that
+  // draws have one, batches are planned on lengths alone, and a rank runs the
+  // steps on the examples of its own batches only; else on all examples.
+  LengthsFunction lengths = nullptr;
 };
+
+// The `lengths` of a step that leaves them as they are.
+LengthsStep KeepsLengths(Mode mode, const HParams& hparams);
 
 // Runs the steps of [begin, end) that are of the context's mode.
 bool RunSteps(const std::vector<Step>& steps, size_t begin, size_t end,
               Example* example, const StepContext& context);
+// The same on lengths; nullopt where a step doesn't say what it does to them.
+std::optional<LengthsStep> StepsOnLengths(const std::vector<Step>& steps,
+                                          size_t begin, size_t end, Mode mode,
+                                          const HParams& hparams);
 // The first step that draws in this mode; steps.size() where none does.
 size_t FirstDrawingStep(const std::vector<Step>& steps, Mode mode);
 

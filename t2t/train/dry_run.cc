@@ -49,7 +49,7 @@ void PrintBatch(const Batch& batch) {
   std::printf("first batch:\n");
   for (const auto& [name, tensor] : batch) {
     std::vector<std::string> sizes;
-    for (const int64_t size : tensor.shape) {
+    for (const int64_t size : tensor.shape()) {
       sizes.push_back(std::to_string(size));
     }
     std::printf("  %-15s [%s]\n", (name + ":").c_str(),

@@ -17,30 +17,34 @@ namespace {
 constexpr char kWhat[] = "the evaluation";
 
 // Batches that are computed at the same time, one for each place.
-struct Round {
+struct PlacedBatches {
   int64_t batches = 0;
-  // This rank's, or where there is none for it the first one.
+  // This rank's; or, where there is none for it and its parameters are needed,
+  // the first one.
   std::optional<Batch> batch;
   bool own = false;
 };
 
-Round ReadRound(InputPipeline* input, int64_t most,
-                const EvaluationRanks& ranks) {
-  Round round;
-  while (round.batches < std::min(most, ranks.places)) {
-    std::optional<Batch> batch = input->Next();
-    if (!batch) break;
-    const bool own = round.batches == ranks.place;
-    if (own || round.batches == 0) round.batch = std::move(batch);
-    round.own |= own;
-    ++round.batches;
+PlacedBatches ReadBatches(InputPipeline* input, int64_t most,
+                          const EvaluationRanks& ranks) {
+  if (most <= 0) return {};
+  std::vector<int64_t> wanted = {ranks.place};
+  if (ranks.parameters != nullptr && ranks.place > 0) wanted = {0, ranks.place};
+  // Those past `most` are read in vain, once.
+  Round round = input->NextRound(ranks.places, wanted);
+  PlacedBatches placed;
+  placed.batches = std::min(most, round.found);
+  placed.own = ranks.place < placed.batches;
+  const auto found = round.batches.find(placed.own ? ranks.place : 0);
+  if (placed.batches > 0 && found != round.batches.end()) {
+    placed.batch = std::move(found->second);
   }
-  return round;
+  return placed;
 }
 
 // Adds up what the ranks found in the last round, in the order of the batches,
 // and agrees on whether to go on with this one.
-void Exchange(const EvaluationRanks& ranks, const Round& round,
+void Exchange(const EvaluationRanks& ranks, const PlacedBatches& round,
               const EvalMetrics::Sums& own, EvalMetrics* metrics) {
   if (ranks.group == nullptr) {
     metrics->Add(own);
@@ -83,9 +87,9 @@ void Exchange(const EvaluationRanks& ranks, const Round& round,
   }
 }
 
-EvalMetrics::Sums Evaluate(Model* model, const Batch& batch,
+EvalMetrics::Sums Evaluate(Model* model, Batch batch,
                            const EvalMetrics& metrics) {
-  const Features features = ToFeatures(batch);
+  const Features features = ToFeatures(std::move(batch));
   if (!metrics.targets_are_ids()) {
     return metrics.SumsOf(model->Loss(features, Mode::kEval));
   }
@@ -105,17 +109,17 @@ std::map<std::string, double> EvaluateModel(
   int64_t batches = 0;
   EvalMetrics::Sums own = metrics.NoSums();
   while (true) {
-    const Round round = ReadRound(
+    PlacedBatches round = ReadBatches(
         input, max_batches <= 0 ? ranks.places : max_batches - batches, ranks);
     Exchange(ranks, round, own, &metrics);
     if (round.batches == 0) break;
     batches += round.batches;
     own = metrics.NoSums();
     if (round.own) {
-      own = Evaluate(model, *round.batch, metrics);
+      own = Evaluate(model, std::move(*round.batch), metrics);
     } else if (ranks.parameters != nullptr) {
       // The others need this rank's parameters.
-      Evaluate(model, *round.batch, metrics);
+      Evaluate(model, std::move(*round.batch), metrics);
     }
     if (ranks.parameters != nullptr) ranks.parameters->EndPass();
   }

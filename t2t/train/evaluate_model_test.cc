@@ -48,11 +48,11 @@ class SomeInput : public InputPipeline {
     if (count_ == end_) return std::nullopt;
     ++count_;
     Batch batch;
-    HostTensor& targets = batch["targets"];
-    targets.shape = {count_ % 3 + 1, 4};
+    std::vector<int64_t> targets;
     for (int64_t i = 0; i < 4 * (count_ % 3 + 1); ++i) {
-      targets.ints.push_back((i + count_) % 10);
+      targets.push_back((i + count_) % 10);
     }
+    batch["targets"] = HostTensor({count_ % 3 + 1, 4}, targets);
     return batch;
   }
   std::string State() const override { return ""; }

@@ -72,22 +72,12 @@ double GradientStep::Waited() const {
 
 GradientStep::Batches GradientStep::Read(InputPipeline* input,
                                          StepTimes* times) const {
-  const std::vector<int64_t>& own = OwnBatches();
-  Batches batches;
-  for (int64_t i = 0; i < options_.virtual_ranks; ++i) {
-    std::optional<Batch> batch;
-    {
-      const Phase phase("input", &times->input);
-      batch = input->Next();
-    }
-    if (!batch) {
-      throw DataError("the training data has ended", "data without an end");
-    }
-    if (std::find(own.begin(), own.end(), i) != own.end()) {
-      batches[i] = std::move(*batch);
-    }
+  const Phase phase("input", &times->input);
+  Round round = input->NextRound(options_.virtual_ranks, OwnBatches());
+  if (round.found < options_.virtual_ranks) {
+    throw DataError("the training data has ended", "data without an end");
   }
-  return batches;
+  return std::move(round.batches);
 }
 
 GradientStep::WeightedLoss GradientStep::Forward(const Features& features,
@@ -122,7 +112,7 @@ GradientStep::Losses GradientStep::Compute(Batches batches, uint64_t step_seed,
     WeightedLoss batch;
     {
       const Phase phase("forward", &times.forward);
-      features = ToFeatures(batches.at(i));
+      features = ToFeatures(std::move(batches.at(i)));
       batches.erase(i);
       batch = Forward(features, seed);
       found.emplace_back(

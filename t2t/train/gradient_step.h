@@ -19,10 +19,10 @@
 namespace t2t {
 
 // The loss and gradients of a step that takes one batch of the stream for each
-// virtual rank. Every rank reads the whole stream and computes the batches of
-// its own virtual ranks. The loss is the mean over all the step's tokens. What
-// is random in a batch depends on the step's seed and the batch's place in it,
-// not on the rank.
+// virtual rank. Every rank plans the whole stream, and reads and computes the
+// batches of its own virtual ranks. The loss is the mean over all the step's
+// tokens. What is random in a batch depends on the step's seed and the batch's
+// place in it, not on the rank.
 //
 // A step of one batch in one process takes the mean before the backward pass:
 // its gradients need no sum, and are used as autograd returns them.

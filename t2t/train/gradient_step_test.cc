@@ -70,14 +70,15 @@ class ToyInput : public InputPipeline {
     Rng rng(Rng::Combine(7, static_cast<uint64_t>(count_++)));
     const auto rows = static_cast<int64_t>(1 + rng.Below(4));
     Batch batch;
-    HostTensor& inputs = batch["inputs"];
-    HostTensor& targets = batch["targets"];
-    inputs.shape = targets.shape = {rows, 5};
+    std::vector<int64_t> inputs;
+    std::vector<int64_t> targets;
     for (int64_t i = 0; i < rows * 5; ++i) {
       const auto id = static_cast<int64_t>(rng.Below(kVocabulary));
-      inputs.ints.push_back(id);
-      targets.ints.push_back(id == 0 ? 0 : 1 + id * 3 % 10);
+      inputs.push_back(id);
+      targets.push_back(id == 0 ? 0 : 1 + id * 3 % 10);
     }
+    batch["inputs"] = HostTensor({rows, 5}, inputs);
+    batch["targets"] = HostTensor({rows, 5}, targets);
     return batch;
   }
   std::string State() const override { return std::to_string(count_); }
@@ -116,6 +117,27 @@ void ExpectResult(const GradientStep::Result& got, double loss, double weight,
 }
 
 // Without dropout: all batches of a step as one loss.
+// What a batch's integers are as, is not seen by a model.
+TEST(ToFeaturesTest, IntegersAreLongWhateverTheBatchHolds) {
+  Batch batch;
+  batch["u8"] = HostTensor({1, 2}, std::vector<uint8_t>{3, 255});
+  batch["i32"] = HostTensor({1, 2}, std::vector<int32_t>{3, -70000});
+  batch["i64"] = HostTensor({1, 2}, std::vector<int64_t>{3, int64_t{1} << 40});
+  batch["f32"] = HostTensor({1, 2}, std::vector<float>{3, 0.5F});
+  const void* const floats = batch["f32"].bytes().data();
+  const Features features = ToFeatures(std::move(batch));
+  const auto longs = [](int64_t second) {
+    return at::tensor({int64_t{3}, second}).view({1, 2});
+  };
+  EXPECT_TRUE(at::equal(features.at("u8"), longs(255)));
+  EXPECT_TRUE(at::equal(features.at("i32"), longs(-70000)));
+  EXPECT_TRUE(at::equal(features.at("i64"), longs(int64_t{1} << 40)));
+  EXPECT_EQ(features.at("u8").scalar_type(), at::kLong);
+  EXPECT_EQ(features.at("f32").scalar_type(), at::kFloat);
+  // The buffer itself.
+  EXPECT_EQ(features.at("f32").const_data_ptr(), floats);
+}
+
 TEST(GradientStepTest, RanksGiveTheLossAndGradientsOfOneProcess) {
   for (const bool deterministic : {false, true}) {
     for (const int64_t size : {1, 2, 4}) {

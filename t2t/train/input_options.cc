@@ -42,6 +42,8 @@ InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
   options.preprocess = [&problem, hparams, mode](Example* example) {
     return problem.RunFixedSteps(example, mode, hparams);
   };
+  options.lengths =
+      problem.FixedStepsOnLengths(mode, hparams).value_or(nullptr);
   if (problem.Draws(mode)) {
     options.augment = [&problem, hparams, mode](Example* example,
                                                 uint64_t seed) {

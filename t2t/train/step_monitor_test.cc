@@ -162,8 +162,7 @@ class SameInput : public InputPipeline {
  public:
   std::optional<Batch> Next() override {
     Batch batch;
-    batch["inputs"].shape = {4, 8};
-    batch["inputs"].ints.assign(32, 1);
+    batch["inputs"] = HostTensor({4, 8}, std::vector<int64_t>(32, 1));
     return batch;
   }
   std::string State() const override { return ""; }

@@ -93,14 +93,15 @@ class ToyInput : public InputPipeline {
     if (count_ == stop_at_) ::raise(SIGTERM);
     Rng rng(Rng::Combine(seed_, static_cast<uint64_t>(count_++)));
     Batch batch;
-    HostTensor& inputs = batch["inputs"];
-    HostTensor& targets = batch["targets"];
-    inputs.shape = targets.shape = {4, 5};
+    std::vector<int64_t> inputs;
+    std::vector<int64_t> targets;
     for (int i = 0; i < 20; ++i) {
       const int64_t id = static_cast<int64_t>(rng.Below(kVocabulary));
-      inputs.ints.push_back(id);
-      targets.ints.push_back(id == 0 ? 0 : 1 + id * 3 % 10);
+      inputs.push_back(id);
+      targets.push_back(id == 0 ? 0 : 1 + id * 3 % 10);
     }
+    batch["inputs"] = HostTensor({4, 5}, inputs);
+    batch["targets"] = HostTensor({4, 5}, targets);
     return batch;
   }
   std::string State() const override { return std::to_string(count_); }

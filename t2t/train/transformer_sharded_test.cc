@@ -61,19 +61,19 @@ class SomeInput : public InputPipeline {
     const auto length = static_cast<int64_t>(4 + rng.Below(4));
     Batch batch;
     for (const char* const name : {"inputs", "targets"}) {
-      HostTensor& feature = batch[name];
+      std::vector<int64_t> ids;
       const int64_t width = long_ones                     ? 520
                             : one_length_ || *name == 'i' ? length
                                                           : length + 1;
-      feature.shape = {rows, width};
       for (int64_t i = 0; i < rows; ++i) {
         const auto used =
             1 + static_cast<int64_t>(rng.Below(static_cast<uint64_t>(length)));
         for (int64_t j = 0; j < width; ++j) {
-          feature.ints.push_back(
+          ids.push_back(
               j < used ? static_cast<int64_t>(2 + rng.Below(kVocab - 2)) : 0);
         }
       }
+      batch[name] = HostTensor({rows, width}, ids);
     }
     return batch;
   }

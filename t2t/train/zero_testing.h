@@ -103,14 +103,15 @@ class ToyInput : public InputPipeline {
   std::optional<Batch> Next() override {
     Rng rng(Rng::Combine(seed_, static_cast<uint64_t>(count_++)));
     Batch batch;
-    HostTensor& inputs = batch["inputs"];
-    HostTensor& targets = batch["targets"];
-    inputs.shape = targets.shape = {3, 5};
+    std::vector<int64_t> inputs;
+    std::vector<int64_t> targets;
     for (int i = 0; i < 15; ++i) {
       const auto id = static_cast<int64_t>(rng.Below(kVocabulary));
-      inputs.ints.push_back(id);
-      targets.ints.push_back(id * 3 % kVocabulary);
+      inputs.push_back(id);
+      targets.push_back(id * 3 % kVocabulary);
     }
+    batch["inputs"] = HostTensor({3, 5}, inputs);
+    batch["targets"] = HostTensor({3, 5}, targets);
     return batch;
   }
   std::string State() const override { return std::to_string(count_); }

@@ -47,14 +47,13 @@ class ToyInput : public InputPipeline {
     Rng rng(Rng::Combine(7, static_cast<uint64_t>(count_++)));
     Batch batch;
     for (const char* const name : {"inputs", "targets"}) {
-      HostTensor& tensor = batch[name];
-      tensor.shape = {3, 6};
+      std::vector<int64_t> ids;
       for (int64_t i = 0; i < 18; ++i) {
         // The second row is shorter.
         const bool padding = i >= 10 && i < 12;
-        tensor.ints.push_back(
-            padding ? 0 : 2 + static_cast<int64_t>(rng.Below(18)));
+        ids.push_back(padding ? 0 : 2 + static_cast<int64_t>(rng.Below(18)));
       }
+      batch[name] = HostTensor({3, 6}, ids);
     }
     return batch;
   }
