@@ -36,7 +36,9 @@ class RunParts {
   std::vector<std::string> metrics;  // that an evaluation computes
   std::unique_ptr<ModelAxis> axis;   // null: every rank has the whole model
   std::unique_ptr<Model> model;
-  std::map<std::string, DrawParameter> initial_values;  // ZeRO stage 3
+  // Of trainable parameters, where the model has none: ZeRO stage 3, and a dry
+  // run.
+  std::map<std::string, DrawParameter> initial_values;
 
   // Rank 0 writes and prints, and decides what evaluations mean.
   bool IsFirst() const { return group == nullptr || group->rank() == 0; }
