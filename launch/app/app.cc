@@ -159,6 +159,7 @@ App App::Load(const std::string& start) {
     environment.params = ObjectOr(value, "params");
     app.environments_[name] = environment;
   }
+  app.costs_ = std::make_shared<Costs>(JoinPath(folder, "costs.json"));
   return app;
 }
 
@@ -397,7 +398,7 @@ Component App::ResolveFiles(const std::string& name,
     Component found = app->ResolveFiles(other, environment_name, {});
     // A pipeline's facts are found by this very function, and no component is
     // made of a pipeline.
-    if (found.prototype != "pipeline") AddFacts(&found);
+    if (found.prototype != "pipeline") AddFacts(&found, app->costs_);
     return found;
   };
   return component;
@@ -406,7 +407,7 @@ Component App::ResolveFiles(const std::string& name,
 Component App::Resolve(const std::string& name, const std::string& environment,
                        const Overrides& overrides) const {
   Component component = ResolveFiles(name, environment, overrides);
-  AddFacts(&component);
+  AddFacts(&component, costs_);
   return component;
 }
 

@@ -2,10 +2,12 @@
 #define T2T_LAUNCH_APP_APP_H_
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "launch/app/costs.h"
 #include "launch/render/pod.h"
 #include "t2t/base/json.h"
 
@@ -29,6 +31,7 @@ using Overrides = std::vector<std::pair<std::string, std::string>>;
 //   components/NAME.yaml      prototype and parameters
 //   imported/NAME.yaml        manifests of a component that was imported
 //   environments/NAME.yaml    context, namespace, operators, parameters
+//   costs.json                what t2t-trainer said that its models cost
 // Every change is written at once, a file whole or not at all.
 class App {
  public:
@@ -39,6 +42,9 @@ class App {
   const std::string& name() const { return name_; }
   int64_t version() const { return version_; }
   const std::string& folder() const { return folder_; }
+  // Those of costs.json, one for all copies of an app. Unless AskBy() says whom
+  // to ask, the file alone counts.
+  Costs* costs() const { return costs_.get(); }
 
   std::vector<std::string> ComponentNames() const;
   std::vector<std::string> EnvironmentNames() const;
@@ -94,6 +100,7 @@ class App {
   int64_t version_ = 0;
   std::map<std::string, Json> components_;
   std::map<std::string, AppEnvironment> environments_;
+  std::shared_ptr<Costs> costs_;
 };
 
 }  // namespace t2t

@@ -14,6 +14,7 @@
 #include "launch/render/sweep.h"
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/metrics/metric_registry.h"
 #include "t2t/problem/data_facts.h"
 
 namespace t2t {
@@ -26,9 +27,6 @@ constexpr double kMemoryMargin = 1.5;
 // What a checkpoint is written with at least.
 constexpr double kBytesASecond = 1e8;
 
-// The prototypes' own.
-constexpr char kDefaultSet[] = "transformer_base";
-
 // The model that a set is for; "" where it is for none, or for one that is not
 // here.
 std::string ModelOfSet(const std::string& set) {
@@ -37,12 +35,10 @@ std::string ModelOfSet(const std::string& set) {
   return model != nullptr && model->here ? model->name : "";
 }
 
-// A set for a model that the prototype's default is not for.
+// The model's own set; "" where it has none, or is not here.
 std::string SetOfModel(const std::string& name) {
   const CatalogueModel* const model = FindCatalogueModel(name);
-  if (model == nullptr || !model->here) return "";
-  const std::string set = model->default_set;
-  return set == kDefaultSet ? "" : set;
+  return model != nullptr && model->here ? model->default_set : "";
 }
 
 void AddModelFacts(Params* params) {
@@ -58,7 +54,8 @@ void AddModelFacts(Params* params) {
   } else {
     const std::string model = params->String("model");
     const std::string set = SetOfModel(model);
-    if (!set.empty()) {
+    const Json& initial = params->Spec("hparams_set").initial;
+    if (!set.empty() && set != initial.AsString()) {
       params->SetFact("hparams_set", set, "a set for the model " + model);
     }
   }
@@ -69,20 +66,25 @@ struct Memory {
   std::string fact;
 };
 
+// Of the component's model, with vocabularies as large as the problem says:
+// files of this machine are not looked at.
+std::optional<ModelCost> FindCost(const Component& component, Costs* costs) {
+  try {
+    return costs->Of(CostQuestion::Of(component, {}));
+  } catch (const Error&) {
+    return std::nullopt;  // validate and explain say why
+  }
+}
+
 // Of a Pod that trains or evaluates on CPUs.
-std::optional<Memory> FindMemory(const Component& component) {
+std::optional<Memory> FindMemory(const Component& component, Costs* costs) {
   const Params& params = component.params;
   if (params.Int("gpus") > 0) return std::nullopt;
   const bool trains = component.prototype == "train";
-  ModelCost cost;
-  try {
-    cost = CostOfModel(component);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-  const double needed =
-      kProgramBytes + cost.activation_bytes +
-      (trains ? cost.state_bytes : 4 * static_cast<double>(cost.parameters));
+  const std::optional<ModelCost> cost = FindCost(component, costs);
+  if (!cost || !cost->step_known) return std::nullopt;
+  const double needed = kProgramBytes + cost->activation_bytes +
+                        (trains ? cost->state_bytes() : cost->weight_bytes);
   Memory memory;
   memory.gi = std::max(2.0, std::ceil(kMemoryMargin * needed / kGi));
   memory.fact = params.String("hparams_set") + " on " +
@@ -105,26 +107,24 @@ void SetMemory(const Memory& memory, Params* params) {
   params->SetFact("memory", Json(Format("%.0fGi", memory.gi)), memory.fact);
 }
 
-void AddGraceFact(Component* component) {
+void AddGraceFact(Component* component, Costs* costs) {
+  const std::optional<ModelCost> cost = FindCost(*component, costs);
+  if (!cost) return;
   Params& params = component->params;
-  try {
-    const double bytes = CostOfModel(*component).checkpoint_bytes;
-    const ParamSpec& spec = params.Spec("preemption_grace_seconds");
-    const double seconds = std::min(60 + std::ceil(bytes / kBytesASecond),
-                                    static_cast<double>(spec.most));
-    if (seconds <= static_cast<double>(spec.initial.AsInt())) return;
-    params.SetFact(spec.name, Json(static_cast<int64_t>(seconds)),
-                   "a checkpoint has " + BytesText(bytes) +
-                       ": a minute, and a second for each 100 MB");
-  } catch (const Error&) {
-    // No estimate is made for it.
-  }
+  const double bytes = cost->checkpoint_bytes;
+  const ParamSpec& spec = params.Spec("preemption_grace_seconds");
+  const double seconds = std::min(60 + std::ceil(bytes / kBytesASecond),
+                                  static_cast<double>(spec.most));
+  if (seconds <= static_cast<double>(spec.initial.AsInt())) return;
+  params.SetFact(spec.name, Json(static_cast<int64_t>(seconds)),
+                 "a checkpoint has " + BytesText(bytes) +
+                     ": a minute, and a second for each 100 MB");
 }
 
-void AddTrainFacts(Component* component) {
+void AddTrainFacts(Component* component, Costs* costs) {
   AddModelFacts(&component->params);
-  if (component->prototype == "train") AddGraceFact(component);
-  if (const auto memory = FindMemory(*component)) {
+  if (component->prototype == "train") AddGraceFact(component, costs);
+  if (const auto memory = FindMemory(*component, costs)) {
     SetMemory(*memory, &component->params);
   }
 }
@@ -151,11 +151,11 @@ void AddDatagenFacts(Params* params) {
 }
 
 // All trials' Pods are alike, so the largest one's memory counts.
-std::optional<Memory> LargestTrial(const Component& sweep) {
+std::optional<Memory> LargestTrial(const Component& sweep, Costs* costs) {
   std::optional<Memory> most;
   try {
     for (const Component& trial : SweepTrials(sweep)) {
-      const auto memory = FindMemory(trial);
+      const auto memory = FindMemory(trial, costs);
       if (!memory) return std::nullopt;
       if (!most || memory->gi > most->gi) most = memory;
     }
@@ -166,9 +166,9 @@ std::optional<Memory> LargestTrial(const Component& sweep) {
   return most;
 }
 
-void AddSweepFacts(Component* sweep) {
+void AddSweepFacts(Component* sweep, const std::shared_ptr<Costs>& costs) {
   const std::string metric = sweep->params.String("metric");
-  const bool least = metric == "loss" || metric == "edit_distance";
+  const bool least = LowerIsBetter(metric);
   sweep->params.SetFact("direction", Json(least ? "minimize" : "maximize"),
                         "a " + std::string(least ? "smaller " : "larger ") +
                             metric + " is a better one");
@@ -176,10 +176,10 @@ void AddSweepFacts(Component* sweep) {
   const auto plain = std::make_shared<const Component>(*sweep);
   const auto known = std::make_shared<std::optional<Memory>>();
   const auto looked = std::make_shared<bool>(false);
-  sweep->find = [plain, known, looked](const std::string& name) {
+  sweep->find = [plain, known, looked, costs](const std::string& name) {
     Component trained = plain->find(name);
     if (name != plain->params.String("component")) return trained;
-    if (!*looked) *known = LargestTrial(*plain);
+    if (!*looked) *known = LargestTrial(*plain, costs.get());
     *looked = true;
     if (*known) SetMemory(**known, &trained.params);
     return trained;
@@ -214,12 +214,14 @@ void AddPipelineFacts(Component* pipeline) {
 
 }  // namespace
 
-void AddFacts(Component* component) {
+void AddFacts(Component* component, const std::shared_ptr<Costs>& costs) {
   if (component->version < 3) return;
   const std::string& prototype = component->prototype;
-  if (prototype == "train" || prototype == "evaluate") AddTrainFacts(component);
+  if (prototype == "train" || prototype == "evaluate") {
+    AddTrainFacts(component, costs.get());
+  }
   if (prototype == "datagen") AddDatagenFacts(&component->params);
-  if (prototype == "sweep") AddSweepFacts(component);
+  if (prototype == "sweep") AddSweepFacts(component, costs);
   if (prototype == "pipeline") AddPipelineFacts(component);
 }
 

@@ -9,6 +9,7 @@
 
 #include "hparams/all_hparams.h"
 #include "hparams/catalogue.h"
+#include "launch/app/testing_components.h"
 #include "launch/render/prototypes.h"
 #include "launch/render/sweep.h"
 #include "t2t/base/strings.h"
@@ -29,7 +30,7 @@ Component Make(const std::string& prototype, const Settings& settings = {}) {
     component.params.SetText(name, text, "test");
   }
   component.find = [](const std::string& name) { return Make(name); };
-  AddFacts(&component);
+  AddFacts(&component, TestingCosts());
   return component;
 }
 
@@ -43,7 +44,7 @@ TEST(FactsTest, MemoryIsTheEstimates) {
   const Component base = Make("train", {{"problem", "translate_ende_wmt32k"}});
   EXPECT_EQ(Said(base, "memory"), "registries: 6Gi");
   EXPECT_EQ(base.params.At("memory").fact,
-            "transformer_base on translate_ende_wmt32k needs about 3.4 GB; "
+            "transformer_base on translate_ende_wmt32k needs about 3.1 GB; "
             "half as much again, and /dev/shm");
   EXPECT_EQ(
       Said(Make("train", {{"hparams_set", "transformer_tiny"}}), "memory"),
@@ -52,9 +53,9 @@ TEST(FactsTest, MemoryIsTheEstimates) {
   const auto gi = [](const Settings& settings) {
     return QuantityValue(Make("train", settings).params.String("memory"));
   };
-  EXPECT_GT(gi({{"hparams", "hidden_size=2048,filter_size=8192"}}),
-            gi({{"hparams_set", "transformer_big"}}));
   EXPECT_GT(gi({{"hparams_set", "transformer_big"}}), gi({}));
+  EXPECT_GT(gi({{"hparams", "hidden_size=1024"}}), gi({}));
+  EXPECT_LT(gi({{"model", "lstm_seq2seq_attention"}}), gi({}));
   EXPECT_GT(gi({{"shm_size", "20Gi"}}), 20 * 1024.0 * 1024 * 1024);
   // Evaluating needs less.
   EXPECT_LT(QuantityValue(Make("evaluate").params.String("memory")), gi({}));
@@ -85,18 +86,18 @@ TEST(FactsTest, WhatIsSetCounts) {
       LayersText(component.params.At("memory")),
       "  default: \"4Gi\" (hidden)\n"
       "  registries: \"6Gi\" (hidden)\n"
-      "      (transformer_base on translate_ende_multi30k needs about 3.0 GB; "
+      "      (transformer_base on translate_ende_multi30k needs about 2.9 GB; "
       "half as much again, and /dev/shm)\n"
       "  test: \"9Gi\"\n");
   // Set once more, a fact is another one, not one more.
   Component again = component;
   again.params.SetText("hparams_set", "transformer_big", "test");
-  AddFacts(&again);
+  AddFacts(&again, TestingCosts());
   ASSERT_EQ(again.params.At("memory").hidden.size(), 2);
   EXPECT_NE(again.params.At("memory").hidden[1].fact.find("transformer_big"),
             std::string::npos);
   again = Make("train");
-  AddFacts(&again);
+  AddFacts(&again, TestingCosts());
   EXPECT_EQ(again.params.At("memory").hidden.size(), 1);
 }
 
@@ -162,7 +163,7 @@ TEST(FactsTest, ShardsAndTextOfProblems) {
     return Make("train", {{"problem", name == "a" ? "translate_ende_multi30k"
                                                   : "translate_numbers_ende"}});
   };
-  AddFacts(&two);
+  AddFacts(&two, TestingCosts());
   EXPECT_EQ(Said(two, "source"), "default: /t2t/decode/source.txt");
 }
 
@@ -173,13 +174,13 @@ TEST(FactsTest, Sweeps) {
   EXPECT_EQ(Said(Make("sweep", {{"metric", "edit_distance"}}), "direction"),
             "registries: minimize");
   // Every trial has room for the largest.
-  const Component sweep = Make("sweep", {{"grid", "hidden_size=512|2048"}});
+  const Component sweep = Make("sweep", {{"grid", "hidden_size=512|1024"}});
   const std::vector<Component> trials = SweepTrials(sweep);
   ASSERT_EQ(trials.size(), 2);
   for (const Component& trial : trials) {
     EXPECT_EQ(Said(trial, "memory"), Said(trials[0], "memory"));
     EXPECT_EQ(Said(trial, "memory"),
-              Said(Make("train", {{"hparams", "hidden_size=2048"}}), "memory"));
+              Said(Make("train", {{"hparams", "hidden_size=1024"}}), "memory"));
     EXPECT_TRUE(StartsWith(trial.params.At("memory").fact, "the largest"));
   }
 }

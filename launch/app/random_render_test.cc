@@ -139,7 +139,7 @@ Component RandomComponent(const std::string& name, Rng* rng) {
       return other == "datagen" ? datagen : train;
     };
   }
-  AddFacts(&component);
+  AddFacts(&component, TestingCosts());
   return component;
 }
 

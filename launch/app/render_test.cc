@@ -182,7 +182,7 @@ TEST(RenderTest, OlderPrototypesRenderAsThen) {
   EXPECT_TRUE(datagen.params.At("eval_shards").source == kFactSource);
   datagen.params = Params(FindPrototype("datagen").params);
   datagen.version = 2;
-  AddFacts(&datagen);
+  AddFacts(&datagen, TestingCosts());
   EXPECT_TRUE(datagen.params.At("eval_shards").source == kDefaultSource);
 }
 

@@ -1,6 +1,7 @@
 #include "launch/app/testing_components.h"
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "launch/app/facts.h"
@@ -64,6 +65,36 @@ std::string ArgumentBelow(const Json& value, const std::string& start) {
 
 }  // namespace
 
+std::shared_ptr<Costs>& TestingCosts() {
+  static auto* const costs = new std::shared_ptr<Costs>(
+      std::make_shared<Costs>("tests/golden/launch/costs.json"));
+  return *costs;
+}
+
+std::vector<ComponentSettings> TestingCostSettings() {
+  return {
+      {{"problem", "translate_ende_wmt32k"}},
+      {{"hparams_set", "transformer_tiny"}},
+      {{"hparams_set", "transformer_big"}},
+      {{"hparams_set", "transformer_big"},
+       {"hparams", "activation_dtype=bfloat16"}},
+      {{"hparams", "hidden_size=1024"}},
+      {{"hparams", "batch_size=200000"}},
+      // Too large to be run: 3 and 13 billion parameters.
+      {{"hparams", "hidden_size=4096,filter_size=16384"}},
+      {{"hparams", "hidden_size=8192,filter_size=32768,num_hidden_layers=10"}},
+      // Other models, other kinds of problems.
+      {{"model", "lstm_seq2seq_attention"}, {"hparams_set", "lstm_attention"}},
+      {{"model", "universal_transformer"},
+       {"hparams_set", "universal_transformer_tiny"}},
+      {{"model", "basic_fc_relu"},
+       {"hparams_set", "basic_fc_small"},
+       {"problem", "image_mnist"}},
+      {{"problem", "algorithmic_reverse_binary40"},
+       {"hparams_set", "transformer_tiny"}},
+  };
+}
+
 Component MakeTestingComponent(const std::string& prototype,
                                const ComponentSettings& settings) {
   Component component;
@@ -86,7 +117,7 @@ Component MakeTestingComponent(const std::string& prototype,
   component.find = [](const std::string& name) {
     return MakeTestingComponent(name);
   };
-  AddFacts(&component);
+  AddFacts(&component, TestingCosts());
   return component;
 }
 

@@ -14,6 +14,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/hparams/key_rules.h"
+#include "t2t/metrics/metric_registry.h"
 #include "t2t/problem/data_facts.h"
 #include "t2t/problem/problem.h"
 
@@ -411,7 +412,7 @@ void CheckMetric(const Component& sweep) {
   if (!sweep.find) return;
   const std::string problem = sweep.find(trained).params.String("problem");
   std::vector<std::string> metrics = MakeProblem(problem)->metrics;
-  metrics.push_back("loss");
+  metrics.push_back(kLossMetric);
   const std::string metric = sweep.params.String("metric");
   if (std::find(metrics.begin(), metrics.end(), metric) != metrics.end()) {
     return;

@@ -10,6 +10,7 @@
 #include "launch/render/prototypes.h"
 #include "launch/render/sweep.h"
 #include "launch/render/yaml.h"
+#include "launch/run/ask_trainer.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/plural.h"
@@ -222,6 +223,12 @@ void LaunchArgs::NoMoreThan(size_t most) const {
 
 App LoadApp(const LaunchArgs& args) { return App::Load(args.Get("app", ".")); }
 
+App LoadAppToRender(const LaunchArgs& args) {
+  App app = LoadApp(args);
+  app.costs()->AskBy(AskTrainer(args.Get("bin_dir")));
+  return app;
+}
+
 std::vector<Component> SelectComponents(const App& app, const LaunchArgs& args,
                                         size_t from) {
   std::vector<std::string> names(
@@ -282,7 +289,7 @@ std::string EstimatesText(const App& app,
           JoinPath(app.folder(), ".local"),
           component.params.String("claim") + data.substr(mount.size())));
     }
-    return EstimateTraining(component, folders);
+    return EstimateTraining(component, folders, app.costs());
   };
   const auto text = [&](const std::string& title, const Component& component) {
     const TrainingEstimate about = estimate(component);
@@ -352,7 +359,7 @@ std::string EstimatesText(const App& app,
   return all;
 }
 
-void ValidateOrThrow(const std::vector<Component>& components,
+void ValidateOrThrow(const App& app, const std::vector<Component>& components,
                      const std::vector<Json>& objects) {
   std::vector<std::string> found;
   for (const Component& component : components) {
@@ -361,7 +368,7 @@ void ValidateOrThrow(const std::vector<Component>& components,
     }
     if (component.prototype != "train") continue;
     for (const std::string& text :
-         EstimateErrors(EstimateTraining(component, {}))) {
+         EstimateErrors(EstimateTraining(component, {}, app.costs()))) {
       found.push_back(component.name + ": " + text);
     }
   }

@@ -52,6 +52,9 @@ int RunLaunch(const std::vector<std::string>& arguments);
 
 // Shared by the verbs.
 App LoadApp(const LaunchArgs& args);
+// The same to render it, or to say what it costs: what costs.json lacks is
+// asked of t2t-trainer.
+App LoadAppToRender(const LaunchArgs& args);
 // The components named in args.words from `from` on (all where none is), with
 // the command line's parameters (allowed for one component only).
 std::vector<Component> SelectComponents(const App& app, const LaunchArgs& args,
@@ -71,7 +74,7 @@ LaunchArgs WithLocal(LaunchArgs args);
 // The flags of running.
 const std::vector<std::string>& RunFlags();
 // Throws a usage error that lists all that is wrong.
-void ValidateOrThrow(const std::vector<Component>& components,
+void ValidateOrThrow(const App& app, const std::vector<Component>& components,
                      const std::vector<Json>& objects);
 
 // Lines that differ, as diff -u prints them; "" where none does.

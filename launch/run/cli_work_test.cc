@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
@@ -91,6 +92,58 @@ TEST_F(CliTest, EstimatesBeforeItIsSent) {
   EXPECT_FALSE(Exists(log_));
   EXPECT_EQ(Run("validate train --memory=2Gi --hparams=batch_size=500000"), 0);
   EXPECT_TRUE(Says("warning: a full batch may not fit")) << output_;
+}
+
+// What t2t-trainer said is in the app; who has no t2t-trainer renders the same.
+TEST_F(CliTest, CostsTravelWithTheApp) {
+  ::setenv("PATH", (JoinPath(folder_, "bin") + ":/usr/bin:/bin").c_str(), 1);
+  MakeApp();
+  const std::string costs = ReadFile("costs.json");
+  EXPECT_EQ(Run("show train --env=lab"), 0);
+  const std::string shown = output_;
+  EXPECT_EQ(Run("validate train --env=lab"), 0);
+  const std::string estimated = output_;
+  // One question was asked once.
+  const std::string asked = ReadFile(log_ + ".asked");
+  EXPECT_EQ(std::count(asked.begin(), asked.end(), '\n'), 1) << asked;
+  EXPECT_NE(asked.find("--hparams_set=transformer_tiny"), std::string::npos);
+  Run("param set train hparams learning_rate=3");
+  EXPECT_EQ(ReadFile("costs.json"), costs);
+  Run("param set train hparams_set transformer_big --env=lab");
+  EXPECT_NE(ReadFile("costs.json"), costs);
+  Run("param delete train hparams_set --env=lab");
+  Run("param delete train hparams");
+
+  RemoveFile(JoinPath(folder_, "bin/t2t-trainer"));
+  EXPECT_EQ(Run("show train --env=lab"), 0);
+  EXPECT_EQ(output_, shown);
+  EXPECT_EQ(Run("validate train --env=lab"), 0);
+  EXPECT_EQ(output_, estimated);
+  // What was not asked before stays at its default, and nothing fails.
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(Run("show train --env=lab --hparams=hidden_size=512"), 0);
+  EXPECT_TRUE(Says("memory: \"4Gi\"")) << output_;
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("scripts/install.sh"),
+            std::string::npos);
+  EXPECT_EQ(Run("validate train --hparams=hidden_size=512"), 0);
+  EXPECT_TRUE(Says("no estimate: there is no t2t-trainer beside t2t-launch"))
+      << output_;
+}
+
+// A trainer that refuses, or says what is no answer, is no reason to fail.
+TEST_F(CliTest, WithoutAnAnswerThereIsNoEstimate) {
+  WriteFileAtomically(JoinPath(folder_, "bin/t2t-trainer"),
+                      "#!/bin/bash\necho 'error: no such layer' >&2\nexit 2\n");
+  ASSERT_EQ(::chmod(JoinPath(folder_, "bin/t2t-trainer").c_str(), 0755), 0);
+  MakeApp();
+  EXPECT_EQ(Run("validate train"), 0);
+  EXPECT_TRUE(Says("no estimate: t2t-trainer: no such layer")) << output_;
+  WriteFileAtomically(JoinPath(folder_, "bin/t2t-trainer"),
+                      "#!/bin/bash\necho hello\n");
+  ASSERT_EQ(::chmod(JoinPath(folder_, "bin/t2t-trainer").c_str(), 0755), 0);
+  EXPECT_EQ(Run("validate train"), 0);
+  EXPECT_TRUE(Says("is no JSON")) << output_;
+  EXPECT_FALSE(Exists("costs.json"));
 }
 
 TEST_F(CliTest, CheckpointsAndTheirClaim) {

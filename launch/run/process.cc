@@ -20,20 +20,6 @@
 namespace t2t {
 namespace {
 
-// Of another launcher around us: a Pod would not see them.
-bool IsForeign(const std::string& name) {
-  for (const char* const prefix : {"PET_", "OMPI_", "PMIX_", "SLURM_"}) {
-    if (StartsWith(name, prefix)) return true;
-  }
-  for (const char* const known :
-       {"TF_CONFIG", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE",
-        "MASTER_ADDR", "MASTER_PORT", "JOB_COMPLETION_INDEX",
-        "JOB_COMPLETIONS"}) {
-    if (name == known) return true;
-  }
-  return false;
-}
-
 // A line of t2t-trainer's that holds one metric of an evaluation.
 void ReadMetric(std::string_view line, std::map<std::string, double>* metrics) {
   static constexpr std::string_view kPrefix = "t2t-metric: ";
@@ -50,6 +36,19 @@ void ReadMetric(std::string_view line, std::map<std::string, double>* metrics) {
 
 }  // namespace
 
+bool IsOfAnotherLauncher(const std::string& name) {
+  for (const char* const prefix : {"PET_", "OMPI_", "PMIX_", "SLURM_"}) {
+    if (StartsWith(name, prefix)) return true;
+  }
+  for (const char* const known :
+       {"TF_CONFIG", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE",
+        "MASTER_ADDR", "MASTER_PORT", "JOB_COMPLETION_INDEX",
+        "JOB_COMPLETIONS"}) {
+    if (name == known) return true;
+  }
+  return false;
+}
+
 Process::Process(
     std::string prefix, const std::vector<std::string>& command,
     const std::vector<std::pair<std::string, std::string>>& variables)
@@ -58,7 +57,7 @@ Process::Process(
   if (::pipe2(ends, O_CLOEXEC) != 0) throw IoError("can't make", "a pipe");
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   SpawnOptions options;
-  options.environment = MakeEnvironment(variables, IsForeign);
+  options.environment = MakeEnvironment(variables, IsOfAnotherLauncher);
   options.in = nothing;
   options.out = ends[1];
   options.err = ends[1];

@@ -46,6 +46,10 @@ class Process {
   double started_ = 0;
 };
 
+// Whether a variable is a launcher's around us, which names a place in a job
+// that what we start has no part in.
+bool IsOfAnotherLauncher(const std::string& name);
+
 // A TCP port of the loopback interface that nobody listens on now.
 int FreePort();
 

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launch/app/app.h"
@@ -44,16 +45,41 @@ esac
 exit "${KUBECTL_CODE:-0}"
 )sh";
 
+// Stands in for t2t-trainer --dry_run --json, on problems with the vocabulary
+// of translate_ende_multi30k; keeps what it was called with.
+inline constexpr char kTrainer[] = R"sh(#!/bin/bash
+case "$*" in *--dry_run*--json*) ;; *) echo "$*"; exit 9 ;; esac
+echo "$*" >> "$KUBECTL_LOG.asked"
+parameters=1975808
+case "$*" in *transformer_big*) parameters=184709120 ;; esac
+step='{"flops": 6e10, "activation_bytes": 180000000}' why=
+case "$*" in
+  *batch_size=500000*) step='{"flops": 6e12, "activation_bytes": 18000000000}' ;;
+  *hidden_size=8192*) parameters=6000000000 step=null why='"why_no_step": "big",' ;;
+esac
+cat <<END
+{"version": 1, "vocabularies": {"inputs": 8192, "targets": 8192},
+ "parameters": $parameters, "weight_bytes": $((4 * parameters)),
+ "gradient_bytes": $((4 * parameters)), "optimizer_bytes": $((8 * parameters)),
+ "checkpoint_bytes": $((12 * parameters)), "computes_in_16_bits": false,
+ $why "step": $step}
+END
+)sh";
+
 class CliTest : public testing::Test {
  protected:
   void SetUp() override {
     folder_ = MakeTempDirectory("cli");
-    const std::string kubectl = JoinPath(folder_, "bin/kubectl");
-    MakeDirectories(DirName(kubectl));
-    WriteFileAtomically(kubectl, kKubectl);
-    ASSERT_EQ(::chmod(kubectl.c_str(), 0755), 0);
+    const std::string bin = JoinPath(folder_, "bin");
+    MakeDirectories(bin);
+    for (const auto& [name, script] :
+         {std::pair("kubectl", kKubectl), std::pair("t2t-trainer", kTrainer)}) {
+      const std::string path = JoinPath(bin, name);
+      WriteFileAtomically(path, script);
+      ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
+    }
     old_path_ = std::getenv("PATH");
-    ::setenv("PATH", (DirName(kubectl) + ":" + old_path_).c_str(), 1);
+    ::setenv("PATH", (bin + ":" + old_path_).c_str(), 1);
     log_ = JoinPath(folder_, "log");
     ::setenv("KUBECTL_LOG", log_.c_str(), 1);
     WriteFileAtomically(log_ + ".events", R"({"items": [

@@ -99,13 +99,24 @@ int PrototypeVerb(const LaunchArgs& args) {
   UnknownAction("prototype", action, {"list", "describe"});
 }
 
+// A component was changed: what its facts need to know of costs is in
+// costs.json from now on. What is wrong with it is said by who renders it.
+void LearnCosts(const App& app, const std::string& component,
+                const std::string& environment) {
+  try {
+    app.Resolve(component, environment);
+  } catch (const Error&) {
+  }
+}
+
 int Generate(const LaunchArgs& args) {
   const std::string prototype = args.Word(0, "prototype's name");
   const std::string name = args.words.size() > 1 ? args.words[1] : prototype;
   args.NoMoreThan(2);
-  App app = LoadApp(args);
+  App app = LoadAppToRender(args);
   app.AddComponent(name, prototype, args.params);
   Print("components/" + name + ".yaml is written\n");
+  LearnCosts(app, name, "");
   return 0;
 }
 
@@ -135,7 +146,7 @@ int Param(const LaunchArgs& args) {
     UnknownAction("param", action, actions);
   }
   const std::string name = args.Word(1, "component's name");
-  App app = LoadApp(args);
+  App app = LoadAppToRender(args);
   const std::string environment = args.Get("env");
   if (action == "list") {
     args.NoMoreThan(2);
@@ -154,11 +165,13 @@ int Param(const LaunchArgs& args) {
     const std::string value = args.Word(3, "value");
     args.NoMoreThan(4);
     app.SetParam(name, param, value, environment);
+    LearnCosts(app, name, environment);
     return 0;
   }
   args.NoMoreThan(3);
   if (action == "delete") {
     app.DeleteParam(name, param, environment);
+    LearnCosts(app, name, environment);
     return 0;
   }
   const Component component = app.Resolve(name, environment);
@@ -170,7 +183,7 @@ int Param(const LaunchArgs& args) {
 }
 
 int Show(const LaunchArgs& args) {
-  const App app = LoadApp(args);
+  const App app = LoadAppToRender(args);
   const std::vector<Json> objects = RenderAll(SelectComponents(app, args, 0));
   const std::string output = args.Get("output", "yaml");
   if (output == "yaml") {
@@ -199,10 +212,10 @@ int Show(const LaunchArgs& args) {
 }
 
 int Validate(const LaunchArgs& args) {
-  const App app = LoadApp(args);
+  const App app = LoadAppToRender(args);
   const std::vector<Component> components = SelectComponents(app, args, 0);
   const std::vector<Json> objects = RenderAll(components);
-  ValidateOrThrow(components, objects);
+  ValidateOrThrow(app, components, objects);
   Print(EstimatesText(app, components));
   Print(Count(static_cast<int64_t>(objects.size()), "object") + " of " +
         Count(static_cast<int64_t>(components.size()), "component") +

@@ -36,10 +36,10 @@ Component OneComponent(const App& app, const LaunchArgs& args) {
 }
 
 int Apply(const LaunchArgs& args) {
-  const App app = LoadApp(args);
+  const App app = LoadAppToRender(args);
   const std::vector<Component> components = NamedComponents(app, args);
   const std::vector<Json> objects = RenderAll(components);
-  ValidateOrThrow(components, objects);
+  ValidateOrThrow(app, components, objects);
   ApplyObjects(app.Environment(args.Get("env")), objects, args.Has("dry_run"));
   return 0;
 }
@@ -69,7 +69,7 @@ int Delete(const LaunchArgs& args) {
 }
 
 int Diff(const LaunchArgs& args) {
-  const App app = LoadApp(args);
+  const App app = LoadAppToRender(args);
   const std::string text =
       ToYamlStream(RenderAll(SelectComponents(app, args, 0)));
   if (!args.Has("against")) {

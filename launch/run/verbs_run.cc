@@ -36,7 +36,7 @@ int RunComponents(const App& app, const LaunchArgs& args,
                   const std::vector<Component>& components, bool keep_going,
                   LocalResult* result) {
   const std::vector<Json> objects = RenderAll(components);
-  ValidateOrThrow(components, objects);
+  ValidateOrThrow(app, components, objects);
   std::fputs(EstimatesText(app, components).c_str(), stdout);
   std::fflush(stdout);
   if (!args.Has("local")) {
@@ -76,7 +76,7 @@ LaunchArgs WithLocal(LaunchArgs args) {
 
 int Run(const LaunchArgs& given) {
   const LaunchArgs args = WithLocal(given);
-  const App app = LoadApp(args);
+  const App app = LoadAppToRender(args);
   LocalResult result;
   return RunComponents(app, args, NamedComponents(app, args),
                        /*keep_going=*/false, &result);

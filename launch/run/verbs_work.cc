@@ -74,7 +74,7 @@ int Import(const LaunchArgs& args) {
 
 int Upgrade(const LaunchArgs& args) {
   args.NoMoreThan(0);
-  const App app = LoadApp(args);
+  const App app = LoadAppToRender(args);
   const App upgraded = app.Upgraded();
   if (upgraded.version() == app.version()) {
     Print("the app has version " + std::to_string(app.version()) +
@@ -130,7 +130,7 @@ int ExplainVerb(const LaunchArgs& args) {
   args.NoMoreThan(2);
   // What is the app's goes first; without an app there is none.
   if (args.Has("app") || args.Has("env") || Exists("app.yaml")) {
-    const App app = LoadApp(args);
+    const App app = LoadAppToRender(args);
     const std::string name = what.substr(0, what.find('.'));
     if (Has(app.ComponentNames(), name)) {
       const Component component = app.Resolve(name, args.Get("env"));
@@ -183,7 +183,7 @@ Component PutComponent(App* app, const std::string& name,
   }
   try {
     const Component component = app->Resolve(name, args.Get("env"));
-    ValidateOrThrow({component}, RenderAll({component}));
+    ValidateOrThrow(*app, {component}, RenderAll({component}));
     if (!there || !args.params.empty()) {
       Print("components/" + name + ".yaml is written\n");
     }
@@ -234,7 +234,7 @@ int Sweep(const LaunchArgs& given) {
   const LaunchArgs args = WithLocal(given);
   const std::string trained = args.Word(0, "train component's name");
   args.NoMoreThan(1);
-  App app = LoadApp(args);
+  App app = LoadAppToRender(args);
   app.Resolve(trained, args.Get("env"));
   LaunchArgs own = args;
   own.params.insert(own.params.begin(), {"component", trained});
@@ -294,7 +294,7 @@ int PipelineVerb(const LaunchArgs& given) {
   }
   const std::string name = args.words.size() > 1 ? args.words[1] : "pipeline";
   args.NoMoreThan(2);
-  App app = LoadApp(args);
+  App app = LoadAppToRender(args);
   const Component component = PutComponent(&app, name, "pipeline", args);
   if (action == "show") {
     PrintSteps(RenderAll({component}));

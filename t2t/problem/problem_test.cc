@@ -4,6 +4,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/problem/expected_info.h"
 
 namespace t2t {
 namespace {
@@ -349,6 +350,47 @@ TEST(ProblemTest, WhatAShownFeatureEndsWithGoesWithIt) {
   EXPECT_FALSE(forward.features.at("targets").ends_at_eos);
   EXPECT_TRUE(reversed.features.at("targets").ends_at_eos);
   EXPECT_TRUE(copied.features.at("targets").ends_at_eos);
+}
+
+TEST(ExpectInfoTest, SaysHowLargeVocabulariesWillBe) {
+  Problem problem;
+  problem.name = problem.data_name = "p";
+  problem.features["inputs"].vocabulary = SharedSubwords("p", 1000);
+  problem.features["targets"].vocabulary = Bytes();
+  const std::string folder = MakeTempDirectory("expect");
+  for (const std::string& data_dir : {std::string(), folder}) {
+    const ExpectedInfo expected = ExpectInfo(problem, data_dir);
+    EXPECT_FALSE(expected.vocabulary_known);
+    EXPECT_EQ(expected.info.features.at("inputs").vocab_size, 1000);
+    EXPECT_EQ(expected.info.features.at("inputs").encoder, nullptr);
+    EXPECT_EQ(expected.info.features.at("targets").vocab_size, 258);
+  }
+  WriteFileAtomically(JoinPath(folder, "vocab.p.1000.subwords"),
+                      "'<pad>_'\n'<EOS>_'\n'a_'\n");
+  const ExpectedInfo known = ExpectInfo(problem, folder);
+  EXPECT_TRUE(known.vocabulary_known);
+  EXPECT_EQ(known.info.features.at("inputs").vocab_size, 3);
+  // One that is there and can't be read is no missing one.
+  WriteFileAtomically(JoinPath(folder, "vocab.p.1000.subwords"), "\xff");
+  EXPECT_THROW(ExpectInfo(problem, folder), Error);
+  RemoveTree(folder);
+}
+
+// Nobody says how many labels a text will have.
+TEST(ExpectInfoTest, ThrowsWhereNoSizeIsSaid) {
+  Problem problem;
+  problem.name = problem.data_name = "p";
+  Vocabulary& labels = problem.features["targets"].vocabulary;
+  labels.kind = Vocabulary::Kind::kLabelFile;
+  labels.file = "labels";
+  try {
+    ExpectInfo(problem, "");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kMissing);
+    EXPECT_NE(std::string(error.what()).find("t2t-datagen --problem=p"),
+              std::string::npos);
+  }
 }
 
 }  // namespace

@@ -11,20 +11,29 @@
 
 namespace t2t {
 
+ChunkSizes ChunkSizes::Of(const HParams& hparams) {
+  ChunkSizes sizes;
+  if (!hparams.Has("split_targets_chunk_length")) return sizes;
+  const int64_t length = hparams.GetInt("split_targets_chunk_length");
+  if (length <= 0) return sizes;
+  sizes.length = length;
+  if (hparams.Has("memory_type")) {
+    sizes.rows = RecurrentMemoryOptions::Rows(hparams);
+  }
+  return sizes;
+}
+
 std::unique_ptr<InputPipeline> InChunks(std::unique_ptr<InputPipeline> input,
                                         const HParams& hparams) {
-  if (!hparams.Has("split_targets_chunk_length")) return input;
-  const int64_t length = hparams.GetInt("split_targets_chunk_length");
-  if (length <= 0) return input;
+  const ChunkSizes sizes = ChunkSizes::Of(hparams);
+  if (sizes.length == 0) return input;
   static std::atomic<bool> said = false;
   if (hparams.GetBool("split_targets_strided_training") &&
       !said.exchange(true)) {
     Log("split_targets_strided_training=True has no effect here: T2T has it on "
         "TPUs alone");
   }
-  const int64_t rows =
-      hparams.Has("memory_type") ? RecurrentMemoryOptions::Rows(hparams) : 0;
-  return MakeChunkedPipeline(std::move(input), length, rows);
+  return MakeChunkedPipeline(std::move(input), sizes.length, sizes.rows);
 }
 
 void RefuseMemoryOfSeveral(const ParamStore& params, const std::string& name,

@@ -11,6 +11,15 @@
 
 namespace t2t {
 
+// How a model that reads targets in chunks is given them: 0 where it is not,
+// or has no recurrent memory.
+struct ChunkSizes {
+  int64_t length = 0;  // split_targets_chunk_length
+  int64_t rows = 0;    // no batch has more
+
+  static ChunkSizes Of(const HParams& hparams);
+};
+
 // The input as the hparams have it: in chunks where split_targets_chunk_length
 // says so, with no more rows than a recurrent memory keeps.
 std::unique_ptr<InputPipeline> InChunks(std::unique_ptr<InputPipeline> input,

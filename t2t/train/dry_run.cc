@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "t2t/base/error.h"
+#include "t2t/base/json.h"
 #include "t2t/base/progress.h"
 #include "t2t/base/strings.h"
 #include "t2t/checkpoint/checkpoint.h"
 #include "t2t/optim/learning_rate.h"
-#include "t2t/optim/optimizer.h"
 #include "t2t/train/cost.h"
+#include "t2t/train/dry_run_json.h"
 #include "t2t/train/trainer.h"
 
 namespace t2t {
@@ -21,19 +22,25 @@ std::string Megabytes(int64_t bytes) {
   return GroupedText((bytes + 500'000) / 1'000'000) + " MB";
 }
 
-// The checkpoint that a run would go on from.
-void CheckCheckpoint(const RunParts& run) {
+// The checkpoint that a run would go on from: its step, where there is one.
+std::optional<int64_t> CheckCheckpoint(const RunParts& run) {
   const std::string& output_dir = run.flags.output_dir;
-  if (output_dir.empty()) return;
+  if (output_dir.empty()) return std::nullopt;
   const std::optional<Checkpoint> checkpoint = LoadLatestCheckpoint(output_dir);
-  if (!checkpoint) return;
+  if (!checkpoint) return std::nullopt;
   const RunIdentity saved =
       WithFlagsText(IdentityIn(checkpoint->meta), output_dir);
   CheckSameRun(saved, run.identity, output_dir);
   CheckVocabularies(saved, run.identity, checkpoint->path);
   LoadParameters(*checkpoint, /*averaged=*/false, &run.model->params());
-  std::printf("checkpoint:       step %s, fits\n",
-              GroupedText(checkpoint->step).c_str());
+  return checkpoint->step;
+}
+
+void PrintJson(const RunParts& run) {
+  const std::optional<int64_t> step = CheckCheckpoint(run);
+  Json json = DryRunJson(run);
+  json.Set("checkpoint_step", step ? Json(*step) : Json());
+  std::printf("%s\n", json.ToString(2).c_str());
 }
 
 void PrintProblem(const RunParts& run) {
@@ -61,13 +68,20 @@ void PrintBatch(const Batch& batch) {
 
 void DryRun(const RunParts& run) {
   const ExperimentFlags& flags = run.flags;
+  if (flags.json) {
+    PrintJson(run);
+    return;
+  }
   const std::unique_ptr<InputPipeline> input =
       run.Input(DataSplit::kTrain, Mode::kTrain,
                 static_cast<uint64_t>(flags.random_seed));
   const std::optional<Batch> batch = input->Next();
   if (!batch) throw DataError("the training data is empty");
   run.config.problem->DataFiles(flags.data_dir, run.config.dev_split());
-  CheckCheckpoint(run);
+  if (const std::optional<int64_t> step = CheckCheckpoint(run)) {
+    std::printf("checkpoint:       step %s, fits\n",
+                GroupedText(*step).c_str());
+  }
   const int64_t trainable = run.model->params().NumParameters();
   std::vector<NamedTensor> parameters;
   int64_t weight_bytes = 0;
@@ -75,9 +89,8 @@ void DryRun(const RunParts& run) {
     weight_bytes += static_cast<int64_t>(entry.tensor.nbytes());
     if (entry.trainable) parameters.push_back({entry.name, entry.tensor});
   }
-  const int64_t state_bytes =
-      MakeOptimizer(run.hparams, parameters)->StateBytes() +
-      (flags.ema_decay > 0 ? weight_bytes : 0);
+  const int64_t state_bytes = OptimizerBytes(run.hparams, parameters) +
+                              (flags.ema_decay > 0 ? weight_bytes : 0);
   std::optional<StepCost> cost;
   if (flags.measure) cost = MeasureStep(run.model.get(), ToFeatures(*batch));
   const int64_t activation_bytes = cost ? cost->activation_bytes : 0;

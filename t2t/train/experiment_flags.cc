@@ -112,7 +112,8 @@ void ExperimentFlags::AddDataTo(Flags* flags) {
              "matrix products and the memory of its activations.");
   flags->Add("dry_run", &dry_run,
              "Check names, hparams, data and vocabulary, say what a step "
-             "costs, and neither train nor write.");
+             "costs, and neither train nor write. (--json: for programs, and "
+             "without data.)");
   flags->Add("threads", &threads, "Threads; 0: one a core.", Range::Threads());
   flags->Add("intra_op_parallelism_threads", &intra_op_parallelism_threads,
              "T2T's name of --threads.", Range::Threads());

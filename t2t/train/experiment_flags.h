@@ -43,6 +43,7 @@ struct ExperimentFlags {
   bool registry_help = false;
   bool dry_run = false;
   bool measure = false;
+  bool json = false;  // of a dry run; the data may be missing then
   int64_t threads = 0;
   int64_t intra_op_parallelism_threads = 0;
   double ema_decay = 0;

@@ -3,23 +3,21 @@
 #include "t2t/problem/modality_traits.h"
 
 namespace t2t {
+namespace {
 
-InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
-                              const HParams& hparams,
-                              const std::string& data_dir, DataSplit split,
-                              Mode mode, uint64_t seed, bool t2t_batching) {
+bool IsSet(const HParams& hparams, const char* name) {
+  return hparams.Has(name) && hparams.GetBool(name);
+}
+
+}  // namespace
+
+InputOptions BatchOptions(const ProblemInfo& info, const HParams& hparams) {
   const auto number = [&](const char* name, int64_t otherwise) {
     return hparams.Has(name) ? hparams.GetInt(name) : otherwise;
   };
-  const auto flag = [&](const char* name) {
-    return hparams.Has(name) && hparams.GetBool(name);
-  };
   InputOptions options;
-  options.files = problem.DataFiles(data_dir, split);
-  options.training = mode == Mode::kTrain;
-  options.seed = seed;
   options.batch_size = number("batch_size", 4096);
-  options.use_fixed_batch_size = flag("use_fixed_batch_size");
+  options.use_fixed_batch_size = IsSet(hparams, "use_fixed_batch_size");
   // Where a feature is no sequence, batch_size counts examples.
   for (const auto& [name, feature] : info.features) {
     if (!feature.shape.empty()) options.fixed_shapes[name] = feature.shape;
@@ -35,10 +33,21 @@ InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
   if (hparams.Has("length_bucket_step")) {
     options.length_bucket_step = hparams.GetDouble("length_bucket_step");
   }
+  return options;
+}
+
+InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
+                              const HParams& hparams,
+                              const std::string& data_dir, DataSplit split,
+                              Mode mode, uint64_t seed, bool t2t_batching) {
+  InputOptions options = BatchOptions(info, hparams);
+  options.files = problem.DataFiles(data_dir, split);
+  options.training = mode == Mode::kTrain;
+  options.seed = seed;
   options.drop_long_sequences =
-      options.training || flag("eval_drop_long_sequences");
+      options.training || IsSet(hparams, "eval_drop_long_sequences");
   options.t2t_batching = t2t_batching;
-  options.pack = options.training && flag("pack_dataset");
+  options.pack = options.training && IsSet(hparams, "pack_dataset");
   options.preprocess = [&problem, hparams, mode](Example* example) {
     return problem.RunFixedSteps(example, mode, hparams);
   };

@@ -10,6 +10,9 @@
 
 namespace t2t {
 
+// What a batch is under these hparams; no files, no steps.
+InputOptions BatchOptions(const ProblemInfo& info, const HParams& hparams);
+
 // How the examples of a problem are read under these hparams.
 InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
                               const HParams& hparams,

@@ -11,6 +11,7 @@
 #include "t2t/hparams/key_rules.h"
 #include "t2t/optim/learning_rate.h"
 #include "t2t/optim/optimizer_names.h"
+#include "t2t/problem/expected_info.h"
 #include "t2t/train/t2t_names.h"
 
 namespace t2t {
@@ -47,10 +48,15 @@ void CheckFlags(const RunConfig& config) {
                      "a dry run, which it makes run one step",
                      "add --dry_run, or leave it out");
   }
+  if (flags.measure && flags.json) {
+    throw UsageError("--measure with --json",
+                     "one of them: --json counts a full batch of itself",
+                     "leave --measure out");
+  }
   Require(flags.problem, "problem");
   Require(flags.model, "model");
   Require(flags.hparams_set, "hparams_set");
-  Require(flags.data_dir, "data_dir");
+  if (!flags.json) Require(flags.data_dir, "data_dir");
   if (!flags.dry_run) Require(flags.output_dir, "output_dir");
   if (flags.keep_best && (flags.schedule == "train" ||
                           EndsWith(flags.schedule, "_on_train_data"))) {
@@ -119,6 +125,10 @@ RunConfig MakeRunConfig(const ExperimentFlags& flags, const Cluster& cluster,
 
 void CheckData(const RunConfig& config) {
   const ExperimentFlags& flags = config.flags;
+  if (flags.json) {
+    ExpectInfo(*config.problem, flags.data_dir);
+    return;
+  }
   config.problem->Info(flags.data_dir);
   if (config.Evaluates() || flags.dry_run) {
     config.problem->DataFiles(flags.data_dir, config.dev_split());

@@ -33,7 +33,8 @@ struct RunConfig {
 RunConfig MakeRunConfig(const ExperimentFlags& flags, const Cluster& cluster,
                         const std::string& flags_text);
 
-// Throws where data_dir lacks the vocabulary or the data that the run reads.
+// Throws where data_dir lacks the vocabulary or the data that the run reads. A
+// dry run with --json needs none where the problem's row says enough.
 void CheckData(const RunConfig& config);
 
 }  // namespace t2t

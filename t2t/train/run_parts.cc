@@ -13,6 +13,7 @@
 #include "t2t/optim/learning_rate.h"
 #include "t2t/optim/optimizer.h"
 #include "t2t/problem/datagen.h"
+#include "t2t/problem/expected_info.h"
 #include "t2t/train/chunks.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/input_options.h"
@@ -34,7 +35,8 @@ RunParts::RunParts(const RunConfig& run_config, ProcessGroup* ranks,
   // What a saved run says may be wrong, too; before anything is read.
   LearningRate(hparams, 0, flags.train_steps);
   MakeOptimizer(hparams, {});
-  info = config.problem->Info(flags.data_dir);
+  info = flags.json ? ExpectInfo(*config.problem, flags.data_dir).info
+                    : config.problem->Info(flags.data_dir);
   if (IsFirst()) NoteWithoutEffect();
   identity =
       MakeRunIdentity(flags.problem, flags.model, flags.hparams_set, info);

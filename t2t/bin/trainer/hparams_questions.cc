@@ -19,14 +19,19 @@ void HParamsQuestions::AddTo(Flags* flags) {
   flags->Add("diff_hparams", &diff,
              "SET,SET: print what differs between two sets; nothing else is "
              "done.");
-  flags->Add("json", &json, "With --print_hparams or --diff_hparams: as JSON.");
+  flags->Add(
+      "json", &json,
+      "With --print_hparams, --diff_hparams or --dry_run: as JSON. A dry "
+      "run then counts a step over a full batch, and needs no data: "
+      "vocabularies are as large as the problem says they will be.");
 }
 
 bool HParamsQuestions::Answer(const std::string& set,
                               const std::string& changes) const {
-  if (!print && diff.empty()) {
+  if (!Asked()) {
     if (!json) return false;
-    throw UsageError("--json alone", "--print_hparams or --diff_hparams too",
+    throw UsageError("--json alone",
+                     "--print_hparams, --diff_hparams or --dry_run too",
                      "add one of them, or leave --json out");
   }
   const std::string text =

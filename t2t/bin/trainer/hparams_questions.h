@@ -16,6 +16,7 @@ struct HParamsQuestions {
 
   void AddTo(Flags* flags);
 
+  bool Asked() const { return print || !diff.empty(); }
   // Prints the answer to stdout; false where nothing is asked. set and changes:
   // --hparams_set and --hparams. Throws a usage error for names that there are
   // not.

@@ -41,7 +41,10 @@ int Main(int argc, char** argv) {
                      "--name=value", "--help lists the flags");
   }
   names.Register();
-  if (questions.Answer(flags.hparams_set, flags.hparams)) return 0;
+  flags.json = questions.json && flags.dry_run && !questions.Asked();
+  if (!flags.json && questions.Answer(flags.hparams_set, flags.hparams)) {
+    return 0;
+  }
   if (flags.registry_help) {
     std::fputs(RegistryHelp().c_str(), stdout);
     return 0;

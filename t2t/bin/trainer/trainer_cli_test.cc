@@ -169,6 +169,52 @@ TEST_F(TrainerCliTest, DryRunWritesNothing) {
          {"--measure without --dry_run"});
 }
 
+// Of a full batch, for programs. What only people read goes to stderr.
+TEST_F(TrainerCliTest, DryRunAsJson) {
+  const auto ask = [](const std::vector<std::string>& flags) {
+    std::vector<std::string> command = {"bash",
+                                        "-c",
+                                        "\"$@\" 2>/dev/null",
+                                        "-",
+                                        "t2t/bin/trainer/t2t-trainer",
+                                        "--dry_run",
+                                        "--json",
+                                        "--problem=translate_numbers_ende",
+                                        "--model=transformer",
+                                        "--hparams_set=transformer_tiny",
+                                        "--hparams=hidden_size=16"};
+    command.insert(command.end(), flags.begin(), flags.end());
+    const RunResult run = RunProgram(command);
+    EXPECT_EQ(run.code, 0) << run.output;
+    return Json::Parse(run.output);
+  };
+  const Json with = ask({"--data_dir=" + JoinPath(dir_, "data")});
+  EXPECT_TRUE(with.At("data").AsBool());
+  EXPECT_TRUE(with.At("vocabulary_known").AsBool());
+  EXPECT_EQ(with.At("first_batch").At("inputs").items().size(), 2U);
+  const int64_t parameters = with.At("parameters").AsInt();
+  EXPECT_EQ(with.At("weight_bytes").AsInt(), 4 * parameters);
+  EXPECT_EQ(with.At("optimizer_bytes").AsInt(), 8 * parameters);
+  EXPECT_EQ(with.At("checkpoint_bytes").AsInt(), 12 * parameters);
+  EXPECT_GT(with.At("step").At("flops").AsDouble(), 1e6);
+  EXPECT_GT(with.At("step").At("activation_bytes").AsInt(), 100000);
+  EXPECT_EQ(with.At("learning_rates").items().size(), 3U);
+  for (const std::string& data_dir : {std::string(), Out("not_there")}) {
+    const Json without = ask({"--data_dir=" + data_dir});
+    EXPECT_FALSE(without.At("data").AsBool());
+    EXPECT_TRUE(without.At("first_batch").is_null());
+    // The larger vocabulary that the problem's row says.
+    EXPECT_FALSE(without.At("vocabulary_known").AsBool());
+    EXPECT_GT(without.At("vocabularies").At("inputs").AsInt(),
+              with.At("vocabularies").At("inputs").AsInt());
+    EXPECT_GT(without.At("parameters").AsInt(), parameters);
+  }
+  // For people data is missing as ever.
+  Expect(Train({"--dry_run", "--data_dir=" + Out("not_there")}), 4,
+         {"t2t-datagen"});
+  Expect(Train({"--dry_run", "--json", "--measure"}), 2, {"--measure"});
+}
+
 TEST_F(TrainerCliTest, RegistryHelp) {
   Expect(RunProgram({"t2t/bin/trainer/t2t-trainer", "--registry_help"}), 0,
          {"transformer_base", "translate_numbers_ende", "adafactor",

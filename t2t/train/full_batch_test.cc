@@ -1,0 +1,159 @@
+#include "t2t/train/full_batch.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hparams/catalogue.h"
+#include "t2t/optim/optimizer.h"
+#include "t2t/optim/optimizer_names.h"
+#include "t2t/problem/expected_info.h"
+
+namespace t2t {
+namespace {
+
+FeatureSpec Symbols(int64_t size) {
+  FeatureSpec feature;
+  feature.vocabulary.kind = Vocabulary::Kind::kInts;
+  feature.vocabulary.size = size - 2;  // but for padding and EOS
+  return feature;
+}
+
+FeatureSpec Classes() {
+  FeatureSpec feature;
+  feature.modality = "class_label";
+  feature.vocabulary = Labels({"a", "b", "c"});
+  return feature;
+}
+
+Problem MakeTestProblem(const std::string& name,
+                        const std::map<std::string, FeatureSpec>& features) {
+  Problem problem;
+  problem.name = name;
+  problem.data_name = name;
+  problem.features = features;
+  return problem;
+}
+
+Problem Translation(int64_t vocabulary) {
+  return MakeTestProblem("translation", {{"inputs", Symbols(vocabulary)},
+                                         {"targets", Symbols(vocabulary)}});
+}
+
+HParams Small(const std::string& set, const std::string& changes) {
+  HParams hparams = HParamsSets().Get(set)();
+  for (const char* const name :
+       {"hidden_size", "filter_size", "batch_size", "max_length"}) {
+    if (hparams.Has(name)) hparams.Set(name, int64_t{64});
+  }
+  if (hparams.Has("num_heads")) hparams.Set("num_heads", int64_t{2});
+  hparams.Set("num_hidden_layers", int64_t{2});
+  hparams.Parse(changes);
+  return hparams;
+}
+
+std::unique_ptr<Model> Make(const std::string& model, const Problem& problem,
+                            const HParams& hparams) {
+  return Models().Get(model)(hparams, ExpectInfo(problem, "").info, 1);
+}
+
+TEST(FullBatchTest, IsWhatHParamsSay) {
+  const auto batch = [](const Problem& problem, const std::string& changes) {
+    const FullBatch full =
+        FullBatch::Of(problem, ExpectInfo(problem, "").info,
+                      Small("transformer_tiny", "batch_size=1024," + changes));
+    return std::vector<int64_t>{full.examples, full.length};
+  };
+  using Sizes = std::vector<int64_t>;
+  const Problem translation = Translation(100);
+  const Problem language_model =
+      MakeTestProblem("language_model", {{"targets", Symbols(100)}});
+  EXPECT_EQ(batch(translation, "max_length=256"), (Sizes{32, 32}));
+  EXPECT_EQ(batch(translation, "max_length=0"), (Sizes{32, 32}));
+  EXPECT_EQ(batch(translation, "max_length=16"), (Sizes{64, 16}));
+  EXPECT_EQ(batch(translation, "use_fixed_batch_size=True"), (Sizes{1024, 32}));
+  EXPECT_EQ(batch(language_model, "max_length=128"), (Sizes{8, 128}));
+  EXPECT_EQ(batch(language_model, "max_length=0"), (Sizes{4, 256}));
+  EXPECT_EQ(batch(*MakeProblem("image_mnist"), ""), (Sizes{1024, 1}));
+}
+
+// Of two smaller batches, what the whole one costs.
+TEST(FullBatchTest, GoesOnInALineWithTheExamples) {
+  const struct {
+    const char* model;
+    int64_t vocabulary;
+  } kCases[] = {
+      // Its logits fill the loss's buffer from the first batch on.
+      {"transformer", 33000},
+      {"transformer", 200},
+      {"lstm_seq2seq_attention", 200},
+      {"universal_transformer", 200},
+  };
+  for (const auto& [name, vocabulary] : kCases) {
+    const Problem problem = Translation(vocabulary);
+    const HParams hparams =
+        Small(FindCatalogueModel(name)->default_set, "batch_size=384");
+    const auto model = Make(name, problem, hparams);
+    const FullBatchCost whole =
+        MeasureFullBatch(problem, model.get(), /*most_flops=*/1e12);
+    ASSERT_EQ(whole.examples_run.back(), whole.batch.examples);
+    const FullBatchCost in_part =
+        MeasureFullBatch(problem, model.get(), /*most_flops=*/1);
+    ASSERT_LT(in_part.examples_run.back(), in_part.batch.examples);
+    EXPECT_NEAR(in_part.step->flops, whole.step->flops,
+                0.001 * whole.step->flops)
+        << name;
+    const auto bytes = static_cast<double>(whole.step->activation_bytes);
+    EXPECT_NEAR(static_cast<double>(in_part.step->activation_bytes), bytes,
+                0.05 * bytes)
+        << name << ", " << vocabulary;
+  }
+}
+
+// Each has a problem that it can be counted on.
+TEST(FullBatchTest, EveryModelIsCounted) {
+  const std::vector<Problem> problems = {
+      Translation(30), *MakeProblem("image_mnist"),
+      MakeTestProblem("classes",
+                      {{"inputs", Symbols(30)}, {"targets", Classes()}}),
+      MakeTestProblem("language_model", {{"targets", Symbols(30)}})};
+  for (const std::string& name : ModelsHere()) {
+    const std::string set = FindCatalogueModel(name)->default_set;
+    bool counted = false;
+    for (const Problem& problem : problems) {
+      if (counted) break;
+      try {
+        const auto model = Make(name, problem, Small(set, ""));
+        const FullBatchCost cost = MeasureFullBatch(problem, model.get());
+        counted = cost.step && cost.step->flops > 0 &&
+                  cost.step->activation_bytes > 0;
+      } catch (const std::exception&) {
+        // Not a problem for it.
+      }
+    }
+    EXPECT_TRUE(counted) << name;
+  }
+}
+
+TEST(OptimizerBytesTest, AreThoseOfTheOptimizer) {
+  const Problem problem = Translation(30);
+  for (const std::string& name : OptimizerNames()) {
+    const HParams hparams =
+        Small("transformer_tiny",
+              "optimizer=" + name + ",optimizer_multistep_accumulate_steps=2");
+    const auto model = Make("transformer", problem, hparams);
+    std::vector<NamedTensor> parameters;
+    for (const ParamStore::Entry& entry : model->params().entries()) {
+      parameters.push_back({entry.name, entry.tensor});
+    }
+    EXPECT_EQ(OptimizerBytes(hparams, parameters),
+              MakeOptimizer(hparams, parameters)->StateBytes())
+        << name;
+  }
+}
+
+}  // namespace
+}  // namespace t2t
