@@ -48,7 +48,7 @@ Json FirstBatch(const RunParts& run) {
   if (!batch) throw DataError("the training data is empty");
   Json shapes = Json::Object();
   for (const auto& [name, tensor] : *batch) {
-    shapes.Set(name, Shape(tensor.shape));
+    shapes.Set(name, Shape(tensor.shape()));
   }
   return shapes;
 }

@@ -1,8 +1,8 @@
 // What t2t-launch knows of costs, asked of the real t2t-trainer.
 //
 // tests/golden/launch/costs.json has what the launcher's other tests ask. What
-// it lacks is asked and added (removed, where a model or its cost changes, it is
-// made again in a minute or two) by
+// it lacks is asked and added (without the file, all of it: where a model or
+// its cost changes, remove it first; a minute or two) by
 //   export T2T_WRITE_GOLDEN=$PWD/tests/golden/launch/costs.json
 //   bazel run //tests/launch:costs_test -- --gtest_filter='*Golden*'
 
