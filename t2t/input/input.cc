@@ -284,7 +284,8 @@ class Pipeline final : public InputPipeline {
     planning_ = std::thread([this, start = position_.start] {
       std::exception_ptr error;
       try {
-        planner_->Restore(*start);
+        planner_->Restore(
+            *start, std::cmp_equal(pattern_.wanted.size(), pattern_.count));
         // Waits first, so that one window at most is made ahead.
         while (windows_->WaitForSpace()) {
           auto window = std::make_unique<Window>();

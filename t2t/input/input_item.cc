@@ -89,8 +89,9 @@ void ForgetLengths(InputItem* item) {
 
 void AddLength(const InputOptions& options, std::string_view name,
                bool is_float, int64_t count, InputItem* item) {
-  if (!is_float && name == "inputs") item->inputs = count;
-  if (!is_float && name == "targets") item->targets = count;
+  if (!is_float && name == "inputs") item->inputs = static_cast<int32_t>(count);
+  if (!is_float && name == "targets")
+    item->targets = static_cast<int32_t>(count);
   const std::vector<int64_t>* const shape = FixedShape(options, name);
   if (IsFixed(shape)) return;
   const int64_t length =

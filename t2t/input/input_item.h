@@ -19,15 +19,15 @@ namespace t2t {
 struct InputItem {
   // Where its record is.
   uint32_t shard = 0;
+  bool is_record = false;  // what `bytes` are
   int64_t offset = 0;
   // The longest, and the sum, of the features whose length may differ.
   int64_t length = 0;
   int64_t total = 0;
   // Of "inputs" and "targets", where they are integers; -1: they are not there.
-  int64_t inputs = -1;
-  int64_t targets = -1;
+  int32_t inputs = -1;
+  int32_t targets = -1;
   int64_t epoch = 0;       // in which it was read
-  bool is_record = false;  // what `bytes` are
   std::string_view bytes;  // not owned
 };
 

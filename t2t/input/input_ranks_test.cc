@@ -220,9 +220,10 @@ TEST_F(InputTest, StepsThatSayWrongLengthsAreAnError) {
     return true;
   };
   options.lengths = [](ExampleLengths*) { return true; };
-  EXPECT_EQ(CodeOf([&] { TakeAll(options); }), ExitCode::kInternal);
+  const auto take = [&] { MakeInputPipeline(options)->NextRound(2, {0}); };
+  EXPECT_EQ(CodeOf(take), ExitCode::kInternal);
   options.preprocess = [](Example*) { return false; };
-  EXPECT_EQ(CodeOf([&] { TakeAll(options); }), ExitCode::kInternal);
+  EXPECT_EQ(CodeOf(take), ExitCode::kInternal);
 }
 
 // Wherever it is: no rank goes on past a damaged record.

@@ -1,6 +1,7 @@
 #include "t2t/input/window_planner.h"
 
 #include <algorithm>
+#include <compare>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -27,6 +28,26 @@ void Reorder(const std::vector<size_t>& order, std::vector<InputItem>* items) {
   *items = std::move(ordered);
 }
 
+// Equal ones keep their order.
+void SortByLength(std::vector<InputItem>* items) {
+  struct Key {
+    int64_t length;
+    int64_t total;
+    size_t index;
+    auto operator<=>(const Key&) const = default;
+  };
+  std::vector<Key> keys;
+  keys.reserve(items->size());
+  for (const InputItem& item : *items) {
+    keys.push_back({item.length, item.total, keys.size()});
+  }
+  std::ranges::sort(keys);
+  std::vector<size_t> order;
+  order.reserve(keys.size());
+  for (const Key& key : keys) order.push_back(key.index);
+  Reorder(order, items);
+}
+
 class Planner : public WindowPlanner {
  public:
   Planner(const InputOptions& options, const std::vector<int64_t>& file_sizes)
@@ -41,7 +62,10 @@ class Planner : public WindowPlanner {
     }
   }
 
-  void Restore(const WindowStart& start) override {
+  void Restore(const WindowStart& start, bool all_wanted) override {
+    // At once and in their order that costs less; but of images no more is to
+    // be in memory than their records.
+    parses_all_ = all_wanted && options_.fixed_shapes.empty();
     start_ = start;
     reader_.reset();
     finished_ = false;
@@ -103,7 +127,7 @@ class Planner : public WindowPlanner {
 
   // Whether the examples of this epoch's windows are records still.
   bool OnLengths() const {
-    return start_.by_records && CanPlanOnLengths(options_);
+    return start_.by_records && !parses_all_ && CanPlanOnLengths(options_);
   }
 
   // The examples of the window that starts at start_; false where they are the
@@ -209,12 +233,7 @@ class Planner : public WindowPlanner {
       used = CutByBuckets(flush, window);
     } else {
       if (options_.training || !options_.keep_file_order) {
-        // Equal ones keep their shuffled order.
-        std::stable_sort(items.begin(), items.end(),
-                         [](const InputItem& a, const InputItem& b) {
-                           return a.length != b.length ? a.length < b.length
-                                                       : a.total < b.total;
-                         });
+        SortByLength(&items);
       }
       std::vector<int64_t> lengths;
       lengths.reserve(items.size());
@@ -319,6 +338,7 @@ class Planner : public WindowPlanner {
   BatchingScheme scheme_;
   bool in_memory_ = false;
   bool loaded_ = false;
+  bool parses_all_ = false;
   Items all_;
   std::unique_ptr<TurnReader> reader_;
   WindowStart start_;

@@ -40,8 +40,9 @@ struct Window {
 class WindowPlanner {
  public:
   virtual ~WindowPlanner() = default;
-  // Next() goes on at `start`.
-  virtual void Restore(const WindowStart& start) = 0;
+  // Next() goes on at `start`. all_wanted: every batch is to be made, so that
+  // records are all parsed sooner or later.
+  virtual void Restore(const WindowStart& start, bool all_wanted) = 0;
   // False at the end (never in training).
   virtual bool Next(Window* window) = 0;
 };
