@@ -7,7 +7,9 @@ void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterImage(problems);
   RegisterTextTmpdir(problems);
   RegisterTranslate(problems);
+  RegisterTranslateMulti30k(problems);
   RegisterTranslateNumbers(problems);
+  RegisterWikipediaLines(problems);
 }
 
 }  // namespace t2t

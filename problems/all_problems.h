@@ -10,7 +10,9 @@ void RegisterAlgorithmic(ProblemRegistry& problems);
 void RegisterImage(ProblemRegistry& problems);
 void RegisterTextTmpdir(ProblemRegistry& problems);
 void RegisterTranslate(ProblemRegistry& problems);
+void RegisterTranslateMulti30k(ProblemRegistry& problems);
 void RegisterTranslateNumbers(ProblemRegistry& problems);
+void RegisterWikipediaLines(ProblemRegistry& problems);
 
 // Adds those of all files.
 void RegisterAllProblems(ProblemRegistry& problems);

@@ -11,59 +11,12 @@
 #include "t2t/base/log.h"
 #include "t2t/formats/text_reader.h"
 #include "t2t/problem/build_vocabulary.h"
+#include "t2t/problem/encoded_examples.h"
 #include "t2t/problem/fetch.h"
 #include "t2t/problem/generate.h"
 
 namespace t2t {
 namespace {
-
-struct FeatureEncoder {
-  std::shared_ptr<const TextEncoder> encoder;
-  bool appends_eos = true;
-};
-using FeatureEncoders = std::map<std::string, FeatureEncoder>;
-
-FeatureEncoders LoadEncoders(const Problem& problem,
-                             const std::string& data_dir) {
-  FeatureEncoders encoders;
-  const ProblemInfo info = problem.Info(data_dir);
-  for (const auto& [name, feature] : problem.features) {
-    encoders[name] = {info.features.at(name).encoder,
-                      feature.vocabulary.appends_eos()};
-  }
-  return encoders;
-}
-
-// A source's samples with their texts as ids.
-class EncodedExamples : public ExampleSource {
- public:
-  EncodedExamples(std::unique_ptr<ExampleSource> samples,
-                  const FeatureEncoders& encoders)
-      : samples_(std::move(samples)), encoders_(encoders) {}
-
-  size_t Read(size_t count) override { return samples_->Read(count); }
-
-  Example Make(size_t i) const override {
-    Example example = samples_->Make(i);
-    for (const auto& [name, feature] : encoders_) {
-      const auto found = example.features.find(name);
-      if (found == example.features.end() || feature.encoder == nullptr) {
-        continue;
-      }
-      const auto* const texts =
-          std::get_if<std::vector<std::string>>(&found->second);
-      if (texts == nullptr) continue;
-      std::vector<int64_t> ids = feature.encoder->Encode(texts->at(0));
-      if (feature.appends_eos) ids.push_back(kEosId);
-      found->second = std::move(ids);
-    }
-    return example;
-  }
-
- private:
-  std::unique_ptr<ExampleSource> samples_;
-  const FeatureEncoders& encoders_;
-};
 
 std::vector<SplitPlan> EmptyPlans(const Problem& problem,
                                   const GenerateOptions& options) {
@@ -73,20 +26,31 @@ std::vector<SplitPlan> EmptyPlans(const Problem& problem,
     plan.split = split.split;
     plan.num_shards = NumShards(split.split, split.num_shards, options);
     plan.shuffle = split.shuffle;
+    plan.packed_length = problem.packed_length;
     plans.push_back(std::move(plan));
   }
   return plans;
 }
 
-void FillPlans(const Source& source, const FeatureEncoders& encoders,
-               const GenerateOptions& options, std::vector<SplitPlan>* plans) {
+void FillPlans(const Problem& problem, const Source& source,
+               const FeatureEncoders& encoders, const GenerateOptions& options,
+               std::vector<SplitPlan>* plans) {
   for (SplitPlan& plan : *plans) {
-    plan.num_examples = source.size(plan.split);
+    plan.num_examples =
+        problem.regroup == nullptr ? source.size(plan.split) : kUnknownSize;
+    plan.most_examples = options.max_cases;
     if (options.max_cases > 0) {
       plan.num_examples = std::min(plan.num_examples, options.max_cases);
     }
-    plan.open = [&source, &encoders, split = plan.split] {
-      return std::make_unique<EncodedExamples>(source.Open(split), encoders);
+    const uint64_t seed = Rng::Combine(
+        Rng::Combine(static_cast<uint64_t>(options.seed), problem.data_name),
+        "regroup " + SplitName(plan.split));
+    plan.open = [&, seed, split = plan.split] {
+      std::unique_ptr<ExampleSource> encoded =
+          EncodedExamples(source.Open(split), encoders);
+      if (problem.regroup == nullptr) return encoded;
+      return RegroupedExamples(std::move(encoded), problem.regroup, seed,
+                               options.threads);
     };
   }
 }
@@ -99,21 +63,21 @@ void MakeVocabularies(const Problem& problem, const Source& source,
     Log("  vocabulary: another process has made it");
     return;
   }
-  ClearShards(problem.name, plans, options);
+  ClearShards(problem.data_name, plans, options);
   // Before the vocabulary, so that one that a killed run left is not taken for
   // that of another text.
-  WriteOrigin(problem.name, origin, options);
+  WriteOrigin(problem.data_name, origin, options);
   try {
     BuildVocabularies(problem, source, options);
   } catch (...) {
     // (Of several tasks another one may have data of this origin.)
-    if (options.task_id < 0) RemoveOrigin(problem.name, options);
+    if (options.task_id < 0) RemoveOrigin(problem.data_name, options);
     throw;
   }
 }
 
 void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
-  const std::string& name = problem.name;
+  const std::string& name = problem.data_name;
   std::vector<SplitPlan> plans = EmptyPlans(problem, options);
   const bool shards_there = ShardsAreThere(name, plans, options);
   const bool redo =
@@ -129,7 +93,7 @@ void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
   }
 
   FeatureEncoders encoders;
-  FillPlans(*source, encoders, options, &plans);
+  FillPlans(problem, *source, encoders, options, &plans);
   Json origin = MakeOrigin(plans, options);
   const auto [key, fingerprint] = source->Fingerprint();
   if (!fingerprint.is_null()) origin.Set(key, fingerprint);
@@ -161,10 +125,17 @@ void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
 void GenerateData(const Problem& problem, const GenerateOptions& given) {
   GenerateOptions options = given;
   options.vocab = Rereadable(given.vocab, given.tmp_dir);
-  if (problem.data_name == problem.name) {
+  // The data may be another problem's, or of a name that is no problem's.
+  std::string owner = problem.name;
+  if (problem.data_name != problem.name) {
+    owner = Problems().Has(problem.data_name)
+                ? problem.data_name
+                : ParseProblemName(problem.name).base_name;
+  }
+  if (owner == problem.name) {
     GenerateOwn(problem, options);
   } else {
-    GenerateOwn(*MakeProblem(problem.data_name), options);
+    GenerateOwn(*MakeProblem(owner), options);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "t2t/problem/generate.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
 #include "t2t/formats/shards.h"
+#include "t2t/problem/pack.h"
 
 namespace t2t {
 namespace {
@@ -111,16 +113,21 @@ void RemoveShards(const std::string& problem, DataSplit split,
   }
 }
 
-// Writes the records of one shard, shuffled or as they come.
+// Writes the records of one shard, shuffled or as they come, then packed.
 class ShardWriter {
  public:
-  ShardWriter(const std::string& path, bool shuffle, uint64_t seed,
-              int64_t memory_bytes) {
-    if (shuffle) {
+  ShardWriter(const std::string& path, const SplitPlan& plan, uint64_t seed)
+      : file_(path) {
+    if (plan.shuffle) {
       shuffled_ = std::make_unique<ShuffledShardWriter>(
-          std::vector<std::string>{path}, seed, memory_bytes);
-    } else {
-      plain_ = std::make_unique<TfRecordWriter>(path);
+          std::vector<std::string>{path}, seed,
+          kShuffleBytes / plan.num_shards);
+    }
+    if (plan.packed_length > 0) {
+      packer_ = std::make_unique<ExamplePacker>(
+          plan.packed_length, [this](const Example& example) {
+            file_.Write(SerializeExample(example));
+          });
     }
   }
 
@@ -128,21 +135,31 @@ class ShardWriter {
     if (shuffled_ != nullptr) {
       shuffled_->Write(record);
     } else {
-      plain_->Write(record);
+      WriteInOrder(record);
     }
   }
 
   void Commit() {
     if (shuffled_ != nullptr) {
-      shuffled_->Commit();
-    } else {
-      plain_->Commit();
+      shuffled_->ForEach(
+          [&](std::string_view record) { WriteInOrder(record); });
     }
+    if (packer_ != nullptr) packer_->Finish();
+    file_.Commit();
   }
 
  private:
+  void WriteInOrder(std::string_view record) {
+    if (packer_ != nullptr) {
+      packer_->Add(ParseExample(record));
+    } else {
+      file_.Write(record);
+    }
+  }
+
+  TfRecordWriter file_;
   std::unique_ptr<ShuffledShardWriter> shuffled_;
-  std::unique_ptr<TfRecordWriter> plain_;
+  std::unique_ptr<ExamplePacker> packer_;
 };
 
 // An error says which example it is about: the first is 1, as the first line of
@@ -172,9 +189,7 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
   for (int shard = 0; shard < plan.num_shards; ++shard) {
     if (!wanted[shard]) continue;
     writers[shard] = std::make_unique<ShardWriter>(
-        paths[shard], plan.shuffle,
-        Rng::Combine(seed, static_cast<uint64_t>(shard)),
-        kShuffleBytes / plan.num_shards);
+        paths[shard], plan, Rng::Combine(seed, static_cast<uint64_t>(shard)));
   }
 
   const std::unique_ptr<ExampleSource> source = plan.open();
@@ -183,9 +198,20 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
   int64_t done = 0;
   int64_t written = 0;
   double progress = start;
-  while (done < plan.num_examples) {
-    const size_t count = source->Read(static_cast<size_t>(
-        std::min<int64_t>(kChunk, plan.num_examples - done)));
+  const bool is_known = plan.num_examples != kUnknownSize;
+  const int64_t most = is_known ? plan.num_examples
+                       : plan.most_examples > 0
+                           ? plan.most_examples
+                           : std::numeric_limits<int64_t>::max();
+  while (done < most) {
+    const size_t count = source->Read(
+        static_cast<size_t>(std::min<int64_t>(kChunk, most - done)));
+    if (count == 0 && !is_known) {
+      if (done > 0) break;
+      throw DataError(problem + " has no example for " + split,
+                      "some in the files that it reads",
+                      "are they those that the problem is made of?");
+    }
     if (count == 0) {
       throw DataError(
           problem + ": " + split + " ended after " + Count(done, "example"),
@@ -209,9 +235,10 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
     done += static_cast<int64_t>(count);
     if (NowSeconds() - progress >= kProgressSeconds) {
       progress = NowSeconds();
-      Log(Format("  %s: %.0f%%", split.c_str(),
-                 100.0 * static_cast<double>(done) /
-                     static_cast<double>(plan.num_examples)));
+      Log("  " + split + ": " +
+          (is_known ? Format("%.0f%%", 100.0 * static_cast<double>(done) /
+                                           static_cast<double>(most))
+                    : Count(done, "example")));
     }
   }
 
@@ -266,6 +293,7 @@ Json MakeOrigin(const std::vector<SplitPlan>& plans,
   origin.Set("max_cases", options.max_cases);
   Json examples = Json::Object();
   for (const SplitPlan& plan : plans) {
+    if (plan.num_examples == kUnknownSize) continue;
     examples.Set(SplitName(plan.split), plan.num_examples);
   }
   origin.Set("examples", std::move(examples));
