@@ -13,6 +13,8 @@ namespace t2t {
 std::vector<Corpus> ImageCorpora();
 std::vector<Corpus> LanguageModelCorpora();
 std::vector<Corpus> Multi30kCorpora();
+std::vector<Corpus> TextClassCorpora();
+std::vector<Corpus> TextTaskCorpora();
 std::vector<Corpus> TranslationCorpora();
 
 // Files of one archive.

@@ -19,7 +19,7 @@ namespace {
 
 constexpr char kFacts[] = "tests/golden/problems/facts.txt";
 // So that a commit which loses or adds one says so.
-constexpr size_t kRegistered = 83;
+constexpr size_t kRegistered = 266;
 
 std::map<std::string, Json> Facts() {
   std::map<std::string, Json> facts;
@@ -32,19 +32,38 @@ std::map<std::string, Json> Facts() {
   return facts;
 }
 
-// "algorithmic_addition_binary40: sizes" and so on, with the reason.
+// "<problem>: <fact>", with the reason.
 const std::map<std::string, std::string>& Differences() {
   static const auto& differences = *new std::map<std::string, std::string>{
-      // T2T's separator is the id behind its vocabulary, and so is embedded as
-      // whatever lies there.
-      {"algorithmic_addition_binary40: sizes", "the separator has an id"},
-      {"algorithmic_addition_decimal40: sizes", "the separator has an id"},
-      {"algorithmic_multiplication_binary40: sizes", "the separator has an id"},
-      {"algorithmic_multiplication_decimal40: sizes",
-       "the separator has an id"},
       {"tiny_algo: shards", "T2T writes 1 and says 10"},
+      {"parsing_icelandic16k: size of targets", "that of the file"},
+      {"squad_concat_positioned: data", "T2T's overwrites squad's"},
+      {"squad_concat_shared_vocab: data", "T2T's overwrites squad's"},
+      // T2T's real vectors say that there are inputs, and there are none.
+      {"timeseries_toy_problem_no_inputs: modalities", "there are no inputs"},
+      {"timeseries_toy_problem_no_inputs: size of inputs",
+       "there are no inputs"},
+      {"timeseries_toy_problem_no_inputs: space_ids", "there are no inputs"},
   };
   return differences;
+}
+
+// Of whole families.
+bool IsKnownDifference(const std::string& key) {
+  if (Differences().count(key) > 0) return true;
+  const std::string fact = key.substr(key.find(':') + 2);
+  // bAbI's inputs have no modality in T2T, so that no model can take them.
+  if (StartsWith(key, "babi_qa_")) return fact == "modalities";
+  // T2T's separator is the id behind its vocabulary, and so is embedded as
+  // whatever lies there.
+  if (StartsWith(key, "algorithmic_addition_") ||
+      StartsWith(key, "algorithmic_multiplication_")) {
+    return StartsWith(fact, "size of ");
+  }
+  // Its vocabularies are vocab.source and vocab.target, whatever T2T says of
+  // their file.
+  return StartsWith(key, "seq2edits_textnorm") &&
+         (fact == "file" || fact == "vocabulary" || fact == "about");
 }
 
 // What isn't written where it is so (tools/golden/problem_facts.py has the
@@ -67,7 +86,7 @@ Json Usual(const std::string& key, const std::string& name) {
 
 void Expect(const std::string& key, bool is_so, const std::string& ours,
             const std::string& t2ts) {
-  if (Differences().count(key) > 0) {
+  if (IsKnownDifference(key)) {
     EXPECT_FALSE(is_so) << key << " differs no more";
     return;
   }
@@ -97,7 +116,7 @@ std::string VocabularyKind(const Problem& problem) {
 Json ModalitiesOf(const Problem& problem) {
   Json modalities = Json::Object();
   for (const auto& [name, feature] : problem.features) {
-    modalities.Set(name, feature.modality);
+    if (!feature.in_shards_only) modalities.Set(name, feature.modality);
   }
   return modalities;
 }
@@ -167,7 +186,8 @@ void CompareSizes(const std::string& name, const Json& facts,
     const auto found = problem.features.find(feature);
     const std::string ours =
         found == problem.features.end() ? "none" : SizeOf(found->second);
-    Expect(name + ": sizes", ours == size.ToString(), ours, size.ToString());
+    Expect(name + ": size of " + feature, ours == size.ToString(), ours,
+           size.ToString());
   }
 }
 

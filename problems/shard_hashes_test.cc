@@ -122,6 +122,11 @@ TEST(ShardHashesTest, DataAreWhatTheyWere) {
   int seen = 0;
   for (const std::string& problem : Problems().Names()) {
     if (!IsThere(*MakeProblem(problem), tmp_dir)) continue;
+    // (The last bits of sines are the C library's; edits' data are given.)
+    if (StartsWith(problem, "timeseries_synthetic") ||
+        StartsWith(problem, "seq2edits_")) {
+      continue;
+    }
     const std::string hash = HashOf(problem, tmp_dir);
     text += problem + " " + hash + "\n";
     ++seen;
@@ -142,7 +147,7 @@ bool IsSafe(const std::string& address) {
   if (StartsWith(address, "https://")) return true;
   for (const char* const host :
        {"clic.cimec.unitn.it", "download.tensorflow.org", "mattmahoney.net",
-        "nlp.ffzg.hr"}) {
+        "nlp.ffzg.hr", "tallinzen.net", "www.thespermwhale.com", "yanran.li"}) {
     if (StartsWith(address, std::string("http://") + host + "/")) return true;
   }
   return false;

@@ -96,7 +96,9 @@ TEST_F(TranslateKindsTest, ATableGivesTwoOfItsColumns) {
   EXPECT_TRUE(all.count("night"));
   EXPECT_FALSE(all.count("empty"));
   for (size_t i = 0; i < english.size(); ++i) {
-    if (english[i] == "night") EXPECT_EQ(czech[i], "noc");
+    if (english[i] == "night") {
+      EXPECT_EQ(czech[i], "noc");
+    }
   }
 }
 

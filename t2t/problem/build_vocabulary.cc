@@ -132,6 +132,11 @@ std::string WordContents(const Wanted& wanted, const Source& source,
   tokens.insert(tokens.end(), vocabulary.reserved.begin(),
                 vocabulary.reserved.end());
   if (!vocabulary.oov_token.empty()) tokens.push_back(vocabulary.oov_token);
+  if (!vocabulary.subtokens.empty()) {
+    tokens.insert(tokens.end(), vocabulary.subtokens.begin(),
+                  vocabulary.subtokens.end());
+    return Join(tokens, "\n") + "\n";
+  }
   TokenCounts counts;
   const NextText next = TextFor(wanted, source);
   for (std::string text; next(&text);) {

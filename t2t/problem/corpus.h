@@ -52,6 +52,9 @@ struct Corpus {
   std::vector<CorpusFile> files;
   CorpusReader reader = CorpusReader::kLines;
   int source_column = 0, target_column = 1;  // of kTsv, counted from 0
+  // A folder of tmp_dir for what comes out of the archive, where other archives
+  // have files of the same names. "": tmp_dir itself.
+  std::string unpack_into;
   // Folders of tmp_dir, besides itself, where the files may lie.
   std::vector<std::string> folders;
   // Behind the names of files that come one by one: ".gz".

@@ -103,13 +103,19 @@ class Regrouped : public ExampleSource {
 FeatureEncoders LoadEncoders(const Problem& problem,
                              const std::string& data_dir) {
   FeatureEncoders encoders;
-  const ProblemInfo info = problem.Info(data_dir);
+  using File = std::pair<std::string, Vocabulary::Kind>;
+  std::map<File, std::shared_ptr<const TextEncoder>> read;
   for (const auto& [name, feature] : problem.features) {
+    const Vocabulary& vocabulary = feature.vocabulary;
+    std::shared_ptr<const TextEncoder>& encoder =
+        read[{vocabulary.file, vocabulary.kind}];
+    if (encoder == nullptr || !feature.vocabulary.has_file()) {
+      encoder = LoadVocabulary(feature.vocabulary, problem.name, data_dir);
+    }
     const bool has_eos = feature.appends_eos &&
                          feature.vocabulary.appends_eos() &&
                          !TraitsOfModality(feature.modality).is_class_label;
-    encoders[name] = {info.features.at(name).encoder, has_eos, feature.prefix,
-                      feature.joined_by};
+    encoders[name] = {encoder, has_eos, feature.prefix, feature.joined_by};
   }
   return encoders;
 }

@@ -28,6 +28,11 @@ std::vector<std::string> NamesOf(const Corpus& corpus) {
   return names;
 }
 
+std::string UnpackFolder(const Corpus& corpus, const std::string& tmp_dir) {
+  return corpus.unpack_into.empty() ? tmp_dir
+                                    : JoinPath(tmp_dir, corpus.unpack_into);
+}
+
 // A folder's name in a shell pattern.
 std::string Quoted(const std::string& folder) {
   std::string quoted;
@@ -51,7 +56,7 @@ std::vector<std::string> FilesLike(const std::string& folder,
 // or without, gzipped or plain; none where it isn't there.
 std::vector<std::string> FindFile(const Corpus& corpus, const CorpusFile& file,
                                   const std::string& tmp_dir) {
-  std::vector<std::string> folders = {tmp_dir};
+  std::vector<std::string> folders = {UnpackFolder(corpus, tmp_dir)};
   for (const std::string& folder : corpus.folders) {
     folders.push_back(JoinPath(tmp_dir, folder));
   }
@@ -260,7 +265,7 @@ class Fetcher {
         CheckRawFile(inner, false);
       }
       Log("  unpacking " + inner);
-      Unpack(inner, NamesOf(corpus), tmp_dir);
+      Unpack(inner, NamesOf(corpus), UnpackFolder(corpus, tmp_dir));
       for (const CorpusFile& file : corpus.files) {
         if (!file.is_pattern()) continue;
         WriteFileAtomically(UnpackedMark(corpus, tmp_dir), "");

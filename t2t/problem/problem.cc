@@ -50,6 +50,7 @@ ProblemInfo Problem::Info(const std::string& data_dir) const {
   const std::string owner =
       Problems().Has(data_name) ? data_name : ParseProblemName(name).base_name;
   for (const auto& [feature_name, feature] : features) {
+    if (feature.in_shards_only) continue;
     info.features[feature_name] = InfoOf(feature, owner, data_dir, &read);
   }
   const auto space = [&](const char* of) -> int64_t {

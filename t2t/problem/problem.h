@@ -39,10 +39,14 @@ struct FeatureSpec {
   std::string joined_by;
   // Whether EOS follows its text in an example. (Labels have none.)
   bool appends_eos = true;
+  // A step makes it part of another feature: the model has none of this name.
+  bool in_shards_only = false;
   // Of every example, where it is always the same ({28, 28, 1}).
   std::vector<int64_t> shape;
   // Whether an EOS ends what is to be shown; else 1 is an id as any other
-  // (pixels, labels).
+  // (pixels, labels). (T2T's stop_at_eos, which is false for its algorithmic
+  // problems, only lets a slow decoder go on behind an EOS that ends what it
+  // shows all the same.)
   bool ends_at_eos = true;
   int64_t space_id = 0;  // T2T's SpaceID
 };

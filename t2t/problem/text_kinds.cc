@@ -74,7 +74,7 @@ Problem QuestionToText(const std::string& name, const Vocabulary& vocabulary) {
 }
 
 void JoinContext(Problem* problem) {
-  problem->features.erase("context");
+  problem->features.at("context").in_shards_only = true;
   problem->steps.insert(
       problem->steps.begin(),
       {"join question and context", [](Example* example, const StepContext&) {

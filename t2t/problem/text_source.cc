@@ -191,6 +191,7 @@ NextText Source::VocabularyText(const std::vector<std::string>& features,
       state->texts.clear();
       state->next = 0;
       for (const std::string& feature : features) {
+        if (!sample.Has(feature)) continue;  // made of another one later
         for (const std::string& of : sample.Strings(feature)) {
           state->texts.push_back(of);
         }

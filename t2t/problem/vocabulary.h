@@ -51,7 +51,7 @@ struct Vocabulary {
   // The problem whose vocabulary it is, where it is not this one's: built of
   // that one's text if it isn't there, and never built anew.
   std::string of_problem;
-  std::vector<std::string> subtokens;  // known, not built of text
+  std::vector<std::string> subtokens;  // or words: known, not built of text
   // Of kTokens: must be in the list. Of kWords: comes behind `reserved`.
   std::string oov_token;
   // In --tmp_dir: the list of kTokens (a token a line; what is behind a tab is

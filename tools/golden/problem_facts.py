@@ -76,6 +76,8 @@ def fact(problem):
   if isinstance(sources, dict):
     for split in ("train", "eval"):
       for source in sources.get(split) or []:
+        if isinstance(source, str):
+          continue
         members = source[1]
         if members[0] == "tsv":
           members = members[3:]
