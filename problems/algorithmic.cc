@@ -1,4 +1,5 @@
-// The problems of T2T's data_generators/algorithmic.py. The examples are drawn
+// The problems of T2T's data_generators/algorithmic.py and cipher.py. The
+// examples are drawn
 // from the same distributions as T2T's, with our own generator: example i of a
 // split is a function of the seed, the problem, the split and i.
 //
@@ -15,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <numbers>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +79,15 @@ MakeCase Reverse(int64_t num_symbols) {
   };
 }
 
+// A symbol with a share of that of all that cumulative[symbol] ends with.
+int64_t DrawByShare(const std::vector<double>& cumulative, Rng* rng) {
+  return std::min<int64_t>(
+      std::upper_bound(cumulative.begin(), cumulative.end(),
+                       rng->Uniform() * cumulative.back()) -
+          cumulative.begin(),
+      static_cast<int64_t>(cumulative.size()) - 1);
+}
+
 // Lengths around the middle, symbols by Zipf's law.
 MakeCase ReverseNlplike(int64_t num_symbols, double alpha) {
   std::vector<double> cumulative;
@@ -94,11 +105,7 @@ MakeCase ReverseNlplike(int64_t num_symbols, double alpha) {
     Symbols inputs(static_cast<size_t>(
         std::abs(length / 2 + normal * length / kDeviations) + 1));
     for (int64_t& symbol : inputs) {
-      symbol = std::min<int64_t>(
-          std::upper_bound(cumulative.begin(), cumulative.end(),
-                           rng->Uniform() * cumulative.back()) -
-              cumulative.begin(),
-          static_cast<int64_t>(cumulative.size()) - 1);
+      symbol = DrawByShare(cumulative, rng);
     }
     return {inputs, Reversed(inputs)};
   };
@@ -155,6 +162,38 @@ MakeCase Sort(int64_t num_symbols) {
     made.inputs = DrawSymbols(max_length, num_symbols, rng);
     made.targets = made.inputs;
     std::sort(made.targets.begin(), made.targets.end());
+    return made;
+  };
+}
+
+// The symbols' shares: those of five, or of `num_symbols` the more of a symbol
+// the greater it is.
+std::vector<double> PlainTextShares(int64_t num_symbols) {
+  if (num_symbols == 5) return {0.4, 0.3, 0.2, 0.08, 0.02};
+  std::vector<double> shares;
+  for (int64_t symbol = 0; symbol < num_symbols; ++symbol) {
+    shares.push_back(static_cast<double>(symbol));
+  }
+  return shares;
+}
+
+// Texts of max_length symbols; symbol i is encrypted by the key's i-th number
+// (in turn), which many symbols back from it in the alphabet. A key of one
+// number is Caesar's cipher, of several Vigenere's.
+MakeCase Cipher(int64_t num_symbols, const Symbols& key) {
+  std::vector<double> cumulative = PlainTextShares(num_symbols);
+  std::partial_sum(cumulative.begin(), cumulative.end(), cumulative.begin());
+  return [=](int64_t max_length, Rng* rng) {
+    Case made;
+    made.inputs.resize(max_length);
+    for (int64_t& symbol : made.inputs) {
+      symbol = DrawByShare(cumulative, rng);
+    }
+    made.targets = made.inputs;
+    for (size_t i = 0; i < made.targets.size(); ++i) {
+      made.targets[i] =
+          (made.targets[i] + num_symbols - key[i % key.size()]) % num_symbols;
+    }
     return made;
   };
 }
@@ -299,6 +338,14 @@ std::vector<AlgorithmicRow> Rows() {
        {}},
       {"tiny_algo", 2, {40, 400, 100, 100, 1}, Identity(2), {}},
       {"algorithmic_sort_problem", 20, {10, 20}, Sort(20), {"edit_distance"}},
+      {"algorithmic_cipher_shift5", 5, {100, 100}, Cipher(5, {1}), {}},
+      {"algorithmic_cipher_shift200", 200, {100, 100}, Cipher(200, {1}), {}},
+      {"algorithmic_cipher_vigenere5", 5, {200, 200}, Cipher(5, {1, 3}), {}},
+      {"algorithmic_cipher_vigenere200",
+       200,
+       {200, 200},
+       Cipher(200, {1, 3}),
+       {}},
   };
 }
 

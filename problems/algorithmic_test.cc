@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "problems/problem_testing.h"
+#include "t2t/base/strings.h"
 #include "t2t/text/encoders.h"
 
 namespace t2t {
@@ -76,6 +77,10 @@ TEST(AlgorithmicTest, AllOfT2TsNames) {
       {"algorithmic_multiplication_decimal40", 13},
       {"algorithmic_reverse_binary40_test", 4},
       {"algorithmic_sort_problem", 22},
+      {"algorithmic_cipher_shift5", 7},
+      {"algorithmic_cipher_shift200", 202},
+      {"algorithmic_cipher_vigenere5", 7},
+      {"algorithmic_cipher_vigenere200", 202},
       {"tiny_algo", 4}};
   for (const auto& [name, vocab_size] : vocab_sizes) {
     const ProblemInfo info = MakeProblem(name)->Info("");
@@ -176,6 +181,34 @@ TEST(AlgorithmicTest, NlplikeFollowsZipf) {
   EXPECT_NEAR(counts[0] / static_cast<double>(total), 0.27, 0.02);
   EXPECT_NEAR(counts[1] / static_cast<double>(counts[0]), 0.406, 0.03);
   EXPECT_GT(counts.size(), 1000u);
+}
+
+// T2T turns the alphabet to the right: 1 is encrypted as 0.
+TEST(AlgorithmicTest, Ciphers) {
+  const std::map<std::string, Symbols> keys = {
+      {"algorithmic_cipher_shift5", {1}},
+      {"algorithmic_cipher_shift200", {1}},
+      {"algorithmic_cipher_vigenere5", {1, 3}},
+      {"algorithmic_cipher_vigenere200", {1, 3}}};
+  for (const auto& [name, key] : keys) {
+    const int64_t symbols = EndsWith(name, "200") ? 200 : 5;
+    std::vector<int> counts(symbols);
+    for (const Case& made : Generate(name, DataSplit::kTrain, 200)) {
+      EXPECT_EQ(made.inputs.size(), key.size() == 1 ? 100u : 200u);
+      for (size_t i = 0; i < made.inputs.size(); ++i) {
+        const int64_t moved = made.targets[i] + key[i % key.size()];
+        EXPECT_EQ(moved % symbols, made.inputs[i]) << name;
+        ++counts[made.inputs[i]];
+      }
+    }
+    if (symbols == 5) {
+      // 0.4 and 0.02 of all.
+      EXPECT_NEAR(counts[0] / static_cast<double>(counts[4]), 20, 4) << name;
+    } else {
+      EXPECT_EQ(counts[0], 0) << name;
+      EXPECT_GT(counts[199], counts[20]) << name;
+    }
+  }
 }
 
 // The two numbers of an input, and that of a target, as T2T reads them: the

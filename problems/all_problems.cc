@@ -4,10 +4,22 @@ namespace t2t {
 
 void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterAlgorithmic(problems);
+  RegisterDialogues(problems);
+  RegisterEdits(problems);
   RegisterImage(problems);
+  RegisterLanguageModels(problems);
+  RegisterQuestions(problems);
+  RegisterSummaries(problems);
+  RegisterTextClass(problems);
+  RegisterTextTasks(problems);
   RegisterTextTmpdir(problems);
+  RegisterTimeSeries(problems);
+  RegisterTransduction(problems);
   RegisterTranslate(problems);
+  RegisterTranslateMulti30k(problems);
   RegisterTranslateNumbers(problems);
+  RegisterWikipediaDump(problems);
+  RegisterWikipediaLines(problems);
 }
 
 }  // namespace t2t

@@ -7,10 +7,22 @@ namespace t2t {
 
 // Each adds the rows of its file.
 void RegisterAlgorithmic(ProblemRegistry& problems);
+void RegisterDialogues(ProblemRegistry& problems);
+void RegisterEdits(ProblemRegistry& problems);
 void RegisterImage(ProblemRegistry& problems);
+void RegisterLanguageModels(ProblemRegistry& problems);
+void RegisterQuestions(ProblemRegistry& problems);
+void RegisterSummaries(ProblemRegistry& problems);
+void RegisterTextClass(ProblemRegistry& problems);
+void RegisterTextTasks(ProblemRegistry& problems);
 void RegisterTextTmpdir(ProblemRegistry& problems);
+void RegisterTimeSeries(ProblemRegistry& problems);
+void RegisterTransduction(ProblemRegistry& problems);
 void RegisterTranslate(ProblemRegistry& problems);
+void RegisterTranslateMulti30k(ProblemRegistry& problems);
 void RegisterTranslateNumbers(ProblemRegistry& problems);
+void RegisterWikipediaDump(ProblemRegistry& problems);
+void RegisterWikipediaLines(ProblemRegistry& problems);
 
 // Adds those of all files.
 void RegisterAllProblems(ProblemRegistry& problems);

@@ -32,6 +32,12 @@ class Examples {
         hparams_(decoder.model()->hparams()),
         left_(decoder.decode_hparams().GetInt("num_samples")),
         files_(problem_.DataFiles(options.data_dir, options.split)) {
+    if (problem_.packed_length > 0) {
+      throw UsageError("an example of " + problem_.name +
+                           " is several texts, packed",
+                       "a problem whose examples are one text each",
+                       "decode from a file with --decode_from_file");
+    }
     const int64_t shards = decoder.decode_hparams().GetInt("shards");
     if (shards <= 1) return;
     const int64_t shard = decoder.decode_hparams().GetInt("shard_id");

@@ -2,6 +2,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fnmatch.h>
 
 #include <map>
 #include <memory>
@@ -28,6 +29,7 @@ struct Libarchive {
   decltype(::archive_read_support_filter_zstd)* zstd;
   decltype(::archive_read_support_format_tar)* tar;
   decltype(::archive_read_support_format_zip)* zip;
+  decltype(::archive_read_support_format_raw)* raw;
   decltype(::archive_read_open_filename)* open;
   decltype(::archive_read_next_header)* next;
   decltype(::archive_read_data)* data;
@@ -48,6 +50,7 @@ struct Libarchive {
     library.Get("archive_read_support_filter_zstd", &zstd);
     library.Get("archive_read_support_format_tar", &tar);
     library.Get("archive_read_support_format_zip", &zip);
+    library.Get("archive_read_support_format_raw", &raw);
     library.Get("archive_read_open_filename", &open);
     library.Get("archive_read_next_header", &next);
     library.Get("archive_read_data", &data);
@@ -66,6 +69,10 @@ const Libarchive& Lib() {
 
 using Reader = std::unique_ptr<struct archive, int (*)(struct archive*)>;
 
+bool IsCompressedFile(const std::string& path) {
+  return EndsWith(path, ".bz2") && !EndsWith(path, ".tar.bz2");
+}
+
 Reader OpenArchive(const std::string& path) {
   Reader reader(Lib().make(), Lib().free);
   if (reader == nullptr) {
@@ -76,8 +83,12 @@ Reader OpenArchive(const std::string& path) {
   Lib().bzip2(reader.get());
   Lib().xz(reader.get());
   Lib().zstd(reader.get());
-  Lib().tar(reader.get());
-  Lib().zip(reader.get());
+  if (IsCompressedFile(path)) {
+    Lib().raw(reader.get());
+  } else {
+    Lib().tar(reader.get());
+    Lib().zip(reader.get());
+  }
   if (Lib().open(reader.get(), path.c_str(), kBlock) != ARCHIVE_OK) {
     throw DataError("can't unpack " + path + ": " + Lib().error(reader.get()),
                     "a tar or zip archive", kTodo);
@@ -132,52 +143,116 @@ void CopyMember(const Reader& reader, const std::string& archive,
   }
 }
 
-// The name that is wanted and that the member is: the whole of it, or its end.
-const std::string* Match(const std::vector<std::string>& names,
-                         const std::string& member) {
-  for (const std::string& name : names) {
-    if (member == name || EndsWith(member, "/" + name)) return &name;
-  }
-  return nullptr;
+bool IsPattern(const std::string& name) {
+  return name.find('*') != std::string::npos;
 }
+
+// The member's name as of one of `names`: the whole of it, or its end. "" where
+// it is none of them.
+std::string Match(const std::vector<std::string>& names,
+                  const std::string& member, size_t* index) {
+  for (*index = 0; *index < names.size(); ++*index) {
+    const std::string& name = names[*index];
+    if (!IsPattern(name)) {
+      if (member == name || EndsWith(member, "/" + name)) return name;
+      continue;
+    }
+    for (size_t at = 0;; ++at) {
+      if (::fnmatch(name.c_str(), member.c_str() + at, FNM_PATHNAME) == 0) {
+        return member.substr(at);
+      }
+      at = member.find('/', at);
+      if (at == std::string::npos) break;
+    }
+  }
+  return "";
+}
+
+// Calls visit(member, reader) for each plain file of the archive that is
+// wanted: the first of each name, all of a pattern.
+class Members {
+ public:
+  Members(const std::string& archive, const std::vector<std::string>& names,
+          const std::string& folder)
+      : archive_(archive), names_(names), folder_(folder) {}
+
+  template <typename Visit>
+  void ForEach(const Visit& visit) const {
+    const Reader reader = OpenArchive(archive_);
+    std::vector<bool> seen(names_.size());
+    struct archive_entry* entry = nullptr;
+    for (;;) {
+      const int code = Lib().next(reader.get(), &entry);
+      if (code == ARCHIVE_EOF) break;
+      if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
+        throw DataError(
+            "can't unpack " + archive_ + ": " + Lib().error(reader.get()),
+            "a whole archive", kTodo);
+      }
+      const std::string member = IsCompressedFile(archive_)
+                                     ? names_.at(0)
+                                     : CheckedName(archive_, entry, folder_);
+      size_t index = 0;
+      const std::string name = Match(names_, member, &index);
+      if (name.empty() || (seen[index] && !IsPattern(names_[index]))) continue;
+      RefuseLink(archive_, member, entry);
+      if (!IsCompressedFile(archive_) && Lib().filetype(entry) != AE_IFREG) {
+        continue;
+      }
+      seen[index] = true;
+      visit(name, IsPattern(names_[index]), reader);
+    }
+    CheckAll(seen);
+  }
+
+  Error Lacks(const std::vector<std::string>& missing) const {
+    return DataError("can't unpack " + archive_ + ": there is no " +
+                         Join(missing, ", no ") + " in it, or it is empty",
+                     Join(names_, " and ") + " in it", kTodo);
+  }
+
+ private:
+  void CheckAll(const std::vector<bool>& seen) const {
+    std::vector<std::string> missing;
+    for (size_t i = 0; i < names_.size(); ++i) {
+      if (!seen[i]) missing.push_back(names_[i]);
+    }
+    if (!missing.empty()) throw Lacks(missing);
+  }
+
+  const std::string& archive_;
+  const std::vector<std::string>& names_;
+  const std::string& folder_;
+};
 
 }  // namespace
 
 void Unpack(const std::string& archive, const std::vector<std::string>& names,
             const std::string& folder) {
-  const Reader reader = OpenArchive(archive);
-  // Nothing gets its name before the whole archive has been looked at.
-  std::map<std::string, std::unique_ptr<AtomicWriter>> files;
-  struct archive_entry* entry = nullptr;
-  for (;;) {
-    const int code = Lib().next(reader.get(), &entry);
-    if (code == ARCHIVE_EOF) break;
-    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
-      throw DataError(
-          "can't unpack " + archive + ": " + Lib().error(reader.get()),
-          "a whole archive", kTodo);
-    }
-    const std::string member = CheckedName(archive, entry, folder);
-    const std::string* const name = Match(names, member);
-    if (name == nullptr || files.count(*name) > 0) continue;
-    RefuseLink(archive, member, entry);
-    if (Lib().filetype(entry) != AE_IFREG) continue;
-    const std::string to = JoinPath(folder, *name);
-    MakeDirectories(DirName(to));
-    files[*name] = std::make_unique<AtomicWriter>(to);
-    CopyMember(reader, archive, *name, files[*name].get());
-  }
-  std::vector<std::string> missing;
+  const Members members(archive, names, folder);
+  // Nothing gets its name before the whole archive has been looked at. Too many
+  // to be held open are looked at first and written on a second reading.
   for (const std::string& name : names) {
-    if (files.count(name) == 0 || files[name]->written() == 0) {
-      missing.push_back(name);
-    }
+    if (!IsPattern(name)) continue;
+    members.ForEach([](const std::string&, bool, const Reader&) {});
+    break;
   }
-  if (!missing.empty()) {
-    throw DataError("can't unpack " + archive + ": there is no " +
-                        Join(missing, ", no ") + " in it, or it is empty",
-                    Join(names, " and ") + " in it", kTodo);
-  }
+  std::map<std::string, std::unique_ptr<AtomicWriter>> files;
+  std::vector<std::string> empty;
+  members.ForEach(
+      [&](const std::string& name, bool one_of_many, const Reader& reader) {
+        const std::string to = JoinPath(folder, name);
+        MakeDirectories(DirName(to));
+        auto file = std::make_unique<AtomicWriter>(to);
+        CopyMember(reader, archive, name, file.get());
+        if (one_of_many) {
+          file->Commit();
+          return;
+        }
+        if (file->written() == 0) empty.push_back(name);
+        files[name] = std::move(file);
+      });
+  if (!empty.empty()) throw members.Lacks(empty);
   for (const auto& [name, file] : files) file->Commit();
 }
 

@@ -8,8 +8,11 @@ namespace t2t {
 
 // Takes the files of these names out of an archive (tar or zip; compressed by
 // gzip, bzip2, xz, zstd, or not) into folder, under these names: the first of
-// each, with or without folders before it. Each is whole, and a plain file of
-// this process' own, or not there: no links, owners or modes of the archive's.
+// each, with or without folders before it. A name with '*' in it, which stands
+// for any part of a file's or a folder's name, takes all files of such names.
+// Each is whole, and a plain file of this process' own, or not there: no links,
+// owners or modes of the archive's. A file that is no archive but compressed
+// (.bz2) counts as one that has the file of the one name.
 //
 // Throws a DataError where the archive is damaged, lacks one of them, has a
 // link (a name that stands for another file) in the place of one, or has any

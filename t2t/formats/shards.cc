@@ -168,6 +168,12 @@ void ShuffledShardWriter::WriteRun() {
 
 void ShuffledShardWriter::Commit() {
   ShardedWriter writer(paths_);
+  ForEach([&](std::string_view record) { writer.Write(record); });
+  writer.Commit();
+}
+
+void ShuffledShardWriter::ForEach(
+    const std::function<void(std::string_view)>& visit) {
   std::sort(held_.begin(), held_.end());
 
   // Merges the runs and, as the last source, what is held.
@@ -198,10 +204,9 @@ void ShuffledShardWriter::Commit() {
   while (!next.empty()) {
     const Source source = next.top();
     next.pop();
-    writer.Write(std::string_view(source.record).substr(kKeyBytes));
+    visit(std::string_view(source.record).substr(kKeyBytes));
     advance(source.index);
   }
-  writer.Commit();
   held_.clear();
   held_bytes_ = 0;
 }

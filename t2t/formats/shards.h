@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -56,6 +57,9 @@ class ShuffledShardWriter {
 
   void Write(std::string_view record);
   void Commit();
+  // In place of Commit(): gives the records in the drawn order, and writes no
+  // shard.
+  void ForEach(const std::function<void(std::string_view)>& visit);
   int64_t count() const { return count_; }
 
  private:

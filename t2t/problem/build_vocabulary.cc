@@ -10,6 +10,7 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/formats/text_reader.h"
+#include "t2t/problem/fetch.h"
 #include "t2t/problem/text_source.h"
 #include "t2t/text/encoders.h"
 #include "t2t/text/subword.h"
@@ -83,7 +84,8 @@ std::string LabelContents(const Wanted& wanted, const Source& source,
   }
   if (labels.empty()) {
     std::set<std::string> seen;
-    const NextText next = source.VocabularyText(wanted.features, 0);
+    const NextText next =
+        source.VocabularyText(wanted.features, *wanted.vocabulary);
     std::string label;
     for (int64_t line = 1; next(&label); ++line) {
       if (label.empty()) {
@@ -97,6 +99,66 @@ std::string LabelContents(const Wanted& wanted, const Source& source,
   }
   Log("  " + Count(static_cast<int64_t>(labels.size()), "label"));
   return Join(labels, "\n") + "\n";
+}
+
+// Not more than `most` characters of it.
+NextText FirstCharacters(NextText next, int64_t most) {
+  return [next = std::move(next), left = most](std::string* text) mutable {
+    if (left <= 0 || !next(text)) return false;
+    size_t at = 0;
+    for (; at < text->size() && left > 0; --left) NextCodePoint(*text, &at);
+    text->resize(at);
+    return true;
+  };
+}
+
+NextText TextFor(const Wanted& wanted, const Source& source) {
+  NextText text = source.VocabularyText(wanted.features, *wanted.vocabulary);
+  const int64_t most = wanted.vocabulary->max_characters;
+  return most > 0 ? FirstCharacters(std::move(text), most) : text;
+}
+
+Error NoWords(const std::string& path) {
+  return DataError("the training text has no words to build " + path + " of",
+                   "text", "don't change the files while they are read");
+}
+
+// The words of the text by how often they are there, then by their bytes.
+std::string WordContents(const Wanted& wanted, const Source& source,
+                         const std::string& path) {
+  const Vocabulary& vocabulary = *wanted.vocabulary;
+  std::vector<std::string> tokens = {std::string(ReservedToken(kPadId)),
+                                     std::string(ReservedToken(kEosId))};
+  tokens.insert(tokens.end(), vocabulary.reserved.begin(),
+                vocabulary.reserved.end());
+  if (!vocabulary.oov_token.empty()) tokens.push_back(vocabulary.oov_token);
+  if (!vocabulary.subtokens.empty()) {
+    tokens.insert(tokens.end(), vocabulary.subtokens.begin(),
+                  vocabulary.subtokens.end());
+    return Join(tokens, "\n") + "\n";
+  }
+  TokenCounts counts;
+  const NextText next = TextFor(wanted, source);
+  for (std::string text; next(&text);) {
+    for (const std::string_view word : SplitPythonSpace(text)) {
+      const auto found = counts.find(word);
+      if (found != counts.end()) {
+        ++found->second;
+      } else {
+        counts.emplace(word, 1);
+      }
+    }
+  }
+  if (counts.empty()) throw NoWords(path);
+  for (const std::string& token : tokens) counts.erase(token);
+  std::vector<std::pair<int64_t, std::string>> words;
+  for (const auto& [word, count] : counts) words.emplace_back(-count, word);
+  std::sort(words.begin(), words.end());
+  const auto most = static_cast<size_t>(vocabulary.size);
+  if (most > 0 && words.size() > most) words.resize(most);
+  for (auto& [count, word] : words) tokens.push_back(std::move(word));
+  Log("  vocabulary: " + Count(static_cast<int64_t>(tokens.size()), "word"));
+  return Join(tokens, "\n") + "\n";
 }
 
 std::string SubwordContents(const Wanted& wanted, const Source& source,
@@ -114,13 +176,12 @@ std::string SubwordContents(const Wanted& wanted, const Source& source,
   SubwordBuildOptions build;
   build.max_subtoken_length = vocabulary.max_subtoken_length;
   build.threads = options.threads;
-  const TokenCounts counts = CountTokens(
-      source.VocabularyText(wanted.features, vocabulary.sample_characters),
-      options.threads);
-  if (counts.empty()) {
-    throw DataError("the training text has no words to build " + path + " of",
-                    "text", "don't change the files while they are read");
-  }
+  build.reserved_tokens.insert(build.reserved_tokens.end(),
+                               vocabulary.reserved.begin(),
+                               vocabulary.reserved.end());
+  const TokenCounts counts =
+      CountTokens(TextFor(wanted, source), options.threads);
+  if (counts.empty()) throw NoWords(path);
   const auto encoder = SubwordTextEncoder::BuildToTargetSize(
       vocabulary.size, counts, kMinCount, kMaxCount, build);
   Log(Format("  vocabulary: %s (%.1f s)",
@@ -143,12 +204,16 @@ std::string GivenContents(const Vocabulary& vocabulary,
   std::vector<std::string> tokens = {std::string(ReservedToken(kPadId)),
                                      std::string(ReservedToken(kEosId)),
                                      vocabulary.oov_token};
+  int64_t taken = 0;
   for (const std::string& line : ReadTextLines(path)) {
-    const std::string_view token = StripPythonSpace(line);
+    if (vocabulary.size > 0 && taken == vocabulary.size) break;
+    const std::string_view token =
+        StripPythonSpace(std::string_view(line).substr(0, line.find('\t')));
     if (token == ReservedToken(kPadId) || token == ReservedToken(kEosId)) {
       continue;
     }
     tokens.emplace_back(token);
+    ++taken;
   }
   return Join(tokens, "\n") + "\n";
 }
@@ -172,13 +237,50 @@ void TakeGiven(const Problem& problem, const Vocabulary& vocabulary,
   const std::string contents = GivenContents(vocabulary, given);
   const std::string model = JoinPath(options.data_dir, vocabulary.model_file);
   const bool is_model = EndsWith(given, ".model");
-  if (!is_model) RemoveFile(model);
+  if (!is_model && !vocabulary.model_file.empty()) RemoveFile(model);
   WriteFileAtomically(
       is_model ? model : JoinPath(options.data_dir, vocabulary.file), contents);
   const auto encoder =
       LoadVocabulary(vocabulary, problem.name, options.data_dir);
   Log("  vocabulary: " + Count(encoder->vocab_size(), "symbol") + ", from " +
       TextName(given));
+}
+
+// What becomes of a vocabulary that the problem builds.
+std::string BuiltContents(const Wanted& wanted, const Source& source,
+                          const std::string& path,
+                          const GenerateOptions& options) {
+  switch (wanted.vocabulary->kind) {
+    case Vocabulary::Kind::kLabelFile:
+      return LabelContents(wanted, source, options);
+    case Vocabulary::Kind::kSubwords:
+      return SubwordContents(wanted, source, path, options);
+    case Vocabulary::Kind::kWords:
+      return WordContents(wanted, source, path);
+    default:
+      throw MissingError("there is no vocabulary " + path,
+                         "a file that the problem doesn't make itself",
+                         "put it there");
+  }
+}
+
+// Another problem's vocabulary, of that problem's text.
+void BuildAnothers(const Vocabulary& vocabulary,
+                   const GenerateOptions& options) {
+  if (Exists(VocabularyPath(vocabulary, options.data_dir))) return;
+  const std::string path = JoinPath(options.data_dir, vocabulary.file);
+  const std::unique_ptr<Problem> owner = MakeProblem(vocabulary.of_problem);
+  Log("  " + path + " isn't there: it is built of the text of " + owner->name);
+  const FetchingFinder corpora(options);
+  const std::unique_ptr<Source> source =
+      owner->open({*owner, options, corpora, true});
+  for (const Wanted& wanted : WantedFiles(*owner)) {
+    if (wanted.vocabulary->file != vocabulary.file) continue;
+    WriteFileAtomically(path, BuiltContents(wanted, *source, path, options));
+    return;
+  }
+  throw Error(ExitCode::kInternal,
+              owner->name + " has no vocabulary " + vocabulary.file);
 }
 
 }  // namespace
@@ -207,20 +309,15 @@ void BuildVocabularies(const Problem& problem, const Source& source,
     const Vocabulary& vocabulary = *wanted.vocabulary;
     const std::string given = GivenPath(vocabulary, options);
     const std::string path = JoinPath(options.data_dir, vocabulary.file);
-    if (!given.empty()) {
+    if (!vocabulary.of_problem.empty()) {
+      BuildAnothers(vocabulary, options);
+    } else if (!given.empty()) {
       TakeGiven(problem, vocabulary, given, options);
-    } else if (vocabulary.kind == Vocabulary::Kind::kLabelFile) {
-      contents.emplace_back(path, LabelContents(wanted, source, options));
-    } else if (vocabulary.kind == Vocabulary::Kind::kSubwords) {
+    } else {
       if (!vocabulary.model_file.empty()) {
         RemoveFile(JoinPath(options.data_dir, vocabulary.model_file));
       }
-      contents.emplace_back(path,
-                            SubwordContents(wanted, source, path, options));
-    } else {
-      throw MissingError(
-          "there is no vocabulary " + path + " for " + problem.name,
-          "a file that the problem doesn't make itself", "put it there");
+      contents.emplace_back(path, BuiltContents(wanted, source, path, options));
     }
   }
   for (const auto& [path, text] : contents) WriteFileAtomically(path, text);

@@ -39,4 +39,9 @@ CorpusUse WhereItLies(CorpusUse use) {
   return use;
 }
 
+CorpusUse Clean(CorpusUse use) {
+  use.clean = true;
+  return use;
+}
+
 }  // namespace t2t

@@ -14,15 +14,23 @@ enum class DataSplit { kTrain, kDev, kTest };
 std::string SplitName(DataSplit split);
 
 struct CorpusFile {
-  std::string name;         // with the archive's folders, where it is in one
+  // With the archive's folders, where it is in one. With a '*' in it: all files
+  // of such names, in the order of their names.
+  std::string name;
   std::string text_sha256;  // of its text, not compressed; "": not known
+  // Where it is, if not in the folder that the corpus' addresses name.
+  std::string address;
+
+  bool is_pattern() const { return name.find('*') != std::string::npos; }
 };
 
 // How the text of a corpus' files is read.
 enum class CorpusReader {
   kLines,  // a sample a line
   kSgml,   // the <seg> of NIST's and WMT's .sgm, one a line
-  kBinary  // by the kind of problem: images
+  kTsv,    // a table: a sample a line, its sides in two of the columns
+  kTmx,    // the <seg> of ParaCrawl's .tmx: source and target in turn
+  kByKind  // by the kind of problem: images, tables, files of stories
 };
 
 // What lies somewhere in the world, and in --tmp_dir once it is fetched: a row
@@ -34,11 +42,19 @@ struct Corpus {
   // answers is taken. None: a person must put the files into tmp_dir.
   std::vector<std::string> addresses;
   std::string archive;  // its name in tmp_dir; "": the files come one by one
-  int64_t bytes = 0;    // of the archive; 0: not known
-  std::string sha256;   // of the archive; "": not known
-  // Of a corpus of pairs the source's and the target's file, in turn.
+  // The archive that the archive itself is in; then the addresses, the bytes
+  // and the checksum are of this one.
+  std::string outer_archive;
+  int64_t bytes = 0;   // of the archive; 0: not known
+  std::string sha256;  // of the archive; "": not known
+  // Of a corpus of pairs the source's and the target's file, in turn; a kTsv's
+  // or kTmx's has both sides in each.
   std::vector<CorpusFile> files;
   CorpusReader reader = CorpusReader::kLines;
+  int source_column = 0, target_column = 1;  // of kTsv, counted from 0
+  // A folder of tmp_dir for what comes out of the archive, where other archives
+  // have files of the same names. "": tmp_dir itself.
+  std::string unpack_into;
   // Folders of tmp_dir, besides itself, where the files may lie.
   std::vector<std::string> folders;
   // Behind the names of files that come one by one: ".gz".
@@ -68,12 +84,15 @@ struct CorpusUse {
   // Not "": its files are left next to the shards, as they are, as
   // <problem>.<copied_as>.<the end of the file's name>.
   std::string copied_as;
+  // Pairs that don't look like sentences are left out (clean_pairs.h).
+  bool clean = false;
 };
 
 CorpusUse Train(Corpus corpus);
 CorpusUse Dev(Corpus corpus);
 CorpusUse Test(Corpus corpus);
 CorpusUse WhereItLies(CorpusUse use);
+CorpusUse Clean(CorpusUse use);
 
 }  // namespace t2t
 

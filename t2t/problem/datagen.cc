@@ -1,6 +1,7 @@
 #include "t2t/problem/datagen.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -17,7 +18,9 @@
 #include "t2t/formats/text_reader.h"
 #include "t2t/problem/build_vocabulary.h"
 #include "t2t/problem/datagen_files.h"
+#include "t2t/problem/encoded_examples.h"
 #include "t2t/problem/fetch.h"
+#include "t2t/problem/pack.h"
 
 namespace t2t {
 namespace {
@@ -28,23 +31,6 @@ constexpr size_t kBlock = 64;
 constexpr int64_t kShuffleBytes = int64_t{256} << 20;
 constexpr double kProgressSeconds = 5;
 
-struct FeatureEncoder {
-  std::shared_ptr<const TextEncoder> encoder;
-  bool appends_eos = true;
-};
-using FeatureEncoders = std::map<std::string, FeatureEncoder>;
-
-FeatureEncoders LoadEncoders(const Problem& problem,
-                             const std::string& data_dir) {
-  FeatureEncoders encoders;
-  const ProblemInfo info = problem.Info(data_dir);
-  for (const auto& [name, feature] : problem.features) {
-    encoders[name] = {info.features.at(name).encoder,
-                      feature.vocabulary.appends_eos()};
-  }
-  return encoders;
-}
-
 std::vector<SplitPlan> EmptyPlans(const Problem& problem,
                                   const GenerateOptions& options) {
   std::vector<SplitPlan> plans;
@@ -53,32 +39,50 @@ std::vector<SplitPlan> EmptyPlans(const Problem& problem,
     plan.split = split.split;
     plan.num_shards = NumShards(split.split, split.num_shards, options);
     plan.shuffle = split.shuffle;
+    plan.packed_length = problem.packed_length;
     plans.push_back(std::move(plan));
   }
   return plans;
 }
 
-void FillPlans(const Source& source, const GenerateOptions& options,
+void FillPlans(const Problem& problem, const Source& source,
+               const FeatureEncoders& encoders, const GenerateOptions& options,
                std::vector<SplitPlan>* plans) {
   for (SplitPlan& plan : *plans) {
-    plan.num_examples = source.size(plan.split);
+    plan.num_examples =
+        problem.regroup == nullptr ? source.size(plan.split) : kUnknownSize;
+    plan.most_examples = options.max_cases;
     if (options.max_cases > 0) {
       plan.num_examples = std::min(plan.num_examples, options.max_cases);
     }
-    plan.open = [&source, split = plan.split] { return source.Open(split); };
+    const uint64_t seed = Rng::Combine(
+        Rng::Combine(static_cast<uint64_t>(options.seed), problem.data_name),
+        "regroup " + SplitName(plan.split));
+    plan.open = [&, seed, split = plan.split] {
+      std::unique_ptr<ExampleSource> encoded =
+          EncodedExamples(source.Open(split), encoders);
+      if (problem.regroup == nullptr) return encoded;
+      return RegroupedExamples(std::move(encoded), problem.regroup, seed,
+                               options.threads);
+    };
   }
 }
 
-// Writes the records of one shard, shuffled or as they come.
+// Writes the records of one shard, shuffled or as they come, then packed.
 class ShardWriter {
  public:
-  ShardWriter(const std::string& path, bool shuffle, uint64_t seed,
-              int64_t memory_bytes) {
-    if (shuffle) {
+  ShardWriter(const std::string& path, const SplitPlan& plan, uint64_t seed)
+      : file_(path) {
+    if (plan.shuffle) {
       shuffled_ = std::make_unique<ShuffledShardWriter>(
-          std::vector<std::string>{path}, seed, memory_bytes);
-    } else {
-      plain_ = std::make_unique<TfRecordWriter>(path);
+          std::vector<std::string>{path}, seed,
+          kShuffleBytes / plan.num_shards);
+    }
+    if (plan.packed_length > 0) {
+      packer_ = std::make_unique<ExamplePacker>(
+          plan.packed_length, [this](const Example& example) {
+            file_.Write(SerializeExample(example));
+          });
     }
   }
 
@@ -86,48 +90,39 @@ class ShardWriter {
     if (shuffled_ != nullptr) {
       shuffled_->Write(record);
     } else {
-      plain_->Write(record);
+      WriteInOrder(record);
     }
   }
 
   void Commit() {
     if (shuffled_ != nullptr) {
-      shuffled_->Commit();
-    } else {
-      plain_->Commit();
+      shuffled_->ForEach(
+          [&](std::string_view record) { WriteInOrder(record); });
     }
+    if (packer_ != nullptr) packer_->Finish();
+    file_.Commit();
   }
 
  private:
-  std::unique_ptr<ShuffledShardWriter> shuffled_;
-  std::unique_ptr<TfRecordWriter> plain_;
-};
-
-// A sample's texts become ids.
-void Encode(const FeatureEncoders& encoders, Example* example) {
-  for (const auto& [name, feature] : encoders) {
-    const auto found = example->features.find(name);
-    if (found == example->features.end() || feature.encoder == nullptr) {
-      continue;
+  void WriteInOrder(std::string_view record) {
+    if (packer_ != nullptr) {
+      packer_->Add(ParseExample(record));
+    } else {
+      file_.Write(record);
     }
-    const auto* const texts =
-        std::get_if<std::vector<std::string>>(&found->second);
-    if (texts == nullptr) continue;
-    std::vector<int64_t> ids = feature.encoder->Encode(texts->at(0));
-    if (feature.appends_eos) ids.push_back(kEosId);
-    found->second = std::move(ids);
   }
-}
+
+  TfRecordWriter file_;
+  std::unique_ptr<ShuffledShardWriter> shuffled_;
+  std::unique_ptr<ExamplePacker> packer_;
+};
 
 // An error says which example it is about: the first is 1, as the first line of
 // a text is.
-std::string MakeRecord(const ExampleSource& source, size_t i,
-                       const FeatureEncoders& encoders, int64_t before,
+std::string MakeRecord(const ExampleSource& source, size_t i, int64_t before,
                        const std::string& problem, const std::string& split) {
   try {
-    Example example = source.Make(i);
-    Encode(encoders, &example);
-    return SerializeExample(example);
+    return SerializeExample(source.Make(i));
   } catch (const Error& error) {
     throw Error(error.code(),
                 problem + ", example " +
@@ -149,16 +144,13 @@ std::vector<std::unique_ptr<ShardWriter>> OpenShards(
   for (int shard = 0; shard < plan.num_shards; ++shard) {
     if (!wanted[shard]) continue;
     writers[shard] = std::make_unique<ShardWriter>(
-        paths[shard], plan.shuffle,
-        Rng::Combine(seed, static_cast<uint64_t>(shard)),
-        kShuffleBytes / plan.num_shards);
+        paths[shard], plan, Rng::Combine(seed, static_cast<uint64_t>(shard)));
   }
   return writers;
 }
 
 // Writes every example that goes into a shard of `writers`; returns how many.
 int64_t WriteExamples(const std::string& problem, const SplitPlan& plan,
-                      const FeatureEncoders& encoders,
                       const std::vector<std::unique_ptr<ShardWriter>>& writers,
                       int threads) {
   const std::string split = SplitName(plan.split);
@@ -168,9 +160,20 @@ int64_t WriteExamples(const std::string& problem, const SplitPlan& plan,
   int64_t done = 0;
   int64_t written = 0;
   double progress = NowSeconds();
-  while (done < plan.num_examples) {
-    const size_t count = source->Read(static_cast<size_t>(
-        std::min<int64_t>(kChunk, plan.num_examples - done)));
+  const bool is_known = plan.num_examples != kUnknownSize;
+  const int64_t most = is_known ? plan.num_examples
+                       : plan.most_examples > 0
+                           ? plan.most_examples
+                           : std::numeric_limits<int64_t>::max();
+  while (done < most) {
+    const size_t count = source->Read(
+        static_cast<size_t>(std::min<int64_t>(kChunk, most - done)));
+    if (count == 0 && !is_known) {
+      if (done > 0) break;
+      throw DataError(problem + " has no example for " + split,
+                      "some in the files that it reads",
+                      "are they those that the problem is made of?");
+    }
     if (count == 0) {
       throw DataError(
           problem + ": " + split + " ended after " + Count(done, "example"),
@@ -181,7 +184,7 @@ int64_t WriteExamples(const std::string& problem, const SplitPlan& plan,
       const size_t end = std::min(count, (block + 1) * kBlock);
       for (size_t i = block * kBlock; i < end; ++i) {
         if (writers[(done + i) % shards] == nullptr) continue;
-        records[i] = MakeRecord(*source, i, encoders, done, problem, split);
+        records[i] = MakeRecord(*source, i, done, problem, split);
       }
     });
     for (size_t i = 0; i < count; ++i) {
@@ -193,9 +196,10 @@ int64_t WriteExamples(const std::string& problem, const SplitPlan& plan,
     done += static_cast<int64_t>(count);
     if (NowSeconds() - progress >= kProgressSeconds) {
       progress = NowSeconds();
-      Log(Format("  %s: %.0f%%", split.c_str(),
-                 100.0 * static_cast<double>(done) /
-                     static_cast<double>(plan.num_examples)));
+      Log("  " + split + ": " +
+          (is_known ? Format("%.0f%%", 100.0 * static_cast<double>(done) /
+                                           static_cast<double>(most))
+                    : Count(done, "example")));
     }
   }
 
@@ -203,14 +207,13 @@ int64_t WriteExamples(const std::string& problem, const SplitPlan& plan,
 }
 
 void GenerateSplit(const std::string& problem, const SplitPlan& plan,
-                   const FeatureEncoders& encoders,
                    const std::vector<bool>& wanted,
                    const GenerateOptions& options) {
   const double start = NowSeconds();
   const std::vector<std::unique_ptr<ShardWriter>> writers =
       OpenShards(problem, plan, wanted, options);
   const int64_t written =
-      WriteExamples(problem, plan, encoders, writers, options.threads);
+      WriteExamples(problem, plan, writers, options.threads);
   // Shards left over from a run that was killed, perhaps in another number.
   if (options.task_id < 0) RemoveShards(problem, plan.split, options.data_dir);
   ParallelFor(writers.size(), options.threads, [&](size_t shard, int) {
@@ -227,7 +230,6 @@ void GenerateSplit(const std::string& problem, const SplitPlan& plan,
 // seed, not on the threads. Splits that are there are kept.
 void GenerateShards(const std::string& problem,
                     const std::vector<SplitPlan>& plans,
-                    const FeatureEncoders& encoders,
                     const GenerateOptions& options) {
   int first = 0;
   for (const SplitPlan& plan : plans) {
@@ -237,7 +239,7 @@ void GenerateShards(const std::string& problem,
       if (!again && PlanIsThere(problem, plan, first, options)) {
         Log("  " + SplitName(plan.split) + ": already there");
       } else {
-        GenerateSplit(problem, plan, encoders, wanted, options);
+        GenerateSplit(problem, plan, wanted, options);
       }
     }
     first += plan.num_shards;
@@ -252,21 +254,21 @@ void MakeVocabularies(const Problem& problem, const Source& source,
     Log("  vocabulary: another process has made it");
     return;
   }
-  ClearShards(problem.name, plans, options);
+  ClearShards(problem.data_name, plans, options);
   // Before the vocabulary, so that one that a killed run left is not taken for
   // that of another text.
-  WriteOrigin(problem.name, origin, options);
+  WriteOrigin(problem.data_name, origin, options);
   try {
     BuildVocabularies(problem, source, options);
   } catch (...) {
     // (Of several tasks another one may have data of this origin.)
-    if (options.task_id < 0) RemoveOrigin(problem.name, options);
+    if (options.task_id < 0) RemoveOrigin(problem.data_name, options);
     throw;
   }
 }
 
 void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
-  const std::string& name = problem.name;
+  const std::string& name = problem.data_name;
   std::vector<SplitPlan> plans = EmptyPlans(problem, options);
   const bool shards_there = ShardsAreThere(name, plans, options);
   const bool redo =
@@ -281,7 +283,8 @@ void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
     return;
   }
 
-  FillPlans(*source, options, &plans);
+  FeatureEncoders encoders;
+  FillPlans(problem, *source, encoders, options, &plans);
   Json origin = MakeOrigin(plans, options);
   const auto [key, fingerprint] = source->Fingerprint();
   if (!fingerprint.is_null()) origin.Set(key, fingerprint);
@@ -303,7 +306,8 @@ void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
   if (redo) MakeVocabularies(problem, *source, plans, origin, options);
   if (is_task) lock.reset();
   WriteOrigin(name, origin, options);
-  GenerateShards(name, plans, LoadEncoders(problem, options.data_dir), options);
+  encoders = LoadEncoders(problem, options.data_dir);
+  GenerateShards(name, plans, options);
   source->WriteExtras(options);
 }
 
@@ -312,10 +316,17 @@ void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
 void GenerateData(const Problem& problem, const GenerateOptions& given) {
   GenerateOptions options = given;
   options.vocab = Rereadable(given.vocab, given.tmp_dir);
-  if (problem.data_name == problem.name) {
+  // The data may be another problem's, or of a name that is no problem's.
+  std::string owner = problem.name;
+  if (problem.data_name != problem.name) {
+    owner = Problems().Has(problem.data_name)
+                ? problem.data_name
+                : ParseProblemName(problem.name).base_name;
+  }
+  if (owner == problem.name) {
     GenerateOwn(problem, options);
   } else {
-    GenerateOwn(*MakeProblem(problem.data_name), options);
+    GenerateOwn(*MakeProblem(owner), options);
   }
 }
 

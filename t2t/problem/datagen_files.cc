@@ -116,6 +116,7 @@ Json MakeOrigin(const std::vector<SplitPlan>& plans,
   origin.Set("max_cases", options.max_cases);
   Json examples = Json::Object();
   for (const SplitPlan& plan : plans) {
+    if (plan.num_examples == kUnknownSize) continue;
     examples.Set(SplitName(plan.split), plan.num_examples);
   }
   origin.Set("examples", std::move(examples));

@@ -20,7 +20,9 @@ struct SplitPlan {
   DataSplit split = DataSplit::kTrain;
   int num_shards = 1;
   bool shuffle = false;
-  int64_t num_examples = 0;
+  int64_t num_examples = 0;   // kUnknownSize: those that there are
+  int64_t most_examples = 0;  // where their number is unknown; 0: all
+  int64_t packed_length = 0;  // Problem::packed_length
   std::function<std::unique_ptr<ExampleSource>()> open;
 };
 

@@ -28,30 +28,73 @@ std::vector<std::string> NamesOf(const Corpus& corpus) {
   return names;
 }
 
-// The file's path, with the archive's folders or without, gzipped or plain; ""
-// where it isn't there.
-std::string FindFile(const Corpus& corpus, const std::string& file,
-                     const std::string& tmp_dir) {
-  std::vector<std::string> folders = {tmp_dir};
+std::string UnpackFolder(const Corpus& corpus, const std::string& tmp_dir) {
+  return corpus.unpack_into.empty() ? tmp_dir
+                                    : JoinPath(tmp_dir, corpus.unpack_into);
+}
+
+// A folder's name in a shell pattern.
+std::string Quoted(const std::string& folder) {
+  std::string quoted;
+  for (const char c : folder) {
+    const bool special = c == '*' || c == '?' || c == '[';
+    quoted += special ? std::string("[") + c + "]" : std::string(1, c);
+  }
+  return quoted;
+}
+
+std::vector<std::string> FilesLike(const std::string& folder,
+                                   const std::string& pattern) {
+  std::vector<std::string> files = Glob(JoinPath(Quoted(folder), pattern));
+  std::erase_if(files, [](const std::string& path) {
+    return IsDirectory(path) || IsTemporaryName(BaseName(path));
+  });
+  return files;
+}
+
+// The file's paths (one, if its name is no pattern), with the archive's folders
+// or without, gzipped or plain; none where it isn't there.
+std::vector<std::string> FindFile(const Corpus& corpus, const CorpusFile& file,
+                                  const std::string& tmp_dir) {
+  std::vector<std::string> folders = {UnpackFolder(corpus, tmp_dir)};
   for (const std::string& folder : corpus.folders) {
     folders.push_back(JoinPath(tmp_dir, folder));
   }
   for (const std::string& folder : folders) {
-    for (const std::string& name : {file, BaseName(file)}) {
+    if (file.is_pattern()) {
+      std::vector<std::string> files = FilesLike(folder, file.name);
+      if (!files.empty()) return files;
+      continue;
+    }
+    for (const std::string& name : {file.name, BaseName(file.name)}) {
       for (const std::string& candidate :
            {JoinPath(folder, name), JoinPath(folder, name) + ".gz"}) {
-        if (Exists(candidate) && !IsDirectory(candidate)) return candidate;
+        if (Exists(candidate) && !IsDirectory(candidate)) return {candidate};
       }
     }
   }
-  return "";
+  return {};
+}
+
+// Written once all files of a pattern are unpacked: of some of them, nothing
+// else tells that they are not all.
+std::string UnpackedMark(const Corpus& corpus, const std::string& tmp_dir) {
+  return JoinPath(tmp_dir, corpus.archive + "." + corpus.name + ".unpacked");
+}
+
+bool IsWhole(const Corpus& corpus, const CorpusFile& file,
+             const std::string& tmp_dir) {
+  return !file.is_pattern() || corpus.archive.empty() ||
+         !Exists(JoinPath(tmp_dir, corpus.archive)) ||
+         Exists(UnpackedMark(corpus, tmp_dir));
 }
 
 std::vector<std::string> MissingFiles(const Corpus& corpus,
                                       const std::string& tmp_dir) {
   std::vector<std::string> missing;
   for (const CorpusFile& file : corpus.files) {
-    if (FindFile(corpus, file.name, tmp_dir).empty()) {
+    if (FindFile(corpus, file, tmp_dir).empty() ||
+        !IsWhole(corpus, file, tmp_dir)) {
       missing.push_back(file.name);
     }
   }
@@ -68,14 +111,21 @@ bool IsAccepted(const std::string& sum, const GenerateOptions& options) {
   return std::find(sums.begin(), sums.end(), sum) != sums.end();
 }
 
+// What is fetched: the archive, or that which it is in.
+const std::string& PublishedArchive(const Corpus& corpus) {
+  return corpus.outer_archive.empty() ? corpus.archive : corpus.outer_archive;
+}
+
 // The addresses of the archive, or of one of the files.
 std::vector<std::string> AddressesOf(const Corpus& corpus,
-                                     const std::string& file) {
-  const std::string published =
-      corpus.archive.empty() ? file + corpus.published_suffix : corpus.archive;
+                                     const CorpusFile& file) {
+  const std::string published = corpus.archive.empty()
+                                    ? file.name + corpus.published_suffix
+                                    : PublishedArchive(corpus);
   if (const char* const mirror = MirrorOf(corpus)) {
     return {JoinPath(mirror, published)};
   }
+  if (corpus.archive.empty() && !file.address.empty()) return {file.address};
   std::vector<std::string> addresses;
   for (const std::string& address : corpus.addresses) {
     addresses.push_back(corpus.archive.empty() ? JoinPath(address, published)
@@ -84,9 +134,15 @@ std::vector<std::string> AddressesOf(const Corpus& corpus,
   return addresses;
 }
 
+bool CanBeFetched(const Corpus& corpus) {
+  return !corpus.files.empty() &&
+         !AddressesOf(corpus, corpus.files.front()).empty();
+}
+
 std::string HomeOf(const Corpus& corpus) {
   if (!corpus.home.empty()) return corpus.home;
-  return corpus.addresses.empty() ? "" : corpus.addresses.front();
+  if (!corpus.addresses.empty()) return corpus.addresses.front();
+  return corpus.files.empty() ? "" : corpus.files.front().address;
 }
 
 Error OtherSum(const Corpus& corpus, const std::string& path,
@@ -115,10 +171,21 @@ bool HasItsSum(const Corpus& corpus, const std::string& path,
   return false;
 }
 
+// Sites answer with a page, and no error, where the file is gone or a person is
+// to press a button.
+bool IsWebPage(const std::string& path) {
+  const RandomAccessFile file(path);
+  std::string start(std::min<int64_t>(file.size(), 200), ' ');
+  file.Read(0, start.data(), start.size());
+  start = Lower(Trim(start));
+  return StartsWith(start, "<!doctype html") || StartsWith(start, "<html");
+}
+
 // For Download(): "", or what is wrong with what came.
 CheckDownload SumCheck(const Corpus& corpus, const std::string& known,
                        const GenerateOptions& options) {
   return [&corpus, known, &options](const std::string& path) -> std::string {
+    if (IsWebPage(path)) return "what came is a web page and not the file";
     if (known.empty() || MirrorOf(corpus) != nullptr) return "";
     const std::string sum =
         corpus.archive.empty() ? TextSha256(path) : FileSha256(path);
@@ -169,7 +236,7 @@ class Fetcher {
   void CheckCanBeHad(const Corpus& corpus) const {
     const std::vector<std::string> missing =
         MissingFiles(corpus, options_.tmp_dir);
-    if (missing.empty() || !AddressesOf(corpus, missing.front()).empty() ||
+    if (missing.empty() || CanBeFetched(corpus) ||
         (!corpus.archive.empty() && Exists(ArchivePath(corpus)))) {
       return;
     }
@@ -181,28 +248,40 @@ class Fetcher {
   }
 
   void Fetch(const Corpus& corpus, bool required) const {
+    const std::string& tmp_dir = options_.tmp_dir;
     if (!corpus.archive.empty()) {
-      const std::string archive = ArchivePath(corpus);
-      if (Exists(archive)) {
-        CheckRawFile(archive,
-                     HasItsSum(corpus, archive, corpus.sha256, options_));
-      } else if (!FetchOne(corpus, corpus.archive, archive, corpus.sha256,
-                           required)) {
-        return;
+      const std::string inner = ArchivePath(corpus);
+      // An archive inside another has no checksum of its own.
+      if (corpus.outer_archive.empty() || !Exists(inner)) {
+        const std::string archive = JoinPath(tmp_dir, PublishedArchive(corpus));
+        if (Exists(archive)) {
+          CheckRawFile(archive,
+                       HasItsSum(corpus, archive, corpus.sha256, options_));
+        } else if (!FetchOne(corpus, {}, archive, corpus.sha256, required)) {
+          return;
+        }
+        if (archive != inner) Unpack(archive, {corpus.archive}, tmp_dir);
+      } else {
+        CheckRawFile(inner, false);
       }
-      Log("  unpacking " + archive);
-      Unpack(archive, NamesOf(corpus), options_.tmp_dir);
+      Log("  unpacking " + inner);
+      Unpack(inner, NamesOf(corpus), UnpackFolder(corpus, tmp_dir));
+      for (const CorpusFile& file : corpus.files) {
+        if (!file.is_pattern()) continue;
+        WriteFileAtomically(UnpackedMark(corpus, tmp_dir), "");
+        break;
+      }
       return;
     }
     for (const CorpusFile& file : corpus.files) {
-      if (!FindFile(corpus, file.name, options_.tmp_dir).empty()) continue;
+      if (!FindFile(corpus, file, tmp_dir).empty()) continue;
       const std::string to =
-          JoinPath(options_.tmp_dir, file.name + corpus.published_suffix);
-      if (!FetchOne(corpus, file.name, to, file.text_sha256, required)) return;
+          JoinPath(tmp_dir, file.name + corpus.published_suffix);
+      if (!FetchOne(corpus, file, to, file.text_sha256, required)) return;
     }
   }
 
-  bool FetchOne(const Corpus& corpus, const std::string& file,
+  bool FetchOne(const Corpus& corpus, const CorpusFile& file,
                 const std::string& to, const std::string& sum,
                 bool required) const {
     const std::vector<std::string> addresses = AddressesOf(corpus, file);
@@ -211,6 +290,7 @@ class Fetcher {
         (corpus.bytes > 0
              ? Format(" (%.1f MB)", static_cast<double>(corpus.bytes) / 1e6)
              : ""));
+    MakeDirectories(DirName(to));
     std::string why;
     if (Download(addresses, to, &why, SumCheck(corpus, sum, options_))) {
       return true;
@@ -290,9 +370,10 @@ bool FetchingFinder::Find(const std::vector<CorpusUse>& uses, bool fetch,
     FoundCorpus there;
     there.use = &use;
     for (const CorpusFile& file : corpus.files) {
-      const std::string path = FindFile(corpus, file.name, tmp_dir);
-      CheckRawFile(path, HasItsSum(corpus, path, file.text_sha256, options_));
-      there.paths.push_back(path);
+      for (const std::string& path : FindFile(corpus, file, tmp_dir)) {
+        CheckRawFile(path, HasItsSum(corpus, path, file.text_sha256, options_));
+        there.paths.push_back(path);
+      }
     }
     found->push_back(std::move(there));
   }

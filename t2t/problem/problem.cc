@@ -47,8 +47,11 @@ ProblemInfo Problem::Info(const std::string& data_dir) const {
   info.was_copy = was_copy;
   info.loss_multiplier = loss_multiplier;
   std::map<std::string, std::shared_ptr<const TextEncoder>> read;
+  const std::string owner =
+      Problems().Has(data_name) ? data_name : ParseProblemName(name).base_name;
   for (const auto& [feature_name, feature] : features) {
-    info.features[feature_name] = InfoOf(feature, data_name, data_dir, &read);
+    if (feature.in_shards_only) continue;
+    info.features[feature_name] = InfoOf(feature, owner, data_dir, &read);
   }
   const auto space = [&](const char* of) -> int64_t {
     const auto found = features.find(of);
@@ -106,7 +109,7 @@ bool Problem::TakesVocabulary() const {
   std::string model_file;
   for (const auto& [feature_name, feature] : features) {
     const Vocabulary& vocabulary = feature.vocabulary;
-    if (vocabulary.model_file.empty() ||
+    if (vocabulary.model_file.empty() || !vocabulary.of_problem.empty() ||
         (!model_file.empty() && vocabulary.model_file != model_file)) {
       return false;
     }
@@ -118,7 +121,9 @@ bool Problem::TakesVocabulary() const {
 bool Problem::Downloads() const {
   return std::any_of(corpora.begin(), corpora.end(), [](const CorpusUse& use) {
     return use.need != CorpusUse::Need::kWhereItLies &&
-           !use.corpus.addresses.empty();
+           (!use.corpus.addresses.empty() ||
+            (!use.corpus.files.empty() &&
+             !use.corpus.files.front().address.empty()));
   });
 }
 

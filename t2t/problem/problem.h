@@ -23,15 +23,31 @@ namespace t2t {
 class Source;
 struct SourceContext;
 
+// Gives one example a call until it returns false.
+using NextExample = std::function<bool(Example*)>;
+// Makes other examples out of those of a split, as they are once encoded: cuts
+// them to a length, leaves some out. `seed` is for what is drawn.
+using Regroup = std::function<NextExample(NextExample encoded, uint64_t seed)>;
+
 // One feature of an example as the model sees it: what a row says of it.
 struct FeatureSpec {
   // A name of t2t/problem/modality_traits.h.
   std::string modality = "symbol";
   Vocabulary vocabulary;
+  // Put before its text, and between several texts of one sample ("$": the
+  // first id of what that is encoded as).
+  std::string prefix;
+  std::string joined_by;
+  // Whether EOS follows its text in an example. (Labels have none.)
+  bool appends_eos = true;
+  // A step makes it part of another feature: the model has none of this name.
+  bool in_shards_only = false;
   // Of every example, where it is always the same ({28, 28, 1}).
   std::vector<int64_t> shape;
   // Whether an EOS ends what is to be shown; else 1 is an id as any other
-  // (pixels, labels).
+  // (pixels, labels). (T2T's stop_at_eos, which is false for its algorithmic
+  // problems, only lets a slow decoder go on behind an EOS that ends what it
+  // shows all the same.)
   bool ends_at_eos = true;
   int64_t space_id = 0;  // T2T's SpaceID
 };
@@ -88,6 +104,10 @@ struct Problem {
   std::vector<Step> steps;
   std::vector<std::string> metrics;  // T2T's names
   std::vector<SplitSpec> splits;     // in the order of their tasks
+  Regroup regroup;                   // null: nothing
+  // Several examples are put into one of at most so many ids, with which
+  // segment and position each id is of (T2T's packed problems); 0: they aren't.
+  int64_t packed_length = 0;
   double loss_multiplier = 1.0;
   // Files of text that datagen leaves next to the shards, to choose a model by:
   // lines to decode and what they should become. "" where there are none.

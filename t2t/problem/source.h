@@ -55,16 +55,19 @@ class ExampleSource {
   virtual Example Make(size_t i) const = 0;
 };
 
+inline constexpr int64_t kUnknownSize = -1;
+
 // What a problem's examples are made of, once it has been found.
 class Source {
  public:
   virtual ~Source() = default;
+  // kUnknownSize: until Open()'s ends.
   virtual int64_t size(DataSplit split) const = 0;
   virtual std::unique_ptr<ExampleSource> Open(DataSplit split) const = 0;
   // What a vocabulary is built of: the training texts of these features, in
-  // turn. sample_characters: of Vocabulary.
+  // turn.
   virtual NextText VocabularyText(const std::vector<std::string>& features,
-                                  double sample_characters) const;
+                                  const Vocabulary& vocabulary) const;
   // What the data can be told by later, and under which name; null where the
   // problem's name and the seed say it all.
   virtual std::pair<std::string, Json> Fingerprint() const { return {}; }

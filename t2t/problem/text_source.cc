@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <utility>
 
 #include "t2t/base/error.h"
@@ -11,75 +10,11 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
 #include "t2t/formats/raw_files.h"
-#include "t2t/formats/sgml.h"
 #include "t2t/formats/text_reader.h"
 #include "t2t/problem/vocabulary_sample.h"
-#include "t2t/text/unicode.h"
 
 namespace t2t {
 namespace {
-
-void Strip(std::string* text) {
-  const std::string_view stripped = StripPythonSpace(*text);
-  if (stripped.size() != text->size()) *text = std::string(stripped);
-}
-
-// One side of a pair of files.
-class SideReader {
- public:
-  SideReader(const std::string& path, CorpusReader reader) {
-    if (reader == CorpusReader::kSgml) {
-      segments_.emplace(path);
-    } else {
-      lines_.emplace(path);
-    }
-  }
-
-  bool Next(std::string* text) {
-    if (!(segments_ ? segments_->Next(text) : lines_->Next(text))) return false;
-    Strip(text);
-    return true;
-  }
-
- private:
-  std::optional<LineReader> lines_;
-  std::optional<SegmentReader> segments_;
-};
-
-// The samples of pairs of files, one pair after another.
-class PairReader {
- public:
-  PairReader(std::vector<TextFiles> files, bool drop_empty)
-      : files_(std::move(files)), drop_empty_(drop_empty) {}
-
-  bool Next(TextSample* sample) {
-    for (;;) {
-      if (!inputs_) {
-        if (next_ == files_.size()) return false;
-        inputs_.emplace(files_[next_].inputs, files_[next_].reader);
-        targets_.emplace(files_[next_].targets, files_[next_].reader);
-        ++next_;
-      }
-      if (!inputs_->Next(&sample->inputs) ||
-          !targets_->Next(&sample->targets)) {
-        inputs_.reset();
-        targets_.reset();
-        continue;
-      }
-      if (drop_empty_ && (sample->inputs.empty() || sample->targets.empty())) {
-        continue;
-      }
-      return true;
-    }
-  }
-
- private:
-  std::vector<TextFiles> files_;
-  bool drop_empty_;
-  size_t next_ = 0;
-  std::optional<SideReader> inputs_;
-  std::optional<SideReader> targets_;
-};
 
 class TextExamples : public ExampleSource {
  public:
@@ -104,18 +39,22 @@ class TextExamples : public ExampleSource {
   std::vector<TextSample> samples_;
 };
 
-int64_t CountSegments(const std::string& path) {
-  SegmentReader reader(path);
-  int64_t count = 0;
-  for (std::string text; reader.Next(&text);) ++count;
-  return count;
+// What there is of one side: the texts, and their bytes.
+FileFacts ScanSide(const TextFiles& files, bool targets) {
+  const NextText next = OpenSide(files, targets);
+  FileFacts facts;
+  for (std::string text; next(&text); ++facts.lines) {
+    facts.bytes += static_cast<int64_t>(text.size()) + 1;
+  }
+  return facts;
 }
 
 void CheckPair(const TextFiles& pair, int64_t inputs, int64_t targets) {
   const std::string inputs_name = TextName(pair.inputs);
   const std::string targets_name = TextName(pair.targets);
-  const std::string noun =
-      pair.reader == CorpusReader::kSgml ? "segment" : "line";
+  const bool segments =
+      pair.reader == CorpusReader::kSgml || pair.reader == CorpusReader::kTmx;
+  const std::string noun = segments ? "segment" : "line";
   if (inputs != targets) {
     throw DataError(
         "source and target are of different length: " + inputs_name + " has " +
@@ -143,7 +82,7 @@ class CorpusTextSource : public TextFileSource {
  public:
   CorpusTextSource(std::string problem, std::vector<FoundCorpus> corpora,
                    int threads, bool drop_empty)
-      : TextFileSource(FilesOf(corpora), threads, drop_empty),
+      : TextFileSource(FilesOfSplits(corpora), threads, drop_empty),
         problem_(std::move(problem)),
         corpora_(std::move(corpora)) {}
 
@@ -163,13 +102,12 @@ class CorpusTextSource : public TextFileSource {
   }
 
  private:
-  static Files FilesOf(const std::vector<FoundCorpus>& corpora) {
+  static Files FilesOfSplits(const std::vector<FoundCorpus>& corpora) {
     Files files;
     for (const FoundCorpus& corpus : corpora) {
       if (!corpus.use->split) continue;
-      for (size_t i = 0; i + 1 < corpus.paths.size(); i += 2) {
-        files[*corpus.use->split].push_back(
-            {corpus.paths[i], corpus.paths[i + 1], corpus.use->corpus.reader});
+      for (TextFiles& pair : FilesOf(corpus)) {
+        files[*corpus.use->split].push_back(std::move(pair));
       }
     }
     return files;
@@ -179,13 +117,41 @@ class CorpusTextSource : public TextFileSource {
   std::vector<FoundCorpus> corpora_;
 };
 
+using ChooseSamples = std::function<NextSample(const OpenSamples& all)>;
+
+// Some of the training pairs.
+class SomeOfCorpora : public CorpusTextSource {
+ public:
+  SomeOfCorpora(std::string problem, std::vector<FoundCorpus> corpora,
+                int threads, ChooseSamples some)
+      : CorpusTextSource(std::move(problem), std::move(corpora), threads,
+                         /*drop_empty=*/true),
+        some_(std::move(some)) {}
+
+  int64_t size(DataSplit split) const override {
+    return split == DataSplit::kTrain ? kUnknownSize
+                                      : CorpusTextSource::size(split);
+  }
+
+  std::unique_ptr<ExampleSource> Open(DataSplit split) const override {
+    if (split != DataSplit::kTrain) return CorpusTextSource::Open(split);
+    return ExamplesOfText(some_([this] { return Samples(DataSplit::kTrain); }));
+  }
+
+ private:
+  ChooseSamples some_;
+};
+
+bool FindCorpora(const SourceContext& context,
+                 std::vector<FoundCorpus>* found) {
+  return context.corpora.Find(context.problem.corpora, context.must_be_there,
+                              found);
+}
+
 std::unique_ptr<Source> OpenCorpora(const SourceContext& context,
                                     bool drop_empty) {
   std::vector<FoundCorpus> found;
-  if (!context.corpora.Find(context.problem.corpora, context.must_be_there,
-                            &found)) {
-    return nullptr;
-  }
+  if (!FindCorpora(context, &found)) return nullptr;
   return std::make_unique<CorpusTextSource>(
       context.problem.name, std::move(found), context.options.threads,
       drop_empty);
@@ -194,22 +160,44 @@ std::unique_ptr<Source> OpenCorpora(const SourceContext& context,
 }  // namespace
 
 NextText Source::VocabularyText(const std::vector<std::string>& features,
-                                double /*sample_characters*/) const {
+                                const Vocabulary& vocabulary) const {
   struct State {
+    std::vector<DataSplit> splits;
     std::unique_ptr<ExampleSource> source;
-    Example sample;
-    size_t next = 0;  // of the features
+    std::vector<std::string> texts;  // of a sample
+    size_t next = 0;
+    int64_t samples = 0;
   };
   auto state = std::make_shared<State>();
-  state->source = Open(DataSplit::kTrain);
-  state->next = features.size();
-  return [state, features](std::string* text) {
-    if (state->next == features.size()) {
-      if (state->source->Read(1) == 0) return false;
-      state->sample = state->source->Make(0);
+  state->splits = {DataSplit::kTrain};
+  if (vocabulary.of_dev_too) {
+    state->splits.insert(state->splits.begin(), DataSplit::kDev);
+  }
+  const int64_t most = vocabulary.max_samples;
+  return [this, state, features, most](std::string* text) {
+    while (state->next == state->texts.size()) {
+      if (most > 0 && state->samples == most) return false;
+      if (state->source == nullptr) {
+        if (state->splits.empty()) return false;
+        state->source = Open(state->splits.back());
+        state->splits.pop_back();
+      }
+      if (state->source->Read(1) == 0) {
+        state->source = nullptr;
+        continue;
+      }
+      ++state->samples;
+      const Example sample = state->source->Make(0);
+      state->texts.clear();
       state->next = 0;
+      for (const std::string& feature : features) {
+        if (!sample.Has(feature)) continue;  // made of another one later
+        for (const std::string& of : sample.Strings(feature)) {
+          state->texts.push_back(of);
+        }
+      }
     }
-    *text = state->sample.Strings(features[state->next++]).at(0);
+    *text = std::move(state->texts[state->next++]);
     return true;
   };
 }
@@ -234,20 +222,23 @@ TextFileSource::TextFileSource(Files files, int threads, bool drop_empty)
   std::vector<FileFacts> facts(paths.size());
   ParallelFor(paths.size(), threads, [&](size_t i, int) {
     facts[i] = ScanFile(paths[i]);
-    if (pairs[i / 2].reader == CorpusReader::kSgml) {
-      facts[i].lines = CountSegments(paths[i]);
-    }
+    if (pairs[i / 2].reader == CorpusReader::kLines) return;
+    const FileFacts side = ScanSide(pairs[i / 2], i % 2 == 1);
+    facts[i].lines = side.lines;
+    if (paths[i] == paths[i ^ 1]) facts[i].bytes = side.bytes;
   });
+  bool filters = drop_empty_;
+  for (const TextFiles& pair : pairs) filters |= pair.clean;
   std::vector<int64_t> kept(pairs.size());
   for (size_t i = 0; i < pairs.size(); ++i) {
     const FileFacts& inputs = facts[2 * i];
     const FileFacts& targets = facts[2 * i + 1];
     CheckPair(pairs[i], inputs.lines, targets.lines);
     kept[i] = inputs.lines;
-    bytes_[pairs[i].inputs] = inputs.bytes;
-    bytes_[pairs[i].targets] = targets.bytes;
+    bytes_[pairs[i].inputs].first = inputs.bytes;
+    bytes_[pairs[i].targets].second = targets.bytes;
   }
-  if (drop_empty_) {
+  if (filters) {
     ParallelFor(pairs.size(), threads, [&](size_t i, int) {
       PairReader source({pairs[i]}, drop_empty_);
       kept[i] = 0;
@@ -255,7 +246,8 @@ TextFileSource::TextFileSource(Files files, int threads, bool drop_empty)
       if (kept[i] > 0) return;
       throw DataError(TextName(pairs[i].inputs) + " and " +
                           TextName(pairs[i].targets) +
-                          " have no line with text in both",
+                          " have no line with text in both" +
+                          (pairs[i].clean ? " that looks like a sentence" : ""),
                       "one example a line");
     });
   }
@@ -288,23 +280,27 @@ std::unique_ptr<ExampleSource> TextFileSource::Open(DataSplit split) const {
 }
 
 NextText TextFileSource::VocabularyText(
-    const std::vector<std::string>& features, double sample_characters) const {
+    const std::vector<std::string>& features,
+    const Vocabulary& vocabulary) const {
   const auto wants = [&](const char* name) {
     return std::find(features.begin(), features.end(), name) != features.end();
   };
   const bool inputs = wants("inputs");
   const bool targets = wants("targets");
-  if (sample_characters > 0) {
-    std::vector<SampledFile> sampled;
-    const auto add = [&](const std::string& path) {
-      sampled.push_back({path, bytes_.at(path)});
-    };
+  if (vocabulary.sample_characters > 0) {
+    std::vector<SampledText> sampled;
     for (const TextFiles& pair : files_.at(DataSplit::kTrain)) {
-      if (inputs) add(pair.inputs);
-      if (targets) add(pair.targets);
+      const auto open = [pair](bool targets) {
+        return [pair, targets] { return OpenSide(pair, targets); };
+      };
+      if (inputs)
+        sampled.push_back({bytes_.at(pair.inputs).first, open(false)});
+      if (targets) {
+        sampled.push_back({bytes_.at(pair.targets).second, open(true)});
+      }
     }
-    auto sample = std::make_shared<VocabularySample>(std::move(sampled),
-                                                     sample_characters);
+    auto sample = std::make_shared<VocabularySample>(
+        std::move(sampled), vocabulary.sample_characters);
     return [sample](std::string* line) { return sample->Next(line); };
   }
   struct State {
@@ -333,6 +329,15 @@ std::unique_ptr<Source> OpenTextPairs(const SourceContext& context) {
 
 std::unique_ptr<Source> OpenTranslation(const SourceContext& context) {
   return OpenCorpora(context, /*drop_empty=*/true);
+}
+
+std::unique_ptr<Source> OpenSomeTranslations(const SourceContext& context,
+                                             ChooseSamples some) {
+  std::vector<FoundCorpus> found;
+  if (!FindCorpora(context, &found)) return nullptr;
+  return std::make_unique<SomeOfCorpora>(context.problem.name, std::move(found),
+                                         context.options.threads,
+                                         std::move(some));
 }
 
 std::string NamedOrIn(const std::string& given, const std::string& tmp_dir,

@@ -5,30 +5,17 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "t2t/problem/pair_reader.h"
 #include "t2t/problem/source.h"
 
 namespace t2t {
 
-struct TextSample {
-  std::string inputs;
-  std::string targets;
-};
-
-// Gives pairs of texts, in order, until it returns false.
-using NextSample = std::function<bool(TextSample*)>;
-
 // The samples as an ExampleSource: features "inputs" and "targets", of one
 // string each.
 std::unique_ptr<ExampleSource> ExamplesOfText(NextSample next);
-
-// Two files, line n of one to line n of the other.
-struct TextFiles {
-  std::string inputs;
-  std::string targets;
-  CorpusReader reader = CorpusReader::kLines;
-};
 
 // Lines of pairs of files each split, stripped as Python's str.strip() does
 // it. The constructor reads all of them once; it throws a MissingError where a
@@ -44,18 +31,20 @@ class TextFileSource : public Source {
   int64_t size(DataSplit split) const override;
   std::unique_ptr<ExampleSource> Open(DataSplit split) const override;
   NextText VocabularyText(const std::vector<std::string>& features,
-                          double sample_characters) const override;
+                          const Vocabulary& vocabulary) const override;
   std::pair<std::string, Json> Fingerprint() const override {
     return {"text", fingerprint_};
   }
 
- private:
+ protected:
   NextSample Samples(DataSplit split) const;
 
+ private:
   Files files_;
   bool drop_empty_;
   std::map<DataSplit, int64_t> sizes_;
-  std::map<std::string, int64_t> bytes_;  // of the text, not of its gzip
+  // Of the text of a file, not of its gzip: as inputs and as targets.
+  std::map<std::string, std::pair<int64_t, int64_t>> bytes_;
   Json fingerprint_;
 };
 
@@ -64,6 +53,12 @@ class TextFileSource : public Source {
 std::unique_ptr<Source> OpenTextPairs(const SourceContext& context);
 // Without lines that are empty on either side, as T2T compiles translations.
 std::unique_ptr<Source> OpenTranslation(const SourceContext& context);
+// Of the training pairs only those that `some` chooses: it is given what opens
+// all of them, from the first one on.
+using OpenSamples = std::function<NextSample()>;
+std::unique_ptr<Source> OpenSomeTranslations(
+    const SourceContext& context,
+    std::function<NextSample(const OpenSamples& all)> some);
 // Files that the options name, or T2T's names in tmp_dir: inputs.train.txt,
 // targets.train.txt, inputs.eval.txt, targets.eval.txt.
 std::unique_ptr<Source> OpenNamedText(const SourceContext& context);

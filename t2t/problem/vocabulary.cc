@@ -83,7 +83,8 @@ std::shared_ptr<const TextEncoder> LoadVocabulary(const Vocabulary& vocabulary,
     case Kind::kBytes:
       return std::make_shared<ByteTextEncoder>();
     case Kind::kSubwords:
-    case Kind::kTokens: {
+    case Kind::kTokens:
+    case Kind::kWords: {
       TokenEncoderOptions options;
       if (!vocabulary.oov_token.empty()) {
         options.replace_oov = vocabulary.oov_token;

@@ -19,6 +19,7 @@ struct Vocabulary {
     kBytes,      // 256 bytes and the reserved ids
     kSubwords,   // T2T's SubwordTextEncoder, built of the training text
     kTokens,     // white-space separated tokens of a list that a person gives
+    kWords,      // such tokens, the commonest of the training text first
     kLabelFile,  // class labels: those of the training text, or of a list
     kLabels,     // class labels, known
     kInts,       // numbers, shifted by the reserved ids
@@ -32,16 +33,30 @@ struct Vocabulary {
   // A SentencePiece model in --data_dir that goes before `file` where it is
   // there, and the file itself may be given by a person (--vocab).
   std::string model_file;
-  // Subwords: about so many. Ints: the symbols, the reserved ids not counted.
-  // Pixels: the values.
+  // Subwords: about so many. Words: so many, those of `reserved` and the
+  // reserved ids not counted; 0: all. Ints: the symbols, the reserved ids not
+  // counted. Pixels: the values. None: the numbers of a vector.
   int64_t size = 0;
   int64_t max_subtoken_length = 200;
   // Subwords are built of about so many characters of each file of the text,
   // spread evenly over it, as T2T does for translations; 0: of all text.
   double sample_characters = 0;
-  std::vector<std::string> subtokens;  // known, not built of text
-  std::string oov_token;               // of kTokens; must be in the list
-  // In --tmp_dir: the list of kTokens, and (where it is there) of kLabelFile.
+  // Of the samples' text: so many samples, or characters, from the start; 0:
+  // all. Of the dev text too, where that is to have no unknown word.
+  int64_t max_samples = 0;
+  int64_t max_characters = 0;
+  bool of_dev_too = false;
+  // Tokens of their own ids, next to those of <pad> and <EOS>.
+  std::vector<std::string> reserved;
+  // The problem whose vocabulary it is, where it is not this one's: built of
+  // that one's text if it isn't there, and never built anew.
+  std::string of_problem;
+  std::vector<std::string> subtokens;  // or words: known, not built of text
+  // Of kTokens: must be in the list. Of kWords: comes behind `reserved`.
+  std::string oov_token;
+  // In --tmp_dir: the list of kTokens (a token a line; what is behind a tab is
+  // not part of it; `size` of them, 0: all), and, where it is there, of
+  // kLabelFile.
   std::string list_file;
   std::vector<std::string> labels;  // of kLabels, in the order of their ids
   std::function<std::shared_ptr<const TextEncoder>(const std::string& path)>

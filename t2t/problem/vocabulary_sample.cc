@@ -6,21 +6,21 @@ namespace t2t {
 
 bool VocabularySample::Next(std::string* line) {
   for (;;) {
-    if (!reader_) {
-      if (next_ == files_.size()) return false;
-      const SampledFile& file = files_[next_++];
-      reader_.emplace(file.path);
+    if (lines_ == nullptr) {
+      if (next_ == texts_.size()) return false;
+      const SampledText& text = texts_[next_++];
+      lines_ = text.open();
       budget_ = file_budget_;
       skipped_ = 0;
-      skip_ = static_cast<int64_t>(static_cast<double>(file.bytes) /
+      skip_ = static_cast<int64_t>(static_cast<double>(text.bytes) /
                                    file_budget_ / 2);
     }
-    if (!reader_->Next(line)) {
-      reader_.reset();
+    if (!lines_(line)) {
+      lines_ = nullptr;
     } else if (skipped_ < skip_) {
       ++skipped_;
     } else if (budget_ <= 0) {
-      reader_.reset();
+      lines_ = nullptr;
     } else {
       *line = std::string(StripPythonSpace(*line));
       budget_ -= static_cast<double>(CountCodePoints(*line));

@@ -3,18 +3,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "t2t/formats/text_reader.h"
-
 namespace t2t {
 
-struct SampledFile {
-  std::string path;
-  int64_t bytes = 0;  // of its text
+struct SampledText {
+  int64_t bytes = 0;
+  // Its lines from the first one on, one a call until it returns false.
+  std::function<std::function<bool(std::string*)>()> open;
 };
 
 // The lines T2T builds the vocabulary of its translation problems from
@@ -22,18 +21,18 @@ struct SampledFile {
 // it until they have about file_budget characters.
 class VocabularySample {
  public:
-  explicit VocabularySample(std::vector<SampledFile> files,
+  explicit VocabularySample(std::vector<SampledText> texts,
                             double file_budget = 1e6)
-      : files_(std::move(files)), file_budget_(file_budget) {}
+      : texts_(std::move(texts)), file_budget_(file_budget) {}
 
   // False at the end.
   bool Next(std::string* line);
 
  private:
-  std::vector<SampledFile> files_;
+  std::vector<SampledText> texts_;
   double file_budget_;
   size_t next_ = 0;
-  std::optional<LineReader> reader_;
+  std::function<bool(std::string*)> lines_;
   double budget_ = 0;  // what is left of the file's
   int64_t skipped_ = 0;
   int64_t skip_ = 0;

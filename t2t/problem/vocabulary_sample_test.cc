@@ -4,6 +4,7 @@
 
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
+#include "t2t/formats/text_reader.h"
 
 namespace t2t {
 namespace {
@@ -22,14 +23,20 @@ std::string Line(int i) {
 
 std::vector<int> Sample(double budget) {
   const std::string dir = MakeTempDirectory("sample");
-  std::vector<SampledFile> files;
+  std::vector<SampledText> texts;
   for (const auto& [name, lines] : {std::pair("a", 400), {"b", 90}, {"c", 3}}) {
     std::string text;
     for (int i = 0; i < lines; ++i) text += Line(i);
-    files.push_back({JoinPath(dir, name), static_cast<int64_t>(text.size())});
-    WriteFileAtomically(files.back().path, text);
+    const std::string path = JoinPath(dir, name);
+    WriteFileAtomically(path, text);
+    texts.push_back({static_cast<int64_t>(text.size()), [path] {
+                       auto lines = std::make_shared<LineReader>(path);
+                       return [lines](std::string* line) {
+                         return lines->Next(line);
+                       };
+                     }});
   }
-  VocabularySample sample(files, budget);
+  VocabularySample sample(texts, budget);
   std::vector<int> numbers;
   for (std::string line; sample.Next(&line);) {
     int64_t number = kEmpty;

@@ -21,7 +21,7 @@ InputOptions BatchOptions(const ProblemInfo& info, const HParams& hparams) {
   // Where a feature is no sequence, batch_size counts examples.
   for (const auto& [name, feature] : info.features) {
     if (!feature.shape.empty()) options.fixed_shapes[name] = feature.shape;
-    if (name != "targets" || !info.has_inputs()) {
+    if (name == "inputs" || (name == "targets" && !info.has_inputs())) {
       options.use_fixed_batch_size |=
           !TraitsOfModality(feature.modality).is_symbols;
     }
