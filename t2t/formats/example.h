@@ -11,8 +11,8 @@
 namespace t2t {
 
 // tf.train.Example: feature lists by name, wire-compatible. Pixels may be kept
-// as bytes, in memory alone, where they take an eighth of the room. Written they
-// are integers like others, and are read back as such.
+// as bytes, in memory alone, where they take an eighth of the room. Written
+// they are integers like others, and are read back as such.
 using Feature = std::variant<std::vector<int64_t>, std::vector<float>,
                              std::vector<std::string>, std::vector<uint8_t>>;
 
