@@ -37,15 +37,15 @@ std::unique_ptr<InputPipeline> InChunks(std::unique_ptr<InputPipeline> input,
 }
 
 void RefuseMemoryOfSeveral(const ParamStore& params, const std::string& name,
-                           int64_t virtual_ranks, int64_t ranks) {
-  if (ranks <= 1 && virtual_ranks <= 1) return;
+                           int64_t micro_batches, int64_t ranks) {
+  if (ranks <= 1 && micro_batches <= 1) return;
   const bool remembers = std::any_of(
       params.entries().begin(), params.entries().end(),
       [](const ParamStore::Entry& entry) { return !entry.trainable; });
   if (!remembers) return;
   throw UsageError(
       "training " + name + " with " + std::to_string(ranks) +
-          " ranks and --virtual_ranks=" + std::to_string(virtual_ranks),
+          " ranks and --virtual_ranks=" + std::to_string(micro_batches),
       "one process and one batch a step",
       "train it without t2t-launch's ranks");
 }

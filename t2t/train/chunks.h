@@ -29,7 +29,7 @@ std::unique_ptr<InputPipeline> InChunks(std::unique_ptr<InputPipeline> input,
 // several batches a step: each would need a memory of its own. Such a model
 // keeps its memory in buffers (ParamStore::CreateBuffer()). name: the model's.
 void RefuseMemoryOfSeveral(const ParamStore& params, const std::string& name,
-                           int64_t virtual_ranks, int64_t ranks);
+                           int64_t micro_batches, int64_t ranks);
 
 }  // namespace t2t
 

@@ -111,7 +111,7 @@ TrainerOptions OptionsOf(const RunParts& run) {
   }
   options.group = run.group;
   options.deterministic = flags.deterministic;
-  options.virtual_ranks = flags.virtual_ranks;
+  options.micro_batches = flags.virtual_ranks;
   options.bucket_bytes = flags.bucket_mb << 20;
   options.zero_stage = static_cast<int>(flags.zero_stage);
   options.initial_values = run.initial_values;
@@ -134,7 +134,7 @@ TrainerOptions OptionsOf(const RunParts& run) {
 
 void Announce(const RunParts& run, int64_t start, const Trainer& trainer) {
   const ExperimentFlags& flags = run.flags;
-  const int64_t virtual_ranks = trainer.virtual_ranks();
+  const int64_t micro_batches = trainer.micro_batches();
   std::string text = (start > 0 ? "going on at step " + std::to_string(start)
                                 : std::string("a new run")) +
                      " in " + flags.output_dir + ": " + flags.model + ", " +
@@ -158,8 +158,8 @@ void Announce(const RunParts& run, int64_t start, const Trainer& trainer) {
     text += ", mesh " + run.mesh->mesh().ToText() + ", layout " +
             run.mesh->group()->layout().ToText();
   }
-  if (virtual_ranks > 1) {
-    text += ", " + std::to_string(virtual_ranks) + " batches a step";
+  if (micro_batches > 1) {
+    text += ", " + std::to_string(micro_batches) + " batches a step";
   }
   Log(text);
 }

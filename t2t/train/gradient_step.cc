@@ -50,10 +50,10 @@ GradientStep::GradientStep(Model* model, ProcessGroup* group,
       group_(group),
       options_(options),
       trainable_(model->params().Trainable()) {
-  const bool one_batch = group == nullptr && options.virtual_ranks == 1 &&
+  const bool one_batch = group == nullptr && options.micro_batches == 1 &&
                          !options.sum.deterministic;
   if (one_batch) return;
-  sum_.emplace(trainable_, options.virtual_ranks,
+  sum_.emplace(trainable_, options.micro_batches,
                options.data_group != nullptr ? options.data_group : group,
                options.sum);
   if (options_.parameters == nullptr) return;
@@ -73,8 +73,8 @@ double GradientStep::Waited() const {
 GradientStep::Batches GradientStep::Read(InputPipeline* input,
                                          StepTimes* times) const {
   const Phase phase("input", &times->input);
-  Round round = input->NextRound(options_.virtual_ranks, OwnBatches());
-  if (round.found < options_.virtual_ranks) {
+  Round round = input->NextRound(options_.micro_batches, OwnBatches());
+  if (round.found < options_.micro_batches) {
     throw DataError("the training data has ended", "data without an end");
   }
   return std::move(round.batches);
@@ -187,7 +187,7 @@ void GradientStep::ReadLosses(const Losses& found, Result* result,
 }
 
 void GradientStep::Exchange(const Losses& found, Result* result) {
-  const auto batches = static_cast<size_t>(options_.virtual_ranks);
+  const auto batches = static_cast<size_t>(options_.micro_batches);
   std::vector<double> losses(batches);
   std::vector<double> tokens(batches);
   ReadLosses(found, result, &losses, &tokens);

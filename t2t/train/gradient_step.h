@@ -19,8 +19,8 @@
 namespace t2t {
 
 // The loss and gradients of a step that takes one batch of the stream for each
-// virtual rank. Every rank plans the whole stream, and reads and computes the
-// batches of its own virtual ranks. The loss is the mean over all the step's
+// micro-batch. Every rank plans the whole stream, and reads and computes the
+// batches of its own micro-batches. The loss is the mean over all the step's
 // tokens. What is random in a batch depends on the step's seed and the batch's
 // place in it, not on the rank.
 //
@@ -29,7 +29,7 @@ namespace t2t {
 class GradientStep {
  public:
   struct Options {
-    int64_t virtual_ranks = 1;
+    int64_t micro_batches = 1;
     GradientSum::Options sum;
     // The ranks that take different batches; null: all of the group's. The
     // others' losses are those of these; `counts` on one of each.
@@ -69,7 +69,7 @@ class GradientStep {
   // Afterwards ATen's generator is at the same place on every rank.
   Result Run(InputPipeline* input, uint64_t step_seed, const Signals& signals);
 
-  int64_t virtual_ranks() const { return options_.virtual_ranks; }
+  int64_t micro_batches() const { return options_.micro_batches; }
   // Whether a step is one batch of one process.
   bool one_batch() const { return !sum_.has_value(); }
   // Not where it is one_batch().
@@ -81,7 +81,7 @@ class GradientStep {
     at::Tensor loss;
     at::Tensor weight;
   };
-  // By virtual rank.
+  // By micro-batch.
   using Batches = std::map<int64_t, Batch>;
   using Losses = std::vector<std::pair<int64_t, WeightedLoss>>;
 

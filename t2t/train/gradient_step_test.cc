@@ -89,9 +89,9 @@ class ToyInput : public InputPipeline {
   int64_t count_ = 0;
 };
 
-GradientStep::Options Options(int64_t virtual_ranks, bool deterministic) {
+GradientStep::Options Options(int64_t micro_batches, bool deterministic) {
   GradientStep::Options options;
-  options.virtual_ranks = virtual_ranks;
+  options.micro_batches = micro_batches;
   options.sum.deterministic = deterministic;
   options.sum.bucket_bytes = 128;
   return options;

@@ -138,7 +138,7 @@ void RunCheckpoints::TakeMeta(const Checkpoint& checkpoint,
     kept_ago_ = extra_.At(kKeptAgo).AsDouble();
   }
   if (const Json* ranks = meta.Find("virtual_ranks")) {
-    position->virtual_ranks = ranks->AsInt();
+    position->micro_batches = ranks->AsInt();
   }
   if (const Json* input = meta.Find("input")) {
     position->input = input->AsString();
@@ -152,7 +152,7 @@ void RunCheckpoints::Share(Found* found) {
     header.Set("step", position.step);
     header.Set("saved_step", saved_step_);
     header.Set("seed", static_cast<int64_t>(position.seed));
-    header.Set("virtual_ranks", position.virtual_ranks);
+    header.Set("virtual_ranks", position.micro_batches);
     header.Set("kind", static_cast<int64_t>(found->restored.kind));
     header.Set("path", found->restored.checkpoint.path);
     if (found->shards) header.Set("shards", TextArray(*found->shards));
@@ -165,7 +165,7 @@ void RunCheckpoints::Share(Found* found) {
   if (first()) return;
   found->position.step = header.At("step").AsInt();
   found->position.seed = static_cast<uint64_t>(header.At("seed").AsInt());
-  found->position.virtual_ranks = header.At("virtual_ranks").AsInt();
+  found->position.micro_batches = header.At("virtual_ranks").AsInt();
   saved_step_ = header.At("saved_step").AsInt();
   found->restored.kind = static_cast<Restored::Kind>(header.At("kind").AsInt());
   found->restored.checkpoint.path = header.At("path").AsString();
@@ -262,8 +262,8 @@ Json RunCheckpoints::Meta(const RunPosition& position) const {
   meta.Set("input", *position.input);
   PutIdentity(options_.identity, &meta);
   meta.Set("extra", extra_);
-  if (position.virtual_ranks > 0) {
-    meta.Set("virtual_ranks", position.virtual_ranks);
+  if (position.micro_batches > 0) {
+    meta.Set("virtual_ranks", position.micro_batches);
   }
   return meta;
 }

@@ -20,7 +20,7 @@ namespace t2t {
 struct RunPosition {
   int64_t step = 0;
   uint64_t seed = 0;
-  int64_t virtual_ranks = 0;  // micro-batches of a step; 0: not known
+  int64_t micro_batches = 0;  // micro-batches of a step; 0: not known
   // Of the training data; none: from the start.
   std::optional<std::string> input;
 };

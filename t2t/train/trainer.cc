@@ -38,7 +38,7 @@ int64_t Trainer::Restore() {
   restored_step_ = step_;
   OpenInput(position.input);
   gradients_ = std::make_unique<GradientStep>(
-      model_, options_.group, StepOptions(position.virtual_ranks));
+      model_, options_.group, StepOptions(position.micro_batches));
   return step_;
 }
 
@@ -55,13 +55,13 @@ void Trainer::OpenInput(const std::optional<std::string>& saved) {
   input_->Restore(state);
 }
 
-GradientStep::Options Trainer::StepOptions(int64_t saved_virtual_ranks) const {
+GradientStep::Options Trainer::StepOptions(int64_t saved_micro_batches) const {
   const ProcessGroup* const replicas = state_->replicas();
   const int64_t ranks = replicas == nullptr ? 1 : replicas->size();
-  int64_t batches = options_.virtual_ranks;
-  if (batches == 0) batches = saved_virtual_ranks;
+  int64_t batches = options_.micro_batches;
+  if (batches == 0) batches = saved_micro_batches;
   if (batches == 0) batches = ranks;
-  if (options_.virtual_ranks == 0 && batches < ranks &&
+  if (options_.micro_batches == 0 && batches < ranks &&
       !options_.deterministic) {
     if (first()) {
       Warn("the run took " + Count(batches, "batch") +
@@ -70,7 +70,7 @@ GradientStep::Options Trainer::StepOptions(int64_t saved_virtual_ranks) const {
     batches = ranks;
   }
   GradientStep::Options step;
-  step.virtual_ranks = batches;
+  step.micro_batches = batches;
   step.data_group = state_->replicas();
   step.counts = state_->counts();
   step.parameters = state_->sharded_parameters();
@@ -206,7 +206,7 @@ void Trainer::Save() {
   position.step = step_;
   position.seed = options_.seed;
   // (A step of one batch can go on with any number of ranks.)
-  position.virtual_ranks = gradients_->one_batch() ? 0 : virtual_ranks();
+  position.micro_batches = gradients_->one_batch() ? 0 : micro_batches();
   position.input = input_->State();
   checkpoints_->Save(position);
 }

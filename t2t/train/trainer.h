@@ -72,7 +72,7 @@ class Trainer {
   // Since Restore().
   int64_t steps_done() const { return step_ - restored_step_; }
   // The batches of a step.
-  int64_t virtual_ranks() const { return gradients_->virtual_ranks(); }
+  int64_t micro_batches() const { return gradients_->micro_batches(); }
   // Bytes of optimizer state that this rank holds; bytes of parameters that it
   // holds between steps, and at most during one.
   int64_t optimizer_bytes() const { return state_->OptimizerBytes(); }
@@ -86,7 +86,7 @@ class Trainer {
 
   bool first() const { return IsFirst(options_.group); }
   void OpenInput(const std::optional<std::string>& saved);
-  GradientStep::Options StepOptions(int64_t saved_virtual_ranks) const;
+  GradientStep::Options StepOptions(int64_t saved_micro_batches) const;
   // This rank's signals now.
   Signals OwnSignals() const;
   // One step. signals: those that all ranks agree on.

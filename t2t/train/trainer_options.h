@@ -36,7 +36,7 @@ struct TrainerOptions {
   ProcessGroup* group = nullptr;
   // The micro-batches of a step, each one batch of the stream, spread over the
   // ranks; 0: those the run began with, at first as many as ranks.
-  int64_t virtual_ranks = 0;
+  int64_t micro_batches = 0;
   // The same bits with any number of ranks.
   bool deterministic = false;
   int64_t bucket_bytes = 4 << 20;

@@ -136,14 +136,14 @@ std::unique_ptr<Model> MakeSharedModel(const Case& given, ProcessGroup* group) {
   return MakeModel(given, params);
 }
 
-void ExpectAsOneProcess(const Case& given, int64_t ranks, int64_t virtual_ranks,
+void ExpectAsOneProcess(const Case& given, int64_t ranks, int64_t micro_batches,
                         bool deterministic) {
   Job job(ranks);
   job.StartAll([&](ProcessGroup* group) {
     at::set_num_threads(1);
     const auto model = MakeModel(given);
     GradientStep::Options options;
-    options.virtual_ranks = virtual_ranks;
+    options.micro_batches = micro_batches;
     options.sum.deterministic = deterministic;
     GradientStep alone(model.get(), nullptr, options);
     const auto own_model = MakeSharedModel(given, group);
@@ -253,7 +253,7 @@ TEST(TransformerShardedTest, ARankHasFewOfTheParametersAtATime) {
     const int64_t all = 4 * model->params().NumParameters();
     Sharded sharded(model.get(), group, 64 << 10, 1024);
     GradientStep::Options options;
-    options.virtual_ranks = 4;
+    options.micro_batches = 4;
     GradientStep step(model.get(), group, sharded.Options(options));
     SomeInput input(false);
     step.Run(&input, 1, {});
@@ -285,7 +285,7 @@ TEST(TransformerShardedTest, ALostRankIsNamed) {
     const auto model = MakeSharedModel({""}, group);
     Sharded sharded(model.get(), group, 4096);
     GradientStep::Options options;
-    options.virtual_ranks = 3;
+    options.micro_batches = 3;
     GradientStep step(model.get(), group, sharded.Options(options));
     SomeInput input(false);
     step.Run(&input, 1, {});

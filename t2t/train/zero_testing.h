@@ -124,7 +124,7 @@ class ToyInput : public InputPipeline {
   int64_t count_ = 0;
 };
 
-constexpr int64_t kVirtualRanks = 4;
+constexpr int64_t kMicroBatches = 4;
 
 inline TrainerOptions Options(const std::string& dir, int64_t steps) {
   TrainerOptions options;
@@ -135,7 +135,7 @@ inline TrainerOptions Options(const std::string& dir, int64_t steps) {
   options.seed = 5;
   options.threads = 1;
   options.ema_decay = 0.9;
-  options.virtual_ranks = kVirtualRanks;
+  options.micro_batches = kMicroBatches;
   options.bucket_bytes = 64 << 10;
   options.deterministic = true;
   return options;

@@ -93,7 +93,7 @@ void TrainRank(const Case& given, const std::string& folder, int64_t steps,
   options.train_steps = steps;
   options.ema_decay = 0.9;
   options.group = group;
-  options.virtual_ranks = kBatches;
+  options.micro_batches = kBatches;
   options.deterministic = given.deterministic;
   options.bf16_gradients = given.bf16;
   options.bucket_bytes = 4096;
