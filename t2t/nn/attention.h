@@ -19,6 +19,8 @@
 namespace t2t {
 
 struct AttentionOptions {
+  // The scope of its parameters, under the layer's.
+  std::string name = "multihead_attention";
   int64_t input_size = 0;
   int64_t memory_size = 0;  // 0: input_size
   int64_t key_channels = 0;

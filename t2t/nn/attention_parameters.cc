@@ -27,7 +27,7 @@ MultiheadAttention::MultiheadAttention(const Scope &scope,
                      "change num_heads, hidden_size, attention_key_channels or "
                      "attention_value_channels in --hparams");
   }
-  const Scope own = scope.Sub("multihead_attention");
+  const Scope own = scope.Sub(options.name);
   const AttentionOptions whole = o;
   TakeHeads();
   MakeKernels(own, whole);
