@@ -9,6 +9,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/stop.h"
+#include "t2t/base/strings.h"
 #include "t2t/nn/parameter_units.h"
 #include "t2t/train/eval_metrics.h"
 
@@ -94,6 +95,17 @@ EvalMetrics::Sums Evaluate(Model* model, const Batch& batch,
                         features.at("targets"));
 }
 
+// A rank's batch norms average its own batches: all take the first rank's
+// averages, which checkpoints have, too.
+void ShareAverages(const ParamStore& params, ProcessGroup* group) {
+  for (const ParamStore::Entry& entry : params.entries()) {
+    if (EndsWith(entry.name, "/moving_mean") ||
+        EndsWith(entry.name, "/moving_variance")) {
+      group->Broadcast(entry.tensor, kWhat);
+    }
+  }
+}
+
 }  // namespace
 
 std::map<std::string, double> EvaluateModel(
@@ -102,6 +114,7 @@ std::map<std::string, double> EvaluateModel(
     const EvaluationRanks& ranks) {
   const at::NoGradGuard no_grad;
   EvalMetrics metrics(metric_names, model->info(), model->hparams());
+  if (ranks.group != nullptr) ShareAverages(model->params(), ranks.group);
   const ParameterUnits::Use use(ranks.parameters);
   if (ranks.parameters != nullptr) ranks.parameters->BeginStep();
   int64_t batches = 0;
