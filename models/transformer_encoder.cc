@@ -10,6 +10,7 @@
 #include "models/transformer_layers.h"
 #include "t2t/model/autocast.h"
 #include "t2t/model/sequence_encoder.h"
+#include "t2t/nn/dense.h"
 #include "t2t/nn/parameter_units.h"
 
 namespace t2t {
@@ -27,11 +28,8 @@ TransformerConfig ConfigOf(const HParams& hparams) {
 class TransformerEncoder : public EncoderOnlyModel, public ModelWithUnits {
  public:
   TransformerEncoder(HParams hparams, ProblemInfo info, uint64_t seed)
-      : EncoderOnlyModel("transformer_encoder", std::move(hparams),
-                         std::move(info), seed),
-        config_(ConfigOf(hparams_)),
-        encoder_(root().Sub("body"), config_.sequence),
-        layers_(EncoderStack(root().Sub("body").Sub("encoder"), config_)) {
+      : TransformerEncoder("transformer_encoder", std::move(hparams),
+                           std::move(info), seed) {
     MakeEnds(root());
   }
 
@@ -40,6 +38,14 @@ class TransformerEncoder : public EncoderOnlyModel, public ModelWithUnits {
   }
 
  protected:
+  // Without its ends.
+  TransformerEncoder(const std::string& name, HParams hparams, ProblemInfo info,
+                     uint64_t seed)
+      : EncoderOnlyModel(name, std::move(hparams), std::move(info), seed),
+        config_(ConfigOf(hparams_)),
+        encoder_(root().Sub("body"), config_.sequence),
+        layers_(EncoderStack(root().Sub("body").Sub("encoder"), config_)) {}
+
   at::Tensor Body(const Features& features, nn::Context& context) override {
     const at::Tensor inputs = EmbedInputs(features, context);
     // The top stays in fp32.
@@ -59,10 +65,31 @@ class TransformerEncoder : public EncoderOnlyModel, public ModelWithUnits {
   nn::Stack layers_;
 };
 
+// The same for a number: the mean of all positions through a dense layer.
+class TransformerRegressor : public TransformerEncoder {
+ public:
+  TransformerRegressor(HParams hparams, ProblemInfo info, uint64_t seed)
+      : TransformerEncoder("transformer_regressor", std::move(hparams),
+                           std::move(info), seed),
+        top_(root().Sub("reg_top_ffn").Sub("model_top"),
+             hparams_.GetInt("hidden_size"), 1) {
+    MakeEndsButTop(root());
+  }
+
+ protected:
+  at::Tensor Top(const at::Tensor& body_output) const override {
+    return top_(AsSequence(body_output).mean(1, /*keepdim=*/true));
+  }
+
+ private:
+  Dense top_;
+};
+
 }  // namespace
 
 void RegisterTransformerEncoder(ModelRegistry& models) {
   AddModel<TransformerEncoder>(models, "transformer_encoder");
+  AddModel<TransformerRegressor>(models, "transformer_regressor");
 }
 
 }  // namespace t2t
