@@ -212,7 +212,7 @@ constexpr CatalogueModel kModels[] = {
     {"distillation", "distillation", "distill_resnet_32_to_15_cifar20x5",
      "teacher and student"},
     {"imagetransformer", "image_transformer", "imagetransformer_base",
-     "makes images"},
+     "makes images", kHere},
     {"imagetransformer_moe", "image_transformer", "imagetransformer_moe_tiny",
      "the same with experts"},
     {"imagetransformer2d", "image_transformer_2d", "imagetransformer2d_base",

@@ -8,6 +8,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterByteNet(models);
   RegisterEvolvedTransformer(models);
   RegisterGeneExpression(models);
+  RegisterImageTransformer(models);
   RegisterLstm(models);
   RegisterNeuralGpu(models);
   RegisterNeuralStack(models);

@@ -11,6 +11,7 @@ void RegisterBasic(ModelRegistry& models);
 void RegisterByteNet(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);
 void RegisterGeneExpression(ModelRegistry& models);
+void RegisterImageTransformer(ModelRegistry& models);
 void RegisterLstm(ModelRegistry& models);
 void RegisterNeuralGpu(ModelRegistry& models);
 void RegisterNeuralStack(ModelRegistry& models);

@@ -36,7 +36,8 @@ enum class Task {
   kClass,
   kNumber,
   kImageClass,
-  kImageText
+  kImageText,
+  kImages
 };
 
 struct Toy {
@@ -63,6 +64,10 @@ const std::map<std::string, Toy>& Toys() {
         "num_heads=2,filter_size=32,num_encoder_layers=1,"
         "num_decoder_layers=1"}},
       {"gene_expression_conv", {Task::kNumber, ""}},
+      {"imagetransformer",
+       {Task::kImages,
+        "num_heads=2,filter_size=32,num_decoder_layers=1,img_len=8,"
+        "block_length=64"}},
       {"lstm_encoder", {Task::kClass, ""}},
       {"lstm_seq2seq", {}},
       {"lstm_seq2seq_attention", {Task::kText, "attention_layer_size=32"}},
@@ -106,7 +111,7 @@ ProblemInfo InfoOf(Task task) {
   ProblemInfo info;
   info.name = "toy";
   FeatureInfo& targets = info.features["targets"];
-  targets.vocab_size = kVocab;
+  targets.vocab_size = task == Task::kImages ? 256 : kVocab;
   if (task == Task::kTargetsAlone) return info;
   FeatureInfo& inputs = info.features["inputs"];
   inputs.vocab_size = kVocab;
@@ -146,6 +151,8 @@ Features BatchOf(Task task) {
       return {{"inputs", images}, {"targets", labels}};
     case Task::kImageText:
       return {{"inputs", images}, {"targets", ids}};
+    case Task::kImages:
+      return {{"inputs", labels}, {"targets", images}};
   }
   return {};
 }

@@ -35,7 +35,7 @@ MultiheadAttention::MultiheadAttention(const Scope &scope,
     MakeAreas(own);
     return;
   }
-  if (const auto pattern = LocalPatternOf(o.type)) {
+  if (const auto pattern = LocalPatternOf(o.type, o.local_block)) {
     MakeLocal(own, *pattern);
     return;
   }

@@ -32,6 +32,9 @@ def main():
     kept.update(('weights/' + key, value) for key, value in join_shards(
         {key[len('weights/'):]: value for key, value in arrays.items()
          if key.startswith('weights/')}).items())
+    # Once, where training without dropout is evaluation.
+    if kept['eval/logits'] == kept.get('train/logits'):
+      del kept['train/logits']
     parts = case['parts']
     if case['model'] in DECODES_PADDING:
       parts = {key: part for key, part in parts.items()
