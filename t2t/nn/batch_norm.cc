@@ -2,7 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include "t2t/base/strings.h"
+
 namespace t2t::nn {
+
+bool IsRunningAverage(const std::string& name) {
+  return EndsWith(name, "/moving_mean") || EndsWith(name, "/moving_variance");
+}
 
 BatchNorm::BatchNorm(const Scope& scope, int64_t channels,
                      const BatchNormOptions& options)

@@ -4,11 +4,16 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 
 #include "t2t/nn/context.h"
 #include "t2t/nn/params.h"
 
 namespace t2t::nn {
+
+// Whether a buffer of this name is one of a batch norm's: what it learns
+// without gradients, and not what a model remembers of the batch before.
+bool IsRunningAverage(const std::string& name);
 
 struct BatchNormOptions {
   double momentum = 0.9;  // of the running averages

@@ -9,7 +9,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/stop.h"
-#include "t2t/base/strings.h"
+#include "t2t/nn/batch_norm.h"
 #include "t2t/nn/parameter_units.h"
 #include "t2t/train/eval_metrics.h"
 
@@ -99,8 +99,7 @@ EvalMetrics::Sums Evaluate(Model* model, const Batch& batch,
 // averages, which checkpoints have, too.
 void ShareAverages(const ParamStore& params, ProcessGroup* group) {
   for (const ParamStore::Entry& entry : params.entries()) {
-    if (EndsWith(entry.name, "/moving_mean") ||
-        EndsWith(entry.name, "/moving_variance")) {
+    if (nn::IsRunningAverage(entry.name)) {
       group->Broadcast(entry.tensor, kWhat);
     }
   }
