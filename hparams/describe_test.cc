@@ -25,8 +25,9 @@ TEST(DescribeTest, ASetSaysWhereItsValuesAreFrom) {
   EXPECT_TRUE(Says(text, "\n* hidden_size=1024 "));
   EXPECT_TRUE(Says(text, "\n  max_length=256 "));
   EXPECT_FALSE(Says(text, "not here yet"));
-  EXPECT_TRUE(Says(DescribeHParams("resnet_50", LookUpHParams("resnet_50")),
-                   "of the model family resnet, which is not here yet"));
+  EXPECT_TRUE(
+      Says(DescribeHParams("glow_hparams", LookUpHParams("glow_hparams")),
+           "of the model family glow, which is not here yet"));
 }
 
 TEST(DescribeTest, DifferencesOfSets) {
@@ -58,8 +59,8 @@ TEST(DescribeTest, AModelHasItsSets) {
   const std::string text = DescribeModel("lstm_seq2seq_attention");
   EXPECT_TRUE(Says(text, "lstm_area_attention_base")) << text;
   EXPECT_FALSE(Says(text, "transformer_base"));
-  EXPECT_TRUE(Says(DescribeModel("resnet"), "not here yet"));
-  EXPECT_THROW(DescribeModel("resnett"), Error);
+  EXPECT_TRUE(Says(DescribeModel("glow"), "not here yet"));
+  EXPECT_THROW(DescribeModel("gloww"), Error);
 }
 
 TEST(DescribeTest, TheCatalogueHasEverySet) {

@@ -3,13 +3,28 @@
 namespace t2t {
 
 void RegisterAllModels(ModelRegistry& models) {
+  RegisterAttentionLm(models);
   RegisterBasic(models);
+  RegisterByteNet(models);
   RegisterEvolvedTransformer(models);
+  RegisterGeneExpression(models);
+  RegisterImageTransformer(models);
   RegisterLstm(models);
+  RegisterNeuralGpu(models);
+  RegisterNeuralStack(models);
+  RegisterResnet(models);
+  RegisterRevnet(models);
+  RegisterShakeShake(models);
+  RegisterShuffleNetwork(models);
+  RegisterSliceNet(models);
+  RegisterTextCnn(models);
   RegisterTransformer(models);
   RegisterTransformerEncoder(models);
   RegisterTransformerMemory(models);
+  RegisterTransformerRevnet(models);
+  RegisterTransformerSketch(models);
   RegisterUniversalTransformer(models);
+  RegisterXception(models);
 }
 
 }  // namespace t2t

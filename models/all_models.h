@@ -6,13 +6,28 @@
 namespace t2t {
 
 // Each adds the models of its file.
+void RegisterAttentionLm(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
+void RegisterByteNet(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);
+void RegisterGeneExpression(ModelRegistry& models);
+void RegisterImageTransformer(ModelRegistry& models);
 void RegisterLstm(ModelRegistry& models);
+void RegisterNeuralGpu(ModelRegistry& models);
+void RegisterNeuralStack(ModelRegistry& models);
+void RegisterResnet(ModelRegistry& models);
+void RegisterRevnet(ModelRegistry& models);
+void RegisterShakeShake(ModelRegistry& models);
+void RegisterShuffleNetwork(ModelRegistry& models);
+void RegisterSliceNet(ModelRegistry& models);
+void RegisterTextCnn(ModelRegistry& models);
 void RegisterTransformer(ModelRegistry& models);
 void RegisterTransformerEncoder(ModelRegistry& models);
 void RegisterTransformerMemory(ModelRegistry& models);
+void RegisterTransformerRevnet(ModelRegistry& models);
+void RegisterTransformerSketch(ModelRegistry& models);
 void RegisterUniversalTransformer(ModelRegistry& models);
+void RegisterXception(ModelRegistry& models);
 
 // Adds those of all files.
 void RegisterAllModels(ModelRegistry& models);

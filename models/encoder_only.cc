@@ -37,22 +37,27 @@ class PositionsState : public DecodeState {
 
 }  // namespace
 
+void RequireInputs(const ProblemInfo& info, const std::string& name) {
+  if (info.has_inputs()) return;
+  throw UsageError("problem '" + info.name + "' has no inputs",
+                   "one with inputs, for the model " + name,
+                   "choose another --problem or --model");
+}
+
 EncoderOnlyModel::EncoderOnlyModel(const std::string& name, HParams hparams,
                                    ProblemInfo info, const ParamOptions& params)
     : Model(std::move(hparams), std::move(info), params),
       root_(&params_, name, DefaultInitializer(hparams_)) {
   RefuseScheduledSampling(hparams_);
-  if (!info_.has_inputs()) {
-    throw UsageError("problem '" + info_.name + "' has no inputs",
-                     "one with inputs, for the model " + name,
-                     "choose another --problem or --model");
-  }
+  RequireInputs(info_, name);
 }
 
 std::unique_ptr<DecodeState> EncoderOnlyModel::StartDecoding(
     const Features& features) {
   const at::NoGradGuard no_grad;
-  const at::Tensor logits = Logits(features, Mode::kPredict);
+  Features given = features;
+  given.erase("targets");
+  const at::Tensor logits = Logits(given, Mode::kPredict);
   return std::make_unique<PositionsState>(
       logits.reshape({logits.size(0), -1, logits.size(-1)}));
 }

@@ -11,10 +11,13 @@
 
 namespace t2t {
 
+// Throws a usage error where the problem has no inputs for the model `name`.
+void RequireInputs(const ProblemInfo& info, const std::string& name);
+
 // A model whose outputs don't depend on the targets: a class for the whole
 // input, or a symbol for each of its positions. Decoding gives one position's
 // logits a step, whatever ids come back. A family's constructor calls
-// MakeEnds(root()).
+// MakeEnds(root()), or makes a top of its own.
 class EncoderOnlyModel : public Model {
  public:
   // Throws where the problem has no inputs.

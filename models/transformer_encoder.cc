@@ -10,6 +10,7 @@
 #include "models/transformer_layers.h"
 #include "t2t/model/autocast.h"
 #include "t2t/model/sequence_encoder.h"
+#include "t2t/nn/dense.h"
 
 namespace t2t {
 namespace {
@@ -27,15 +28,20 @@ class TransformerEncoder : public EncoderOnlyModel {
  public:
   TransformerEncoder(HParams hparams, ProblemInfo info,
                      const ParamOptions& params)
-      : EncoderOnlyModel("transformer_encoder", std::move(hparams),
-                         std::move(info), params),
-        config_(ConfigOf(hparams_)),
-        encoder_(root().Sub("body"), config_.sequence),
-        layers_(EncoderStack(root().Sub("body").Sub("encoder"), config_)) {
+      : TransformerEncoder("transformer_encoder", std::move(hparams),
+                           std::move(info), params) {
     MakeEnds(root());
   }
 
  protected:
+  // Without its ends.
+  TransformerEncoder(const std::string& name, HParams hparams, ProblemInfo info,
+                     const ParamOptions& params)
+      : EncoderOnlyModel(name, std::move(hparams), std::move(info), params),
+        config_(ConfigOf(hparams_)),
+        encoder_(root().Sub("body"), config_.sequence),
+        layers_(EncoderStack(root().Sub("body").Sub("encoder"), config_)) {}
+
   at::Tensor Body(const Features& features, nn::Context& context) override {
     const at::Tensor inputs = EmbedInputs(features, context);
     // The top stays in fp32.
@@ -55,10 +61,32 @@ class TransformerEncoder : public EncoderOnlyModel {
   nn::Stack layers_;
 };
 
+// The same for a number: the mean of all positions through a dense layer.
+class TransformerRegressor : public TransformerEncoder {
+ public:
+  TransformerRegressor(HParams hparams, ProblemInfo info,
+                       const ParamOptions& params)
+      : TransformerEncoder("transformer_regressor", std::move(hparams),
+                           std::move(info), params),
+        top_(root().Sub("reg_top_ffn").Sub("model_top"),
+             hparams_.GetInt("hidden_size"), 1) {
+    MakeEndsButTop(root());
+  }
+
+ protected:
+  at::Tensor Top(const at::Tensor& body_output) const override {
+    return top_(AsSequence(body_output).mean(1, /*keepdim=*/true));
+  }
+
+ private:
+  Dense top_;
+};
+
 }  // namespace
 
 void RegisterTransformerEncoder(ModelRegistry& models) {
   AddModel<TransformerEncoder>(models, "transformer_encoder");
+  AddModel<TransformerRegressor>(models, "transformer_regressor");
 }
 
 }  // namespace t2t

@@ -32,6 +32,7 @@ class ClassLabel : public ModalityBase {
     // T2T's top opens the scope that it is called in once more; so does its
     // bottom, under a name that is the plain class label's in every case.
     if (spec().side == Side::kTargets) {
+      if (!spec().has_top) return;
       dense_ = Dense(scope.Sub(spec().scope_name).Sub("dense"),
                      spec().body_size, spec().vocab_size);
     } else {
@@ -76,13 +77,12 @@ class ClassLabel : public ModalityBase {
     return dense_(pooled).to(at::kFloat);
   }
 
-  LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
-                 const at::Tensor& weights, Mode mode) const override {
+  LossParts LossOfLogits(const at::Tensor& logits, const at::Tensor& targets,
+                         const at::Tensor& weights, Mode mode) const override {
     const std::string& name = spec().name;
     if (name == "class_label") {
-      return ModalityBase::Loss(body_output, targets, weights, mode);
+      return ModalityBase::LossOfLogits(logits, targets, weights, mode);
     }
-    const at::Tensor logits = Top(body_output);
     if (name == "multi_label") {
       return MultiLabel(logits, targets, weights, mode);
     }

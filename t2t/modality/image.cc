@@ -34,6 +34,7 @@ class Image : public ModalityBase {
     merge_ =
         Dense(bottom.Sub("merge_pixel_embedded_channels"),
               kPixelEmbeddingSize * spec().num_channels, spec().hidden_size);
+    if (!spec().has_top) return;
     softmax_ = Dense(scope.Sub("rgb_softmax").Sub("dense"), spec().body_size,
                      spec().vocab_size * spec().num_channels);
   }

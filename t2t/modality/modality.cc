@@ -69,7 +69,7 @@ int64_t VocabSize(const FeatureInfo& feature, const HParams& hparams) {
 std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
                                const HParams& hparams, Side side,
                                int64_t body_size, double loss_multiplier,
-                               bool unshare) {
+                               bool unshare, bool has_top = true) {
   const auto found = Kinds().find(feature.modality);
   const bool built_in = found != Kinds().end();
   if (!built_in && !PluginModalities().Has(feature.modality)) {
@@ -79,6 +79,7 @@ std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
   ModalitySpec spec;
   spec.name = feature.modality;
   spec.side = side;
+  spec.has_top = has_top;
   spec.vocab_size = VocabSize(feature, hparams);
   spec.hidden_size = hparams.GetInt("hidden_size");
   spec.body_size = body_size > 0 ? body_size : spec.hidden_size;
@@ -136,7 +137,8 @@ std::unique_ptr<Modality> MakeModality(const Scope& scope,
 }
 
 Modalities MakeModalities(const Scope& scope, const ProblemInfo& info,
-                          const HParams& hparams, int64_t body_size) {
+                          const HParams& hparams, int64_t body_size,
+                          bool has_top) {
   const auto targets = info.features.find("targets");
   if (targets == info.features.end()) {
     throw Error(ExitCode::kInternal,
@@ -155,7 +157,7 @@ Modalities MakeModalities(const Scope& scope, const ProblemInfo& info,
         Make(scope, inputs->second, hparams, Side::kInputs, 0, 1.0, unshare);
   }
   made.targets = Make(scope, targets->second, hparams, Side::kTargets,
-                      body_size, info.loss_multiplier, unshare);
+                      body_size, info.loss_multiplier, unshare, has_top);
   return made;
 }
 

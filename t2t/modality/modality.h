@@ -40,6 +40,11 @@ class Modality {
   virtual LossParts Loss(const at::Tensor& body_output,
                          const at::Tensor& targets, const at::Tensor& weights,
                          Mode mode) const = 0;
+  // The same of logits that a model made without Top().
+  virtual LossParts LossOfLogits(const at::Tensor& logits,
+                                 const at::Tensor& targets,
+                                 const at::Tensor& weights,
+                                 Mode mode) const = 0;
 
   // The encoder's, up to a multiple of hparam vocab_divisor.
   virtual int64_t vocab_size() const = 0;
@@ -70,8 +75,10 @@ struct Modalities {
   std::unique_ptr<Modality> inputs;  // null without inputs
   std::unique_ptr<Modality> targets;
 };
+// has_top: the targets' has the parameters of its Top().
 Modalities MakeModalities(const Scope& scope, const ProblemInfo& info,
-                          const HParams& hparams, int64_t body_size = 0);
+                          const HParams& hparams, int64_t body_size = 0,
+                          bool has_top = true);
 
 }  // namespace t2t
 

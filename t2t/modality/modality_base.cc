@@ -52,10 +52,10 @@ LossParts ModalityBase::Parts(const at::Tensor& numerator,
   return parts;
 }
 
-LossParts ModalityBase::Loss(const at::Tensor& body_output,
-                             const at::Tensor& targets,
-                             const at::Tensor& weights, Mode mode) const {
-  const at::Tensor logits = Top(body_output);
+LossParts ModalityBase::LossOfLogits(const at::Tensor& logits,
+                                     const at::Tensor& targets,
+                                     const at::Tensor& weights,
+                                     Mode mode) const {
   const at::Tensor used = TargetWeights(targets, weights, mode);
   std::vector<int64_t> expected = targets.sizes().vec();
   expected.push_back(logits.size(-1));

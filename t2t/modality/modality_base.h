@@ -35,6 +35,7 @@ struct ModalitySpec {
   int64_t hidden_size = 0;
   int64_t body_size = 0;
   int64_t num_channels = 1;  // of an image
+  bool has_top = true;       // false: the model makes logits by itself
   // hparams
   double label_smoothing = 0.0;
   double symbol_dropout = 0.0;
@@ -51,7 +52,11 @@ class ModalityBase : public Modality {
   explicit ModalityBase(ModalitySpec spec) : spec_(std::move(spec)) {}
 
   LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
-                 const at::Tensor& weights, Mode mode) const override;
+                 const at::Tensor& weights, Mode mode) const override {
+    return LossOfLogits(Top(body_output), targets, weights, mode);
+  }
+  LossParts LossOfLogits(const at::Tensor& logits, const at::Tensor& targets,
+                         const at::Tensor& weights, Mode mode) const override;
   int64_t vocab_size() const override { return spec_.vocab_size; }
 
  protected:

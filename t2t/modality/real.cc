@@ -27,14 +27,14 @@ class Identity : public ModalityBase {
   at::Tensor Top(const at::Tensor& body_output) const override {
     return body_output.to(at::kFloat);
   }
-  LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
-                 const at::Tensor& weights, Mode mode) const override {
+  LossParts LossOfLogits(const at::Tensor& logits, const at::Tensor& targets,
+                         const at::Tensor& weights, Mode mode) const override {
     if (spec().name != "generic_l2") {
-      return ModalityBase::Loss(body_output, targets, weights, mode);
+      return ModalityBase::LossOfLogits(logits, targets, weights, mode);
     }
     const at::Tensor difference =
-        body_output.to(at::kFloat) - targets.to(at::kFloat);
-    return Parts(difference.square().mean(), One(body_output));
+        logits.to(at::kFloat) - targets.to(at::kFloat);
+    return Parts(difference.square().mean(), One(logits));
   }
 };
 
@@ -48,7 +48,7 @@ class Real : public ModalityBase {
                         .Sub("real")
                         .Sub("bottom"),
                     spec().vocab_size, spec().hidden_size);
-    if (!target) return;
+    if (!target || !spec().has_top) return;
     top_ = Dense(scope.Sub("real").Sub("top"), spec().body_size,
                  spec().vocab_size);
   }
@@ -64,13 +64,12 @@ class Real : public ModalityBase {
     return top_(body_output).to(at::kFloat);
   }
 
-  LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
-                 const at::Tensor& weights, Mode mode) const override {
+  LossParts LossOfLogits(const at::Tensor& predicted, const at::Tensor& targets,
+                         const at::Tensor& weights, Mode mode) const override {
     if (spec().name == "real") {
-      return ModalityBase::Loss(body_output, targets, weights, mode);
+      return ModalityBase::LossOfLogits(predicted, targets, weights, mode);
     }
     const at::Tensor wanted = targets.to(at::kFloat);
-    const at::Tensor predicted = Top(body_output);
     if (predicted.numel() != wanted.numel()) {
       throw MismatchError(
           "real targets have " + std::to_string(wanted.numel()) +

@@ -29,7 +29,7 @@ class Symbol : public ModalityBase {
                                  : target               ? "target_emb"
                                                         : "input_emb"),
                        spec().hidden_size);
-    if (!target) return;
+    if (!target || !spec().has_top) return;
     if (spec().share_softmax && spec().body_size != spec().hidden_size) {
       throw UsageError(
           "shared_embedding_and_softmax_weights with a model whose output is " +
@@ -151,10 +151,10 @@ class SymbolOneHot : public ModalityBase {
     return body_output.to(at::kFloat);
   }
   // The mean over everything, padding too, as T2T has it.
-  LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
-                 const at::Tensor&, Mode) const override {
-    return Parts(SmoothedCrossEntropy(Top(body_output), targets, 0.0).mean(),
-                 at::ones({}, body_output.options().dtype(at::kFloat)));
+  LossParts LossOfLogits(const at::Tensor& logits, const at::Tensor& targets,
+                         const at::Tensor&, Mode) const override {
+    return Parts(SmoothedCrossEntropy(logits, targets, 0.0).mean(),
+                 at::ones({}, logits.options().dtype(at::kFloat)));
   }
 };
 

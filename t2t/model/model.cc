@@ -95,12 +95,29 @@ at::Tensor AsSequence(const at::Tensor& x) {
   return x.dim() <= 3 ? x : x.reshape({x.size(0), -1, x.size(-1)});
 }
 
+at::Tensor ToLength(const at::Tensor& x, int64_t length) {
+  const int64_t missing = length - x.size(1);
+  if (missing <= 0) return x.narrow(1, 0, length);
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape[1] = missing;
+  return at::cat({x, x.new_zeros(shape)}, 1);
+}
+
 at::Tensor Model::Body(const Features&, nn::Context&) {
   TORCH_CHECK(false, "a model without Body() is asked for its output");
 }
 
 void Model::MakeEnds(const Scope& root, int64_t body_size) {
   modalities_ = MakeModalities(root, info_, hparams_, body_size);
+}
+
+void Model::MakeEndsButTop(const Scope& root) {
+  modalities_ = MakeModalities(root, info_, hparams_, 0, /*has_top=*/false);
+  has_own_top_ = true;
+}
+
+at::Tensor Model::Top(const at::Tensor& body_output) const {
+  return modalities_.targets->Top(body_output);
 }
 
 at::Tensor Model::EmbedInputs(const Features& features,
@@ -127,13 +144,16 @@ at::Tensor Model::Logits(const Features& features, Mode mode) {
 at::Tensor Model::Logits(const Features& features, nn::Context& context) {
   const at::Tensor body = RunBody(features, context);
   const Autocast autocast(PrecisionOf(context));
-  return modalities_.targets->Top(body).to(at::kFloat);
+  return Top(body).to(at::kFloat);
 }
 
 LossParts Model::TargetLoss(const Features& features, nn::Context& context) {
   const at::Tensor body = RunBody(features, context).to(at::kFloat);
-  return modalities_.targets->Loss(body, RequiredFeature(features, "targets"),
-                                   {}, ModeOf(context));
+  const at::Tensor& targets = RequiredFeature(features, "targets");
+  const Modality& modality = *modalities_.targets;
+  return has_own_top_
+             ? modality.LossOfLogits(Top(body), targets, {}, ModeOf(context))
+             : modality.Loss(body, targets, {}, ModeOf(context));
 }
 
 LossParts Model::Loss(const Features& features, Mode mode) {

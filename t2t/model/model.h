@@ -93,6 +93,11 @@ class Model {
   // Makes the model's two ends under `root`, the model's scope; to be called by
   // a family's constructor. body_size: of Body()'s output, 0 for hidden_size.
   void MakeEnds(const Scope& root, int64_t body_size = 0);
+  // The same where Top() is the family's own.
+  void MakeEndsButTop(const Scope& root);
+  // [batch, .., body size] -> fp32 logits. A family that has an output layer of
+  // its own in place of the targets' modality's overrides it.
+  virtual at::Tensor Top(const at::Tensor& body_output) const;
   // What matrix products run in; fp32 where it is not called.
   void set_precision(at::ScalarType type) { precision_ = type; }
   at::ScalarType PrecisionOf(const nn::Context& context) const {
@@ -114,6 +119,7 @@ class Model {
 
  private:
   Modalities modalities_;
+  bool has_own_top_ = false;
   at::ScalarType precision_ = at::kFloat;
 };
 
@@ -122,6 +128,12 @@ Mode ModeOf(const nn::Context& context);
 // Images and other grids [batch, .., depth] as one sequence, [batch, length,
 // depth].
 at::Tensor AsSequence(const at::Tensor& x);
+
+// x [batch, length, ..] cut to, or filled up with zeros to, a length. Such are
+// the outputs of models that make as many as they have inputs, or some round
+// number of them: T2T compares logits and targets of different lengths by
+// filling up the shorter.
+at::Tensor ToLength(const at::Tensor& x, int64_t length);
 
 // AddModel<Transformer>(models, "transformer")
 template <typename Class>

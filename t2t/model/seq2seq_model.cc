@@ -52,7 +52,7 @@ Encoded Seq2SeqModel::EncodeInputs(const Features& features,
                                    nn::Context& context) const {
   if (encoder_ == nullptr) return {};
   return encoder_->Whole(
-      AsSequence(EmbedInputs(features, context)), info_.target_space_id,
+      InputSequence(EmbedInputs(features, context)), info_.target_space_id,
       features, context,
       [this](const at::Tensor& x, nn::Pass& pass) { return Encode(x, pass); });
 }

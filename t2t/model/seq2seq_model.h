@@ -56,6 +56,13 @@ class Seq2SeqModel : public Model {
   virtual void BuildEncoder(const Scope& scope) = 0;
   virtual void BuildDecoder(const Scope& scope, bool has_memory) = 0;
 
+  // The encoder's input out of what the inputs' modality gives: [batch, length,
+  // hidden]. (Training without padding, where LayersCanBeRagged(), leaves it
+  // out.)
+  virtual at::Tensor InputSequence(const at::Tensor& embedded) const {
+    return AsSequence(embedded);
+  }
+
   // From the first layer's input to the last one's output (after the last
   // layer_preprocess, where there is one).
   virtual at::Tensor Encode(const at::Tensor& x, nn::Pass& pass) const = 0;

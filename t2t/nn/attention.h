@@ -19,6 +19,8 @@
 namespace t2t {
 
 struct AttentionOptions {
+  // The scope of its parameters, under the layer's.
+  std::string name = "multihead_attention";
   int64_t input_size = 0;
   int64_t memory_size = 0;  // 0: input_size
   int64_t key_channels = 0;
@@ -30,6 +32,7 @@ struct AttentionOptions {
   // dot_product, dot_product_relative, dot_product_relative_v2,
   // dot_product_unmasked_relative_v2 or one of LocalPatternOf().
   std::string type = "dot_product";
+  int64_t local_block = 128;  // of local attention
   int64_t max_relative_position = 0;
   bool heads_share_relative_embedding = false;
   bool add_relative_to_values = false;

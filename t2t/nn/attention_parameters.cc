@@ -29,7 +29,7 @@ MultiheadAttention::MultiheadAttention(const Scope &scope,
                      "change num_heads, hidden_size, attention_key_channels or "
                      "attention_value_channels in --hparams");
   }
-  const Scope own = scope.Sub("multihead_attention");
+  const Scope own = scope.Sub(options.name);
   const AttentionOptions whole = o;
   TakeHeads();
   MakeKernels(own, whole);
@@ -37,7 +37,7 @@ MultiheadAttention::MultiheadAttention(const Scope &scope,
     MakeAreas(own);
     return;
   }
-  if (const auto pattern = LocalPatternOf(o.type)) {
+  if (const auto pattern = LocalPatternOf(o.type, o.local_block)) {
     MakeLocal(own, *pattern);
     return;
   }

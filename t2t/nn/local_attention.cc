@@ -9,7 +9,6 @@ namespace t2t {
 namespace {
 
 // T2T's transformer leaves these as multihead_attention has them.
-constexpr int64_t kBlock = 128;
 constexpr int64_t kWidth = 128;
 constexpr int64_t kMemoryBlocks = 2;
 
@@ -40,23 +39,24 @@ at::Tensor Weigh(const at::Tensor& logits, const at::Tensor& v,
 
 }  // namespace
 
-std::optional<LocalPattern> LocalPatternOf(const std::string& type) {
+std::optional<LocalPattern> LocalPatternOf(const std::string& type,
+                                           int64_t block) {
   LocalPattern pattern;
-  pattern.block = kBlock;
-  pattern.length = kBlock;
+  pattern.block = block;
+  pattern.length = block;
   if (type == "local_within_block_mask_right") {
     pattern.causal = true;
   } else if (type == "local_mask_right" ||
              type == "local_relative_mask_right") {
-    pattern.start = -kBlock;
-    pattern.length += kBlock;
+    pattern.start = -block;
+    pattern.length += block;
     pattern.causal = true;
     pattern.joins_two_blocks = true;
   } else if (type == "local_unmasked") {
     // Meant to reach as far to the left of the block as to the right; where
     // the width is a whole number of blocks, T2T's reach is one block further
     // left.
-    pattern.start = -kWidth - kBlock;
+    pattern.start = -kWidth - block;
     pattern.length += 2 * kWidth;
   } else if (type == "masked_dilated_1d" || type == "unmasked_dilated_1d") {
     // The gaps between the blocks are 0: what is seen hangs together.

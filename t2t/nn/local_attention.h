@@ -21,8 +21,10 @@ struct LocalPattern {
 };
 
 // T2T's self_attention_type of local and dilated attention, with the sizes
-// that T2T's transformer gives it; nullopt where it is another type.
-std::optional<LocalPattern> LocalPatternOf(const std::string& type);
+// that T2T's transformer gives it, but for a block of another length; nullopt
+// where it is another type.
+std::optional<LocalPattern> LocalPatternOf(const std::string& type,
+                                           int64_t block = 128);
 
 struct LocalAttentionOptions {
   LocalPattern pattern;

@@ -7,6 +7,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
 #include "t2t/input/chunked_input.h"
+#include "t2t/nn/batch_norm.h"
 #include "t2t/nn/recurrent_memory.h"
 
 namespace t2t {
@@ -41,7 +42,9 @@ void RefuseMemoryOfSeveral(const ParamStore& params, const std::string& name,
   if (ranks <= 1 && micro_batches <= 1) return;
   const bool remembers = std::any_of(
       params.entries().begin(), params.entries().end(),
-      [](const ParamStore::Entry& entry) { return !entry.trainable; });
+      [](const ParamStore::Entry& entry) {
+        return !entry.trainable && !nn::IsRunningAverage(entry.name);
+      });
   if (!remembers) return;
   throw UsageError(
       "training " + name + " with " + std::to_string(ranks) +

@@ -9,6 +9,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/stop.h"
+#include "t2t/nn/batch_norm.h"
 #include "t2t/train/eval_metrics.h"
 
 namespace t2t {
@@ -97,6 +98,16 @@ EvalMetrics::Sums Evaluate(Model* model, Batch batch,
                         features.at("targets"));
 }
 
+// A rank's batch norms average its own batches: all take the first rank's
+// averages, which checkpoints have, too.
+void ShareAverages(const ParamStore& params, ProcessGroup* group) {
+  for (const ParamStore::Entry& entry : params.entries()) {
+    if (nn::IsRunningAverage(entry.name)) {
+      group->Broadcast(entry.tensor, kWhat);
+    }
+  }
+}
+
 }  // namespace
 
 std::map<std::string, double> EvaluateModel(
@@ -105,6 +116,7 @@ std::map<std::string, double> EvaluateModel(
     const EvaluationRanks& ranks) {
   const at::NoGradGuard no_grad;
   EvalMetrics metrics(metric_names, model->info(), model->hparams());
+  if (ranks.group != nullptr) ShareAverages(model->params(), ranks.group);
   if (ranks.parameters != nullptr) ranks.parameters->BeginStep();
   int64_t batches = 0;
   EvalMetrics::Sums own = metrics.NoSums();

@@ -113,6 +113,23 @@ TEST(EvaluateModelTest, RanksShareTheBatches) {
   }
 }
 
+TEST(EvaluateModelTest, RanksTakeTheFirstOnesRunningAverages) {
+  Job job(2);
+  job.StartAll([](ProcessGroup* group) {
+    ToyModel model;
+    const at::Tensor mean = model.params().CreateBuffer(
+        "toy/norm/moving_mean", {2}, ConstantInit(1.0 + group->rank()));
+    const at::Tensor memory = model.params().CreateBuffer(
+        "toy/memory", {2}, ConstantInit(1.0 + group->rank()));
+    SomeInput input(2);
+    EvaluateModel(&model, &input, Metrics(), 0, All(group));
+    EXPECT_EQ(mean[1].item<double>(), 1.0);
+    EXPECT_EQ(memory[1].item<double>(), 1.0 + group->rank());
+    group->Barrier("the end");
+  });
+  job.ExpectAllWell();
+}
+
 TEST(EvaluateModelTest, NothingToEvaluate) {
   Job job(2);
   job.StartAll([](ProcessGroup* group) {

@@ -230,9 +230,9 @@ TEST_F(TrainerCliTest, HParamsArePrintedWithoutProblemOrModel) {
   Expect(ask({"--hparams_set=transformer_big", "--print_hparams"}), 0,
          {"* hidden_size=1024", "transformer_base < ", "Width of the vectors"});
   // Changed, and as JSON; of a model that is not here, too.
-  Expect(ask({"--hparams_set=resnet_50", "--print_hparams", "--json",
+  Expect(ask({"--hparams_set=nas_seq2seq_base", "--print_hparams", "--json",
               "--hparams=batch_size=7"}),
-         0, {"\"batch_size\": 7", "\"block_fn\": \"bottleneck\""});
+         0, {"\"batch_size\": 7", "\"hidden_size\": "});
   Expect(ask({"--diff_hparams=transformer_base,transformer_big"}), 0,
          {"hidden_size: 512 -> 1024", "num_heads: 8 -> 16"});
   Expect(ask({"--diff_hparams=transformer_base,transformer_big", "--json"}), 0,

@@ -8,6 +8,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
 #include "t2t/checkpoint/checkpoint.h"
+#include "t2t/nn/batch_norm.h"
 
 namespace t2t {
 namespace {
@@ -208,7 +209,7 @@ MappedVariables MapVariables(BundleReader* reader, const ParamStore& params,
   std::set<std::string> used;
   std::vector<std::string> problems;
   for (const ParamStore::Entry& entry : params.entries()) {
-    if (!entry.trainable) {
+    if (!entry.trainable && !nn::IsRunningAverage(entry.name)) {
       // What a run remembers from step to step begins anew.
       result.tensors[entry.name] = entry.tensor.detach().clone();
       continue;

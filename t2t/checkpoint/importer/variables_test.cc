@@ -92,12 +92,15 @@ TEST(MapVariablesTest, ListsWhatDoesNotFit) {
   ParamStore params(0);
   params.Create("wide", {5, 7}, ZerosInit());
   params.Create("not/there", {2}, ZerosInit());
+  params.CreateBuffer("norm/moving_mean", {2}, ZerosInit());
   params.Create("a/float", {3, 5}, ZerosInit());
   const std::string message = MismatchOf(&reader, params);
   EXPECT_NE(message.find("wide has the shape [7, 5], not [5, 7]"),
             std::string::npos)
       << message;
   EXPECT_NE(message.find("not/there [2] is missing"), std::string::npos);
+  // Not a memory, which would begin anew.
+  EXPECT_NE(message.find("norm/moving_mean [2] is missing"), std::string::npos);
   EXPECT_EQ(message.find("a/float ["), std::string::npos);
   EXPECT_NE(message.find("\n  a/float/longer"), std::string::npos);
 }
