@@ -199,6 +199,7 @@ class EveryModelTest : public testing::TestWithParam<std::string> {
   void SetUp() override {
     at::set_num_threads(1);
     at::manual_seed(7);
+    ASSERT_EQ(Toys().count(GetParam()), 1U) << "it wants a row above";
     toy_ = &Toys().at(GetParam());
     batch_ = BatchOf(toy_->task);
     model_ = Make(GetParam(), 3);

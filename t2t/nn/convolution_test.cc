@@ -4,11 +4,13 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
+#include "t2t/nn/batch_norm.h"
 #include "t2t/nn/ffn.h"
 #include "t2t/nn/positional.h"
 
@@ -152,6 +154,43 @@ TEST(LayerTimingTest, IsT2Ts) {
   const LayerTiming timing(golden.scope(), "sinusoid", 6, 6);
   const at::Tensor x_BLD = golden.Input();
   golden.Check(x_BLD + timing(2));
+}
+
+at::Tensor Channels() {  // 6 numbers of each of 2 channels
+  return at::tensor(
+             {1.F, 10.F, 2.F, 20.F, 3.F, 30.F, 4.F, 40.F, 5.F, 50.F, 6.F, 60.F})
+      .view({2, 3, 1, 2});
+}
+
+TEST(BatchNormTest, TrainingGoesByTheBatchAndMovesTheAverages) {
+  ParamStore params(1);
+  const nn::BatchNorm norm(Scope(&params, "norm", ZerosInit()), 2,
+                           {.momentum = 0.75, .epsilon = 0.0});
+  const at::Tensor y = norm(Channels(), nn::Context(/*is_training=*/true));
+  EXPECT_NEAR(y.flatten(0, 2).mean(0).abs().max().item<double>(), 0.0, 1e-6);
+  EXPECT_NEAR(y[0][0][0][1].item<double>(), -2.5 / std::sqrt(35.0 / 12.0),
+              1e-5);
+  const at::Tensor mean = params.Get("norm/moving_mean");
+  const at::Tensor variance = params.Get("norm/moving_variance");
+  EXPECT_NEAR(mean[1].item<double>(), 0.25 * 35.0, 1e-5);
+  // TensorFlow averages the sample's variance.
+  EXPECT_NEAR(variance[0].item<double>(), 0.75 + 0.25 * 3.5, 1e-5);
+
+  norm(Channels(), nn::Context(true), /*moves=*/false);
+  EXPECT_NEAR(mean[1].item<double>(), 0.25 * 35.0, 1e-5);
+}
+
+TEST(BatchNormTest, EvaluationGoesByTheAveragesAndLeavesThem) {
+  ParamStore params(1);
+  const nn::BatchNorm norm(Scope(&params, "norm", ZerosInit()), 2,
+                           {.epsilon = 0.0});
+  params.Get("norm/moving_mean").fill_(2.0);
+  params.Get("norm/moving_variance").fill_(4.0);
+  const at::Tensor y = norm(Channels(), nn::Context());
+  EXPECT_NEAR(y[0][0][0][1].item<double>(), 4.0, 1e-6);
+  EXPECT_EQ(params.Get("norm/moving_mean")[0].item<double>(), 2.0);
+  EXPECT_TRUE(nn::IsRunningAverage("norm/moving_variance"));
+  EXPECT_FALSE(nn::IsRunningAverage("norm/gamma"));
 }
 
 }  // namespace
