@@ -65,6 +65,7 @@ struct OwnPass {
   explicit OwnPass(const Pass& pass)
       : context(pass.training()), causal(pass.causal()) {
     context.rng = pass.context().rng;
+    context.precision = pass.context().precision;
     if (pass.whole() != nullptr) whole = *pass.whole();
     if (pass.ragged() != nullptr) ragged = *pass.ragged();
   }
@@ -151,7 +152,8 @@ class ReversibleLayers : public nn::Sublayer {
                                                   const at::Tensor& x2,
                                                   const Pass& pass) const {
     const auto own = std::make_shared<OwnPass>(pass);
-    const auto run = [own, precision = precision_](
+    const auto run = [own,
+                      precision = own->context.precision.value_or(precision_)](
                          std::shared_ptr<const nn::Residual> layer) {
       return [own, precision, layer](const at::Tensor& x) {
         const Autocast autocast(precision);

@@ -8,12 +8,10 @@
 #include "launch/app/estimate.h"
 #include "launch/app/validate.h"
 #include "launch/render/prototypes.h"
-#include "launch/render/sweep.h"
 #include "launch/render/yaml.h"
 #include "launch/run/ask_trainer.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
-#include "t2t/base/plural.h"
 #include "t2t/base/settings.h"
 #include "t2t/base/strings.h"
 #include "t2t/base/terminal.h"
@@ -275,88 +273,6 @@ std::vector<Json> RenderAll(const std::vector<Component>& components) {
     }
   }
   return objects;
-}
-
-std::string EstimatesText(const App& app,
-                          const std::vector<Component>& components) {
-  // A run on this machine may have left the vocabulary.
-  const auto estimate = [&](const Component& component) {
-    const std::string data = component.params.String("data_dir");
-    const std::string mount = component.params.String("claim_path");
-    std::vector<std::string> folders;
-    if (StartsWith(data, mount)) {
-      folders.push_back(JoinPath(
-          JoinPath(app.folder(), ".local"),
-          component.params.String("claim") + data.substr(mount.size())));
-    }
-    return EstimateTraining(component, folders, app.costs());
-  };
-  const auto text = [&](const std::string& title, const Component& component) {
-    const TrainingEstimate about = estimate(component);
-    std::string lines = title + ", estimated:\n" + EstimateText(about);
-    for (const std::string& warning : EstimateWarnings(about)) {
-      lines += "  warning: " + warning + "\n";
-    }
-    return lines;
-  };
-  // What the trainings of the app keep in a claim.
-  const auto storage = [&](const Component& claim) {
-    double bytes = 0;
-    const auto add = [&](const Component& component) {
-      if (component.params.String("claim") != claim.params.String("claim")) {
-        return;
-      }
-      const TrainingEstimate about = estimate(component);
-      bytes +=
-          static_cast<double>(about.checkpoints) * about.cost.checkpoint_bytes;
-    };
-    for (const std::string& name : app.ComponentNames()) {
-      try {
-        const Component component = claim.find(name);
-        if (component.prototype == "train") add(component);
-        if (component.prototype != "sweep") continue;
-        for (const Component& trial : SweepTrials(component)) add(trial);
-      } catch (const Error&) {
-        // What is wrong with another component is said where it is meant.
-      }
-    }
-    if (bytes == 0) return std::string();
-    const std::string size = claim.params.String("size");
-    std::string lines = claim.name +
-                        ", estimated:\n  checkpoints: " + BytesText(bytes) +
-                        " of all trainings, of " + size + "\n";
-    if (bytes > QuantityValue(size)) {
-      lines += "  warning: they do not fit; data and exports come on top\n";
-    }
-    return lines;
-  };
-  std::string all;
-  for (const Component& component : components) {
-    if (component.prototype == "storage") all += storage(component);
-    if (component.prototype == "train") all += text(component.name, component);
-    if (component.prototype == "pipeline") {
-      for (const std::string& name : component.params.List("train")) {
-        all += text(component.name + ": " + name, component.find(name));
-      }
-    }
-    if (component.prototype != "sweep") continue;
-    const std::vector<Component> trials = SweepTrials(component);
-    all += text(component.name + ": the first of " +
-                    Count(static_cast<int64_t>(trials.size()), "trial"),
-                trials[0]);
-    double hours = 0;
-    double price = 0;
-    for (const Component& trial : trials) {
-      const TrainingEstimate about = estimate(trial);
-      hours += about.hours * static_cast<double>(about.gpus);
-      price += about.price;
-    }
-    if (hours > 0) {
-      all += Format("  all trials:  %.1f hours of a GPU", hours);
-      all += price > 0 ? Format(", at a cost of %.2f\n", price) : "\n";
-    }
-  }
-  return all;
 }
 
 void ValidateOrThrow(const App& app, const std::vector<Component>& components,

@@ -61,9 +61,6 @@ std::vector<Component> SelectComponents(const App& app, const LaunchArgs& args,
                                         size_t from);
 // All their objects; the same one is there once.
 std::vector<Json> RenderAll(const std::vector<Component>& components);
-// What training them costs; "" where nothing trains.
-std::string EstimatesText(const App& app,
-                          const std::vector<Component>& components);
 // Checks and sends, and waits for the end; or runs here (--local), where
 // `result` says what came of it. Returns the exit code.
 int RunComponents(const App& app, const LaunchArgs& args,

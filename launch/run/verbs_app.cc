@@ -6,6 +6,7 @@
 #include "launch/render/prototypes.h"
 #include "launch/render/yaml.h"
 #include "launch/run/cli.h"
+#include "launch/run/estimates_text.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/plural.h"

@@ -8,6 +8,7 @@
 #include "launch/run/cli.h"
 #include "launch/run/cluster_objects.h"
 #include "launch/run/cluster_verbs.h"
+#include "launch/run/estimates_text.h"
 #include "launch/run/local.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"

@@ -10,6 +10,7 @@
 #include "launch/render/sweep.h"
 #include "launch/render/yaml.h"
 #include "launch/run/cli.h"
+#include "launch/run/estimates_text.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"

@@ -78,29 +78,7 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t batches,
   if (partition_->ranks() != ranks_) {
     throw Error(ExitCode::kInternal, "gradients are cut for another group");
   }
-  if (release_) {
-    // Round by round: the ranks' batches of a round stand side by side in the
-    // tree, so that an owner can add them up as they come.
-    for (int64_t batch = group_->rank(); batch < batches; batch += ranks_) {
-      own_.push_back(batch);
-    }
-  } else {
-    const BatchRange own = BatchesOfRank(batches, ranks_, int64_t(rank()));
-    for (int64_t i = own.begin; i < own.end; ++i) own_.push_back(i);
-    leaves_ = deterministic_ ? batches : ranks_;
-    for (int64_t i = 0; i < ranks_; ++i) {
-      nodes_.push_back(
-          deterministic_ ? TreeNodes(batches, BatchesOfRank(batches, ranks_, i))
-                         : std::vector<BatchRange>{{i, i + 1}});
-    }
-  }
-  if (owners_) {
-    runs_ = partition_->RunsOf(static_cast<int64_t>(rank()));
-  } else {
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      runs_.push_back({i, 0, parameters_[i].numel()});
-    }
-  }
+  ShareOut();
   buckets_.resize(partition_->buckets().size());
   filled_.assign(parameters_.size(), false);
   used_.assign(parameters_.size(), false);
@@ -109,6 +87,33 @@ GradientSum::GradientSum(std::vector<at::Tensor> parameters, int64_t batches,
         parameters_[i].register_hook([this, i](const at::Tensor& gradient) {
           return TakeGradient(i, gradient);
         }));
+  }
+}
+
+void GradientSum::ShareOut() {
+  if (release_) {
+    // Round by round: the ranks' batches of a round stand side by side in the
+    // tree, so that an owner can add them up as they come.
+    for (int64_t batch = group_->rank(); batch < batches_; batch += ranks_) {
+      own_.push_back(batch);
+    }
+  } else {
+    const BatchRange own = BatchesOfRank(batches_, ranks_, int64_t(rank()));
+    for (int64_t i = own.begin; i < own.end; ++i) own_.push_back(i);
+    leaves_ = deterministic_ ? batches_ : ranks_;
+    for (int64_t i = 0; i < ranks_; ++i) {
+      nodes_.push_back(
+          deterministic_
+              ? TreeNodes(batches_, BatchesOfRank(batches_, ranks_, i))
+              : std::vector<BatchRange>{{i, i + 1}});
+    }
+  }
+  if (owners_) {
+    runs_ = partition_->RunsOf(static_cast<int64_t>(rank()));
+  } else {
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      runs_.push_back({i, 0, parameters_[i].numel()});
+    }
   }
 }
 

@@ -115,6 +115,9 @@ class GradientSum {
   size_t rank() const {
     return group_ == nullptr ? 0 : static_cast<size_t>(group_->rank());
   }
+  // Which micro-batches, nodes of the tree and runs of gradients are this
+  // rank's.
+  void ShareOut();
   void Begin(int64_t batch);
   void BeginAccompanying();
   void BeginRound();

@@ -313,6 +313,52 @@ bool CountsExamples(const InputOptions& options) {
   return false;
 }
 
+namespace {
+
+// How a feature lies in a batch: the values of a row, and the batch's shape.
+struct RowLayout {
+  size_t row = 0;
+  std::vector<int64_t> shape;
+};
+
+// Throws where an example's values do not fill the feature's fixed shape.
+RowLayout LayOut(const InputOptions& options, const InputItem* items,
+                 const std::vector<std::vector<ItemFeature>>& features,
+                 size_t f, size_t longest) {
+  const std::string name(features[0][f].name());
+  const std::vector<int64_t>* shape = FixedShape(options, name);
+  RowLayout layout;
+  layout.shape = {static_cast<int64_t>(features.size())};
+  // Models can't do with an empty dimension, so one padding at least.
+  layout.row = std::max<size_t>(1, longest);
+  if (shape == nullptr) {
+    layout.shape.push_back(static_cast<int64_t>(layout.row));
+    return layout;
+  }
+  const auto step = static_cast<size_t>(TrailingSize(*shape));
+  if (IsFixed(shape)) {
+    layout.row = step * (shape->empty() ? 1 : shape->front());
+  } else {
+    layout.row = std::max(layout.row, step);
+  }
+  for (size_t i = 0; i < features.size(); ++i) {
+    const size_t size = features[i][f].count();
+    if (IsFixed(shape) ? size != layout.row : size % step != 0) {
+      throw DataError("feature '" + name + "' has " + std::to_string(size) +
+                          " values (" + Where(options, items[i]) + ")",
+                      IsFixed(shape) ? std::to_string(layout.row)
+                                     : "a multiple of " + std::to_string(step));
+    }
+  }
+  layout.shape.insert(layout.shape.end(), shape->begin(), shape->end());
+  if (!IsFixed(shape)) {
+    layout.shape[1] = static_cast<int64_t>(layout.row / step);
+  }
+  return layout;
+}
+
+}  // namespace
+
 Batch AssembleBatch(const InputOptions& options, const InputItem* items,
                     size_t count) {
   const std::vector<ItemFeature> first = Features(items[0]);
@@ -338,39 +384,11 @@ Batch AssembleBatch(const InputOptions& options, const InputItem* items,
   }
   Batch batch;
   for (size_t f = 0; f < first.size(); ++f) {
-    const std::vector<int64_t>* shape = FixedShape(options, first[f].name());
-    std::vector<int64_t> sizes = {static_cast<int64_t>(count)};
-    // Models can't do with an empty dimension, so one padding at least.
-    size_t row = std::max<size_t>(1, longest[f]);
-    if (shape == nullptr) {
-      sizes.push_back(static_cast<int64_t>(row));
-    } else {
-      const auto step = static_cast<size_t>(TrailingSize(*shape));
-      if (IsFixed(shape)) {
-        row = step * (shape->empty() ? 1 : shape->front());
-      } else {
-        row = std::max(row, step);
-      }
-      for (size_t i = 0; i < count; ++i) {
-        const size_t size = features[i][f].count();
-        if (IsFixed(shape) ? size != row : size % step != 0) {
-          throw DataError("feature '" + std::string(first[f].name()) +
-                              "' has " + std::to_string(size) + " values (" +
-                              Where(options, items[i]) + ")",
-                          IsFixed(shape)
-                              ? std::to_string(row)
-                              : "a multiple of " + std::to_string(step));
-        }
-      }
-      sizes.insert(sizes.end(), shape->begin(), shape->end());
-      if (!IsFixed(shape)) {
-        sizes[1] = static_cast<int64_t>(row / step);
-      }
-    }
-    HostTensor tensor(types[f], std::move(sizes));
+    RowLayout layout = LayOut(options, items, features, f, longest[f]);
+    HostTensor tensor(types[f], std::move(layout.shape));
     WithValues(&tensor, [&](auto* values) {
       for (size_t i = 0; i < count; ++i) {
-        features[i][f].Copy(values + i * row);
+        features[i][f].Copy(values + i * layout.row);
       }
     });
     batch.emplace(first[f].name(), std::move(tensor));

@@ -31,61 +31,72 @@ bool IsKept(const InputOptions& options, const InputItem& item) {
 
 }  // namespace
 
+namespace {
+
+// What one thread parses.
+struct ParsedSlice {
+  std::string arena;
+  std::vector<InputItem> items;
+  std::vector<size_t> begins;
+  std::exception_ptr error;
+};
+
+void ParseSlice(const InputOptions& options,
+                const std::vector<RawRecord>& records, size_t begin, size_t end,
+                ParsedSlice* slice) {
+  try {
+    for (size_t i = begin; i < end; ++i) {
+      const RawRecord& record = records[i];
+      try {
+        Example example = ParseExample(record.bytes);
+        if (options.preprocess && !options.preprocess(&example)) continue;
+        InputItem item;
+        item.shard = record.location.shard;
+        item.offset = record.location.offset;
+        slice->begins.push_back(slice->arena.size());
+        AppendItem(example, &slice->arena);
+        slice->items.push_back(item);
+      } catch (const Error& error) {
+        throw AtRecord(options, record.location, error);
+      }
+    }
+  } catch (...) {
+    slice->error = std::current_exception();
+  }
+}
+
+}  // namespace
+
 Items ParseRecords(const InputOptions& options,
                    const std::vector<RawRecord>& records) {
   const size_t threads =
       std::clamp<size_t>(static_cast<size_t>(std::max(1, options.threads)), 1,
                          records.size() / 64 + 1);
-  struct Part {
-    std::string arena;
-    std::vector<InputItem> items;
-    std::vector<size_t> begins;
-    std::exception_ptr error;
-  };
-  std::vector<Part> parts(threads);
+  std::vector<ParsedSlice> slices(threads);
   const auto parse = [&](size_t p) {
-    Part& part = parts[p];
-    try {
-      const size_t end = records.size() * (p + 1) / threads;
-      for (size_t i = records.size() * p / threads; i < end; ++i) {
-        const RawRecord& record = records[i];
-        try {
-          Example example = ParseExample(record.bytes);
-          if (options.preprocess && !options.preprocess(&example)) continue;
-          InputItem item;
-          item.shard = record.location.shard;
-          item.offset = record.location.offset;
-          part.begins.push_back(part.arena.size());
-          AppendItem(example, &part.arena);
-          part.items.push_back(item);
-        } catch (const Error& error) {
-          throw AtRecord(options, record.location, error);
-        }
-      }
-    } catch (...) {
-      part.error = std::current_exception();
-    }
+    ParseSlice(options, records, records.size() * p / threads,
+               records.size() * (p + 1) / threads, &slices[p]);
   };
   std::vector<std::thread> workers;
   try {
     for (size_t p = 1; p < threads; ++p) workers.emplace_back(parse, p);
   } catch (const std::system_error&) {
-    // No more threads can be had: this one does their parts.
+    // No more threads can be had: this one does their slices.
   }
   parse(0);
   for (size_t p = workers.size() + 1; p < threads; ++p) parse(p);
   for (std::thread& worker : workers) worker.join();
 
   Items parsed;
-  for (Part& part : parts) {
-    if (part.error != nullptr) std::rethrow_exception(part.error);
-    part.arena.shrink_to_fit();
-    auto arena = std::make_shared<const std::string>(std::move(part.arena));
-    part.begins.push_back(arena->size());
-    for (size_t i = 0; i < part.items.size(); ++i) {
-      InputItem item = part.items[i];
+  for (ParsedSlice& slice : slices) {
+    if (slice.error != nullptr) std::rethrow_exception(slice.error);
+    slice.arena.shrink_to_fit();
+    auto arena = std::make_shared<const std::string>(std::move(slice.arena));
+    slice.begins.push_back(arena->size());
+    for (size_t i = 0; i < slice.items.size(); ++i) {
+      InputItem item = slice.items[i];
       item.bytes = std::string_view(*arena).substr(
-          part.begins[i], part.begins[i + 1] - part.begins[i]);
+          slice.begins[i], slice.begins[i + 1] - slice.begins[i]);
       MeasureItem(options, &item);
       if (IsKept(options, item)) parsed.items.push_back(item);
     }

@@ -162,6 +162,7 @@ at::Tensor RowsLossOnDevice(const at::Tensor& all, int64_t rank,
 class CrossEntropyFunction
     : public torch::autograd::Function<CrossEntropyFunction> {
  public:
+  // Long, since a chunk's logits are there for its loss and gradients alone.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x_all,
                             const at::Tensor& softmax,
                             const TensorParallel* parallel, PartRange own,

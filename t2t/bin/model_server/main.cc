@@ -305,12 +305,16 @@ void LogAddresses(const ServerFlags& flags, int grpc_port, int http_port) {
   }
 }
 
+RestOptions RestOf(const ServerFlags& flags) {
+  RestOptions options;
+  options.timeout = std::chrono::milliseconds(flags.rest_api_timeout_in_ms);
+  options.bearer_token = ReadToken(flags.bearer_token_file);
+  return options;
+}
+
 int Main(int argc, char** argv) {
   const ServerFlags flags = ParseFlags(argc, argv);
-  RestOptions rest_options;
-  rest_options.timeout =
-      std::chrono::milliseconds(flags.rest_api_timeout_in_ms);
-  rest_options.bearer_token = ReadToken(flags.bearer_token_file);
+  const RestOptions rest_options = RestOf(flags);
   const TlsFiles tls = TlsFilesOf(flags);
   const std::shared_ptr<const TlsContext> tls_context =
       tls.cert.empty() ? nullptr : TlsContext::ForServer(tls);
