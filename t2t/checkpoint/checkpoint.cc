@@ -75,7 +75,8 @@ void ReadShards(const std::string& path, const std::vector<std::string>& shards,
   }
   for (const auto& [name, all] : places) {
     if (!CoverExactly(all)) {
-      throw DataError(path + ": the parts of '" + name + "' are not the whole");
+      throw DataError(path + ": the shards of '" + name +
+                      "' are not the whole");
     }
   }
 }
@@ -227,7 +228,7 @@ std::vector<std::string> ReadShards(
       continue;
     }
     if (of->second.count != shard.place.size) {
-      throw DataError(path + ": parts of '" + name + "' lack");
+      throw DataError(path + ": shards of '" + name + "' lack");
     }
     if (!of->second.numbers.is_same(shard.tensor)) {
       shard.tensor.copy_(of->second.numbers);

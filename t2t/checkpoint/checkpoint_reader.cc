@@ -42,7 +42,8 @@ CheckpointReader::CheckpointReader(const std::string& path)
       places.push_back(shard->Place(*entry));
     }
     if (!CoverExactly(places)) {
-      throw DataError(path + ": the parts of '" + name + "' are not the whole");
+      throw DataError(path + ": the shards of '" + name +
+                      "' are not the whole");
     }
   }
 }

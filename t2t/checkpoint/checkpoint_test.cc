@@ -117,47 +117,73 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitIsFound) {
   EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 3);
 }
 
-// Tensors in pieces of two ranks: runs, columns, and runs of columns.
-TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
-  using Cut = TensorPlace::Cut;
-  SaveCheckpoint(dir_, Make(2), 0);
-  const std::vector<int64_t> shape = {2, 3};
-  const at::Tensor whole =
-      at::arange(6, at::TensorOptions().dtype(at::kFloat)).view(shape);
-  const at::Tensor columns = whole.narrow(1, 1, 2).flatten();
-  Checkpoint checkpoint = Make(3);
-  checkpoint.shards = {ShardName(3, "0a", 0, 2), ShardName(3, "0a", 1, 2)};
-  const at::Tensor flat = whole.view(-1);
-  WriteShard(dir_, checkpoint.shards[0],
-             {{"x", {flat.narrow(0, 0, 4), {shape, 0, 4, {}}}},
-              {"z", {columns.narrow(0, 0, 3), {shape, 0, 3, Cut{1, 1, 2}}}}});
-  WriteShard(dir_, checkpoint.shards[1],
-             {{"x", {flat.narrow(0, 4, 2), {shape, 4, 2, {}}}},
-              {"y",
-               {whole.select(1, 0).contiguous(),
-                TensorPlace::All(shape, Cut{1, 0, 1})}},
-              {"z", {columns.narrow(0, 3, 1), {shape, 3, 1, Cut{1, 1, 2}}}}});
+using Cut = TensorPlace::Cut;
+
+// A checkpoint of step 2, and one of step 3 whose tensors x and y are in the
+// shards of two ranks: x in runs, y in columns.
+class ShardedCheckpointTest : public CheckpointTest {
+ protected:
+  void SetUp() override {
+    CheckpointTest::SetUp();
+    SaveCheckpoint(dir_, Make(2), 0);
+    checkpoint_ = Make(3);
+    checkpoint_.shards = {ShardName(3, "0a", 0, 2), ShardName(3, "0a", 1, 2)};
+    main_ = CheckpointPath(dir_, 3);
+    WriteFirst({{"y", {columns_, TensorPlace::All(shape_, Cut{1, 1, 2})}}});
+    WriteSecond({});
+    SaveCheckpoint(dir_, checkpoint_, 0);
+  }
+
+  // Beside x, which is in both.
+  void WriteFirst(std::map<std::string, TensorShard> more) const {
+    more["x"] = {flat_.narrow(0, 0, 4), {shape_, 0, 4, {}}};
+    WriteShard(dir_, checkpoint_.shards[0], more);
+  }
+  void WriteSecond(std::map<std::string, TensorShard> more) const {
+    more["x"] = {flat_.narrow(0, 4, 2), {shape_, 4, 2, {}}};
+    more["y"] = {whole_.select(1, 0).contiguous(),
+                 TensorPlace::All(shape_, Cut{1, 0, 1})};
+    WriteShard(dir_, checkpoint_.shards[1], more);
+  }
+
+  // A run of the columns 1 and 2, of a tensor z.
+  TensorShard RunOfColumns(int64_t begin, int64_t size) const {
+    return {columns_.narrow(0, begin, size),
+            {shape_, begin, size, Cut{1, 1, 2}}};
+  }
+  // Of the place's size, to be read into.
+  static TensorShard ToBeRead(const TensorPlace& place) {
+    return {at::full({place.size}, -1.0F), place};
+  }
+
+  const std::vector<int64_t> shape_ = {2, 3};
+  const at::Tensor whole_ =
+      at::arange(6, at::TensorOptions().dtype(at::kFloat)).view(shape_);
+  const at::Tensor flat_ = whole_.view(-1);
+  const at::Tensor columns_ = whole_.narrow(1, 1, 2).flatten();
+  Checkpoint checkpoint_;
+  std::string main_;
+};
+
+TEST_F(ShardedCheckpointTest, NeedsAllOfEachTensor) {
+  // Of z the first column is missing, and of y the first shard's columns.
+  WriteFirst({{"z", RunOfColumns(0, 3)}});
+  WriteSecond({{"z", RunOfColumns(3, 1)}});
+  EXPECT_THROW(LoadCheckpoint(main_), Error);
+  EXPECT_THROW(CheckpointReader{main_}, Error);
+  WriteFirst({{"y", {columns_, TensorPlace::All(shape_, Cut{1, 1, 2})}},
+              {"z", RunOfColumns(0, 3)}});
+  EXPECT_THROW(LoadCheckpoint(main_), Error);
+}
+
+TEST_F(ShardedCheckpointTest, ShardsWithoutTheirCheckpointAreNone) {
+  RemoveFile(main_);
   EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 2);
-  // Neither y nor z is there completely.
-  SaveCheckpoint(dir_, checkpoint, 0);
-  const std::string main = CheckpointPath(dir_, 3);
-  EXPECT_THROW(LoadCheckpoint(main), Error);
-  EXPECT_THROW(CheckpointReader{main}, Error);
-  WriteShard(dir_, checkpoint.shards[0],
-             {{"x", {flat.narrow(0, 0, 4), {shape, 0, 4, {}}}},
-              {"y", {columns, TensorPlace::All(shape, Cut{1, 1, 2})}},
-              {"z", {columns.narrow(0, 0, 3), {shape, 0, 3, Cut{1, 1, 2}}}}});
-  EXPECT_THROW(LoadCheckpoint(main), Error);
-  WriteShard(dir_, checkpoint.shards[0],
-             {{"x", {flat.narrow(0, 0, 4), {shape, 0, 4, {}}}},
-              {"y", {columns, TensorPlace::All(shape, Cut{1, 1, 2})}}});
-  WriteShard(dir_, checkpoint.shards[1],
-             {{"x", {flat.narrow(0, 4, 2), {shape, 4, 2, {}}}},
-              {"y",
-               {whole.select(1, 0).contiguous(),
-                TensorPlace::All(shape, Cut{1, 0, 1})}}});
-  const Checkpoint loaded = LoadCheckpoint(main);
-  const CheckpointReader reader(main);
+}
+
+TEST_F(ShardedCheckpointTest, ReadsAsOneCheckpoint) {
+  const Checkpoint loaded = LoadCheckpoint(main_);
+  const CheckpointReader reader(main_);
   EXPECT_EQ(reader.step(), 3);
   EXPECT_EQ(reader.meta().ToString(), loaded.meta.ToString());
   EXPECT_EQ(reader.names().size(), loaded.tensors.size());
@@ -165,39 +191,41 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
     EXPECT_EQ(reader.shape(name), tensor.sizes().vec());
     EXPECT_TRUE(at::equal(reader.Read(name), tensor)) << name;
   }
-  EXPECT_TRUE(at::equal(loaded.tensors.at("x"), whole));
-  EXPECT_TRUE(at::equal(loaded.tensors.at("y"), whole));
-  EXPECT_TRUE(LoadCheckpoint(main, [](const std::string&) {
+  EXPECT_TRUE(at::equal(loaded.tensors.at("x"), whole_));
+  EXPECT_TRUE(at::equal(loaded.tensors.at("y"), whole_));
+  EXPECT_TRUE(LoadCheckpoint(main_, [](const std::string&) {
                 return false;
               }).tensors.empty());
+}
 
-  // Other pieces, out of the shards and out of the file itself.
-  const auto piece = [&](const TensorPlace& place) {
-    return TensorShard{at::full({place.size}, -1.0F), place};
-  };
-  const at::Tensor& w = loaded.tensors.at("a/kernel");
+// Out of the shards and out of the file itself.
+TEST_F(ShardedCheckpointTest, ReadsOtherShards) {
+  const at::Tensor w = LoadCheckpoint(main_).tensors.at("a/kernel");
   ASSERT_EQ(w.dim(), 2);
-  const std::map<std::string, TensorShard> pieces = {
-      {"x", piece({shape, 1, 4, {}})},
-      {"y", piece({shape, 1, 3, Cut{1, 0, 2}})},
-      {"a/kernel", piece({w.sizes().vec(), 1, w.numel() - 1, {}})},
-      {"nowhere", piece({shape, 0, 1, {}})}};
-  EXPECT_EQ(ReadShards(main, checkpoint.shards, pieces),
+  const std::map<std::string, TensorShard> shards = {
+      {"x", ToBeRead({shape_, 1, 4, {}})},
+      {"y", ToBeRead({shape_, 1, 3, Cut{1, 0, 2}})},
+      {"a/kernel", ToBeRead({w.sizes().vec(), 1, w.numel() - 1, {}})},
+      {"nowhere", ToBeRead({shape_, 0, 1, {}})}};
+  EXPECT_EQ(ReadShards(main_, checkpoint_.shards, shards),
             (std::vector<std::string>{"nowhere"}));
-  EXPECT_TRUE(at::equal(pieces.at("x").tensor, flat.narrow(0, 1, 4)));
-  EXPECT_TRUE(at::equal(pieces.at("y").tensor,
-                        whole.narrow(1, 0, 2).flatten().narrow(0, 1, 3)));
-  EXPECT_TRUE(at::equal(pieces.at("a/kernel").tensor,
+  EXPECT_TRUE(at::equal(shards.at("x").tensor, flat_.narrow(0, 1, 4)));
+  EXPECT_TRUE(at::equal(shards.at("y").tensor,
+                        whole_.narrow(1, 0, 2).flatten().narrow(0, 1, 3)));
+  EXPECT_TRUE(at::equal(shards.at("a/kernel").tensor,
                         w.flatten().narrow(0, 1, w.numel() - 1)));
   try {
-    ReadShards(main, checkpoint.shards, {{"x", piece({{3, 2}, 0, 2, {}})}});
+    ReadShards(main_, checkpoint_.shards,
+               {{"x", ToBeRead({{3, 2}, 0, 2, {}})}});
     ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kMismatch);
     EXPECT_NE(std::string(error.what()).find("[2, 3]"), std::string::npos);
   }
+}
 
-  const std::string path = JoinPath(dir_, checkpoint.shards[1]);
+TEST_F(ShardedCheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
+  const std::string path = JoinPath(dir_, checkpoint_.shards[1]);
   const std::string bytes = ReadFile(path);
   int64_t tried = 0;
   int64_t found = 0;
@@ -216,17 +244,23 @@ TEST_F(CheckpointTest, EveryCutAndEveryFlippedBitOfAShardIsFound) {
     }
   }
   ::testing::internal::GetCapturedStderr();
+  EXPECT_GT(tried, 8 * 100);
   EXPECT_EQ(found, tried);
   std::printf("a shard: %lld cuts and flipped bits, all found\n",
               static_cast<long long>(tried));
   std::ofstream(path, std::ios::binary) << bytes;
   EXPECT_EQ(LoadLatestCheckpoint(dir_)->step, 3);
-  // The other one alone has not all of the tensors.
-  checkpoint.shards.pop_back();
-  SaveCheckpoint(dir_, checkpoint, 0);
+}
+
+TEST_F(ShardedCheckpointTest, WithoutOneOfItsShardsItIsNotWhole) {
+  const std::string path = JoinPath(dir_, checkpoint_.shards[1]);
+  checkpoint_.shards.pop_back();
+  SaveCheckpoint(dir_, checkpoint_, 0);
   EXPECT_FALSE(Exists(path));
-  EXPECT_THROW(LoadCheckpoint(main), Error);
-  EXPECT_THROW(ReadShards(main, checkpoint.shards, pieces), Error);
+  EXPECT_THROW(LoadCheckpoint(main_), Error);
+  EXPECT_THROW(ReadShards(main_, checkpoint_.shards,
+                          {{"x", ToBeRead({shape_, 1, 4, {}})}}),
+               Error);
   RemoveCheckpoint(dir_, 3);
   EXPECT_EQ(ListDirectory(dir_).size(), 2u);
 }

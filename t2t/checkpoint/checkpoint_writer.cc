@@ -110,7 +110,7 @@ void CheckpointWriter::AwaitShards() const {
         throw Error(ExitCode::kIo,
                     path + " has not come within " +
                         DoubleToString(kAwaitSeconds) + " s",
-                    "each rank's part of the checkpoint",
+                    "each rank's shard of the checkpoint",
                     "see that all ranks have the same output_dir");
       }
       ::usleep(10'000);

@@ -22,7 +22,7 @@ struct ClusterFlags {
   int64_t max_workers = 0;
 };
 
-// A process' place in its job.
+// Which process of its job this is.
 struct Cluster {
   enum class Role {
     kWorker,
@@ -46,10 +46,10 @@ struct Cluster {
   bool distributed() const { return world_size > 1; }
 };
 
-// Finds the place out of the flags and the variables of TensorFlow (TF_CONFIG),
+// Finds the rank out of the flags and the variables of TensorFlow (TF_CONFIG),
 // torchrun and PyTorchJob (RANK, PET_NODE_RANK, ...), Open MPI, SLURM and
 // Kubernetes' indexed Jobs. All that say something must agree: a contradiction,
-// or too little to know the place by, is a usage error that shows the sources.
+// or too little to know the rank by, is a usage error that shows the sources.
 // Only variables of a launcher around another one (SLURM's and the Job's, where
 // mpirun or torchrun started this process) are passed over, since they tell of
 // the outer one's processes.

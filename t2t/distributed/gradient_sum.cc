@@ -188,18 +188,18 @@ void GradientSum::Complete(const std::vector<size_t>& buckets) {
 
 at::Tensor GradientSum::GradientView(size_t parameter) {
   const size_t bucket = partition_->bucket_of(parameter);
-  const Partition::Bucket& place = partition_->buckets()[bucket];
+  const Partition::Bucket& extent = partition_->buckets()[bucket];
   at::Tensor flat;
   int64_t offset = partition_->offset(parameter);
   if (release_) {
     if (!buckets_[bucket].gradient.defined()) {
       // Zeros, since the padding travels, too.
       buckets_[bucket].gradient =
-          MappedFloats(place.size, parameters_[0].device()).zero_();
+          MappedFloats(extent.size, parameters_[0].device()).zero_();
       NotePeak();
     }
     flat = buckets_[bucket].gradient;
-    offset -= place.begin;
+    offset -= extent.begin;
   } else {
     flat = slots_[top_];
   }
@@ -253,9 +253,9 @@ void GradientSum::LaunchReady(bool all) {
   while (next_bucket_ < buckets_.size() &&
          (all || buckets_[next_bucket_].missing == 0)) {
     const size_t i = next_bucket_++;
-    const Partition::Bucket& place = partition_->buckets()[i];
-    if (!accompanies_) FillUnused(place.parameters);
-    Merge(place.begin, place.size, top_);
+    const Partition::Bucket& extent = partition_->buckets()[i];
+    if (!accompanies_) FillUnused(extent.parameters);
+    Merge(extent.begin, extent.size, top_);
     if (release_) {
       LaunchBatch(i);
     } else if (distributed()) {
@@ -314,7 +314,7 @@ void GradientSum::Launch(size_t index) {
     return;
   }
   if (owners_) LimitUnderWay();
-  const Partition::Bucket& place = partition_->buckets()[index];
+  const Partition::Bucket& extent = partition_->buckets()[index];
   const std::vector<BatchRange>& own = nodes_[rank()];
   Bucket& bucket = buckets_[index];
   bucket.sent = Slice(0, index);
@@ -325,11 +325,11 @@ void GradientSum::Launch(size_t index) {
     // For each rank its shard of every node.
     for (size_t node = 0; node < own.size() && own.size() > 1; ++node) {
       slices.push_back(
-          Slice(node, index).narrow(0, place.bounds[i], place.shard_size(i)));
+          Slice(node, index).narrow(0, extent.bounds[i], extent.shard_size(i)));
     }
-    sent.push_back(static_cast<int64_t>(own.size()) * place.shard_size(i));
+    sent.push_back(static_cast<int64_t>(own.size()) * extent.shard_size(i));
     received.push_back(static_cast<int64_t>(nodes_[i].size()) *
-                       place.shard_size(rank()));
+                       extent.shard_size(rank()));
   }
   if (!slices.empty()) bucket.sent = at::cat(slices);
   Exchange(index, sent, received);
@@ -341,7 +341,7 @@ void GradientSum::Launch(size_t index) {
 void GradientSum::LaunchBatch(size_t index) {
   Absorb(index);
   LimitUnderWay();
-  const Partition::Bucket& place = partition_->buckets()[index];
+  const Partition::Bucket& extent = partition_->buckets()[index];
   Bucket& bucket = buckets_[index];
   const bool here = bucket.gradient.defined();
   bucket.sent =
@@ -350,9 +350,9 @@ void GradientSum::LaunchBatch(size_t index) {
   std::vector<int64_t> sent;
   std::vector<int64_t> received;
   for (int64_t i = 0; i < ranks_; ++i) {
-    sent.push_back(here ? place.shard_size(static_cast<size_t>(i)) : 0);
-    received.push_back(bucket.launched + i < batches_ ? place.shard_size(rank())
-                                                      : 0);
+    sent.push_back(here ? extent.shard_size(static_cast<size_t>(i)) : 0);
+    received.push_back(
+        bucket.launched + i < batches_ ? extent.shard_size(rank()) : 0);
   }
   bucket.launched = std::min(batches_, bucket.launched + ranks_);
   Exchange(index, sent, received);
@@ -401,9 +401,9 @@ void GradientSum::AddNodes(size_t index) {
 
 at::Tensor GradientSum::OwnShard(size_t index) const {
   if (release_) return buckets_[index].nodes.front();
-  const Partition::Bucket& place = partition_->buckets()[index];
-  return Slice(0, index).narrow(0, place.bounds[rank()],
-                                place.shard_size(rank()));
+  const Partition::Bucket& extent = partition_->buckets()[index];
+  return Slice(0, index).narrow(0, extent.bounds[rank()],
+                                extent.shard_size(rank()));
 }
 
 at::Tensor GradientSum::SumOfNodes(const Bucket& bucket, int64_t shard) const {
@@ -420,13 +420,13 @@ void GradientSum::Gather() {
   const size_t index = under_way_.front();
   under_way_.pop_front();
   Bucket& bucket = buckets_[index];
-  const Partition::Bucket& place = partition_->buckets()[index];
+  const Partition::Bucket& extent = partition_->buckets()[index];
   group_->Wait(bucket.work, kWhat);
   bucket.sent = at::Tensor();
-  const at::Tensor own = SumOfNodes(bucket, place.shard_size(rank()));
+  const at::Tensor own = SumOfNodes(bucket, extent.shard_size(rank()));
   if (bf16_) {
     const at::Tensor rounded = own.to(at::kBFloat16);
-    bucket.received = at::empty(place.size, rounded.options());
+    bucket.received = at::empty(extent.size, rounded.options());
     bucket.work =
         group_->StartAllGather(AsHalf(rounded), AsHalf(bucket.received));
   } else {
@@ -465,13 +465,13 @@ std::vector<at::Tensor> GradientSum::Finish(double scale) {
   std::vector<at::Tensor> gradients;
   for (const Run& run : runs_) {
     const size_t index = partition_->bucket_of(run.parameter);
-    const Partition::Bucket& place = partition_->buckets()[index];
+    const Partition::Bucket& extent = partition_->buckets()[index];
     const int64_t offset =
-        partition_->offset(run.parameter) + run.begin - place.begin;
+        partition_->offset(run.parameter) + run.begin - extent.begin;
     const at::Tensor flat =
-        owners_
-            ? OwnShard(index).narrow(0, offset - place.bounds[rank()], run.size)
-            : Slice(0, index).narrow(0, offset, run.size);
+        owners_ ? OwnShard(index).narrow(0, offset - extent.bounds[rank()],
+                                         run.size)
+                : Slice(0, index).narrow(0, offset, run.size);
     const at::Tensor& parameter = parameters_[run.parameter];
     gradients.push_back(
         run.size == parameter.numel() ? flat.view(parameter.sizes()) : flat);

@@ -154,8 +154,8 @@ class GradientSum {
   at::Tensor Received(const Bucket& bucket, int64_t begin, int64_t size) const;
   // A bucket in a flat buffer.
   at::Tensor Slice(size_t slot, size_t bucket) const {
-    const Partition::Bucket& place = partition_->buckets()[bucket];
-    return slots_[slot].narrow(0, place.begin, place.size);
+    const Partition::Bucket& extent = partition_->buckets()[bucket];
+    return slots_[slot].narrow(0, extent.begin, extent.size);
   }
   // Adds up the finished batch and those before it, as the tree has it.
   void Merge(int64_t begin, int64_t size, size_t top);

@@ -23,7 +23,7 @@ struct LaunchOptions {
 };
 
 // Starts cluster.start_here ranks of this program with the same arguments and
-// waits for them. Each finds its place in torchrun's variables (RANK, ...).
+// waits for them. Each finds its rank in torchrun's variables (RANK, ...).
 // Their lines come out with "[rank 1] " before them. SIGTERM and SIGINT are
 // passed on. Where one ends badly, the others get SIGTERM, and are killed where
 // they have not ended in time; where this process is killed, they are too.

@@ -70,7 +70,7 @@ std::unique_ptr<Lifeline> Lifeline::Connect(const std::string& address,
   line->peers_[fd] = peer;
   line->port_ = port;
   line->Start();
-  // Where the rank's last process went without a word, its place is free once
+  // Where the rank's last process went without a word, its rank is free once
   // it was silent for long enough.
   const std::string hello =
       "hello " + std::to_string(rank) + " " + OneLine(who) + "\n";

@@ -18,8 +18,9 @@ namespace t2t {
 // cut network, a machine without power) is a lost rank, and rank 0 tells the
 // others. A rank that ends with an error says so first.
 //
-// A rank has its place by its connection to rank 0, and so from the first on:
-// one that goes before the ranks are complete leaves its place to another.
+// A process is a rank for as long as it is connected to rank 0, from the first
+// moment on: one that goes before the ranks are complete leaves its number to
+// another.
 class Lifeline {
  public:
   struct Loss {
@@ -57,7 +58,7 @@ class Lifeline {
  private:
   struct Peer {
     int fd = -1;
-    int64_t rank = -1;  // not known before it has its place
+    int64_t rank = -1;  // -1: not known yet
     std::string who;
     double heard = 0;
     std::string input;
@@ -71,7 +72,7 @@ class Lifeline {
   void TakeLine(Peer* peer, const std::string& line);
   void Drop(Peer* peer);
   void Welcome(Peer* peer, int64_t rank, const std::string& who);
-  // Rank 0: its rank's place is free again, or it is lost.
+  // Rank 0: its rank is free again, or it is lost.
   void Gone(Peer* peer, const std::string& why);
   void Lose(int64_t rank, const std::string& why);
   // Both threads: under mutex_.
@@ -91,7 +92,7 @@ class Lifeline {
   bool ending_ = false;
   bool failed_ = false;
   bool complete_ = false;  // rank 0: the ranks are
-  bool welcome_ = false;   // another: has its place
+  bool welcome_ = false;   // another: is a rank
   std::string holder_;     // who has it instead
   std::thread thread_;
 };

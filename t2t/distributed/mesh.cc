@@ -23,11 +23,11 @@ Pairs SplitPairs(const std::string& flag, const std::string& text,
   std::replace(plain.begin(), plain.end(), ';', ',');
   std::replace(plain.begin(), plain.end(), ' ', ',');
   Pairs pairs;
-  for (const std::string& part : Split(plain, ',')) {
-    if (part.empty()) continue;
-    const std::vector<std::string> sides = Split(part, ':');
+  for (const std::string& pair : Split(plain, ',')) {
+    if (pair.empty()) continue;
+    const std::vector<std::string> sides = Split(pair, ':');
     if (sides.size() != 2 || sides[0].empty() || sides[1].empty()) {
-      throw UsageError("'" + part + "' in --" + flag + "=" + text,
+      throw UsageError("'" + pair + "' in --" + flag + "=" + text,
                        "name:value, with commas between", example);
     }
     for (const auto& [name, value] : pairs) {
@@ -74,8 +74,8 @@ constexpr Refused kRefused[] = {
 
 }  // namespace
 
-PartRange PartOf(int64_t total, int64_t parts, int64_t index) {
-  return {index * total / parts, (index + 1) * total / parts};
+ShardRange ShardRangeOf(int64_t total, int64_t shards, int64_t index) {
+  return {index * total / shards, (index + 1) * total / shards};
 }
 
 Mesh Mesh::Parse(const std::string& text, int64_t ranks) {
@@ -90,7 +90,7 @@ Mesh Mesh::Parse(const std::string& text, int64_t ranks) {
     if (name != kData && name != kModel) {
       throw UsageError(what, DidYouMean(given, {kData, "batch", kModel}),
                        "the axes are data (different batches) and model "
-                       "(different parts of the model, experts too)");
+                       "(different shards of the model, experts too)");
     }
     int64_t size = 0;
     if (!ParseInt(value, &size) || size < 1 || size > 1 << 20) {

@@ -9,13 +9,14 @@ namespace t2t {
 
 // A job's ranks as a grid, and how the model lies on it.
 
-// [begin, end) of `total` things: part `index` of `parts`, as even as it goes.
-struct PartRange {
+// [begin, end) of `total` things: shard `index` of `shards`, as even as it
+// goes.
+struct ShardRange {
   int64_t begin;
   int64_t end;
   int64_t size() const { return end - begin; }
 };
-PartRange PartOf(int64_t total, int64_t parts, int64_t index);
+ShardRange ShardRangeOf(int64_t total, int64_t shards, int64_t index);
 
 // "data:4,model:2": the ranks that differ along the axis `data` take different
 // batches, those that differ along `model` hold different shards of the model

@@ -29,7 +29,7 @@ TEST(MeshTest, PartsCoverAll) {
   for (const int64_t total : {0, 1, 7, 8, 33}) {
     int64_t end = 0;
     for (int64_t i = 0; i < 4; ++i) {
-      const PartRange part = PartOf(total, 4, i);
+      const ShardRange part = ShardRangeOf(total, 4, i);
       EXPECT_EQ(part.begin, end);
       EXPECT_LE(part.size(), (total + 3) / 4);
       end = part.end;

@@ -94,7 +94,7 @@ class Symbol : public ModalityBase {
                : parallel_->Param(scope, "weights", {shape, 0, 1}, init);
   }
 
-  PartRange OwnIds() const { return parallel_->Own(spec().vocab_size); }
+  ShardRange OwnIds() const { return parallel_->Own(spec().vocab_size); }
 
   at::Tensor Embed(const at::Tensor& x, const nn::Context& context) const {
     at::Tensor ids = x.to(at::kLong);

@@ -56,8 +56,8 @@ at::Tensor MultiheadAttention::DropWeights(
   const int64_t heads = weights.size(1);
   if (broadcast_dims.empty()) {
     return Dropout(weights, dropout, rng, {},
-                   PartAlong(first_head_, heads, all_heads_,
-                             weights.size(2) * weights.size(3)));
+                   ShardAlong(first_head_, heads, all_heads_,
+                              weights.size(2) * weights.size(3)));
   }
   // What the whole drops out, and of it these heads.
   std::vector<int64_t> shape = weights.sizes().vec();

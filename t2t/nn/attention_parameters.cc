@@ -195,7 +195,7 @@ void MultiheadAttention::TakeHeads() {
                      "leave heads out of --layout, or set "
                      "--hparams=gumbel_noise_weight=0");
   }
-  const PartRange own = parallel_->Own(o.heads);
+  const ShardRange own = parallel_->Own(o.heads);
   all_heads_ = o.heads;
   first_head_ = own.begin;
   o.key_channels = o.key_channels / o.heads * own.size();

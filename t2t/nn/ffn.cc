@@ -40,10 +40,10 @@ class FilterSplit {
                  ? ReluDropout(hidden, rate, rng)
                  : Dropout(at::relu(hidden), rate, rng, broadcast_dims);
     }
-    const PartRange own = parallel_->Own(filter_size_);
+    const ShardRange own = parallel_->Own(filter_size_);
     if (broadcast_dims.empty()) {
       return ReluDropout(hidden, rate, rng,
-                         PartAlong(own.begin, own.size(), filter_size_, 1));
+                         ShardAlong(own.begin, own.size(), filter_size_, 1));
     }
     // What the whole drops out, and of it this part.
     std::vector<int64_t> shape = hidden.sizes().vec();

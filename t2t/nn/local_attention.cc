@@ -28,10 +28,10 @@ at::Tensor AddRelative(const at::Tensor& logits, const at::Tensor& q,
 at::Tensor Weigh(const at::Tensor& logits, const at::Tensor& v,
                  const LocalAttentionOptions& options) {
   const int64_t heads = logits.size(1);
-  const DropoutPart part =
-      PartAlong(options.first_head, heads,
-                options.all_heads == 0 ? heads : options.all_heads,
-                logits.numel() / (logits.size(0) * heads));
+  const DropoutShard part =
+      ShardAlong(options.first_head, heads,
+                 options.all_heads == 0 ? heads : options.all_heads,
+                 logits.numel() / (logits.size(0) * heads));
   return at::matmul(
       Dropout(at::softmax(logits, -1), options.dropout, options.rng, {}, part),
       v);

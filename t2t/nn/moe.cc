@@ -178,7 +178,7 @@ at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
   if (split() && !has_part) {
     tokens = parallel_->TakeShard(flat, 0);
     if (training) {
-      const PartRange own = parallel_->Own(flat.size(0));
+      const ShardRange own = parallel_->Own(flat.size(0));
       noise = noise.narrow(0, own.begin, own.size());
     }
   }

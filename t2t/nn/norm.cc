@@ -107,8 +107,8 @@ PrePost::PrePost(const Scope& scope, const std::string& name,
 at::Tensor PrePost::operator()(const at::Tensor& previous, const at::Tensor& x,
                                const nn::Context& context) const {
   at::Tensor result = x;
-  const DropoutPart part =
-      parallel_ == nullptr ? DropoutPart() : parallel_->PartBetween(x);
+  const DropoutShard part =
+      parallel_ == nullptr ? DropoutShard() : parallel_->PartBetween(x);
   size_t norm = 0;
   size_t gamma = 0;
   const std::string& steps = options_.sequence;

@@ -4,10 +4,10 @@
 
 namespace t2t {
 
-DropoutPart TensorParallel::PartBetween(const at::Tensor& x) const {
+DropoutShard TensorParallel::PartBetween(const at::Tensor& x) const {
   if (length_ == 0) return {};
-  const PartRange own = Own(length_);
-  return PartAlong(own.begin, own.size(), length_, x.size(-1));
+  const ShardRange own = Own(length_);
+  return ShardAlong(own.begin, own.size(), length_, x.size(-1));
 }
 
 ColumnParallelDense::ColumnParallelDense(const Scope& scope, int64_t in,

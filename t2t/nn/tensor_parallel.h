@@ -41,7 +41,9 @@ class TensorParallel {
   int64_t rank() const { return rank_; }
   int64_t size() const { return size_; }
   // Which of `total` heads, ids, .. are this rank's.
-  PartRange Own(int64_t total) const { return PartOf(total, size_, rank_); }
+  ShardRange Own(int64_t total) const {
+    return ShardRangeOf(total, size_, rank_);
+  }
 
   // This rank's shard of a parameter, a slice of the tensor that one process
   // would make.
@@ -89,11 +91,11 @@ class TensorParallel {
   void set_length(int64_t length) { length_ = length; }
   // This rank's shard of a tensor [batch, length, ...] without a gradient.
   at::Tensor OwnLength(const at::Tensor& x) const {
-    const PartRange own = Own(length_);
+    const ShardRange own = Own(length_);
     return x.narrow(1, own.begin, own.size());
   }
   // Where a tensor between the layers lies in the whole.
-  DropoutPart PartBetween(const at::Tensor& x) const;
+  DropoutShard PartBetween(const at::Tensor& x) const;
 
  protected:
   TensorParallel(const Layout& layout, int64_t rank, int64_t size)

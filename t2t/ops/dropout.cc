@@ -23,7 +23,7 @@ constexpr int64_t kGrain = 1 << 14;
 // body(begin, count, index of the first in the whole), for chunks of [0, size)
 // whose indices follow on each other and never cross a multiple of 2^32.
 template <typename F>
-void ForChunks(int64_t size, const DropoutPart& part, const F& body) {
+void ForChunks(int64_t size, const DropoutShard& part, const F& body) {
   const int64_t run = part.run == 0 ? size : part.run;
   at::parallel_for(0, size, kGrain, [&](int64_t begin, int64_t end) {
     while (begin < end) {
@@ -38,7 +38,7 @@ void ForChunks(int64_t size, const DropoutPart& part, const F& body) {
 }
 
 // How a part is kept for the backward pass.
-std::vector<int64_t> PartNumbers(const DropoutPart& part) {
+std::vector<int64_t> PartNumbers(const DropoutShard& part) {
   return {part.run, part.stride, part.start};
 }
 
@@ -63,7 +63,7 @@ at::Tensor DropoutOnDevice(const at::Tensor& x, const at::Tensor& residual,
 }
 
 at::Tensor RunDropout(const at::Tensor& x, const at::Tensor& residual,
-                      uint64_t seed, double rate, const DropoutPart& part) {
+                      uint64_t seed, double rate, const DropoutShard& part) {
   const uint32_t threshold = DropoutThreshold(rate);
   const float scale = static_cast<float>(1.0 / (1.0 - rate));
   if (!x.device().is_cpu()) {
@@ -86,7 +86,7 @@ class DropoutFunction : public torch::autograd::Function<DropoutFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const std::optional<at::Tensor>& residual,
                             double rate, uint64_t seed,
-                            const DropoutPart& part) {
+                            const DropoutShard& part) {
     context->saved_data["seed"] = static_cast<int64_t>(seed);
     context->saved_data["rate"] = rate;
     context->saved_data["adds"] = residual.has_value();
@@ -116,7 +116,7 @@ class ReluDropoutFunction
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input,
                             double rate, uint64_t seed,
-                            const DropoutPart& part) {
+                            const DropoutShard& part) {
     const at::Tensor x = input.contiguous();
     at::Tensor out = at::empty_like(x);
     const float* from = x.const_data_ptr<float>();
@@ -185,7 +185,7 @@ uint64_t DrawSeed(const at::Generator& rng) {
 
 at::Tensor Dropout(const at::Tensor& x, double rate, const at::Generator& rng,
                    const std::vector<int64_t>& broadcast_dims,
-                   const DropoutPart& part) {
+                   const DropoutShard& part) {
   CheckRate(rate);
   if (rate == 0.0 || x.numel() == 0) return x;
   if (!broadcast_dims.empty()) {
@@ -211,7 +211,7 @@ at::Tensor Dropout(const at::Tensor& x, double rate, const at::Generator& rng,
 
 at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
                       double rate, const at::Generator& rng,
-                      const DropoutPart& part) {
+                      const DropoutShard& part) {
   CheckRate(rate);
   if (rate == 0.0) return residual + x;
   if (!HasKernel(x) || x.scalar_type() != residual.scalar_type() ||
@@ -223,7 +223,7 @@ at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
 }
 
 at::Tensor ReluDropout(const at::Tensor& x, double rate,
-                       const at::Generator& rng, const DropoutPart& part) {
+                       const at::Generator& rng, const DropoutShard& part) {
   CheckRate(rate);
   if (rate == 0.0) return at::relu(x);
   if (!IsPlain(x)) return Dropout(at::relu(x), rate, rng, {}, part);

@@ -16,28 +16,28 @@ namespace t2t {
 // of the CPU, a call. On a GPU it is the same. All of them return their input's
 // plain function at rate 0, and draw nothing. rate in [0, 1).
 
-// Of the part of `size` from `begin` on along a dimension of the whole that is
+// Of the shard of `size` from `begin` on along a dimension of the whole that is
 // `whole` long; inner: elements for each step along it.
-inline DropoutPart PartAlong(int64_t begin, int64_t size, int64_t whole,
-                             int64_t inner) {
+inline DropoutShard ShardAlong(int64_t begin, int64_t size, int64_t whole,
+                               int64_t inner) {
   if (size == whole) return {};
   return {size * inner, whole * inner, begin * inner};
 }
 
 // broadcast_dims: dimensions (negative from the end) along which one decision
-// holds for all (then there is no part).
+// holds for all (then there is no shard).
 at::Tensor Dropout(const at::Tensor& x, double rate, const at::Generator& rng,
                    const std::vector<int64_t>& broadcast_dims = {},
-                   const DropoutPart& part = {});
+                   const DropoutShard& part = {});
 
 // residual + Dropout(x).
 at::Tensor DropoutAdd(const at::Tensor& x, const at::Tensor& residual,
                       double rate, const at::Generator& rng,
-                      const DropoutPart& part = {});
+                      const DropoutShard& part = {});
 
 // Dropout(relu(x)).
 at::Tensor ReluDropout(const at::Tensor& x, double rate,
-                       const at::Generator& rng, const DropoutPart& part = {});
+                       const at::Generator& rng, const DropoutShard& part = {});
 
 // The seed of the next dropout.
 uint64_t DrawSeed(const at::Generator& rng);

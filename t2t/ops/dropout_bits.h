@@ -10,14 +10,15 @@ namespace t2t {
 // Where a tensor lies in a larger one of which it is a part, so that it drops
 // out what the whole would: its element i is the whole's element
 // i / run * stride + start + i % run. run 0: it is the whole.
-struct DropoutPart {
+struct DropoutShard {
   int64_t run = 0;
   int64_t stride = 0;
   int64_t start = 0;
 };
 
-// DropoutBits() of its index and seed in the form that kernels want: DropoutLow()
-// counts up with the index, DropoutHigh() is the same for 2^32 of them.
+// DropoutBits() of its index and seed in the form that kernels want:
+// DropoutLow() counts up with the index, DropoutHigh() is the same for 2^32 of
+// them.
 T2T_HOST_DEVICE inline uint32_t DropoutLow(uint64_t seed, uint64_t index) {
   return static_cast<uint32_t>(index) + static_cast<uint32_t>(seed);
 }
@@ -47,7 +48,7 @@ struct DropoutTerms {
   uint64_t seed;
   uint32_t threshold;
   float scale;
-  DropoutPart part;
+  DropoutShard part;
 };
 
 }  // namespace t2t

@@ -57,25 +57,144 @@ HParams BaseHParams(const std::string& optimizer) {
   return hparams;
 }
 
-// What two optimizers do with halves of parameters is what one does with the
-// whole ones.
-TEST(OptimizerSplitTest, HalvesOfParametersAreUpdatedAsTheWhole) {
-  struct Case {
-    std::vector<int64_t> shape;
-    int64_t dim;  // -1: both have all of it
-    int64_t middle;
-  };
-  const std::map<std::string, Case> cases = {
-      {"m/body/rows", {{6, 5}, 0, 2}},
-      {"m/body/columns", {{5, 7}, 1, 4}},
-      {"m/body/experts", {{3, 4, 5}, 0, 1}},
-      {"m/body/rows3", {{2, 4, 5}, 1, 1}},
-      {"m/body/columns3", {{2, 3, 6}, 2, 3}},
-      {"m/body/bias", {{9}, 0, 5}},
-      {"m/body/norm", {{4}, -1, 0}},
-      {"m/body/whole", {{3, 3}, -1, 0}},
-      // What T2T cuts into 4, 3, 3 and 3 rows.
-      {"m/symbol_modality_13_5/shared/weights", {{13, 5}, 0, 5}}};
+struct Case {
+  std::vector<int64_t> shape;
+  int64_t dim;  // -1: both have all of it
+  int64_t middle;
+};
+using Cases = std::map<std::string, Case>;
+
+// The rank's half of a parameter or gradient.
+at::Tensor HalfOfTensor(const Case& test, const at::Tensor& tensor,
+                        size_t rank) {
+  if (test.dim < 0) return tensor.clone();
+  return (rank == 0 ? tensor.narrow(test.dim, 0, test.middle)
+                    : tensor.narrow(test.dim, test.middle,
+                                    test.shape[test.dim] - test.middle))
+      .clone(at::MemoryFormat::Contiguous);
+}
+
+// Optimizers of one process and of two ranks, on the same parameters and
+// gradients.
+class SplitTraining {
+ public:
+  SplitTraining(const HParams& hparams, const Cases& cases)
+      : hparams_(hparams), cases_(cases), noise_(hparams.Has("weight_noise")) {
+    at::manual_seed(11);
+    for (const auto& [name, test] : cases_) {
+      whole_.push_back({name, at::randn(test.shape)});
+      for (size_t rank : {0, 1}) {
+        halves_[rank].push_back(
+            {name, HalfOfTensor(test, whole_.back().tensor, rank)});
+      }
+      for (auto& of_step : gradients_) {
+        of_step.push_back(at::randn(test.shape));
+      }
+    }
+  }
+
+  void TrainWhole() {
+    at::manual_seed(5);
+    const std::unique_ptr<Optimizer> optimizer =
+        MakeOptimizer(hparams_, whole_);
+    Optimizer::TotalSquares total;
+    if (noise_) total = [](const std::vector<double>&) { return 1.0; };
+    Train(
+        optimizer.get(), [&](size_t step) { return gradients_[step]; }, total);
+  }
+
+  void TrainHalves() {
+    if (!noise_) {
+      std::thread other([&] { TrainRank(1); });
+      TrainRank(0);
+      other.join();
+      return;
+    }
+    // Noise comes from the one generator of both threads: there the ranks train
+    // one after the other.
+    for (size_t rank : {0, 1}) {
+      at::manual_seed(5);
+      TrainRank(rank);
+    }
+  }
+
+  void ExpectSame() const {
+    size_t i = 0;
+    for (const auto& [name, test] : cases_) {
+      const at::Tensor& first = halves_[0][i].tensor;
+      const at::Tensor& second = halves_[1][i].tensor;
+      const at::Tensor found =
+          test.dim < 0 ? first : at::cat({first, second}, test.dim);
+      EXPECT_LT((found - whole_[i].tensor).abs().max().item<double>(), 2e-6)
+          << hparams_.GetString("optimizer") << " " << name;
+      if (test.dim < 0) EXPECT_TRUE(at::equal(first, second)) << name;
+      ++i;
+    }
+  }
+
+ private:
+  template <typename GradientsOf>
+  void Train(Optimizer* optimizer, const GradientsOf& gradients_of,
+             const Optimizer::TotalSquares& total) const {
+    for (size_t step = 0; step < gradients_.size(); ++step) {
+      optimizer->AddWeightNoise(1.0);
+      optimizer->Step(gradients_of(step), 0.1, static_cast<int64_t>(step),
+                      total);
+    }
+  }
+
+  void TrainRank(size_t rank) {
+    std::map<std::string, OptimizerShards::Shard> shards;
+    for (const auto& [name, test] : cases_) {
+      if (test.dim < 0) continue;
+      shards[name] = {test.shape, test.dim, rank == 0 ? 0 : test.middle};
+    }
+    const HalfOf split(rank, shards, &meeting_);
+    const std::unique_ptr<Optimizer> optimizer =
+        MakeOptimizer(hparams_, halves_[rank]);
+    optimizer->SetSplit(&split);
+    const auto own_gradients = [&](size_t step) {
+      std::vector<at::Tensor> own;
+      size_t i = 0;
+      for (const auto& [name, test] : cases_) {
+        own.push_back(HalfOfTensor(test, gradients_[step][i++], rank));
+      }
+      return own;
+    };
+    Train(optimizer.get(), own_gradients,
+          [&](const std::vector<double>& squares) {
+            return TotalOf(squares, split);
+          });
+  }
+
+  // squares: one number a parameter.
+  double TotalOf(const std::vector<double>& squares,
+                 const HalfOf& split) const {
+    if (noise_) return 1.0;
+    const at::Tensor own = at::zeros(1, at::kDouble);
+    double common = 0;
+    size_t i = 0;
+    for (const auto& [name, test] : cases_) {
+      if (test.dim < 0) {
+        common += squares[i++];
+      } else {
+        own.add_(squares[i++]);
+      }
+    }
+    split.Sum(own);
+    return common + own.item<double>();
+  }
+
+  const HParams& hparams_;
+  const Cases& cases_;
+  const bool noise_;
+  std::vector<NamedTensor> whole_;
+  std::vector<NamedTensor> halves_[2];
+  std::vector<std::vector<at::Tensor>> gradients_{4};
+  Meeting meeting_;
+};
+
+std::vector<HParams> Variants() {
   std::vector<HParams> variants;
   for (const char* const name :
        {"adam", "adafactor", "yellow_fin", "momentum"}) {
@@ -99,109 +218,28 @@ TEST(OptimizerSplitTest, HalvesOfParametersAreUpdatedAsTheWhole) {
   variants.push_back(variants[0]);
   variants.back().Add("grad_noise_scale", 0.1);
   variants.back().Add("weight_noise", 10.0);
-  for (const HParams& hparams : variants) {
-    at::manual_seed(11);
-    std::vector<NamedTensor> whole;
-    std::vector<std::vector<at::Tensor>> gradients(4);
-    for (const auto& [name, test] : cases) {
-      whole.push_back({name, at::randn(test.shape)});
-      for (auto& of_step : gradients) of_step.push_back(at::randn(test.shape));
-    }
-    const auto part = [&](const Case& test, const at::Tensor& tensor,
-                          size_t rank) {
-      if (test.dim < 0) return tensor.clone();
-      return (rank == 0 ? tensor.narrow(test.dim, 0, test.middle)
-                        : tensor.narrow(test.dim, test.middle,
-                                        test.shape[test.dim] - test.middle))
-          .clone(at::MemoryFormat::Contiguous);
-    };
-    const auto train = [&](Optimizer* optimizer, const auto& gradient_of,
-                           const auto& norm_of) {
-      for (size_t step = 0; step < gradients.size(); ++step) {
-        optimizer->AddWeightNoise(1.0);
-        optimizer->Step(gradient_of(step), 0.1, static_cast<int64_t>(step),
-                        norm_of);
-      }
-    };
-    std::vector<NamedTensor> parts[2];
-    Meeting meeting;
-    // Noise comes from the one generator of both threads: there the ranks
-    // train one after the other.
-    const bool noise = hparams.Has("weight_noise");
-    const auto rank_trains = [&](size_t rank) {
-      std::map<std::string, OptimizerShards::Shard> places;
-      for (const auto& [name, test] : cases) {
-        if (test.dim < 0) continue;
-        places[name] = {test.shape, test.dim, rank == 0 ? 0 : test.middle};
-      }
-      const HalfOf split(rank, places, &meeting);
-      const std::unique_ptr<Optimizer> optimizer =
-          MakeOptimizer(hparams, parts[rank]);
-      optimizer->SetShards(&split);
-      train(
-          optimizer.get(),
-          [&](size_t step) {
-            std::vector<at::Tensor> own;
-            size_t i = 0;
-            for (const auto& [name, test] : cases) {
-              own.push_back(part(test, gradients[step][i++], rank));
-            }
-            return own;
-          },
-          [&](const std::vector<double>& squares) {
-            // One piece a parameter.
-            at::Tensor own = at::zeros(1, at::kDouble);
-            double common = 0;
-            size_t i = 0;
-            for (const auto& [name, test] : cases) {
-              if (test.dim < 0) {
-                common += squares[i++];
-              } else {
-                own += squares[i++];
-              }
-            }
-            if (noise) return 1.0;
-            split.Sum(own);
-            return common + own.item<double>();
-          });
-    };
-    size_t i = 0;
-    for (const auto& [name, test] : cases) {
-      for (size_t rank : {0, 1}) {
-        parts[rank].push_back({name, part(test, whole[i].tensor, rank)});
-      }
-      ++i;
-    }
-    at::manual_seed(5);
-    const std::unique_ptr<Optimizer> optimizer = MakeOptimizer(hparams, whole);
-    Optimizer::TotalSquares total;
-    if (noise) total = [](const std::vector<double>&) { return 1.0; };
-    train(
-        optimizer.get(), [&](size_t step) { return gradients[step]; }, total);
-    if (noise) {
-      for (size_t rank : {0, 1}) {
-        at::manual_seed(5);
-        rank_trains(rank);
-      }
-    } else {
-      std::thread other(rank_trains, 1);
-      rank_trains(0);
-      other.join();
-    }
-    i = 0;
-    for (const auto& [name, test] : cases) {
-      const at::Tensor& expected = whole[i].tensor;
-      const at::Tensor found =
-          test.dim < 0
-              ? parts[0][i].tensor
-              : at::cat({parts[0][i].tensor, parts[1][i].tensor}, test.dim);
-      EXPECT_LT((found - expected).abs().max().item<double>(), 2e-6)
-          << hparams.GetString("optimizer") << " " << name;
-      if (test.dim < 0) {
-        EXPECT_TRUE(at::equal(parts[0][i].tensor, parts[1][i].tensor)) << name;
-      }
-      ++i;
-    }
+  return variants;
+}
+
+// What two optimizers do with halves of parameters is what one does with the
+// whole ones.
+TEST(OptimizerSplitTest, HalvesOfParametersAreUpdatedAsTheWhole) {
+  const Cases cases = {
+      {"m/body/rows", {{6, 5}, 0, 2}},
+      {"m/body/columns", {{5, 7}, 1, 4}},
+      {"m/body/experts", {{3, 4, 5}, 0, 1}},
+      {"m/body/rows3", {{2, 4, 5}, 1, 1}},
+      {"m/body/columns3", {{2, 3, 6}, 2, 3}},
+      {"m/body/bias", {{9}, 0, 5}},
+      {"m/body/norm", {{4}, -1, 0}},
+      {"m/body/whole", {{3, 3}, -1, 0}},
+      // What T2T cuts into 4, 3, 3 and 3 rows.
+      {"m/symbol_modality_13_5/shared/weights", {{13, 5}, 0, 5}}};
+  for (const HParams& hparams : Variants()) {
+    SplitTraining training(hparams, cases);
+    training.TrainWhole();
+    training.TrainHalves();
+    training.ExpectSame();
   }
 }
 

@@ -71,7 +71,7 @@ at::Tensor TensorParallelGroup::RunExperts(const at::Tensor& rows,
   std::vector<int64_t> experts;
   for (int64_t r = 0; r < size(); ++r) {
     experts.push_back(
-        PartOf(static_cast<int64_t>(counts.size()), size(), r).size());
+        ShardRangeOf(static_cast<int64_t>(counts.size()), size(), r).size());
   }
   const int64_t own = experts[static_cast<size_t>(rank())];
   const at::Tensor arriving =

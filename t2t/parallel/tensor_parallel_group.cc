@@ -49,7 +49,8 @@ struct TensorParallelFunctions {
 
   static at::Tensor Take(const TensorParallelGroup& parallel,
                          const at::Tensor& x, int64_t dim) {
-    const PartRange own = PartOf(x.size(dim), parallel.size(), parallel.rank());
+    const ShardRange own =
+        ShardRangeOf(x.size(dim), parallel.size(), parallel.rank());
     return x.narrow(dim, own.begin, own.size()).contiguous();
   }
 
@@ -144,16 +145,17 @@ struct TensorParallelFunctions {
 
 using Kind = TensorParallelFunctions::Kind;
 
-PartRange TensorParallelGroup::RangeOf(const Sharding& sharding,
-                                       int64_t rank) const {
+ShardRange TensorParallelGroup::RangeOf(const Sharding& sharding,
+                                        int64_t rank) const {
   const int64_t size = sharding.shape[static_cast<size_t>(sharding.dim)];
-  const PartRange units = PartOf(size / sharding.unit, this->size(), rank);
+  const ShardRange units =
+      ShardRangeOf(size / sharding.unit, this->size(), rank);
   return {units.begin * sharding.unit, units.end * sharding.unit};
 }
 
 at::Tensor TensorParallelGroup::Slice(const at::Tensor& whole,
                                       const Sharding& sharding) const {
-  const PartRange own = RangeOf(sharding, rank());
+  const ShardRange own = RangeOf(sharding, rank());
   return whole.narrow(sharding.dim, own.begin, own.size())
       .clone(at::MemoryFormat::Contiguous);
 }
@@ -175,7 +177,7 @@ at::Tensor TensorParallelGroup::Param(const Scope& scope,
         "--layout");
   }
   shardings_[full_name] = sharding;
-  const PartRange own = RangeOf(sharding, rank());
+  const ShardRange own = RangeOf(sharding, rank());
   std::vector<int64_t> shape = sharding.shape;
   shape[static_cast<size_t>(sharding.dim)] = own.size();
   return scope.Param(name, shape,
@@ -222,7 +224,7 @@ at::Tensor TensorParallelGroup::GatherAlong(const at::Tensor& shard,
     std::vector<at::Tensor> shards;
     for (int64_t r = 0; r < size(); ++r) {
       shards.push_back(
-          places[r].narrow(0, 0, PartOf(whole, size(), r).size() * row));
+          places[r].narrow(0, 0, ShardRangeOf(whole, size(), r).size() * row));
     }
     all = at::cat(shards);
   }
@@ -237,7 +239,7 @@ at::Tensor TensorParallelGroup::SumAndTake(const at::Tensor& x,
   const int64_t row = c10::multiply_integers(shape.begin() + 1, shape.end());
   std::vector<int64_t> sent;
   for (int64_t r = 0; r < size(); ++r) {
-    sent.push_back(PartOf(whole, size(), r).size() * row);
+    sent.push_back(ShardRangeOf(whole, size(), r).size() * row);
   }
   const int64_t own = sent[static_cast<size_t>(rank())];
   const at::Tensor shards =
@@ -248,7 +250,7 @@ at::Tensor TensorParallelGroup::SumAndTake(const at::Tensor& x,
           .view({size(), own});
   at::Tensor sum = shards[0];
   for (int64_t r = 1; r < size(); ++r) sum.add_(shards[r]);
-  shape[0] = PartOf(whole, size(), rank()).size();
+  shape[0] = ShardRangeOf(whole, size(), rank()).size();
   return sum.view(shape).movedim(0, dim).contiguous().to(x.scalar_type());
 }
 

@@ -31,7 +31,7 @@ class TensorParallelGroup : public TensorParallel {
     return shardings_;
   }
   // A rank's shard along the sharding's dimension.
-  PartRange RangeOf(const Sharding& sharding, int64_t rank) const;
+  ShardRange RangeOf(const Sharding& sharding, int64_t rank) const;
   // This rank's shard of the whole (a copy), and the whole out of all shards:
   // to be called by all ranks.
   at::Tensor Slice(const at::Tensor& whole, const Sharding& sharding) const;

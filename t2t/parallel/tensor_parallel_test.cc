@@ -280,7 +280,7 @@ TEST(TensorParallelTest, VocabularyEmbeddingAndLoss) {
           const TensorParallel::Sharding sharding = {{kClasses, 6}, 0, 1};
           const at::Tensor table =
               parallel->Param(scope, "table", sharding, scope.init());
-          const PartRange own = parallel->RangeOf(sharding, parallel->rank());
+          const ShardRange own = parallel->RangeOf(sharding, parallel->rank());
           return [=](const at::Tensor& x) {
             return VocabParallelCrossEntropy(
                 *parallel,

@@ -41,7 +41,7 @@ void CheckTargets(const at::Tensor& targets, int64_t classes) {
 // The sums over this rank's classes, [rows, kTold] in fp64; the logits become
 // exp(logit - max).
 at::Tensor OwnSums(at::Tensor* logits, const at::Tensor& targets,
-                   PartRange own) {
+                   ShardRange own) {
   const int64_t rows = logits->size(0);
   const int64_t classes = logits->size(1);
   const at::Tensor told =
@@ -66,7 +66,7 @@ at::Tensor OwnSums(at::Tensor* logits, const at::Tensor& targets,
 
 // The same on a device.
 at::Tensor OwnSumsOnDevice(at::Tensor* logits, const at::Tensor& targets,
-                           PartRange own) {
+                           ShardRange own) {
   const at::Tensor max = logits->amax(1, /*keepdim=*/true);
   const at::Tensor here =
       targets.ge(own.begin).logical_and(targets.lt(own.end)).unsqueeze(1);
@@ -84,7 +84,7 @@ at::Tensor OwnSumsOnDevice(at::Tensor* logits, const at::Tensor& targets,
 // kTold]. Where a gradient is wanted it takes the place of this rank's logits.
 double RowsLoss(const at::Tensor& all, int64_t rank, at::Tensor* logits,
                 const at::Tensor& targets, const at::Tensor& weights,
-                const LabelSmoothing& smoothing, PartRange own,
+                const LabelSmoothing& smoothing, ShardRange own,
                 bool want_gradient) {
   const int64_t ranks = all.size(0);
   const int64_t rows = all.size(1);
@@ -135,7 +135,7 @@ double RowsLoss(const at::Tensor& all, int64_t rank, at::Tensor* logits,
 at::Tensor RowsLossOnDevice(const at::Tensor& all, int64_t rank,
                             at::Tensor* logits, const at::Tensor& targets,
                             const at::Tensor& weights,
-                            const LabelSmoothing& smoothing, PartRange own,
+                            const LabelSmoothing& smoothing, ShardRange own,
                             bool want_gradient) {
   const auto told = [&](Told what) { return all.select(2, what); };
   const at::Tensor max = told(kMax).amax(0);
@@ -165,7 +165,7 @@ class CrossEntropyFunction
   // Long, since a chunk's logits are there for its loss and gradients alone.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x_all,
                             const at::Tensor& softmax,
-                            const TensorParallel* parallel, PartRange own,
+                            const TensorParallel* parallel, ShardRange own,
                             int64_t classes, const at::Tensor& targets_all,
                             const at::Tensor& weights_all,
                             double smoothing_rate, bool want_gradient) {
@@ -249,7 +249,7 @@ class CrossEntropyFunction
 }  // namespace
 
 at::Tensor VocabParallelEmbedding(const TensorParallel& parallel,
-                                  const at::Tensor& table, PartRange own,
+                                  const at::Tensor& table, ShardRange own,
                                   const at::Tensor& ids) {
   const at::Tensor here = ids.ge(own.begin).logical_and(ids.lt(own.end));
   const at::Tensor rows = (ids - own.begin).mul(here);
@@ -259,7 +259,7 @@ at::Tensor VocabParallelEmbedding(const TensorParallel& parallel,
 
 at::Tensor VocabParallelCrossEntropy(const TensorParallel& parallel,
                                      const at::Tensor& x,
-                                     const at::Tensor& softmax, PartRange own,
+                                     const at::Tensor& softmax, ShardRange own,
                                      int64_t classes, const at::Tensor& targets,
                                      const at::Tensor& weights,
                                      double smoothing) {

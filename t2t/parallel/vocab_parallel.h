@@ -13,14 +13,14 @@ namespace t2t {
 
 // The vectors of ids [...]: [..., hidden], on all ranks.
 at::Tensor VocabParallelEmbedding(const TensorParallel& parallel,
-                                  const at::Tensor& table, PartRange own,
+                                  const at::Tensor& table, ShardRange own,
                                   const at::Tensor& ids);
 
 // FusedCrossEntropy() (t2t/ops/cross_entropy.h) with softmax split. For each
 // row four numbers of each rank go to the others, never its logits.
 at::Tensor VocabParallelCrossEntropy(const TensorParallel& parallel,
                                      const at::Tensor& x,
-                                     const at::Tensor& softmax, PartRange own,
+                                     const at::Tensor& softmax, ShardRange own,
                                      int64_t classes, const at::Tensor& targets,
                                      const at::Tensor& weights,
                                      double smoothing);

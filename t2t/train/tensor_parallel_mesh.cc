@@ -124,7 +124,7 @@ TensorPlace TensorParallelMesh::InWhole(const std::string& name,
                                         TensorPlace place) const {
   const std::optional<TensorParallel::Sharding> sharding = ShardingOf(name);
   if (!sharding) return place;
-  const PartRange own = group_.RangeOf(*sharding, group_.rank());
+  const ShardRange own = group_.RangeOf(*sharding, group_.rank());
   place.shape = sharding->shape;
   place.cut = TensorPlace::Cut{sharding->dim, own.begin, own.size()};
   return place;

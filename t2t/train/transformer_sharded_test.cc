@@ -136,6 +136,37 @@ std::unique_ptr<Model> MakeSharedModel(const Case& given, ProcessGroup* group) {
   return MakeModel(given, params);
 }
 
+// A step's gradients: the runs that the rank has are those of one process.
+// Takes a step down them on both sides.
+void CompareGradients(const Model& model, const GradientStep::Result& expected,
+                      const GradientSum& sum, const GradientStep::Result& got,
+                      bool deterministic, const std::string& what,
+                      Sharded* sharded) {
+  const auto& runs = sum.runs();
+  ASSERT_EQ(got.gradients.size(), runs.size());
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const size_t parameter = runs[i].parameter;
+    const std::string& name = model.params().entries()[parameter].name;
+    ASSERT_EQ(got.gradients[i].defined(),
+              expected.gradients[parameter].defined())
+        << name;
+    if (!got.gradients[i].defined()) continue;
+    const at::Tensor wanted =
+        Sharded::Part(expected.gradients[parameter], runs[i]);
+    const at::Tensor gradient = got.gradients[i].flatten();
+    EXPECT_TRUE(deterministic ? at::equal(gradient, wanted)
+                              : at::allclose(gradient, wanted, 1e-3, 1e-6))
+        << what << ", " << name << ": "
+        << (gradient - wanted).abs().max().item<double>();
+    sharded->parameters()->own()[i].sub_(gradient, kRate);
+  }
+  const auto trainable = model.params().Trainable();
+  for (size_t i = 0; i < trainable.size(); ++i) {
+    if (!expected.gradients[i].defined()) continue;
+    trainable[i].detach().sub_(expected.gradients[i], kRate);
+  }
+}
+
 void ExpectAsOneProcess(const Case& given, int64_t ranks, int64_t micro_batches,
                         bool deterministic) {
   Job job(ranks);
@@ -166,29 +197,10 @@ void ExpectAsOneProcess(const Case& given, int64_t ranks, int64_t micro_batches,
       } else {
         EXPECT_NEAR(got.loss, expected.loss, 1e-5);
       }
-      const auto& runs = step.gradient_sum().runs();
-      ASSERT_EQ(got.gradients.size(), runs.size());
-      for (size_t i = 0; i < runs.size(); ++i) {
-        const size_t parameter = runs[i].parameter;
-        const std::string& name = model->params().entries()[parameter].name;
-        ASSERT_EQ(got.gradients[i].defined(),
-                  expected.gradients[parameter].defined())
-            << name;
-        if (!got.gradients[i].defined()) continue;
-        const at::Tensor wanted =
-            Sharded::Part(expected.gradients[parameter], runs[i]);
-        const at::Tensor gradient = got.gradients[i].flatten();
-        EXPECT_TRUE(deterministic ? at::equal(gradient, wanted)
-                                  : at::allclose(gradient, wanted, 1e-3, 1e-6))
-            << given.overrides << ", " << name << ", step " << seed << ": "
-            << (gradient - wanted).abs().max().item<double>();
-        sharded.parameters()->own()[i].sub_(gradient, kRate);
-      }
-      const auto trainable = model->params().Trainable();
-      for (size_t i = 0; i < trainable.size(); ++i) {
-        if (!expected.gradients[i].defined()) continue;
-        trainable[i].detach().sub_(expected.gradients[i], kRate);
-      }
+      CompareGradients(
+          *model, expected, step.gradient_sum(), got, deterministic,
+          std::string(given.overrides) + ", step " + std::to_string(seed),
+          &sharded);
     }
     // All of them again on rank 0.
     sharded.parameters()->GatherToFirst();

@@ -126,7 +126,7 @@ TEST(OtherDeviceTest, DropsOutWhatTheCpuDoes) {
   const at::Tensor x = at::arange(1, 61, at::kFloat).view({5, 12});
   const at::Tensor residual = at::full({5, 12}, 0.5);
   // Columns 2 to 6 of a whole of 12.
-  const DropoutPart part = PartAlong(2, 5, 12, 1);
+  const DropoutShard part = ShardAlong(2, 5, 12, 1);
   for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
     const auto run = [&](bool strict) {
       const auto here = [&](const at::Tensor& tensor) {

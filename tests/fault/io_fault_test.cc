@@ -265,7 +265,21 @@ TEST_F(IoFaultTest, KilledAtEveryWriteFsyncAndRename) {
 // goes on from the one before. Without T2T_FAULT_IO=all one of each kind of
 // operation.
 class ShardFaultTest : public IoFaultTest,
-                       public ::testing::WithParamInterface<const char*> {};
+                       public ::testing::WithParamInterface<const char*> {
+ protected:
+  // The run's checkpoint has the bits of the one of "whole_shards".
+  void ExpectSame(const std::string& run, int step) const {
+    const auto tensors = [&](const std::string& name) {
+      return LoadCheckpoint(CheckpointFile(name, step)).tensors;
+    };
+    const auto expected = tensors("whole_shards");
+    const auto actual = tensors(run);
+    EXPECT_EQ(actual.size(), expected.size());
+    for (const auto& [name, tensor] : actual) {
+      EXPECT_TRUE(tensor.equal(expected.at(name))) << name;
+    }
+  }
+};
 
 INSTANTIATE_TEST_SUITE_P(All, ShardFaultTest,
                          ::testing::Values("--zero_stage=2",
@@ -278,17 +292,6 @@ TEST_P(ShardFaultTest, ARankCannotWriteItsShard) {
   RemoveTree(Path("whole_shards"));
   const RunResult whole = RunProgram(Train("whole_shards", more));
   ASSERT_EQ(whole.code, 0) << whole.output;
-  const auto tensors = [&](const std::string& run, int step) {
-    return LoadCheckpoint(CheckpointFile(run, step)).tensors;
-  };
-  const auto expect_same = [&](const std::string& run, int step) {
-    const auto expected = tensors("whole_shards", step);
-    const auto actual = tensors(run, step);
-    EXPECT_EQ(actual.size(), expected.size());
-    for (const auto& [name, tensor] : actual) {
-      EXPECT_TRUE(tensor.equal(expected.at(name))) << name;
-    }
-  };
   const bool all = std::string(Environment("T2T_FAULT_IO")) == "all";
   int faults = 0;
   int kills = 0;
@@ -325,12 +328,12 @@ TEST_P(ShardFaultTest, ARankCannotWriteItsShard) {
       int newest = 0;
       for (const int64_t step : ListCheckpoints(Path(run))) {
         newest = static_cast<int>(step);
-        expect_same(run, newest);
+        ExpectSame(run, newest);
       }
       EXPECT_LT(newest, kSteps);
       const RunResult again = RunProgram(Train(run, more));
       EXPECT_EQ(again.code, 0) << again.output;
-      expect_same(run, kSteps);
+      ExpectSame(run, kSteps);
       ExpectNoLeftovers(run);
       RemoveTree(Path(run));
       if (!all || HasFailure()) break;

@@ -101,7 +101,7 @@ struct DropoutUpdate {
   DropoutTerms terms;
 
   T2T_HOST_DEVICE void operator()(int64_t i) const {
-    const DropoutPart& part = terms.part;
+    const DropoutShard& part = terms.part;
     const int64_t index =
         part.run == 0 ? i
                       : i / part.run * part.stride + part.start + i % part.run;
