@@ -24,18 +24,6 @@ using torch::autograd::variable_list;
 constexpr int64_t kChunkElements = int64_t{1} << 21;
 constexpr int64_t kMinChunkRows = 64;
 
-void CheckTargets(const at::Tensor& targets, int64_t classes) {
-  if (targets.numel() == 0) return;
-  const int64_t least = targets.min().item<int64_t>();
-  const int64_t most = targets.max().item<int64_t>();
-  if (least >= 0 && most < classes) return;
-  throw MismatchError(
-      "a target is " + std::to_string(least < 0 ? least : most),
-      "from 0 to " + std::to_string(classes - 1) + ", by the vocabulary's size",
-      "check that data and vocabulary are of the same --problem and "
-      "--data_dir");
-}
-
 template <typename T>
 double RowsLoss(at::Tensor* logits, const at::Tensor& targets,
                 const at::Tensor& weights, const LabelSmoothing& smoothing,
@@ -108,8 +96,7 @@ at::Tensor ChunkedLoss(const at::Tensor& x, const at::Tensor& kernel,
   const at::ScalarType product_type = x.scalar_type();
   const at::ScalarType work_type = weights.scalar_type();
   const bool want_gradient = grad_x->defined() || grad_softmax->defined();
-  const int64_t chunk_rows =
-      std::max(kMinChunkRows, kChunkElements / std::max<int64_t>(classes, 1));
+  const int64_t chunk_rows = CrossEntropyChunkRows(classes);
   at::Tensor buffer =
       at::empty({std::min(chunk_rows, rows), classes}, x.options());
   at::Tensor loss = at::zeros({}, weights.options());
@@ -204,6 +191,23 @@ class FusedCrossEntropyFunction
 };
 
 }  // namespace
+
+int64_t CrossEntropyChunkRows(int64_t classes) {
+  return std::max(kMinChunkRows,
+                  kChunkElements / std::max<int64_t>(classes, 1));
+}
+
+void CheckTargets(const at::Tensor& targets, int64_t classes) {
+  if (targets.numel() == 0) return;
+  const int64_t least = targets.min().item<int64_t>();
+  const int64_t most = targets.max().item<int64_t>();
+  if (least >= 0 && most < classes) return;
+  throw MismatchError(
+      "a target is " + std::to_string(least < 0 ? least : most),
+      "from 0 to " + std::to_string(classes - 1) + ", by the vocabulary's size",
+      "check that data and vocabulary are of the same --problem and "
+      "--data_dir");
+}
 
 at::Tensor SmoothedCrossEntropy(const at::Tensor& logits,
                                 const at::Tensor& targets, double smoothing) {

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
+
 namespace t2t {
 
 // T2T's smoothing_cross_entropy: the cross entropy of logits [..., classes]
@@ -21,6 +23,12 @@ at::Tensor SmoothedCrossEntropy(const at::Tensor& logits,
 at::Tensor FusedCrossEntropy(const at::Tensor& x, const at::Tensor& softmax,
                              const at::Tensor& targets,
                              const at::Tensor& weights, double smoothing);
+
+// How many rows of `classes` logits such a chunk has.
+int64_t CrossEntropyChunkRows(int64_t classes);
+
+// Throws where a target is none of the classes: the data is another problem's.
+void CheckTargets(const at::Tensor& targets, int64_t classes);
 
 }  // namespace t2t
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "t2t/base/error.h"
+#include "t2t/ops/cross_entropy.h"
 #include "t2t/ops/label_smoothing.h"
 #include "t2t/ops/row_kernels.h"
 
@@ -19,24 +19,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Logits of a rank in memory at a time.
-constexpr int64_t kChunkElements = int64_t{1} << 21;
-constexpr int64_t kMinChunkRows = 64;
-
 // What a rank tells of each row.
 enum Told : int64_t { kMax, kExpSum, kSum, kAtTarget, kTold };
-
-void CheckTargets(const at::Tensor& targets, int64_t classes) {
-  if (targets.numel() == 0) return;
-  const int64_t least = targets.min().item<int64_t>();
-  const int64_t most = targets.max().item<int64_t>();
-  if (least >= 0 && most < classes) return;
-  throw MismatchError(
-      "a target is " + std::to_string(least < 0 ? least : most),
-      "from 0 to " + std::to_string(classes - 1) + ", by the vocabulary's size",
-      "check that data and vocabulary are of the same --problem and "
-      "--data_dir");
-}
 
 // The sums over this rank's classes, [rows, kTold] in fp64; the logits become
 // exp(logit - max).
@@ -186,7 +170,7 @@ class CrossEntropyFunction
     }
     // The same chunks on all ranks.
     const int64_t most = (classes + parallel->size() - 1) / parallel->size();
-    const int64_t chunk_rows = std::max(kMinChunkRows, kChunkElements / most);
+    const int64_t chunk_rows = CrossEntropyChunkRows(most);
     const bool on_cpu = x.device().is_cpu();
     double loss = 0;
     at::Tensor device_loss;
