@@ -115,15 +115,18 @@ Problem MakeSeries(const SeriesRow& row) {
   problem.features["targets"] = Numbers(row, row.target_times);
   problem.metrics = {"rmse"};
   problem.splits = row.splits;
-  problem.steps = {
-      {"scale", [scale = row.scale](Example* example, const StepContext&) {
-         for (auto& [name, feature] : example->features) {
-           auto* const numbers = std::get_if<std::vector<float>>(&feature);
-           if (numbers == nullptr) continue;
-           for (float& number : *numbers) number *= scale;
-         }
-         return true;
-       }}};
+  Step scaled;
+  scaled.name = "scale";
+  scaled.run = [scale = row.scale](Example* example, const StepContext&) {
+    for (auto& [name, feature] : example->features) {
+      auto* const numbers = std::get_if<std::vector<float>>(&feature);
+      if (numbers == nullptr) continue;
+      for (float& number : *numbers) number *= scale;
+    }
+    return true;
+  };
+  scaled.lengths = KeepsLengths;
+  problem.steps = {std::move(scaled)};
   ReadBy({[row](const SampleFiles& files) { return Windows(row, files.seed); },
           /*dealt=*/true},
          &problem);

@@ -152,7 +152,7 @@ class SplitTraining {
     const HalfOf split(rank, shards, &meeting_);
     const std::unique_ptr<Optimizer> optimizer =
         MakeOptimizer(hparams_, halves_[rank]);
-    optimizer->SetSplit(&split);
+    optimizer->SetShards(&split);
     const auto own_gradients = [&](size_t step) {
       std::vector<at::Tensor> own;
       size_t i = 0;
