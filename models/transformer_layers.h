@@ -10,7 +10,6 @@
 #include "models/transformer_config.h"
 #include "t2t/nn/block.h"
 #include "t2t/nn/params.h"
-#include "t2t/nn/sublayers.h"
 
 // The Transformer's blocks, for the families that are made of them.
 namespace t2t {

@@ -15,7 +15,6 @@
 #include "t2t/nn/params.h"
 #include "t2t/nn/pass.h"
 #include "t2t/nn/positional.h"
-#include "t2t/nn/sublayers.h"
 
 // Shapes: B batch, L length, M memory's length, D depth.
 namespace t2t::nn {
