@@ -105,6 +105,7 @@ void AddPrograms(std::vector<Corpus>* rows) {
 
 }  // namespace
 
+// A table: as long as it has rows.
 std::vector<Corpus> TextTaskCorpora() {
   const std::string style = "https://github.com/tlatkowski/st/raw/master/";
   const std::string conll =
