@@ -181,10 +181,12 @@ void ExpectRefusal(const HParams& hparams, const TrainerOptions& options,
     TrainerOptions own = options;
     own.group = group;
     if (group->rank() == 1) own.identity = of_rank_1;
-    Trainer trainer(&model, own, [](uint64_t seed) {
-      return std::make_unique<ToyInput>(seed);
-    });
     try {
+      // Or a rank refuses while another is still on its way into the job.
+      group->Barrier("all are here");
+      Trainer trainer(&model, own, [](uint64_t seed) {
+        return std::make_unique<ToyInput>(seed);
+      });
       trainer.Restore();
       trainer.Train();
       ADD_FAILURE() << group->rank();
