@@ -100,12 +100,6 @@ std::string RuleText(const KeyRule& rule) {
   return "";
 }
 
-std::string SetLine(const std::string& set) {
-  const std::string help = AllHParams().Row(set).help;
-  return help.empty() ? "    " + set + "\n"
-                      : "    " + Padded(set, 38) + " " + help + "\n";
-}
-
 }  // namespace
 
 std::string DescribeHParams(const std::string& set, const HParams& hparams) {
@@ -216,38 +210,6 @@ std::string DescribeModel(const std::string& name) {
   const std::vector<std::string> sets = AllHParams().Sets(model->family);
   if (!sets.empty()) text += "  sets of its family:\n" + Wrapped(sets, "    ");
   return text;
-}
-
-std::string DescribeCatalogue() {
-  const std::vector<std::string> models = ModelsHere();
-  std::string text = "models (" + std::to_string(models.size()) + "):\n";
-  for (const std::string& name : models) {
-    const CatalogueModel* const model = FindCatalogueModel(name);
-    text += "  " + Padded(name, 44) + " " + model->help + "; set " +
-            model->default_set + "\n";
-  }
-  text += "hparams sets (" + std::to_string(SetsHere().size()) + "):\n";
-  std::string absent;
-  int absent_sets = 0;
-  for (const ModelFamily& family : ModelFamilies()) {
-    const std::vector<std::string> sets = AllHParams().Sets(family.name);
-    if (sets.empty()) continue;
-    if (!FamilyIsHere(family.name)) {
-      absent += "  " + FamilyText(family) + "\n" + Wrapped(sets, "    ");
-      absent_sets += static_cast<int>(sets.size());
-      continue;
-    }
-    text += "  " + FamilyText(family) + "\n";
-    for (const std::string& set : sets) text += SetLine(set);
-  }
-  std::string others;
-  for (const std::string& set : HParamsSets().Names()) {
-    if (!AllHParams().Has(set)) others += "    " + set + "\n";
-  }
-  if (!others.empty()) text += "  others\n" + others;
-  return text + "hparams sets of models that are not here yet (" +
-         std::to_string(absent_sets) +
-         "; --print_hparams and --diff_hparams show them):\n" + absent;
 }
 
 }  // namespace t2t

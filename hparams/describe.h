@@ -8,8 +8,8 @@
 
 namespace t2t {
 
-// Texts about sets, models and hparams, for --registry_help, --print_hparams
-// and t2t-launch explain. Each ends with a line break. They need no model, so
+// Texts about sets, models and hparams, for --print_hparams and t2t-launch
+// explain. Each ends with a line break. They need no model, so
 // they know of those that are not here, too, and say so.
 
 // A set: its parents, its family, and `hparams`, its values with their meaning;
@@ -28,9 +28,6 @@ std::string DescribeHParam(const std::string& name);
 
 // A model's family, paper and sets.
 std::string DescribeModel(const std::string& name);
-
-// All models, then all sets, by family; those that can be used first.
-std::string DescribeCatalogue();
 
 }  // namespace t2t
 

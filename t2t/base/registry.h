@@ -58,6 +58,11 @@ class Registry {
     return Find(name).help;
   }
 
+  // file:line of the call of Add().
+  const std::string& Place(const std::string& name) const {
+    return Find(name).place;
+  }
+
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
     for (const auto& [name, entry] : entries_) names.push_back(name);

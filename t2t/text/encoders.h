@@ -99,6 +99,7 @@ class TokenTextEncoder : public TextEncoder {
   int64_t vocab_size() const override {
     return static_cast<int64_t>(tokens_.size());
   }
+  int64_t unknown_id() const override { return oov_id_; }
 
   const std::vector<std::string>& tokens() const { return tokens_; }
 

@@ -25,6 +25,9 @@ class TextEncoder {
   virtual std::vector<std::string> DecodeList(
       const std::vector<int64_t>& ids) const = 0;
   virtual int64_t vocab_size() const = 0;
+  // What a word becomes that the vocabulary lacks; -1: there is no such id,
+  // since any text can be encoded, or an unknown word is an error.
+  virtual int64_t unknown_id() const { return -1; }
 };
 
 }  // namespace t2t

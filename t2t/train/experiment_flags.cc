@@ -106,7 +106,11 @@ void ExperimentFlags::AddDataTo(Flags* flags) {
              "A line and an event every so many steps.", Range::AtLeast(1));
   flags->Add("generate_data", &generate_data, "Generate the data first.");
   flags->Add("registry_help", &registry_help,
-             "List problems, models, hparams sets and optimizers.");
+             "List models, hparams sets and ranges, problems, modalities, "
+             "metrics and optimizers: all, or those that a filter names "
+             "(--registry_help=models, --registry_help=problems:translate*); "
+             "with --json all that is known of each.",
+             Flags::Kind::kOptional);
   flags->Add("measure", &measure,
              "With --dry_run: run one step (on its first batch), to count its "
              "matrix products and the memory of its activations.");

@@ -40,7 +40,7 @@ struct ExperimentFlags {
   int64_t random_seed = 1234;
   int64_t log_step_count_steps = 100;
   bool generate_data = false;
-  bool registry_help = false;
+  std::string registry_help = "false";  // or "true", or a filter
   bool dry_run = false;
   bool measure = false;
   bool json = false;  // of a dry run; the data may be missing then

@@ -8,6 +8,7 @@ PROGRAMS = [
     "//t2t/bin/eval:t2t-eval",
     "//t2t/bin/exporter:t2t-exporter",
     "//t2t/bin/import:t2t-import",
+    "//t2t/bin/inspect:t2t-inspect",
     "//t2t/bin/launch:t2t-launch",
     "//t2t/bin/model_server:t2t-model-server",
     "//t2t/bin/query_server:t2t-query-server",

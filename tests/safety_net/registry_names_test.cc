@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "t2t/base/fs.h"
+#include "t2t/base/json.h"
 #include "t2t/base/strings.h"
 #include "t2t/base/subprocess.h"
 
@@ -24,31 +25,17 @@ std::set<std::string> LinesOf(const std::string& text) {
   return {lines.begin(), lines.end()};
 }
 
-// "models transformer", one for each name that --registry_help lists.
+// "models transformer", one for each name that --registry_help lists; of the
+// models those that are here.
 std::set<std::string> RegisteredNames() {
   const RunResult run =
-      RunProgram({"t2t/bin/trainer/t2t-trainer", "--registry_help"});
+      RunProgram({"t2t/bin/trainer/t2t-trainer", "--registry_help", "--json"});
   EXPECT_EQ(run.code, 0) << run.output;
   std::set<std::string> names = {""};
-  std::string kind;
-  for (const std::string& line : Split(run.output, '\n')) {
-    const size_t start = line.find_first_not_of(' ');
-    if (start == std::string::npos) continue;
-    const std::string word = line.substr(start, line.find(' ', start) - start);
-    if (start == 0) kind = line.substr(0, line.find(" ("));
-    // A word before a colon is a heading: a family of sets.
-    if (start == 0 || word.back() == ':') continue;
-    if (kind.find("not here") == std::string::npos) {
-      names.insert(kind + " " + word);
-      continue;
-    }
-    // Without a help text: several in a line.
-    for (const std::string& name : Split(line.substr(start), ',')) {
-      const size_t first = name.find_first_not_of(' ');
-      if (first != std::string::npos) {
-        names.insert("hparams sets " + name.substr(first));
-      }
-    }
+  for (const Json& entry : Json::Parse(run.output).items()) {
+    const std::string registry = entry.At("registry").AsString();
+    if (registry == "models" && !entry.At("here").AsBool()) continue;
+    names.insert(registry + " " + entry.At("name").AsString());
   }
   return names;
 }

@@ -21,9 +21,6 @@ struct NameFlags {
   void Register() const;
 };
 
-// The names of everything registered.
-std::string RegistryHelp();
-
 }  // namespace t2t
 
 #endif  // T2T_BIN_COMMON_NAMES_H_

@@ -9,6 +9,7 @@
 #include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/names.h"
+#include "t2t/bin/common/registry_view.h"
 #include "t2t/bin/common/t2t_flags.h"
 #include "t2t/bin/datagen/select_problems.h"
 #include "t2t/problem/datagen.h"
@@ -33,7 +34,8 @@ struct DatagenFlags {
   int64_t num_concurrent_processes = 0;
   bool overwrite = false;
   bool only_list = false;
-  bool registry_help = false;
+  std::string registry_help = "false";
+  bool json = false;
 };
 
 void Declare(DatagenFlags* f, Flags* flags) {
@@ -84,7 +86,11 @@ void Declare(DatagenFlags* f, Flags* flags) {
   flags->Add("overwrite", &f->overwrite, "make again what is already there");
   flags->Add("only_list", &f->only_list,
              "print the problems that would be made");
-  flags->Add("registry_help", &f->registry_help, "print all problems");
+  flags->Add("registry_help", &f->registry_help,
+             "print all problems, or those that a filter names "
+             "(--registry_help=problems:translate*)",
+             Flags::Kind::kOptional);
+  flags->Add("json", &f->json, "with --registry_help: as JSON");
   for (const char* const name :
        {"env_problem_max_env_steps", "env_problem_batch_size"}) {
     flags->AddIgnored(name, "there are no environment problems");
@@ -152,11 +158,15 @@ int Body(int argc, char** argv) {
     throw UsageError("'" + rest[0] + "' is no flag", "--name=value");
   }
   name_flags.Register();
-  if (f.registry_help) {
-    for (const std::string& name : Problems().Names()) {
-      std::printf("%s\n", name.c_str());
-    }
+  if (f.registry_help != "false") {
+    const std::string filter =
+        f.registry_help == "true" ? "problems" : f.registry_help;
+    std::fputs(RegistryHelp(filter, f.json).c_str(), stdout);
     return 0;
+  }
+  if (f.json) {
+    throw UsageError("--json alone", "--registry_help too",
+                     "add it, or leave --json out");
   }
   const std::vector<std::string> names =
       SelectProblems(f.problem, f.exclude_problems);

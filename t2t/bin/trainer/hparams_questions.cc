@@ -21,7 +21,8 @@ void HParamsQuestions::AddTo(Flags* flags) {
              "done.");
   flags->Add(
       "json", &json,
-      "With --print_hparams, --diff_hparams or --dry_run: as JSON. A dry "
+      "With --registry_help, --print_hparams, --diff_hparams or --dry_run: "
+      "as JSON. A dry "
       "run then counts a step over a full batch, and needs no data: "
       "vocabularies are as large as the problem says they will be.");
 }
@@ -31,7 +32,8 @@ bool HParamsQuestions::Answer(const std::string& set,
   if (!Asked()) {
     if (!json) return false;
     throw UsageError("--json alone",
-                     "--print_hparams, --diff_hparams or --dry_run too",
+                     "--registry_help, --print_hparams, --diff_hparams or "
+                     "--dry_run too",
                      "add one of them, or leave --json out");
   }
   const std::string text =

@@ -11,6 +11,7 @@
 #include "t2t/base/process_end.h"
 #include "t2t/base/strings.h"
 #include "t2t/bin/common/names.h"
+#include "t2t/bin/common/registry_view.h"
 #include "t2t/bin/common/t2t_flags.h"
 #include "t2t/bin/common/torch_half.h"
 #include "t2t/bin/trainer/hparams_questions.h"
@@ -41,12 +42,13 @@ int Main(int argc, char** argv) {
                      "--name=value", "--help lists the flags");
   }
   names.Register();
-  flags.json = questions.json && flags.dry_run && !questions.Asked();
-  if (!flags.json && questions.Answer(flags.hparams_set, flags.hparams)) {
+  if (flags.registry_help != "false") {
+    const std::string help = RegistryHelp(flags.registry_help, questions.json);
+    std::fputs(help.c_str(), stdout);
     return 0;
   }
-  if (flags.registry_help) {
-    std::fputs(RegistryHelp().c_str(), stdout);
+  flags.json = questions.json && flags.dry_run && !questions.Asked();
+  if (!flags.json && questions.Answer(flags.hparams_set, flags.hparams)) {
     return 0;
   }
   if (!flags.dry_run && !flags.output_dir.empty()) {

@@ -216,9 +216,37 @@ TEST_F(TrainerCliTest, DryRunAsJson) {
 }
 
 TEST_F(TrainerCliTest, RegistryHelp) {
-  Expect(RunProgram({"t2t/bin/trainer/t2t-trainer", "--registry_help"}), 0,
+  const auto ask = [](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), "t2t/bin/trainer/t2t-trainer");
+    return RunProgram(flags);
+  };
+  const RunResult all = ask({"--registry_help"});
+  Expect(all, 0,
          {"transformer_base", "translate_numbers_ende", "adafactor",
-          "arXiv:1706.03762", "not here yet", "universal_transformer_base"});
+          "arXiv:1706.03762", "not here yet", "universal_transformer_base",
+          "class_label", "approx_bleu_score"});
+  EXPECT_LT(all.output.find("transformer_base"),
+            all.output.find("universal_transformer_base"));
+  // A registry; a pattern of one; of any; two of them.
+  const std::string problems = ask({"--registry_help=problems"}).output;
+  EXPECT_EQ(problems.find("transformer_base"), std::string::npos);
+  EXPECT_NE(problems.find("  image:\n"), std::string::npos) << problems;
+  const std::string some =
+      ask({"--registry_help=problems:algorithmic_sh*,sets:lstm_area*"}).output;
+  EXPECT_EQ(some.find("problems ("), some.find("problems (2):")) << some;
+  EXPECT_NE(some.find("lstm_area_attention_base"), std::string::npos) << some;
+  EXPECT_EQ(some.find("algorithmic_sort"), std::string::npos) << some;
+  Expect(ask({"--registry_help=adafactor"}), 0, {"optimizers (1):"});
+  Expect(ask({"--registry_help=problems:translate_number_ende"}), 2,
+         {"of the problems", "translate_numbers_ende"});
+  Expect(ask({"--registry_help=problem:x"}), 2, {"did you mean 'problems'"});
+  const Json json = Json::Parse(
+      ask({"--registry_help=problems:translate_enfr_wmt8k", "--json"}).output);
+  ASSERT_EQ(json.items().size(), 1U);
+  const Json& inputs = json.items()[0].At("features").At("inputs");
+  EXPECT_EQ(inputs.At("vocabulary").AsString(), "subwords");
+  EXPECT_EQ(inputs.At("size").AsInt(), 8192);
+  EXPECT_GT(json.items()[0].At("corpora").items().size(), 0U);
 }
 
 TEST_F(TrainerCliTest, HParamsArePrintedWithoutProblemOrModel) {

@@ -1,0 +1,300 @@
+#include "t2t/bin/common/registry_view.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "hparams/all_hparams.h"
+#include "hparams/catalogue.h"
+#include "t2t/base/error.h"
+#include "t2t/base/strings.h"
+#include "t2t/metrics/metric_registry.h"
+#include "t2t/optim/optimizer_names.h"
+#include "t2t/problem/describe.h"
+#include "t2t/problem/modality_traits.h"
+#include "t2t/problem/registries.h"
+
+namespace t2t {
+namespace {
+
+constexpr char kModels[] = "models";
+constexpr char kSets[] = "hparams sets";
+constexpr char kRanges[] = "hparams ranges";
+constexpr char kProblems[] = "problems";
+constexpr char kPlugin[] = "a plug-in's";
+
+// Names in line with each other, where they are not too long for that.
+constexpr size_t kWidth = 40;
+
+using Entries = std::vector<RegistryEntry>;
+
+Entries ModelEntries() {
+  Entries entries;
+  for (const ModelFamily& family : ModelFamilies()) {
+    for (const CatalogueModel& model : CatalogueModels()) {
+      if (model.family != std::string(family.name)) continue;
+      std::string help = model.help;
+      if (*model.default_set != '\0') {
+        help += "; set " + std::string(model.default_set);
+      }
+      entries.push_back(
+          {kModels, family.name, model.name, std::move(help), model.here});
+    }
+  }
+  for (const std::string& name : Models().Names()) {
+    if (FindCatalogueModel(name) != nullptr) continue;
+    entries.push_back({kModels, kPlugin, name, Models().Help(name)});
+  }
+  return entries;
+}
+
+Entries SetEntries() {
+  Entries entries;
+  for (const ModelFamily& family : ModelFamilies()) {
+    const bool here = FamilyIsHere(family.name);
+    for (const std::string& set : AllHParams().Sets(family.name)) {
+      entries.push_back(
+          {kSets, family.name, set, AllHParams().Row(set).help, here});
+    }
+  }
+  for (const std::string& set : HParamsSets().Names()) {
+    if (AllHParams().Has(set)) continue;
+    entries.push_back({kSets, kPlugin, set, HParamsSets().Help(set)});
+  }
+  return entries;
+}
+
+Entries RangeEntries() {
+  Entries entries;
+  for (const std::string& range : HParamsRanges().Names()) {
+    entries.push_back({kRanges, "", range, HParamsRanges().Help(range)});
+  }
+  return entries;
+}
+
+// "problems/translate.cc:31" -> "translate".
+std::string FileOf(const std::string& place) {
+  const size_t folder = place.rfind('/');
+  const size_t start = folder == std::string::npos ? 0 : folder + 1;
+  return place.substr(start, place.find('.', start) - start);
+}
+
+Entries ProblemEntries() {
+  Entries entries;
+  for (const std::string& name : Problems().Names()) {
+    entries.push_back({kProblems, FileOf(Problems().Place(name)), name,
+                       DescribeProblem(*MakeProblem(name))});
+  }
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const RegistryEntry& a, const RegistryEntry& b) {
+                     return a.group < b.group;
+                   });
+  return entries;
+}
+
+Entries NamesAlone(const char* registry,
+                   const std::vector<std::string>& names) {
+  Entries entries;
+  for (const std::string& name : names) {
+    entries.push_back({registry, "", name, ""});
+  }
+  return entries;
+}
+
+struct View {
+  const char* registry;
+  Entries (*entries)();
+};
+
+// In the order of the help.
+constexpr View kViews[] = {
+    {kModels, ModelEntries},
+    {kSets, SetEntries},
+    {kRanges, RangeEntries},
+    {kProblems, ProblemEntries},
+    {"modalities",
+     [] { return NamesAlone("modalities", ModalitiesWithTraits()); }},
+    {"metrics", [] { return NamesAlone("metrics", MetricNames()); }},
+    {"optimizers", [] { return NamesAlone("optimizers", OptimizerNames()); }},
+};
+
+// A part of a filter.
+struct Part {
+  std::string registry;  // "": any
+  std::string pattern;
+};
+
+// "hparams" and "sets" are the sets, "ranges" the ranges.
+std::optional<std::string> RegistryOf(const std::string& word) {
+  for (const View& view : kViews) {
+    const std::string name = view.registry;
+    if (word == name || word == name.substr(0, name.find(' ')) ||
+        word == name.substr(name.find(' ') + 1)) {
+      return name;
+    }
+  }
+  return std::nullopt;
+}
+
+[[noreturn]] void RefuseRegistry(const std::string& word) {
+  std::vector<std::string> names;
+  for (const View& view : kViews) names.push_back(view.registry);
+  throw UsageError("there is no registry '" + word + "'",
+                   DidYouMean(word, names),
+                   "as --registry_help=problems:translate*");
+}
+
+std::vector<Part> PartsOf(const std::string& filter) {
+  std::vector<Part> parts;
+  for (const std::string& text : Split(filter, ',')) {
+    const std::string part(Trim(text));
+    if (part.empty()) continue;
+    const size_t colon = part.find(':');
+    if (const auto whole = RegistryOf(part)) {
+      parts.push_back({*whole, "*"});
+    } else if (colon == std::string::npos) {
+      parts.push_back({"", part});
+    } else {
+      const auto registry = RegistryOf(part.substr(0, colon));
+      if (!registry) RefuseRegistry(part.substr(0, colon));
+      parts.push_back({*registry, part.substr(colon + 1)});
+    }
+  }
+  return parts;
+}
+
+bool Matches(const Part& part, const RegistryEntry& entry) {
+  return (part.registry.empty() || part.registry == entry.registry) &&
+         ::fnmatch(part.pattern.c_str(), entry.name.c_str(), 0) == 0;
+}
+
+// A part that matches nothing is a name misspelt.
+void CheckMatch(const Part& part, const Entries& all) {
+  std::vector<std::string> names;
+  for (const RegistryEntry& entry : all) {
+    if (Matches(part, entry)) return;
+    if (part.registry.empty() || part.registry == entry.registry) {
+      names.push_back(entry.name);
+    }
+  }
+  throw UsageError(
+      "no name " +
+          (part.registry.empty() ? "" : "of the " + part.registry + " ") +
+          "is like '" + part.pattern + "'",
+      DidYouMean(part.pattern, names),
+      "'*' stands for any letters: --registry_help=problems:translate*");
+}
+
+std::string Line(const RegistryEntry& entry, const std::string& indent) {
+  std::string line = indent + entry.name;
+  std::string help = entry.help;
+  if (!entry.here) help += help.empty() ? "not here yet" : "; not here yet";
+  if (!help.empty()) {
+    if (line.size() < kWidth) line.append(kWidth - line.size(), ' ');
+    line += "  " + help;
+  }
+  return line + "\n";
+}
+
+// "transformer: attention alone (Vaswani et al. 2017, ...)".
+std::string Heading(const RegistryEntry& entry) {
+  const ModelFamily* const family =
+      entry.registry == kProblems ? nullptr : FindModelFamily(entry.group);
+  if (family == nullptr) return entry.group + ":";
+  const std::string paper = family->paper;
+  return std::string(family->name) + ": " + family->help +
+         (paper.empty() ? "" : " (" + paper + ")");
+}
+
+void AddModelFacts(const std::string& name, Json* facts) {
+  const CatalogueModel* const model = FindCatalogueModel(name);
+  if (model == nullptr) return;
+  facts->Set("help", model->help);
+  facts->Set("default_set", model->default_set);
+  const ModelFamily* const family = FindModelFamily(model->family);
+  if (family == nullptr) return;
+  facts->Set("family_help", family->help);
+  facts->Set("paper", family->paper);
+}
+
+}  // namespace
+
+std::vector<RegistryEntry> RegistryEntries(const std::string& filter) {
+  Entries all;
+  for (const View& view : kViews) {
+    Entries of_view = view.entries();
+    std::move(of_view.begin(), of_view.end(), std::back_inserter(all));
+  }
+  const std::vector<Part> parts = PartsOf(filter);
+  if (parts.empty()) return all;
+  for (const Part& part : parts) CheckMatch(part, all);
+  std::erase_if(all, [&](const RegistryEntry& entry) {
+    return std::none_of(parts.begin(), parts.end(),
+                        [&](const Part& part) { return Matches(part, entry); });
+  });
+  return all;
+}
+
+std::string RegistryText(const std::vector<RegistryEntry>& entries) {
+  std::map<std::string, std::pair<int, int>> counts;  // here, absent
+  for (const RegistryEntry& entry : entries) {
+    auto& [here, absent] = counts[entry.registry];
+    ++(entry.here ? here : absent);
+  }
+  std::string text;
+  std::string registry;
+  std::string group;
+  for (const RegistryEntry& entry : entries) {
+    if (entry.registry != registry) {
+      registry = entry.registry;
+      group.clear();
+      const auto& [here, absent] = counts[registry];
+      text += registry + " (" + std::to_string(here);
+      if (absent > 0) {
+        text += "; " + std::to_string(absent) + " not here yet";
+      }
+      text += "):\n";
+    }
+    if (entry.group != group) {
+      group = entry.group;
+      text += "  " + Heading(entry) + "\n";
+    }
+    text += Line(entry, group.empty() ? "  " : "    ");
+  }
+  return text;
+}
+
+Json RegistryJson(const std::vector<RegistryEntry>& entries) {
+  Json all = Json::Array();
+  for (const RegistryEntry& entry : entries) {
+    Json facts = Json::Object();
+    facts.Set("registry", entry.registry);
+    if (!entry.group.empty()) facts.Set("group", entry.group);
+    facts.Set("name", entry.name);
+    if (!entry.help.empty()) facts.Set("help", entry.help);
+    facts.Set("here", entry.here);
+    if (entry.registry == kModels) AddModelFacts(entry.name, &facts);
+    if (entry.registry == kSets && AllHParams().Has(entry.name)) {
+      facts.Set("parent", AllHParams().Row(entry.name).parent);
+    }
+    if (entry.registry == kProblems) {
+      const Json of_problem = ProblemFacts(*MakeProblem(entry.name));
+      for (const auto& [key, value] : of_problem.members()) {
+        facts.Set(key, value);
+      }
+    }
+    all.Append(std::move(facts));
+  }
+  return all;
+}
+
+std::string RegistryHelp(const std::string& flag, bool json) {
+  const Entries entries = RegistryEntries(flag == "true" ? "" : flag);
+  return json ? RegistryJson(entries).ToString(1) + "\n"
+              : RegistryText(entries);
+}
+
+}  // namespace t2t
