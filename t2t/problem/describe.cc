@@ -10,6 +10,9 @@
 namespace t2t {
 namespace {
 
+// In a line; ProblemFacts() has all.
+constexpr size_t kNamedCorpora = 2;
+
 const char* KindName(Vocabulary::Kind kind) {
   using Kind = Vocabulary::Kind;
   switch (kind) {
@@ -150,9 +153,13 @@ std::string DescribeProblem(const Problem& problem) {
   if (problem.packed_length > 0) {
     text += ", packed into " + std::to_string(problem.packed_length);
   }
-  const std::vector<std::string> corpora = CorpusNames(problem);
-  if (!corpora.empty()) text += "; " + Join(corpora, ", ");
-  return text;
+  std::vector<std::string> corpora = CorpusNames(problem);
+  if (corpora.empty()) return text;
+  const size_t more =
+      corpora.size() > kNamedCorpora + 1 ? corpora.size() - kNamedCorpora : 0;
+  corpora.resize(corpora.size() - more);
+  text += "; " + Join(corpora, ", ");
+  return more == 0 ? text : text + " and " + std::to_string(more) + " more";
 }
 
 Json ProblemFacts(const Problem& problem) {

@@ -15,7 +15,8 @@ import sys
 def registered(folder, file):
   """All names of a registry, those too whose module T2T doesn't import."""
   with open(os.path.join(folder, file + ".json")) as f:
-    return sorted(name for name in json.load(f) if not name.startswith("gym_"))
+    return sorted(name for name in json.load(f)
+                  if not name.startswith(("gym_", "_")))
 
 
 def main():
