@@ -233,7 +233,7 @@ TEST_F(TrainerCliTest, RegistryHelp) {
   EXPECT_NE(problems.find("  image:\n"), std::string::npos) << problems;
   const std::string some =
       ask({"--registry_help=problems:algorithmic_sh*,sets:lstm_area*"}).output;
-  EXPECT_EQ(some.find("problems ("), some.find("problems (2):")) << some;
+  EXPECT_NE(some.find("problems (1):"), std::string::npos) << some;
   EXPECT_NE(some.find("lstm_area_attention_base"), std::string::npos) << some;
   EXPECT_EQ(some.find("algorithmic_sort"), std::string::npos) << some;
   Expect(ask({"--registry_help=adafactor"}), 0, {"optimizers (1):"});
