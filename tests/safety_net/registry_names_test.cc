@@ -32,7 +32,8 @@ std::set<std::string> RegisteredNames() {
       RunProgram({"t2t/bin/trainer/t2t-trainer", "--registry_help", "--json"});
   EXPECT_EQ(run.code, 0) << run.output;
   std::set<std::string> names = {""};
-  for (const Json& entry : Json::Parse(run.output).items()) {
+  const Json entries = Json::Parse(run.output);
+  for (const Json& entry : entries.items()) {
     const std::string registry = entry.At("registry").AsString();
     if (registry == "models" && !entry.At("here").AsBool()) continue;
     names.insert(registry + " " + entry.At("name").AsString());
