@@ -7,6 +7,10 @@ void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterDialogues(problems);
   RegisterEdits(problems);
   RegisterImage(problems);
+  RegisterImageLsun(problems);
+  RegisterImageSets(problems);
+  RegisterImageText(problems);
+  RegisterImagenet(problems);
   RegisterLanguageModels(problems);
   RegisterQuestions(problems);
   RegisterSummaries(problems);
