@@ -8,6 +8,7 @@ void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterEdits(problems);
   RegisterImage(problems);
   RegisterImageLsun(problems);
+  RegisterImageQuestions(problems);
   RegisterImageSets(problems);
   RegisterImageText(problems);
   RegisterImagenet(problems);

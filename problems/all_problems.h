@@ -11,6 +11,7 @@ void RegisterDialogues(ProblemRegistry& problems);
 void RegisterEdits(ProblemRegistry& problems);
 void RegisterImage(ProblemRegistry& problems);
 void RegisterImageLsun(ProblemRegistry& problems);
+void RegisterImageQuestions(ProblemRegistry& problems);
 void RegisterImageSets(ProblemRegistry& problems);
 void RegisterImageText(ProblemRegistry& problems);
 void RegisterImagenet(ProblemRegistry& problems);

@@ -142,6 +142,32 @@ Corpus Lsun(const std::string& name, const std::string& split) {
                    CorpusReader::kByKind);
 }
 
+// Of Google Drive, which gives a page with a button where a file is large.
+std::vector<Corpus> QuestionCorpora() {
+  const auto drive = [](const std::string& name, const std::string& id,
+                        const std::string& archive,
+                        std::vector<CorpusFile> files) {
+    Corpus corpus =
+        InArchive(name, "https://drive.google.com/uc?export=download&id=" + id,
+                  archive, std::move(files), CorpusReader::kByKind);
+    corpus.home = archive + " at " + corpus.addresses.front();
+    return corpus;
+  };
+  const auto questions = [&](const std::string& name,
+                             std::vector<CorpusFile> files) {
+    return drive(name, "1xfMU54ObCLvMRAekT3cfcIg-AgY39fWB", "vqa_v2.tar.gz",
+                 std::move(files));
+  };
+  return {
+      questions("vqa_words", {{"question.vocab.10000"}, {"answer.label.3000"}}),
+      questions("vqa_train", {{"v2_train2014_annotations.json"}}),
+      questions("vqa_dev", {{"v2_val2014_annotations.json"}}),
+      drive("vqa_vectors", "1yTTFUWqx1SScC-Whs2vRbF3tDsEEjrtt",
+            "mscoco_feat.tar.gz",
+            {{"trainval_resnet101_faster_rcnn_genome_36.tsv"}}),
+  };
+}
+
 std::vector<Corpus> ImageTextCorpora() {
   const std::string coco = "https://msvocds.blob.core.windows.net/coco2014";
   const std::string coco_home = "Microsoft COCO 2014, https://cocodataset.org";
@@ -192,8 +218,8 @@ std::vector<Corpus> ImageCorpora() {
       Lsun("lsun_bedroom_train", "train"),
       Lsun("lsun_bedroom_dev", "val"),
   };
-  for (const auto& more :
-       {ImagenetCorpora(), FaceCorpora(), ImageTextCorpora()}) {
+  for (const auto& more : {ImagenetCorpora(), FaceCorpora(), QuestionCorpora(),
+                           ImageTextCorpora()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }
   return rows;

@@ -107,7 +107,7 @@ Problem Coco(const std::string& name, const std::string& data,
                      Dev(CorpusNamed("coco_images_dev")),
                      Dev(CorpusNamed("coco_captions_dev"))};
   problem.splits = ShuffledSplits(100, 10);
-  problem.regroup = WriteTargetsAs(kLabel);
+  problem.regroup = WriteAs("targets", kLabel);
   ReadBy({.read = ReadCoco, .finish = CheckImage}, &problem);
   return problem;
 }
@@ -265,7 +265,7 @@ Problem Print(const std::string& name) {
                    {{"inputs", shape, {Resize(90, 4, ResizeMethod::kArea)}}},
                    /*draws=*/false),
       Standardize()};
-  problem.regroup = WriteTargetsAs(kLabel);
+  problem.regroup = WriteAs("targets", kLabel);
   ReadBy({.read = ReadPrint, .finish = CheckImage}, &problem);
   return problem;
 }

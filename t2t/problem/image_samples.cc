@@ -126,13 +126,13 @@ NextExample SamplesOfShards(std::vector<std::string> paths, MakeOfRecord make) {
   };
 }
 
-Regroup WriteTargetsAs(const std::string& field) {
-  return [field](NextExample encoded, uint64_t /*seed*/) -> NextExample {
-    return [field, encoded = std::move(encoded)](Example* example) {
+Regroup WriteAs(const std::string& feature, const std::string& field) {
+  return [=](NextExample encoded, uint64_t /*seed*/) -> NextExample {
+    return [=, encoded = std::move(encoded)](Example* example) {
       if (!encoded(example)) return false;
-      auto targets = example->features.extract("targets");
-      targets.key() = field;
-      example->features.insert(std::move(targets));
+      auto ids = example->features.extract(feature);
+      ids.key() = field;
+      example->features.insert(std::move(ids));
       return true;
     };
   };

@@ -37,6 +37,70 @@ Picture RandomPart(const Picture& from, int64_t side, Rng* rng) {
                  side, ResizeMethod::kBicubic);
 }
 
+// T2T's default.
+constexpr int64_t kResizeSide = 512;
+
+void CheckSide(const HParams& hparams, const char* name, int64_t side) {
+  if (!hparams.Has(name) || hparams.GetInt(name) == side) return;
+  throw UsageError(
+      std::string(name) + "=" + std::to_string(hparams.GetInt(name)),
+      std::to_string(side) + ", as the problem's images have it",
+      "leave it out");
+}
+
+Picture ResizedForQuestions(const Picture& from, int64_t side) {
+  const float scale = static_cast<float>(side) /
+                      static_cast<float>(std::min(from.height, from.width));
+  const auto scaled = [scale](int64_t size) {
+    return static_cast<int64_t>(static_cast<float>(size) * scale);
+  };
+  return Resized(from, scaled(from.height), scaled(from.width),
+                 ResizeMethod::kBicubic);
+}
+
+void Clamp(Picture* picture) {
+  for (float& pixel : picture->pixels) pixel = std::clamp(pixel, 0.0F, 1.0F);
+}
+
+// T2T's _distort_color, whose four changes come in one of four orders.
+void DistortColours(Rng* rng, Picture* picture) {
+  const auto between = [rng](double low, double high) {
+    return static_cast<float>(low + (high - low) * rng->Uniform());
+  };
+  const auto brightness = [&] {
+    AdjustBrightness(between(-32.0 / 255, 32.0 / 255), picture);
+  };
+  const auto saturation = [&] { AdjustSaturation(between(0.5, 1.5), picture); };
+  const auto hue = [&] { AdjustHue(between(-0.2, 0.2), picture); };
+  const auto contrast = [&] { AdjustContrast(between(0.5, 1.5), picture); };
+  switch (rng->Below(4)) {
+    case 0:
+      brightness(), saturation(), hue(), contrast();
+      break;
+    case 1:
+      saturation(), brightness(), contrast(), hue();
+      break;
+    case 2:
+      contrast(), hue(), brightness(), saturation();
+      break;
+    default:
+      hue(), saturation(), contrast(), brightness();
+      break;
+  }
+  Clamp(picture);
+}
+
+// As the networks of images take pixels: without VGG's means, or from -1 to 1.
+void PrepareFor(const std::string& network, Picture* picture) {
+  constexpr float kVggMeans[] = {123.68F, 116.78F, 103.94F};
+  const bool vgg = network.starts_with("resnet_v1");
+  if (!vgg && !network.starts_with("resnet_v2")) return;
+  for (size_t i = 0; i < picture->pixels.size(); ++i) {
+    float& pixel = picture->pixels[i];
+    pixel = vgg ? pixel * 255 - kVggMeans[i % 3] : (pixel - 0.5F) * 2;
+  }
+}
+
 Feature ToFeature(const Picture& picture, bool floats) {
   if (floats) return picture.pixels;
   const auto is_byte = [](float pixel) { return pixel > -1 && pixel < 256; };
@@ -127,6 +191,32 @@ PictureChange ForImagenet(int64_t side, bool normalized) {
   };
 }
 
+PictureChange ForQuestions(int64_t side) {
+  return [side](Picture* picture, const StepContext& context) {
+    const HParams& hparams = context.hparams;
+    CheckSide(hparams, "height", side);
+    CheckSide(hparams, "width", side);
+    for (float& pixel : picture->pixels) pixel /= 255;
+    const int64_t resize = hparams.Has("resize_side")
+                               ? hparams.GetInt("resize_side")
+                               : kResizeSide;
+    *picture = ResizedForQuestions(*picture, resize);
+    const bool training = context.mode == Mode::kTrain;
+    *picture = training ? RandomCropped(*picture, side, side, &context.rng)
+                        : CenterFitted(*picture, side, side);
+    Clamp(picture);
+    const bool distorts = !hparams.Has("distort") || hparams.GetBool("distort");
+    if (training && distorts) {
+      if (context.rng.Below(2) == 1) FlipLeftRight(picture);
+      DistortColours(&context.rng, picture);
+    }
+    PrepareFor(hparams.Has("image_model_fn")
+                   ? hparams.GetString("image_model_fn")
+                   : "resnet_v1_152",
+               picture);
+  };
+}
+
 PictureChange PaintSquare(double share) {
   return [share](Picture* picture, const StepContext& context) {
     const double area =
@@ -169,38 +259,35 @@ ImageShape MultiscaleShape(const std::vector<int64_t>& sides,
   return {pixels / sides.back(), sides.back(), channels};
 }
 
-Step TakeFields(
-    const std::vector<std::pair<std::string, std::string>>& renamed) {
-  return {.name = "take fields",
+Step RenameFields(const FieldNames& names) {
+  return {.name = "rename fields",
           .run =
-              [renamed](Example* example, const StepContext&) {
+              [names](Example* example, const StepContext&) {
                 Example taken;
-                taken.features[kEncoded] = example->Strings(kEncoded);
-                for (const auto& [from, to] : renamed) {
-                  auto found = example->features.find(from);
+                for (const auto& [from, to] : names) {
+                  const auto found = example->features.find(from);
                   if (found == example->features.end()) continue;
                   taken.features[to] = std::move(found->second);
                 }
                 *example = std::move(taken);
                 return true;
               },
-          .lengths = [renamed](Mode, const HParams&) -> LengthsStep {
-            return [renamed](ExampleLengths* lengths) {
+          .lengths = [names](Mode, const HParams&) -> LengthsStep {
+            return [names](ExampleLengths* lengths) {
               ExampleLengths taken;
-              for (const FeatureLength& feature : lengths->features()) {
-                if (feature.name == kEncoded) {
-                  taken.Set(kEncoded, feature.kind, feature.count);
-                }
-                for (const auto& [from, to] : renamed) {
-                  if (feature.name == from) {
-                    taken.Set(to, feature.kind, feature.count);
-                  }
-                }
+              for (const auto& [from, to] : names) {
+                const FeatureLength* const found = lengths->Find(from);
+                if (found != nullptr) taken.Set(to, found->kind, found->count);
               }
               *lengths = std::move(taken);
               return true;
             };
           }};
+}
+
+Step TakeFields(FieldNames names) {
+  names.emplace_back(kEncoded, kEncoded);
+  return RenameFields(names);
 }
 
 Step MakePictures(const std::vector<PictureChange>& shared,

@@ -27,6 +27,11 @@ PictureChange RandomCrop(int64_t height, int64_t width);
 // smaller side becomes side + 32. All by bicubic interpolation. `normalized`:
 // to mean 0 and deviation 1 over ImageNet's colours.
 PictureChange ForImagenet(int64_t side, bool normalized);
+// T2T's vqa_v2_preprocess_image: the smaller side becomes hparams' resize_side,
+// and a part of `side` is cut out of it, at random in training, where the
+// colours change, too (distort). Then as the network hparams' image_model_fn
+// takes it. Throws a usage error where hparams' height or width is another.
+PictureChange ForQuestions(int64_t side);
 // A square in a random place that has this share of the picture becomes black.
 PictureChange PaintSquare(double share);
 
@@ -39,10 +44,12 @@ struct PictureFeature {
   bool floats = false;
 };
 
-// Keeps image/encoded and these fields (under new names), drops all others.
-// The first step where MakePictures() is to come.
-Step TakeFields(
-    const std::vector<std::pair<std::string, std::string>>& renamed);
+// Fields of a record, and what they are called as features.
+using FieldNames = std::vector<std::pair<std::string, std::string>>;
+// Keeps these fields, drops all others.
+Step RenameFields(const FieldNames& names);
+// The same with image/encoded: the first step where MakePictures() is to come.
+Step TakeFields(FieldNames names);
 // image/encoded, decoded and changed in the ways that all share, to features.
 // `draws`: a change does.
 Step MakePictures(const std::vector<PictureChange>& shared,
