@@ -7,6 +7,11 @@ void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterDialogues(problems);
   RegisterEdits(problems);
   RegisterImage(problems);
+  RegisterImageLsun(problems);
+  RegisterImageQuestions(problems);
+  RegisterImageSets(problems);
+  RegisterImageText(problems);
+  RegisterImagenet(problems);
   RegisterLanguageModels(problems);
   RegisterQuestions(problems);
   RegisterSummaries(problems);

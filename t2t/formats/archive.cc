@@ -31,6 +31,7 @@ struct Libarchive {
   decltype(::archive_read_support_format_zip)* zip;
   decltype(::archive_read_support_format_raw)* raw;
   decltype(::archive_read_open_filename)* open;
+  decltype(::archive_read_open_memory)* open_memory;
   decltype(::archive_read_next_header)* next;
   decltype(::archive_read_data)* data;
   decltype(::archive_error_string)* error;
@@ -52,6 +53,7 @@ struct Libarchive {
     library.Get("archive_read_support_format_zip", &zip);
     library.Get("archive_read_support_format_raw", &raw);
     library.Get("archive_read_open_filename", &open);
+    library.Get("archive_read_open_memory", &open_memory);
     library.Get("archive_read_next_header", &next);
     library.Get("archive_read_data", &data);
     library.Get("archive_error_string", &error);
@@ -73,7 +75,9 @@ bool IsCompressedFile(const std::string& path) {
   return EndsWith(path, ".bz2") && !EndsWith(path, ".tar.bz2");
 }
 
-Reader OpenArchive(const std::string& path) {
+// A reader that is set up for the formats of archives; `raw`: for a file that
+// is only compressed.
+Reader NewReader(bool raw) {
   Reader reader(Lib().make(), Lib().free);
   if (reader == nullptr) {
     throw Error(ExitCode::kInternal, "libarchive can't be set up");
@@ -83,16 +87,24 @@ Reader OpenArchive(const std::string& path) {
   Lib().bzip2(reader.get());
   Lib().xz(reader.get());
   Lib().zstd(reader.get());
-  if (IsCompressedFile(path)) {
+  if (raw) {
     Lib().raw(reader.get());
   } else {
     Lib().tar(reader.get());
     Lib().zip(reader.get());
   }
-  if (Lib().open(reader.get(), path.c_str(), kBlock) != ARCHIVE_OK) {
-    throw DataError("can't unpack " + path + ": " + Lib().error(reader.get()),
-                    "a tar or zip archive", kTodo);
-  }
+  return reader;
+}
+
+void CheckOpened(int code, const Reader& reader, const std::string& path) {
+  if (code == ARCHIVE_OK) return;
+  throw DataError("can't unpack " + path + ": " + Lib().error(reader.get()),
+                  "a tar or zip archive", kTodo);
+}
+
+Reader OpenArchive(const std::string& path) {
+  Reader reader = NewReader(IsCompressedFile(path));
+  CheckOpened(Lib().open(reader.get(), path.c_str(), kBlock), reader, path);
   return reader;
 }
 
@@ -226,6 +238,59 @@ class Members {
 };
 
 }  // namespace
+
+class ArchiveReader::Open {
+ public:
+  explicit Open(Reader opened) : reader(std::move(opened)) {}
+  Reader reader;
+};
+
+ArchiveReader::ArchiveReader(const std::string& path)
+    : path_(path), open_(std::make_unique<Open>(OpenArchive(path))) {}
+
+ArchiveReader::ArchiveReader(const std::string& name, std::string_view bytes)
+    : path_(name) {
+  Reader reader = NewReader(/*raw=*/false);
+  CheckOpened(Lib().open_memory(reader.get(), bytes.data(), bytes.size()),
+              reader, name);
+  open_ = std::make_unique<Open>(std::move(reader));
+}
+
+ArchiveReader::~ArchiveReader() = default;
+
+bool ArchiveReader::Next(std::string* name, std::string* bytes) {
+  struct archive* const reader = open_->reader.get();
+  struct archive_entry* entry = nullptr;
+  for (;;) {
+    const int code = Lib().next(reader, &entry);
+    if (code == ARCHIVE_EOF) return false;
+    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
+      throw DataError("can't read " + path_ +
+                          (name->empty() ? "" : " behind " + *name) + ": " +
+                          Lib().error(reader),
+                      "a whole archive", kTodo);
+    }
+    if (Lib().filetype(entry) == AE_IFREG && Lib().hardlink(entry) == nullptr) {
+      break;
+    }
+  }
+  const char* const pathname = Lib().pathname(entry);
+  *name = pathname == nullptr ? "" : pathname;
+  bytes->clear();
+  std::string block(kBlock, '\0');
+  for (;;) {
+    const la_ssize_t size = Lib().data(reader, block.data(), block.size());
+    if (size == 0) return true;
+    const bool too_large =
+        size > 0 && static_cast<int64_t>(bytes->size()) + size > kMostBytes;
+    if (size < 0 || too_large) {
+      throw DataError("can't read " + *name + " in " + path_ + ": " +
+                          (too_large ? "it is too large" : Lib().error(reader)),
+                      "a whole archive", kTodo);
+    }
+    bytes->append(block.data(), static_cast<size_t>(size));
+  }
+}
 
 void Unpack(const std::string& archive, const std::vector<std::string>& names,
             const std::string& folder) {

@@ -1,7 +1,10 @@
 #ifndef T2T_FORMATS_ARCHIVE_H_
 #define T2T_FORMATS_ARCHIVE_H_
 
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace t2t {
@@ -20,6 +23,29 @@ namespace t2t {
 // to do harm, and nothing is taken from it.
 void Unpack(const std::string& archive, const std::vector<std::string>& names,
             const std::string& folder);
+
+// Reads the plain files of an archive one by one, in its order, without
+// unpacking it: of sets of a million images. Throws a DataError, which names
+// the archive and the member, where it is no archive, is cut or damaged.
+class ArchiveReader {
+ public:
+  explicit ArchiveReader(const std::string& path);
+  // Of an archive that is in memory, as a member of another. `name` is for
+  // messages; `bytes` outlive this.
+  ArchiveReader(const std::string& name, std::string_view bytes);
+  ~ArchiveReader();
+  ArchiveReader(const ArchiveReader&) = delete;
+  ArchiveReader& operator=(const ArchiveReader&) = delete;
+
+  // False at the end. Throws where a file is larger than kMostBytes.
+  bool Next(std::string* name, std::string* bytes);
+  static constexpr int64_t kMostBytes = int64_t{1} << 30;
+
+ private:
+  class Open;
+  std::string path_;
+  std::unique_ptr<Open> open_;
+};
 
 }  // namespace t2t
 

@@ -13,6 +13,7 @@
 #include "t2t/base/file_lock.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/strings.h"
+#include "t2t/formats/png.h"
 #include "t2t/formats/tfrecord.h"
 
 namespace t2t {
@@ -97,6 +98,22 @@ void EventWriter::Write(int64_t step,
     tensorflow::Summary::Value* const value = summary->add_value();
     value->set_tag(tag);
     value->set_simple_value(static_cast<float>(number));
+  }
+  WriteRecord(event.SerializeAsString());
+}
+
+void EventWriter::WriteImages(int64_t step,
+                              const std::vector<TaggedImage>& images) {
+  tensorflow::Event event = MakeEvent(step);
+  for (const TaggedImage& tagged : images) {
+    tensorflow::Summary::Value* const value =
+        event.mutable_summary()->add_value();
+    value->set_tag(tagged.tag);
+    tensorflow::Summary::Image* const image = value->mutable_image();
+    image->set_height(static_cast<int32_t>(tagged.image.height));
+    image->set_width(static_cast<int32_t>(tagged.image.width));
+    image->set_colorspace(static_cast<int32_t>(tagged.image.channels));
+    image->set_encoded_image_string(EncodePng(tagged.image));
   }
   WriteRecord(event.SerializeAsString());
 }

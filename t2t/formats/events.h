@@ -6,8 +6,16 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "t2t/formats/image.h"
 
 namespace t2t {
+
+struct TaggedImage {
+  std::string tag;
+  Image image;
+};
 
 // A TensorBoard event file, events.out.tfevents.* in a folder that it makes.
 class EventWriter {
@@ -25,6 +33,8 @@ class EventWriter {
   // since 1970; 0: now. Throws an IoError.
   void Write(int64_t step, const std::map<std::string, double>& scalars,
              double wall_time = 0);
+  // Images, as PNGs; TensorBoard shows them by tag and step.
+  void WriteImages(int64_t step, const std::vector<TaggedImage>& images);
 
  private:
   void WriteRecord(const std::string& event);

@@ -98,14 +98,19 @@ class IdxImages : public LabelledImages {
 
 class CifarImages : public LabelledImages {
  public:
-  CifarImages(std::string records, int64_t side, std::vector<std::string> sums)
-      : records_(std::move(records)), side_(side), sums_(std::move(sums)) {}
+  CifarImages(std::string records, int64_t side, int64_t kinds, int64_t kind,
+              std::vector<std::string> sums)
+      : records_(std::move(records)),
+        side_(side),
+        kinds_(kinds),
+        kind_(kind),
+        sums_(std::move(sums)) {}
 
   size_t count() const override { return records_.size() / record_size(); }
 
   Image image(size_t i) const override {
     const auto plane = static_cast<size_t>(side_ * side_);
-    const char* const planes = records_.data() + i * record_size() + 1;
+    const char* const planes = records_.data() + i * record_size() + kinds_;
     Image image = {side_, side_, kColours, {}};
     image.pixels.resize(plane * kColours);
     for (size_t colour = 0; colour < kColours; ++colour) {
@@ -118,18 +123,21 @@ class CifarImages : public LabelledImages {
   }
 
   int64_t label(size_t i) const override {
-    return static_cast<unsigned char>(records_[i * record_size()]);
+    return static_cast<unsigned char>(
+        records_[i * record_size() + static_cast<size_t>(kind_)]);
   }
 
   std::vector<std::string> sums() const override { return sums_; }
 
  private:
   size_t record_size() const {
-    return static_cast<size_t>(1 + side_ * side_ * kColours);
+    return static_cast<size_t>(kinds_ + side_ * side_ * kColours);
   }
 
   std::string records_;
   int64_t side_;
+  int64_t kinds_;
+  int64_t kind_;
   std::vector<std::string> sums_;
 };
 
@@ -155,8 +163,9 @@ std::unique_ptr<LabelledImages> ReadIdxImages(const std::string& images,
 }
 
 std::unique_ptr<LabelledImages> ReadCifar(const std::vector<std::string>& paths,
-                                          int64_t side, int64_t classes) {
-  const auto record = static_cast<size_t>(1 + side * side * kColours);
+                                          int64_t side, int64_t classes,
+                                          int64_t kinds, int64_t kind) {
+  const auto record = static_cast<size_t>(kinds + side * side * kColours);
   std::string records;
   std::vector<std::string> sums;
   for (const std::string& path : paths) {
@@ -169,13 +178,14 @@ std::unique_ptr<LabelledImages> ReadCifar(const std::vector<std::string>& paths,
                       kTodo);
     }
     for (size_t i = 0; i < contents.size() / record; ++i) {
-      CheckLabel(static_cast<unsigned char>(contents[i * record]), classes, i,
-                 path);
+      CheckLabel(static_cast<unsigned char>(
+                     contents[i * record + static_cast<size_t>(kind)]),
+                 classes, i, path);
     }
     sums.push_back(SumOf(contents));
     records += contents;
   }
-  return std::make_unique<CifarImages>(std::move(records), side,
+  return std::make_unique<CifarImages>(std::move(records), side, kinds, kind,
                                        std::move(sums));
 }
 

@@ -28,10 +28,12 @@ class LabelledImages {
 std::unique_ptr<LabelledImages> ReadIdxImages(const std::string& images,
                                               const std::string& labels,
                                               int64_t side, int64_t classes);
-// CIFAR's binary files, one after another: a byte of label, then side * side
-// bytes each of red, green and blue.
+// CIFAR's binary files, one after another: a byte for each kind of label, then
+// side * side bytes each of red, green and blue. `kinds`: of CIFAR-10 1, of
+// CIFAR-100 2 (coarse, fine); `kind`: which of them to take.
 std::unique_ptr<LabelledImages> ReadCifar(const std::vector<std::string>& paths,
-                                          int64_t side, int64_t classes);
+                                          int64_t side, int64_t classes,
+                                          int64_t kinds = 1, int64_t kind = 0);
 
 }  // namespace t2t
 

@@ -1,10 +1,17 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+// (Needs the types of <cstdio>.)
+#include <jpeglib.h>
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/formats/encoded_image.h"
 #include "t2t/formats/image_files.h"
+#include "t2t/formats/jpeg.h"
 #include "t2t/formats/png.h"
 #include "t2t/formats/sgml.h"
 
@@ -137,6 +144,123 @@ TEST(CifarTest, PlanesBecomePixels) {
   EXPECT_THROW(ReadCifar({dir + "/1.bin"}, 2, 3), Error);  // label 3
   WriteFileAtomically(dir + "/cut.bin", records.substr(0, 25));
   EXPECT_THROW(ReadCifar({dir + "/cut.bin"}, 2, 4), Error);
+}
+
+// A picture without edges, which JPEG keeps nearly as it is.
+Image Smooth(int64_t height, int64_t width, int64_t channels) {
+  Image image = {height, width, channels, {}};
+  for (int64_t y = 0; y < height; ++y) {
+    for (int64_t x = 0; x < width; ++x) {
+      for (int64_t c = 0; c < channels; ++c) {
+        image.pixels.push_back(static_cast<uint8_t>(40 + 2 * y + x + 30 * c));
+      }
+    }
+  }
+  return image;
+}
+
+int MostApart(const Bytes& a, const Bytes& b) {
+  int most = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    most = std::max(most, std::abs(int{a[i]} - int{b[i]}));
+  }
+  return most;
+}
+
+TEST(JpegTest, RoundTripOfGreyAndColour) {
+  for (const int64_t channels : {1, 3}) {
+    const Image image = Smooth(21, 37, channels);
+    const std::string bytes = EncodeJpeg(image, 95);
+    EXPECT_EQ(bytes, EncodeJpeg(image, 95));
+    EXPECT_LT(EncodeJpeg(image, 20).size(), bytes.size());
+    const Image back = DecodeJpeg(bytes, static_cast<int>(channels));
+    EXPECT_EQ(back.height, 21);
+    EXPECT_EQ(back.width, 37);
+    ASSERT_EQ(back.pixels.size(), image.pixels.size());
+    EXPECT_LE(MostApart(back.pixels, image.pixels), 6);
+  }
+}
+
+TEST(JpegTest, GreyBecomesColourAndColourGrey) {
+  const Image grey = Smooth(8, 8, 1);
+  const Image colour = DecodeJpeg(EncodeJpeg(grey, 95), 3);
+  ASSERT_EQ(colour.pixels.size(), 3 * 64u);
+  EXPECT_EQ(colour.pixels[30], colour.pixels[31]);
+  EXPECT_EQ(colour.pixels[30], colour.pixels[32]);
+  Image red = {8, 8, 3, {}};
+  for (int i = 0; i < 64; ++i) {
+    red.pixels.insert(red.pixels.end(), {255, 0, 0});
+  }
+  // The share of red in grey: 0.299.
+  EXPECT_NEAR(DecodeJpeg(EncodeJpeg(red, 95), 1).pixels[20], 76, 3);
+}
+
+// A JPEG of four inks, 8 x 8; `adobe`: inverted, as Adobe's programs write it.
+std::string OfInks(const uint8_t (&inks)[4], bool adobe) {
+  jpeg_compress_struct info;
+  jpeg_error_mgr errors;
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;  // NOLINT(google-runtime-int): libjpeg's
+  jpeg_mem_dest(&info, &bytes, &size);
+  info.image_width = info.image_height = 8;
+  info.input_components = 4;
+  info.in_color_space = JCS_CMYK;
+  jpeg_set_defaults(&info);
+  info.write_Adobe_marker = adobe ? TRUE : FALSE;
+  jpeg_start_compress(&info, TRUE);
+  uint8_t row[32];
+  for (int i = 0; i < 32; ++i) row[i] = inks[i % 4];
+  JSAMPROW line = row;
+  while (info.next_scanline < 8) jpeg_write_scanlines(&info, &line, 1);
+  jpeg_finish_compress(&info);
+  std::string jpeg(reinterpret_cast<const char*>(bytes), size);
+  jpeg_destroy_compress(&info);
+  std::free(bytes);
+  return jpeg;
+}
+
+TEST(JpegTest, InksBecomeColours) {
+  // Cyan takes away red; a little black makes all darker.
+  const Image plain = DecodeJpeg(OfInks({255, 0, 0, 51}, false), 3);
+  EXPECT_NEAR(plain.pixels[0], 0, 2);
+  EXPECT_NEAR(plain.pixels[1], 204, 2);
+  EXPECT_NEAR(plain.pixels[2], 204, 2);
+  const Image inverted = DecodeJpeg(OfInks({0, 255, 255, 204}, true), 3);
+  EXPECT_LE(MostApart(inverted.pixels, plain.pixels), 2);
+  EXPECT_NEAR(DecodeJpeg(OfInks({0, 0, 0, 0}, false), 1).pixels[0], 255, 2);
+}
+
+TEST(JpegTest, RefusesWhatIsCutOrLarge) {
+  const std::string bytes = EncodeJpeg(Smooth(40, 40, 3));
+  for (const size_t size : {bytes.size() - 40, bytes.size() / 2, size_t{100},
+                            size_t{3}, size_t{0}}) {
+    EXPECT_THROW(DecodeJpeg(std::string_view(bytes).substr(0, size), 3), Error)
+        << size;
+  }
+  EXPECT_THROW(DecodeJpeg("no image", 3), Error);
+  EXPECT_THROW(DecodeJpeg(bytes, 3, /*most_pixels=*/1599), Error);
+  EXPECT_EQ(DecodeJpeg(bytes, 3, /*most_pixels=*/1600).width, 40);
+}
+
+// Bytes between two segments are in many images of real sets.
+TEST(JpegTest, ReadsPastWhatDoesNoHarm) {
+  std::string bytes = EncodeJpeg(Smooth(16, 16, 3));
+  const Image image = DecodeJpeg(bytes, 3);
+  bytes.insert(bytes.size() - 2, "\x01\x02\x03");
+  EXPECT_EQ(DecodeJpeg(bytes, 3).pixels, image.pixels);
+}
+
+TEST(EncodedImageTest, GoesByTheBytes) {
+  const Image image = Smooth(4, 6, 3);
+  EXPECT_EQ(ImageFormat(EncodePng(image)), "png");
+  EXPECT_EQ(ImageFormat(EncodeJpeg(image)), "jpeg");
+  EXPECT_EQ(ImageFormat("GIF89a"), "");
+  EXPECT_EQ(DecodeEncodedImage(EncodePng(image), 3).pixels, image.pixels);
+  EXPECT_EQ(DecodeEncodedImage(EncodeJpeg(image), 1).pixels.size(), 24u);
+  EXPECT_THROW(DecodeEncodedImage("GIF89a", 3), Error);
+  EXPECT_THROW(DecodeEncodedImage("", 3), Error);
 }
 
 }  // namespace

@@ -10,8 +10,6 @@
 namespace t2t {
 namespace {
 
-constexpr uint64_t kMostPixels = uint64_t{1} << 26;
-
 // libpng leaves by longjmp, so what lives across its calls is here, outside the
 // frames that it jumps over.
 struct Reading {
@@ -82,7 +80,7 @@ bool Read(Reading* reading, int channels) {
   png_read_info(reading->png, reading->info);
   const uint64_t width = png_get_image_width(reading->png, reading->info);
   const uint64_t height = png_get_image_height(reading->png, reading->info);
-  if (width * height > kMostPixels) png_error(reading->png, "it is too large");
+  if (width * height > uint64_t{kMostPixels}) png_error(reading->png, "it is too large");
   SetTransforms(reading, channels);
   const size_t row = png_get_rowbytes(reading->png, reading->info);
   if (row != width * static_cast<uint64_t>(channels)) {

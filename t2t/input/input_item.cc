@@ -135,6 +135,7 @@ size_t ItemFeature::Width(Kind kind) {
   switch (kind) {
     case Kind::kBytes:
     case Kind::kU8:
+    case Kind::kText:
       return 1;
     case Kind::kU16:
       return 2;
@@ -164,6 +165,7 @@ DType ItemFeature::type() const {
   switch (kind_) {
     case Kind::kBytes:
     case Kind::kU8:
+    case Kind::kText:
       return DType::kU8;
     case Kind::kU16:
     case Kind::kI32:
@@ -181,6 +183,7 @@ void ItemFeature::Copy(T* to) const {
   switch (kind_) {
     case Kind::kBytes:
     case Kind::kU8:
+    case Kind::kText:
       return CopyAs<uint8_t>(values_, count_, to);
     case Kind::kU16:
       return CopyAs<uint16_t>(values_, count_, to);
@@ -199,15 +202,24 @@ Feature ItemFeature::ToFeature() const {
     Copy(values.data());
     return values;
   };
+  if (is_text()) return std::vector<std::string>{{values_, count_}};
   if (kind_ == Kind::kBytes) return copied(std::vector<uint8_t>());
   if (kind_ == Kind::kFloat) return copied(std::vector<float>());
   return copied(std::vector<int64_t>());
 }
 
-void AppendItem(const Example& example, std::string* bytes) {
+void AppendItem(const Example& example, std::string* bytes, bool keeps_texts) {
   using Kind = ItemFeature::Kind;
   for (const auto& [name, feature] : example.features) {
-    if (std::holds_alternative<std::vector<std::string>>(feature)) continue;
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&feature)) {
+      if (!keeps_texts || texts->size() != 1) continue;
+      Append(static_cast<uint16_t>(name.size()), bytes);
+      *bytes += name;
+      Append(Kind::kText, bytes);
+      Append(static_cast<uint32_t>(texts->front().size()), bytes);
+      *bytes += texts->front();
+      continue;
+    }
     const auto* ints = std::get_if<std::vector<int64_t>>(&feature);
     const auto* floats = std::get_if<std::vector<float>>(&feature);
     const size_t count =
@@ -259,6 +271,8 @@ void AppendItem(const Example& example, std::string* bytes) {
         bytes->append(reinterpret_cast<const char*>(floats->data()),
                       count * sizeof(float));
         break;
+      case Kind::kText:
+        break;
     }
   }
 }
@@ -276,6 +290,7 @@ void MeasureItem(const InputOptions& options, InputItem* item) {
   ForgetLengths(item);
   ItemFeature feature;
   for (size_t at = 0; feature.Read(item->bytes, &at);) {
+    if (feature.is_text()) continue;
     AddLength(options, feature.name(), feature.is_float(),
               static_cast<int64_t>(feature.count()), item);
   }

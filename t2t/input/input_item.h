@@ -39,6 +39,7 @@ class ItemFeature {
 
   std::string_view name() const { return name_; }
   bool is_float() const { return kind_ == Kind::kFloat; }
+  bool is_text() const { return kind_ == Kind::kText; }
   size_t count() const { return count_; }
   // The narrowest type of a batch that holds the values.
   DType type() const;
@@ -49,9 +50,10 @@ class ItemFeature {
   Feature ToFeature() const;
 
  private:
-  friend void AppendItem(const Example& example, std::string* bytes);
-  // kBytes: those of an example, others are its integers.
-  enum class Kind : uint8_t { kBytes, kU8, kU16, kI32, kI64, kFloat };
+  friend void AppendItem(const Example& example, std::string* bytes,
+                         bool keeps_texts);
+  // kBytes: those of an example, others are its integers. kText: one string.
+  enum class Kind : uint8_t { kBytes, kU8, kU16, kI32, kI64, kFloat, kText };
   static size_t Width(Kind kind);
 
   std::string_view name_;
@@ -60,8 +62,11 @@ class ItemFeature {
   const char* values_ = nullptr;
 };
 
-// Appends the example's features of numbers.
-void AppendItem(const Example& example, std::string* bytes);
+// Appends the example's features of numbers. `keeps_texts`: and those of one
+// string, for a step that is still to come (an image is decoded by one that
+// draws). They have no length and are in no batch.
+void AppendItem(const Example& example, std::string* bytes,
+                bool keeps_texts = false);
 
 // The example of the item's features.
 Example ItemExample(std::string_view bytes);

@@ -328,6 +328,44 @@ TEST_F(InputTest, APixelIsAByte) {
   }
 }
 
+// An image is decoded by a step that draws: its bytes are kept until then,
+// where all examples are in memory (to evaluate) and where they are records.
+TEST_F(InputTest, ATextIsThereForAStepThatDraws) {
+  const std::string path = JoinPath(folder_, "texts");
+  TfRecordWriter writer(path);
+  for (int64_t i = 0; i < 12; ++i) {
+    Example example;
+    example.features["image/encoded"] =
+        std::vector<std::string>{std::string(200, static_cast<char>(i))};
+    example.features["targets"] = Ids{i};
+    writer.Write(SerializeExample(example));
+  }
+  writer.Commit();
+  InputOptions options;
+  options.files = {path};
+  options.batch_size = 4;
+  options.max_length = 20;
+  options.fixed_shapes["inputs"] = {1, 2, 1};
+  options.preprocess = [](Example*) { return true; };
+  options.augment = [](Example* example, uint64_t) {
+    const std::string bytes = example->Strings("image/encoded").at(0);
+    EXPECT_EQ(bytes.size(), 200u);
+    example->features["inputs"] = Ids{bytes[0], 7};
+    example->features.erase("image/encoded");
+  };
+  for (const bool training : {false, true}) {
+    options.training = training;
+    for (const bool on_lengths : {false, true}) {
+      options.lengths = nullptr;
+      if (on_lengths) options.lengths = [](ExampleLengths*) { return true; };
+      for (const Batch& batch : Take(MakeInputPipeline(options).get(), 3)) {
+        EXPECT_EQ(batch.size(), 2u);
+        EXPECT_EQ(batch.at("inputs").Ints()[2], Row(batch.at("targets"), 1)[0]);
+      }
+    }
+  }
+}
+
 TEST_F(InputTest, IntegersAreAsNarrowAsTheirBatchAllows) {
   const auto type_of = [&](const Ids& first, const Ids& second) {
     std::vector<Pair> pairs(2);

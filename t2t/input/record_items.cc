@@ -54,7 +54,7 @@ void ParseSlice(const InputOptions& options,
         item.shard = record.location.shard;
         item.offset = record.location.offset;
         slice->begins.push_back(slice->arena.size());
-        AppendItem(example, &slice->arena);
+        AppendItem(example, &slice->arena, options.augment != nullptr);
         slice->items.push_back(item);
       } catch (const Error& error) {
         throw AtRecord(options, record.location, error);

@@ -257,6 +257,12 @@ std::string BuiltContents(const Wanted& wanted, const Source& source,
       return SubwordContents(wanted, source, path, options);
     case Vocabulary::Kind::kWords:
       return WordContents(wanted, source, path);
+    case Vocabulary::Kind::kCustom:
+      if (const std::string& list = wanted.vocabulary->list_file;
+          !list.empty()) {
+        return ReadText(NamedOrIn("", options.tmp_dir, list));
+      }
+      [[fallthrough]];
     default:
       throw MissingError("there is no vocabulary " + path,
                          "a file that the problem doesn't make itself",

@@ -19,8 +19,6 @@ namespace t2t {
 namespace {
 
 constexpr int kTrainShards = 10;
-constexpr int64_t kImageSpace = 25;      // T2T's SpaceID.IMAGE
-constexpr int64_t kImageLabelSpace = 1;  // IMAGE_LABEL
 // T2T's of small images.
 constexpr double kLossMultiplier = 3.0;
 
@@ -114,8 +112,15 @@ class ImageSource : public Source {
   static std::unique_ptr<LabelledImages> Read(
       const ImageClassRow& row, const std::vector<std::string>& paths) {
     const auto classes = static_cast<int64_t>(row.classes.size());
-    if (row.files == ImageFiles::kCifar) {
-      return ReadCifar(paths, row.shape[0], classes);
+    switch (row.files) {
+      case ImageFiles::kCifar:
+        return ReadCifar(paths, row.shape[0], classes);
+      case ImageFiles::kCifarCoarse:
+        return ReadCifar(paths, row.shape[0], classes, /*kinds=*/2, /*kind=*/0);
+      case ImageFiles::kCifarFine:
+        return ReadCifar(paths, row.shape[0], classes, /*kinds=*/2, /*kind=*/1);
+      case ImageFiles::kIdx:
+        break;
     }
     return ReadIdxImages(paths.at(0), paths.at(1), row.shape[0], classes);
   }
@@ -127,10 +132,61 @@ class ImageSource : public Source {
 
 }  // namespace
 
-Problem ImageToClass(const ImageClassRow& row) {
+Problem ImageProblem(const std::string& name, const std::string& data_name) {
   Problem problem;
-  problem.name = row.name;
-  problem.data_name = row.name;
+  problem.name = name;
+  problem.data_name = data_name;
+  problem.metrics = DefaultEvalMetrics();
+  // An image to be made is made of pixels, 0 to 255.
+  problem.on_reversed = [](Problem* reversed) {
+    RemoveSteps("standardize", reversed);
+    reversed->loss_multiplier = 1.0;
+  };
+  return problem;
+}
+
+FeatureSpec ImageFeature(const std::string& modality, const ImageShape& shape,
+                         int64_t space_id) {
+  FeatureSpec feature;
+  feature.modality = modality;
+  feature.vocabulary = Pixels();
+  feature.shape = shape;
+  feature.ends_at_eos = false;
+  feature.space_id = space_id;
+  return feature;
+}
+
+void SetClasses(std::vector<std::string> classes, bool is_small,
+                Problem* problem) {
+  FeatureSpec& targets = problem->features["targets"];
+  targets.modality = "class_label";
+  targets.vocabulary = Labels(std::move(classes));
+  targets.ends_at_eos = false;
+  targets.space_id = kImageLabelSpace;
+  if (is_small) problem->loss_multiplier = kLossMultiplier;
+}
+
+void SetImageToImage(const ImageShape& inputs, const ImageShape& targets,
+                     int64_t space_id, Problem* problem) {
+  problem->features["inputs"] = ImageFeature("identity", inputs, space_id);
+  problem->features["targets"] = ImageFeature("identity", targets, space_id);
+  problem->loss_multiplier = 1.0;
+}
+
+void DropTargets(Problem* problem) {
+  problem->features.at("targets").in_shards_only = true;
+  problem->steps.push_back(Drop("targets"));
+}
+
+std::vector<SplitSpec> ShuffledSplits(int train, int dev, int test) {
+  std::vector<SplitSpec> splits = {{DataSplit::kTrain, train, true},
+                                   {DataSplit::kDev, dev, true}};
+  if (test > 0) splits.push_back({DataSplit::kTest, test, true});
+  return splits;
+}
+
+Problem ImageToClass(const ImageClassRow& row) {
+  Problem problem = ImageProblem(row.name, row.name);
   problem.corpora = row.corpora;
   problem.open =
       [row](const SourceContext& context) -> std::unique_ptr<Source> {
@@ -142,27 +198,11 @@ Problem ImageToClass(const ImageClassRow& row) {
     }
     return std::make_unique<ImageSource>(row, found);
   };
-  FeatureSpec& inputs = problem.features["inputs"];
-  inputs.modality = "image";
-  inputs.vocabulary = Pixels();
-  inputs.shape = row.shape;
-  inputs.ends_at_eos = false;
-  inputs.space_id = kImageSpace;
-  FeatureSpec& targets = problem.features["targets"];
-  targets.modality = "class_label";
-  targets.vocabulary = Labels(row.classes);
-  targets.ends_at_eos = false;
-  targets.space_id = kImageLabelSpace;
+  problem.features["inputs"] = ImageFeature("image", row.shape, kImageSpace);
+  SetClasses(row.classes, /*is_small=*/true, &problem);
   problem.steps = row.steps;
   problem.steps.insert(problem.steps.begin(), DecodeImage(row.shape));
-  problem.metrics = DefaultEvalMetrics();
   problem.splits = TrainDev(kTrainShards);
-  problem.loss_multiplier = kLossMultiplier;
-  // An image to be made is made of pixels, 0 to 255.
-  problem.on_reversed = [](Problem* reversed) {
-    RemoveSteps("standardize", reversed);
-    reversed->loss_multiplier = 1.0;
-  };
   return problem;
 }
 

@@ -7,18 +7,10 @@
 #include <variant>
 
 #include "t2t/base/error.h"
-#include "t2t/formats/png.h"
+#include "t2t/formats/encoded_image.h"
 
 namespace t2t {
 namespace {
-
-std::string ShapeText(const ImageShape& shape) {
-  std::string text;
-  for (const int64_t size : shape) {
-    text += (text.empty() ? "" : "x") + std::to_string(size);
-  }
-  return text;
-}
 
 void CheckSize(size_t pixels, const ImageShape& shape) {
   if (static_cast<int64_t>(pixels) == shape[0] * shape[1] * shape[2]) return;
@@ -46,13 +38,12 @@ void ChangePixels(Example* example, const Change& change) {
 void Decode(const ImageShape& shape, Example* example) {
   if (!example->Has("image/encoded")) return;
   const std::vector<std::string>& encoded = example->Strings("image/encoded");
-  const std::vector<std::string>& format = example->Strings("image/format");
-  if (encoded.size() != 1 || format.size() != 1 || format[0] != "png") {
-    throw DataError("an image of the format " +
-                        (format.empty() ? "(none)" : "'" + format[0] + "'"),
-                    "one PNG in image/encoded", "make the data again");
+  if (encoded.size() != 1) {
+    throw DataError(
+        "an example of " + std::to_string(encoded.size()) + " images",
+        "one in image/encoded", "make the data again");
   }
-  Image image = DecodePng(encoded[0], static_cast<int>(shape[2]));
+  Image image = DecodeEncodedImage(encoded[0], static_cast<int>(shape[2]));
   const ImageShape found = {image.height, image.width, image.channels};
   if (found != shape) {
     throw DataError("an image of " + ShapeText(found), ShapeText(shape),
@@ -199,6 +190,40 @@ Step RandomFlip(const ImageShape& shape) {
     return true;
   };
   return {"random flip", flip, /*draws=*/true, /*training_only=*/true};
+}
+
+Step RandomTranslation(const ImageShape& shape, double share) {
+  const auto translate = [shape, share](Example* example,
+                                        const StepContext& context) {
+    ChangePixels(example, [&](auto* image) {
+      CheckSize(image->size(), shape);
+      const auto draw = [&](int64_t side) {
+        const double most = share * static_cast<double>(side);
+        return std::llround((2 * context.rng.Uniform() - 1) * most);
+      };
+      const int64_t down = draw(shape[0]);
+      const int64_t right = draw(shape[1]);
+      *image = Shifted(*image, shape, down, right);
+    });
+    return true;
+  };
+  return {"random translation", translate, /*draws=*/true,
+          /*training_only=*/true};
+}
+
+Step Drop(const std::string& feature) {
+  return {.name = "drop " + feature,
+          .run =
+              [feature](Example* example, const StepContext&) {
+                example->features.erase(feature);
+                return true;
+              },
+          .lengths = [feature](Mode, const HParams&) -> LengthsStep {
+            return [feature](ExampleLengths* lengths) {
+              lengths->Erase(feature);
+              return true;
+            };
+          }};
 }
 
 }  // namespace t2t

@@ -57,6 +57,13 @@ ProblemInfo Problem::Info(const std::string& data_dir) const {
     const auto found = features.find(of);
     return found == features.end() ? 0 : found->second.space_id;
   };
+  if (info.features.count("targets") == 0) {
+    throw UsageError(
+        "the problem " + name + " has no targets", "a problem that has",
+        info.features.count("inputs") > 0
+            ? "its images are to be drawn: use " + name + "_rev"
+            : "its data are for a problem of your own (--t2t_usr_dir)");
+  }
   info.input_space_id = space("inputs");
   info.target_space_id = space("targets");
   return info;

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <utility>
+#include <variant>
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
@@ -13,23 +14,45 @@
 namespace t2t {
 namespace {
 
+// Samples that are held at a time: so many bytes of text and images.
+constexpr size_t kHeldBytes = size_t{256} << 20;
+
+size_t TextBytes(const Example& example) {
+  size_t bytes = 0;
+  for (const auto& [name, feature] : example.features) {
+    const auto* const texts = std::get_if<std::vector<std::string>>(&feature);
+    if (texts == nullptr) continue;
+    for (const std::string& text : *texts) bytes += text.size();
+  }
+  return bytes;
+}
+
 class Samples : public ExampleSource {
  public:
-  explicit Samples(NextExample next) : next_(std::move(next)) {}
+  Samples(NextExample next, std::function<void(Example*)> finish)
+      : next_(std::move(next)), finish_(std::move(finish)) {}
 
   size_t Read(size_t count) override {
     samples_.clear();
-    for (Example sample; samples_.size() < count && next_(&sample);) {
+    size_t bytes = 0;
+    for (Example sample; samples_.size() < count && bytes < kHeldBytes &&
+                         next_(&sample);) {
+      bytes += TextBytes(sample);
       samples_.push_back(std::move(sample));
       sample = {};
     }
     return samples_.size();
   }
 
-  Example Make(size_t i) const override { return samples_[i]; }
+  Example Make(size_t i) const override {
+    Example made = samples_[i];
+    if (finish_ != nullptr) finish_(&made);
+    return made;
+  }
 
  private:
   NextExample next_;
+  std::function<void(Example*)> finish_;
   std::vector<Example> samples_;
 };
 
@@ -78,7 +101,8 @@ class SampleSource : public Source {
 
   std::unique_ptr<ExampleSource> Open(DataSplit split) const override {
     if (!reading_.dealt) {
-      return std::make_unique<Samples>(Read(reading_.read, split));
+      return std::make_unique<Samples>(Read(reading_.read, split),
+                                       reading_.finish);
     }
     int begin = 0;
     int end = 0;
@@ -91,7 +115,8 @@ class SampleSource : public Source {
       total += of.num_shards;
     }
     return std::make_unique<Samples>(
-        Dealt(Read(reading_.read, DataSplit::kTrain), begin, end, total));
+        Dealt(Read(reading_.read, DataSplit::kTrain), begin, end, total),
+        reading_.finish);
   }
 
   NextText VocabularyText(const std::vector<std::string>& features,

@@ -33,6 +33,9 @@ struct SampleReading {
   bool dealt = false;
   // What vocabularies are built of, where it is not the training samples.
   ReadSamples vocabulary = nullptr;
+  // What is still to be done to a sample and takes long (an image is looked
+  // at): called from several threads. Null: nothing.
+  std::function<void(Example*)> finish = nullptr;
 };
 
 // Makes `reading` what the problem's examples are made of. Its corpora are

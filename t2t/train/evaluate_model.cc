@@ -1,5 +1,6 @@
 #include "t2t/train/evaluate_model.h"
 
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <signal.h>
 
@@ -10,12 +11,15 @@
 #include "t2t/base/error.h"
 #include "t2t/base/stop.h"
 #include "t2t/nn/batch_norm.h"
+#include "t2t/problem/modality_traits.h"
 #include "t2t/train/eval_metrics.h"
 
 namespace t2t {
 namespace {
 
 constexpr char kWhat[] = "the evaluation";
+// T2T's max_outputs.
+constexpr int64_t kSummaryImages = 2;
 
 // Batches that are computed at the same time, one for each place.
 struct PlacedBatches {
@@ -88,14 +92,44 @@ void Exchange(const EvaluationRanks& ranks, const PlacedBatches& round,
   }
 }
 
+// pixels_BHWC: 0 to 255.
+void AddImages(const at::Tensor& pixels_BHWC, std::vector<Image>* images) {
+  const at::Tensor bytes_BHWC =
+      pixels_BHWC.slice(0, 0, kSummaryImages).to(at::kByte).cpu().contiguous();
+  for (int64_t i = 0; i < bytes_BHWC.size(0); ++i) {
+    const at::Tensor bytes_HWC = bytes_BHWC[i];
+    const auto* const from = bytes_HWC.const_data_ptr<uint8_t>();
+    images->push_back({bytes_HWC.size(0),
+                       bytes_HWC.size(1),
+                       bytes_HWC.size(2),
+                       {from, from + bytes_HWC.numel()}});
+  }
+}
+
+bool IsOfImages(const ProblemInfo& info) {
+  const auto targets = info.features.find("targets");
+  return targets != info.features.end() &&
+         TraitsOfModality(targets->second.modality).is_image;
+}
+
+// Null: no images are wanted.
 EvalMetrics::Sums Evaluate(Model* model, Batch batch,
-                           const EvalMetrics& metrics) {
+                           const EvalMetrics& metrics,
+                           std::vector<Image>* images) {
   const Features features = ToFeatures(std::move(batch));
   if (!metrics.targets_are_ids()) {
     return metrics.SumsOf(model->Loss(features, Mode::kEval));
   }
-  return metrics.SumsOf(model->Logits(features, Mode::kEval),
-                        features.at("targets"));
+  const at::Tensor logits = model->Logits(features, Mode::kEval);
+  const at::Tensor& targets = features.at("targets");
+  const bool are_images = targets.dim() == 4 &&
+                          (targets.size(3) == 1 || targets.size(3) == 3) &&
+                          logits.numel() == targets.numel() * logits.size(-1);
+  if (images != nullptr && images->empty() && are_images) {
+    AddImages(logits.argmax(-1).view(targets.sizes()), images);
+    AddImages(targets, images);
+  }
+  return metrics.SumsOf(logits, targets);
 }
 
 // A rank's batch norms average its own batches: all take the first rank's
@@ -113,7 +147,7 @@ void ShareAverages(const ParamStore& params, ProcessGroup* group) {
 std::map<std::string, double> EvaluateModel(
     Model* model, InputPipeline* input,
     const std::vector<std::string>& metric_names, int64_t max_batches,
-    const EvaluationRanks& ranks) {
+    const EvaluationRanks& ranks, std::vector<Image>* images) {
   const at::NoGradGuard no_grad;
   EvalMetrics metrics(metric_names, model->info(), model->hparams());
   if (ranks.group != nullptr) ShareAverages(model->params(), ranks.group);
@@ -128,10 +162,10 @@ std::map<std::string, double> EvaluateModel(
     batches += round.batches;
     own = metrics.NoSums();
     if (round.own) {
-      own = Evaluate(model, std::move(*round.batch), metrics);
+      own = Evaluate(model, std::move(*round.batch), metrics, images);
     } else if (ranks.parameters != nullptr) {
       // The others need this rank's parameters.
-      Evaluate(model, std::move(*round.batch), metrics);
+      Evaluate(model, std::move(*round.batch), metrics, nullptr);
     }
     if (ranks.parameters != nullptr) ranks.parameters->EndPass();
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "t2t/distributed/process_group.h"
+#include "t2t/formats/image.h"
 #include "t2t/input/input.h"
 #include "t2t/model/model.h"
 #include "t2t/parallel/sharded_parameters.h"
@@ -29,10 +30,14 @@ struct EvaluationRanks {
 // The mean metrics over at most max_batches batches, on every rank; the same
 // bits however many places share the batches. Where a rank got SIGTERM or
 // SIGINT all throw after the same batch.
+//
+// `images`, where it isn't null and targets are images: gets T2T's
+// image_summary on the rank that has the first batch, the first of them, each
+// pixel as the model finds it likeliest, and then the same as they are.
 std::map<std::string, double> EvaluateModel(
     Model* model, InputPipeline* input,
     const std::vector<std::string>& metric_names, int64_t max_batches,
-    const EvaluationRanks& ranks = {});
+    const EvaluationRanks& ranks = {}, std::vector<Image>* images = nullptr);
 
 }  // namespace t2t
 

@@ -21,7 +21,7 @@ namespace {
 // Knows which of the ids comes next, but for some.
 class ToyModel : public Model {
  public:
-  ToyModel() : Model({}, {}, 1) {}
+  explicit ToyModel(const ProblemInfo& info = {}) : Model({}, info, 1) {}
 
   at::Tensor Logits(const Features& features, Mode) override {
     if (before_batch_ != nullptr) before_batch_(batches_);
@@ -128,6 +128,46 @@ TEST(EvaluateModelTest, RanksTakeTheFirstOnesRunningAverages) {
     group->Barrier("the end");
   });
   job.ExpectAllWell();
+}
+
+// Three images of 2 x 2 in colours, twice.
+class ImageInput : public SomeInput {
+ public:
+  ImageInput() : SomeInput(2) {}
+
+  std::optional<Batch> Next() override {
+    std::optional<Batch> batch = SomeInput::Next();
+    if (!batch) return batch;
+    std::vector<int64_t> pixels(36);
+    for (size_t i = 0; i < pixels.size(); ++i) {
+      pixels[i] = static_cast<int64_t>(i % 10);
+    }
+    (*batch)["targets"] = HostTensor({3, 2, 2, 3}, pixels);
+    return batch;
+  }
+};
+
+TEST(EvaluateModelTest, TheFirstImagesAreKept) {
+  ProblemInfo info;
+  info.features["targets"].modality = "image";
+  ToyModel model(info);
+  ImageInput input;
+  std::vector<Image> images;
+  EvaluateModel(&model, &input, {}, 0, {}, &images);
+  ASSERT_EQ(images.size(), 4u);  // two that are drawn, the same as they are
+  EXPECT_EQ(images[2].height, 2);
+  EXPECT_EQ(images[2].channels, 3);
+  EXPECT_EQ(images[2].pixels,
+            (std::vector<uint8_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1}));
+  EXPECT_EQ(images[0].pixels,
+            (std::vector<uint8_t>{0, 1, 4, 9, 6, 5, 6, 9, 4, 1, 0, 1}));
+  EXPECT_EQ(images[3].pixels[0], 2);
+  // Text is no image.
+  ToyModel of_text;
+  SomeInput text(2);
+  images.clear();
+  EvaluateModel(&of_text, &text, {}, 0, {}, &images);
+  EXPECT_TRUE(images.empty());
 }
 
 TEST(EvaluateModelTest, NothingToEvaluate) {

@@ -39,24 +39,32 @@ void LogEvaluation(int64_t step, const std::map<std::string, double>& results,
 
 void WriteEvaluation(const std::string& problem, int64_t step,
                      const std::map<std::string, double>& results,
-                     EventWriter* events) {
+                     const std::vector<Image>& images, EventWriter* events) {
+  const std::string prefix = "metrics-" + problem + "/targets/";
   std::map<std::string, double> tags;
   for (const auto& [name, value] : results) {
-    tags[name == "loss" ? name : "metrics-" + problem + "/targets/" + name] =
-        value;
+    tags[name == "loss" ? name : prefix + name] = value;
   }
   events->Write(step, tags);
+  if (images.empty()) return;
+  std::vector<TaggedImage> tagged;
+  for (const Image& image : images) {
+    tagged.push_back(
+        {prefix + "image_summary/" + std::to_string(tagged.size()), image});
+  }
+  events->WriteImages(step, tagged);
 }
 
 void WriteEvaluationIfPossible(const std::string& problem, int64_t step,
                                const std::map<std::string, double>& results,
+                               const std::vector<Image>& images,
                                const std::string& folder,
                                std::unique_ptr<EventWriter>* events) {
   try {
     if (*events == nullptr) {
       *events = std::make_unique<EventWriter>(folder, std::nullopt);
     }
-    WriteEvaluation(problem, step, results, events->get());
+    WriteEvaluation(problem, step, results, images, events->get());
   } catch (const Error& error) {
     if (error.code() != ExitCode::kIo) throw;
     Warn(std::string("no events were written: ") + error.what());

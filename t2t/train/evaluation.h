@@ -25,15 +25,16 @@ constexpr char kMetricLinePrefix[] = "t2t-metric: ";
 void LogEvaluation(int64_t step, const std::map<std::string, double>& results,
                    double seconds);
 
-// Writes them as events, under T2T's tags.
+// Writes them as events, under T2T's tags. `images`: T2T's image_summary.
 void WriteEvaluation(const std::string& problem, int64_t step,
                      const std::map<std::string, double>& results,
-                     EventWriter* events);
+                     const std::vector<Image>& images, EventWriter* events);
 
 // The same into a folder where it can be written, else a warning: for those
 // who only want to know. *events is made where it is null.
 void WriteEvaluationIfPossible(const std::string& problem, int64_t step,
                                const std::map<std::string, double>& results,
+                               const std::vector<Image>& images,
                                const std::string& folder,
                                std::unique_ptr<EventWriter>* events);
 

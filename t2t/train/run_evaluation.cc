@@ -34,25 +34,26 @@ std::map<std::string, double> RunEvaluation::Evaluate(DataSplit split,
   const double start = NowSeconds();
   const std::unique_ptr<InputPipeline> input = run_.Input(
       split, Mode::kEval, static_cast<uint64_t>(run_.flags.random_seed));
+  std::vector<Image> images;
   const std::map<std::string, double> results =
       trainer != nullptr
-          ? trainer->Evaluate(input.get(), run_.metrics, eval_steps_)
+          ? trainer->Evaluate(input.get(), run_.metrics, eval_steps_, &images)
           : EvaluateModel(run_.model.get(), input.get(), run_.metrics,
-                          eval_steps_);
+                          eval_steps_, /*ranks=*/{}, &images);
   if (!run_.IsFirst()) return results;
   LogEvaluation(step, results, NowSeconds() - start);
   const std::string events_dir = JoinPath(run_.flags.output_dir, folder);
   std::unique_ptr<EventWriter>& events = events_[folder];
   if (trainer == nullptr) {
-    WriteEvaluationIfPossible(run_.flags.problem, step, results, events_dir,
-                              &events);
+    WriteEvaluationIfPossible(run_.flags.problem, step, results, images,
+                              events_dir, &events);
   } else if (trainer->steps_done() > 0 || !HasEventsAt(events_dir, step)) {
     if (events == nullptr) {
       // Of the steps that this run does, there may be some of one before.
       const int64_t first = trainer->step() - trainer->steps_done() + 1;
       events = std::make_unique<EventWriter>(events_dir, std::min(step, first));
     }
-    WriteEvaluation(run_.flags.problem, step, results, events.get());
+    WriteEvaluation(run_.flags.problem, step, results, images, events.get());
   }
   // It is kept as a second name of the file.
   if (best_ != nullptr && trainer != nullptr) trainer->WaitForCheckpoint();

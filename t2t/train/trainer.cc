@@ -247,7 +247,7 @@ void Trainer::WithAverages(const std::function<void()>& body) {
 
 std::map<std::string, double> Trainer::Evaluate(
     InputPipeline* input, const std::vector<std::string>& metric_names,
-    int64_t max_batches) {
+    int64_t max_batches, std::vector<Image>* images) {
   EvaluationRanks ranks;
   ranks.group = options_.group;
   ranks.parameters = state_->sharded_parameters();
@@ -258,7 +258,8 @@ std::map<std::string, double> Trainer::Evaluate(
   }
   std::map<std::string, double> results;
   WithAverages([&] {
-    results = EvaluateModel(model_, input, metric_names, max_batches, ranks);
+    results =
+        EvaluateModel(model_, input, metric_names, max_batches, ranks, images);
   });
   return results;
 }

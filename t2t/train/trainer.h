@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "t2t/checkpoint/load.h"
+#include "t2t/formats/image.h"
 #include "t2t/input/input.h"
 #include "t2t/model/model.h"
 #include "t2t/ops/threads.h"
@@ -62,7 +63,7 @@ class Trainer {
   // place, where there are any. See EvaluateModel().
   std::map<std::string, double> Evaluate(
       InputPipeline* input, const std::vector<std::string>& metric_names,
-      int64_t max_batches);
+      int64_t max_batches, std::vector<Image>* images = nullptr);
 
   // Runs body with the moving averages in the model's place. (With ZeRO stage 3
   // a rank has its own shard of the parameters alone.)

@@ -50,8 +50,8 @@ for program; do
       fail "$name: $library is of $package, which the image lacks"
   done
 done
-# These two are opened when data is fetched.
-for package in libarchive13 libcurl4; do
+# These are opened when data is fetched, or made.
+for package in libarchive13 libcurl4 liblmdb0 libwebp7; do
   [[ $words == *" $package "* ]] || fail "the image lacks $package"
 done
 ((checked > 20)) || fail "only $checked libraries were seen"

@@ -79,6 +79,8 @@ def fact(problem):
         if isinstance(source, str):
           continue
         members = source[1]
+        if isinstance(members, str):
+          members = [members]
         if members[0] == "tsv":
           members = members[3:]
         elif members[0] == "tmx":

@@ -64,13 +64,14 @@ int64_t EvaluateOnce(const EvalFlags& flags,
                    Mode::kEval, static_cast<uint64_t>(flags.random_seed),
                    /*t2t_batching=*/false)),
                loaded.model->hparams());
-  const std::map<std::string, double> results =
-      EvaluateModel(loaded.model.get(), input.get(),
-                    EvaluatedMetrics(*loaded.problem), flags.eval_steps);
+  std::vector<Image> images;
+  const std::map<std::string, double> results = EvaluateModel(
+      loaded.model.get(), input.get(), EvaluatedMetrics(*loaded.problem),
+      flags.eval_steps, /*ranks=*/{}, &images);
   LogEvaluation(loaded.weights.step, results, NowSeconds() - start);
   Print(loaded.weights.step, results, flags.json);
   WriteEvaluationIfPossible(loaded.problem_name, loaded.weights.step, results,
-                            EventFolder(flags.load.weights), events);
+                            images, EventFolder(flags.load.weights), events);
   return loaded.weights.step;
 }
 
