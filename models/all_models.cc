@@ -4,6 +4,7 @@ namespace t2t {
 
 void RegisterAllModels(ModelRegistry& models) {
   RegisterAttentionLm(models);
+  RegisterAttentionLmMoe(models);
   RegisterBasic(models);
   RegisterByteNet(models);
   RegisterEvolvedTransformer(models);
@@ -21,6 +22,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterTransformer(models);
   RegisterTransformerEncoder(models);
   RegisterTransformerMemory(models);
+  RegisterTransformerMoe(models);
   RegisterTransformerRevnet(models);
   RegisterTransformerSketch(models);
   RegisterUniversalTransformer(models);

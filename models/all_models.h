@@ -7,6 +7,7 @@ namespace t2t {
 
 // Each adds the models of its file.
 void RegisterAttentionLm(ModelRegistry& models);
+void RegisterAttentionLmMoe(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
 void RegisterByteNet(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);
@@ -24,6 +25,7 @@ void RegisterTextCnn(ModelRegistry& models);
 void RegisterTransformer(ModelRegistry& models);
 void RegisterTransformerEncoder(ModelRegistry& models);
 void RegisterTransformerMemory(ModelRegistry& models);
+void RegisterTransformerMoe(ModelRegistry& models);
 void RegisterTransformerRevnet(ModelRegistry& models);
 void RegisterTransformerSketch(ModelRegistry& models);
 void RegisterUniversalTransformer(ModelRegistry& models);

@@ -56,6 +56,10 @@ constexpr char kHeads[] = "num_heads=2,filter_size=32";
 const std::map<std::string, Toy>& Toys() {
   static const auto* const toys = new std::map<std::string, Toy>{
       {"attention_lm", {Task::kTargetsAlone, kHeads}},
+      {"attention_lm_moe",
+       {Task::kTargetsAlone,
+        "num_heads=2,filter_size=32,attention_layers=her,"
+        "attention_num_experts=4,attention_kq_size=16,attention_v_size=16"}},
       {"basic_fc_relu", {Task::kImageClass, ""}},
       {"byte_net", {Task::kText, "num_block_repeat=1"}},
       {"diagonal_neural_gpu", {}},
@@ -96,6 +100,11 @@ const std::map<std::string, Toy>& Toys() {
       {"transformer", {Task::kText, kHeads}},
       {"transformer_encoder", {Task::kClass, kHeads}},
       {"transformer_memory", {Task::kTargetsAlone, kHeads}},
+      {"transformer_moe",
+       {Task::kText,
+        "num_heads=2,filter_size=32,moe_num_experts=4,"
+        "layer_types=a-moe/red#locm-moe/a-sepm",
+        "transformer_moe_base"}},
       {"transformer_regressor", {Task::kNumber, kHeads}},
       {"transformer_revnet", {Task::kText, kHeads}},
       {"transformer_scorer", {Task::kText, kHeads}},

@@ -346,10 +346,21 @@ std::vector<WithoutEffectRow> OfFeedForward() {
        "drops nothing there",
        "attention_dropout counts for parameter_attention"},
       {{"moe_num_experts", "moe_k", "gating_type"},
-       [](H h, Use) { return IsNone(h, "ffn_layer", {"local_moe"}); },
+       [](H h, Use use) {
+         return IsNone(h, "ffn_layer", {"local_moe"}) &&
+                use.model != "imagetransformer_moe";
+       },
        "ffn_layer",
        "has no experts",
        "set ffn_layer=local_moe"},
+      {{"moe_hidden_sizes", "moe_loss_coef"},
+       [](H, Use use) {
+         return !use.model.empty() && use.model != "transformer_moe" &&
+                use.model != "imagetransformer_moe";
+       },
+       nullptr,
+       "no layer of the model asks for it",
+       "ffn_layer=local_moe has experts of filter_size"},
       {{"parameter_attention_key_channels",
         "parameter_attention_value_channels"},
        [](H h, Use) { return IsNone(h, "ffn_layer", {"parameter_attention"}); },
@@ -404,8 +415,15 @@ std::vector<WithoutEffectRow> OfAreasAndMemory() {
        nullptr,
        "the model has no attention",
        "use the model lstm_seq2seq_attention"},
-      {{"memory_type", "num_memory_items", "recurrent_memory_batch_size",
-        "unconditional"},
+      {{"unconditional"},
+       [](H, Use use) {
+         return !use.model.empty() && use.model != "transformer_memory" &&
+                !StartsWith(use.model, "imagetransformer");
+       },
+       nullptr,
+       "the model always is, or never",
+       "use the model transformer_memory or imagetransformer"},
+      {{"memory_type", "num_memory_items", "recurrent_memory_batch_size"},
        [](H, Use use) {
          return !use.model.empty() && use.model != "transformer_memory";
        },

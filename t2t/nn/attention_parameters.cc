@@ -37,7 +37,8 @@ MultiheadAttention::MultiheadAttention(const Scope &scope,
     MakeAreas(own);
     return;
   }
-  if (const auto pattern = LocalPatternOf(o.type, o.local_block)) {
+  if (const auto pattern =
+          LocalPatternOf(o.type, o.local_block, o.local_width)) {
     MakeLocal(own, *pattern);
     return;
   }

@@ -40,7 +40,7 @@ at::Tensor Weigh(const at::Tensor& logits, const at::Tensor& v,
 }  // namespace
 
 std::optional<LocalPattern> LocalPatternOf(const std::string& type,
-                                           int64_t block) {
+                                           int64_t block, int64_t width) {
   LocalPattern pattern;
   pattern.block = block;
   pattern.length = block;
@@ -56,8 +56,8 @@ std::optional<LocalPattern> LocalPatternOf(const std::string& type,
     // Meant to reach as far to the left of the block as to the right; where
     // the width is a whole number of blocks, T2T's reach is one block further
     // left.
-    pattern.start = -kWidth - block;
-    pattern.length += 2 * kWidth;
+    pattern.start = width % block == 0 ? -width - block : -width;
+    pattern.length += 2 * width;
   } else if (type == "masked_dilated_1d" || type == "unmasked_dilated_1d") {
     // The gaps between the blocks are 0: what is seen hangs together.
     pattern.causal = type == "masked_dilated_1d";

@@ -21,10 +21,11 @@ struct LocalPattern {
 };
 
 // T2T's self_attention_type of local and dilated attention, with the sizes
-// that T2T's transformer gives it, but for a block of another length; nullopt
-// where it is another type.
+// that T2T's transformer gives it, but for a block of another length and, of
+// local_unmasked, another reach to the sides; nullopt where it is another type.
 std::optional<LocalPattern> LocalPatternOf(const std::string& type,
-                                           int64_t block = 128);
+                                           int64_t block = 128,
+                                           int64_t width = 128);
 
 struct LocalAttentionOptions {
   LocalPattern pattern;
