@@ -10,6 +10,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterEvolvedTransformer(models);
   RegisterGeneExpression(models);
   RegisterImageTransformer(models);
+  RegisterImg2ImgTransformer(models);
   RegisterLstm(models);
   RegisterNeuralGpu(models);
   RegisterNeuralStack(models);

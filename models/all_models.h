@@ -13,6 +13,7 @@ void RegisterByteNet(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);
 void RegisterGeneExpression(ModelRegistry& models);
 void RegisterImageTransformer(ModelRegistry& models);
+void RegisterImg2ImgTransformer(ModelRegistry& models);
 void RegisterLstm(ModelRegistry& models);
 void RegisterNeuralGpu(ModelRegistry& models);
 void RegisterNeuralStack(ModelRegistry& models);
