@@ -73,6 +73,12 @@ nn::SublayerPtr MakeSelfAttention(const Scope& scope, Attention kind,
       std::make_shared<nn::SelfAttention>(own, options));
 }
 
+nn::SublayerPtr MakeTransition(const Scope& scope, const ImageConfig& config) {
+  // Row by row, since positions of a sequence contend for experts.
+  return std::make_shared<RowByRow>(
+      std::make_shared<nn::Transition>(scope.Sub("ffn"), config.layer.ffn));
+}
+
 // A layer's sublayers; T2T numbers the norms around them.
 class LayerMaker {
  public:
@@ -129,8 +135,7 @@ nn::Stack MakeDecoderLayers(const Scope& body, const ImageConfig& config,
     const nn::SublayerPtr own =
         make_transition ? make_transition(scope.Sub("ffn"), i) : nullptr;
     layer.Add(own != nullptr ? std::make_shared<RowByRow>(own)
-                             : nn::SublayerPtr(std::make_shared<nn::Transition>(
-                                   scope.Sub("ffn"), config.layer.ffn)));
+                             : MakeTransition(scope, config));
     stack.blocks.push_back(layer.Done());
   }
   stack.last.emplace(
@@ -180,8 +185,10 @@ ImageConfig ImageConfig::FromHParams(const HParams& hparams,
       config.encoder_attention == Attention::kLocal2d) {
     config.grid = ReadGrid(hparams, model);
   }
-  if (config.layer.ffn.type != "conv_hidden_relu") {
-    RefuseImageHParam(hparams, model, "ffn_layer", "conv_hidden_relu");
+  if (config.layer.ffn.type != "conv_hidden_relu" &&
+      config.layer.ffn.type != "local_moe_tpu") {
+    RefuseImageHParam(hparams, model, "ffn_layer",
+                      "conv_hidden_relu or local_moe_tpu");
   }
   for (const char* name : {"q_filter_width", "kv_filter_width"}) {
     if (IntOr(hparams, name, 1) != 1) {

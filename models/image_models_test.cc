@@ -119,6 +119,21 @@ TEST(ImageModelsTest, ExpertsAreInTheLayersThatAreNamed) {
             1U);
 }
 
+// Experts of a fixed room, one of T2T's sets for TPUs.
+TEST(ImageModelsTest, FeedForwardLayersCanBeExpertsWithRoom) {
+  const auto model =
+      Make("imagetransformer", "imagetransformer_b10l_dr03_moe_tpu",
+           "unconditional=False,moe_num_experts=3");
+  EXPECT_EQ(model->params()
+                .Get("imagetransformer/body/decoder_layer_0/ffn/x0/w")
+                .sizes(),
+            (at::IntArrayRef{3, 16, 12}));
+  const LossParts loss =
+      model->Loss(BatchFor("imagetransformer"), Mode::kTrain);
+  EXPECT_EQ(loss.extra.count("extra"), 1U);
+  EXPECT_TRUE(loss.Total().isfinite().item<bool>());
+}
+
 // Each batch trains one head, to find what is so far ahead; evaluation asks the
 // first.
 TEST(ImageModelsTest, BlockParallelTrainsOneHeadAtATime) {

@@ -13,12 +13,6 @@ namespace {
 
 constexpr double kNoiseEpsilon = 1e-2;
 
-// The squared coefficient of variation.
-at::Tensor VariationSquared(const at::Tensor& x) {
-  const at::Tensor mean = x.mean();
-  return (x - mean).square().mean() / (mean.square() + 1e-10);
-}
-
 struct Top {
   at::Tensor values;  // [rows, k]
   at::Tensor indices;
@@ -63,6 +57,11 @@ Initializer PerExpert(const Initializer& init) {
 }
 
 }  // namespace
+
+at::Tensor VariationSquared(const at::Tensor& x) {
+  const at::Tensor mean = x.mean();
+  return (x - mean).square().mean() / (mean.square() + 1e-10);
+}
 
 ExpertGates GateTokens(const at::Tensor& tokens, const at::Tensor& gate_kernel,
                        const at::Tensor& noise_kernel, const at::Tensor& noise,

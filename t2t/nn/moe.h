@@ -28,6 +28,9 @@ ExpertGates GateTokens(const at::Tensor& tokens, const at::Tensor& gate_kernel,
                        const at::Tensor& noise_kernel, const at::Tensor& noise,
                        int64_t experts_per_token);
 
+// The squared coefficient of variation of all of x.
+at::Tensor VariationSquared(const at::Tensor& x);
+
 // Grows as the experts become unequally busy; both [experts], summed over
 // tokens.
 at::Tensor ImbalanceOf(const at::Tensor& importance, const at::Tensor& load);
