@@ -76,7 +76,7 @@ MoeLmConfig MoeLmConfig::FromHParams(const HParams& hparams) {
   attention.name = "decoder_self_attention";
   attention.type =
       hparams.GetBool("attention_local") ? "local_mask_right" : "dot_product";
-  attention.local_block = hparams.GetInt("attention_block_length");
+  attention.local.block = hparams.GetInt("attention_block_length");
   const std::string& letters = hparams.GetString("attention_layers");
   for (const char letter : letters) {
     config.attention.push_back(KindOfLetter(letter));

@@ -49,8 +49,22 @@ class RowByRow : public nn::Sublayer {
   nn::SublayerPtr layer_;
 };
 
+// T2T's dilated attention: each layer has gaps of its own.
+std::vector<int64_t> ReadGaps(const HParams& hparams, const std::string& model,
+                              int64_t layers) {
+  std::vector<int64_t> gaps = hparams.GetInts("gap_sizes");
+  if (static_cast<int64_t>(gaps.size()) != layers ||
+      std::any_of(gaps.begin(), gaps.end(), [](int64_t g) { return g < 0; })) {
+    RefuseImageHParam(
+        hparams, model, "gap_sizes",
+        std::to_string(layers) + " numbers from 0 up, one for each layer");
+  }
+  return gaps;
+}
+
 nn::SublayerPtr MakeSelfAttention(const Scope& scope, Attention kind,
-                                  bool causal, const ImageConfig& config) {
+                                  bool causal, int64_t layer,
+                                  const ImageConfig& config) {
   AttentionOptions options = config.layer.self_attention;
   if (kind == Attention::kLocal2d) {
     nn::GridPattern grid = config.grid;
@@ -66,8 +80,18 @@ nn::SublayerPtr MakeSelfAttention(const Scope& scope, Attention kind,
     own = scope.Sub("self_att");
     options.name = "self_att";
     options.type = "dot_product";
+  } else if (kind == Attention::kDilated) {
+    own = scope.Sub("masked_dilated_1d");
+    options.type = "masked_dilated_1d";
+    options.local.gap = config.gaps[static_cast<size_t>(layer)];
   } else if (!causal) {
     options.type = "local_unmasked";
+  }
+  // T2T's encoders and its attention in two dimensions have no filters.
+  if (causal && (config.filters.query != 1 || config.filters.memory != 1)) {
+    return std::make_shared<RowByRow>(
+        std::make_shared<nn::FilteredSelfAttention>(own, options,
+                                                    config.filters));
   }
   return std::make_shared<RowByRow>(
       std::make_shared<nn::SelfAttention>(own, options));
@@ -107,7 +131,7 @@ nn::Stack MakeEncoderLayers(const Scope& body, const ImageConfig& config) {
     const Scope scope = body.Sub("encoder_layer_" + std::to_string(i));
     LayerMaker layer(scope, config.layer);
     layer.Add(MakeSelfAttention(scope, config.encoder_attention,
-                                /*causal=*/false, config));
+                                /*causal=*/false, i, config));
     layer.Add(
         std::make_shared<nn::Transition>(scope.Sub("ffn"), config.layer.ffn));
     stack.blocks.push_back(layer.Done());
@@ -124,7 +148,7 @@ nn::Stack MakeDecoderLayers(const Scope& body, const ImageConfig& config,
     const Scope scope = body.Sub("decoder_layer_" + std::to_string(i));
     LayerMaker layer(scope, config.layer);
     layer.Add(MakeSelfAttention(scope, config.decoder_attention,
-                                /*causal=*/true, config));
+                                /*causal=*/true, i, config));
     if (has_memory) {
       AttentionOptions options = config.layer.memory_attention;
       options.name = "encdec_attention";
@@ -163,16 +187,20 @@ ImageConfig ImageConfig::FromHParams(const HParams& hparams,
   attention.type = "local_mask_right";
   attention.heads_share_relative_embedding =
       BoolOr(hparams, "shared_rel", false);
-  attention.local_block = hparams.GetInt("block_length");
-  attention.local_width = hparams.GetInt("block_width");
+  attention.local.block = hparams.GetInt("block_length");
+  attention.local.width = hparams.GetInt("block_width");
   const std::string decoder = hparams.GetString("dec_attention_type");
   if (decoder == "rel_local_1d") {
     attention.type = "local_relative_mask_right";
   } else if (decoder == "local_2d") {
     config.decoder_attention = Attention::kLocal2d;
+  } else if (decoder == "dilated") {
+    config.decoder_attention = Attention::kDilated;
+    config.gaps = ReadGaps(hparams, model, config.layer.decoder_layers);
+    attention.local.stretches = hparams.GetInt("num_memory_blocks");
   } else if (decoder != "local_1d" && decoder != "moe_local1d") {
     RefuseImageHParam(hparams, model, "dec_attention_type",
-                      "local_1d, rel_local_1d or local_2d");
+                      "local_1d, rel_local_1d, local_2d or dilated");
   }
   const std::string encoder = StringOr(hparams, "enc_attention_type", "global");
   if (encoder == "local_1d") config.encoder_attention = Attention::kLocal1d;
@@ -190,11 +218,8 @@ ImageConfig ImageConfig::FromHParams(const HParams& hparams,
     RefuseImageHParam(hparams, model, "ffn_layer",
                       "conv_hidden_relu or local_moe_tpu");
   }
-  for (const char* name : {"q_filter_width", "kv_filter_width"}) {
-    if (IntOr(hparams, name, 1) != 1) {
-      RefuseImageHParam(hparams, model, name, "1");
-    }
-  }
+  config.filters = {IntOr(hparams, "q_filter_width", 1),
+                    IntOr(hparams, "kv_filter_width", 1)};
   config.block_order = BoolOr(hparams, "block_raster_scan", false);
   if (config.block_order && config.decoder_attention != Attention::kLocal2d) {
     RefuseImageHParam(hparams, model, "block_raster_scan",

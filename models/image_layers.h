@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "models/transformer_config.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/modality/loss_parts.h"
 #include "t2t/nn/block.h"
+#include "t2t/nn/filtered_attention.h"
 #include "t2t/nn/grid_attention.h"
 #include "t2t/nn/params.h"
 #include "t2t/problem/problem.h"
@@ -35,17 +37,20 @@ struct ImageConfig {
   enum class Attention {
     kGlobal,   // encoders alone
     kLocal1d,  // over all numbers as one sequence
-    kLocal2d
+    kLocal2d,
+    kDilated  // decoders alone: over stretches of that with gaps between
   };
 
   TransformerConfig layer;
   Attention encoder_attention = Attention::kGlobal;
   Attention decoder_attention = Attention::kLocal1d;
-  nn::GridPattern grid;        // of kLocal2d
-  bool block_order = false;    // it decodes block by block
-  int64_t width = 0;           // of an image that is decoded, in pixels
-  int64_t channels = 0;        // numbers of a pixel with places of their own
-  int64_t position_table = 0;  // its length; 0: sines and cosines
+  nn::GridPattern grid;          // of kLocal2d
+  std::vector<int64_t> gaps;     // of kDilated, in each layer
+  nn::AttentionFilters filters;  // of decoders, but for kLocal2d
+  bool block_order = false;      // it decodes block by block
+  int64_t width = 0;             // of an image that is decoded, in pixels
+  int64_t channels = 0;          // numbers of a pixel with places of their own
+  int64_t position_table = 0;    // its length; 0: sines and cosines
 };
 
 // Throws the usage error "name=value in the model M".

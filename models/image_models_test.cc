@@ -97,6 +97,11 @@ TEST(ImageModelsTest, DecodeNumberByNumberWhatTheyMakeOfAnImage) {
        "enc_attention_type=local_2d", &blocks},
       {"img2img_transformer_block_parallel", "img2img_transformer_b3_bs4", "",
        &rows},
+      {"imagetransformer", "imagetransformer_sep_channels_8l_multipos3", "",
+       &rows},
+      {"imagetransformer",
+       "imagetransformer_base_8l_8h_big_cond_dr03_dan_dilated_b",
+       "block_length=4,block_width=3,gap_sizes=[0,2]", &rows},
   };
   for (const auto& c : kCases) {
     SCOPED_TRACE(std::string(c.name) + " " + c.changes);
@@ -165,6 +170,10 @@ TEST(ImageModelsTest, RefuseWhatTheyCannotDo) {
   };
   EXPECT_THROW(make("dec_attention_type=global"), Error);
   EXPECT_THROW(make("query_shape=[2]"), Error);
+  EXPECT_THROW(Make("imagetransformer",
+                    "imagetransformer_base_8l_8h_big_cond_dr03_dan_dilated",
+                    "gap_sizes=[1]"),
+               Error);
   EXPECT_THROW(make("query_shape=[0,6]"), Error);
   EXPECT_THROW(make("dec_attention_type=local_1d,block_raster_scan=True"),
                Error);

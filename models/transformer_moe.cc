@@ -106,9 +106,9 @@ MoeConfig MoeConfig::FromHParams(const HParams& hparams) {
   config.layer.sequence.no_body_scope = true;
   AttentionOptions& attention = config.layer.self_attention;
   attention.type = "dot_product";
-  attention.local_block = hparams.GetInt("attention_loc_block_length");
-  attention.local_width = hparams.GetInt("attention_loc_block_width");
-  if (attention.local_block < 1 || attention.local_width < 1) {
+  attention.local.block = hparams.GetInt("attention_loc_block_length");
+  attention.local.width = hparams.GetInt("attention_loc_block_width");
+  if (attention.local.block < 1 || attention.local.width < 1) {
     throw UsageError(
         "attention_loc_block_length or attention_loc_block_width "
         "below 1",

@@ -107,10 +107,27 @@ TEST(LocalAttentionTest, UnmaskedIsT2Ts) {
     const GoldenLayer golden("attention_layers",
                              "local_attention_1d_" + std::to_string(block));
     LocalAttentionOptions options;
-    options.pattern = *LocalPatternOf("local_unmasked", block, /*width=*/2);
+    options.pattern = *LocalPatternOf("local_unmasked", {block, /*width=*/2});
     golden.Check(LocalAttention(golden.Input("q"), golden.Input("k"),
                                 golden.Input("v"), options));
   }
+}
+
+TEST(LocalAttentionTest, DilatedIsT2TsWithGaps) {
+  const GoldenLayer golden("attention_layers",
+                           "masked_dilated_self_attention_1d");
+  LocalAttentionOptions options;
+  options.pattern = *LocalPatternOf("masked_dilated_1d", {2, 2, /*gap=*/1, 2});
+  const at::Tensor q = golden.Input("q"), k = golden.Input("k"),
+                   v = golden.Input("v");
+  golden.Check(LocalAttention(q, k, v, options));
+  // A step at a time.
+  std::vector<at::Tensor> steps;
+  for (int64_t i = 0; i < q.size(2); ++i) {
+    steps.push_back(LocalAttentionStep(q.narrow(2, i, 1), k.narrow(2, 0, i + 1),
+                                       v.narrow(2, 0, i + 1), options));
+  }
+  golden.Check(at::cat(steps, 2));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "t2t/nn/compressed_attention.h"
 #include "t2t/nn/conv_transition.h"
 #include "t2t/nn/expert_attention.h"
+#include "t2t/nn/filtered_attention.h"
 #include "t2t/nn/golden_layer.h"
 
 namespace t2t::nn {
@@ -65,6 +66,25 @@ TEST(NormedAttentionTest, OutputsAreT2Ts) {
   golden.FillWeights();
   Context context;
   golden.Check(RunWhole(layer, golden.Input("x"), true, &context));
+}
+
+TEST(FilteredAttentionTest, OutputsAreT2Ts) {
+  GoldenLayer golden("attention_layers", "multihead_qkv_conv");
+  const FilteredSelfAttention layer(golden.scope(), Plain(6, 8), {3, 3});
+  golden.FillWeights();
+  Context context;
+  golden.Check(RunWhole(layer, golden.Input("x"), false, &context));
+}
+
+TEST(FilteredAttentionTest, RefusesWhatItHasNot) {
+  ParamStore store(1);
+  const Scope scope(&store, "layer", NormalInit(0.0, 0.4));
+  AttentionOptions options = Plain(4, 4);
+  EXPECT_THROW(FilteredSelfAttention(scope, options, {0, 1}), Error);
+  options.type = "dot_product_relative";
+  EXPECT_THROW(FilteredSelfAttention(scope, options, {3, 3}), Error);
+  options.type = "local_relative_mask_right";
+  EXPECT_THROW(FilteredSelfAttention(scope, options, {3, 3}), Error);
 }
 
 // The last of what each layer makes of a sequence's beginning is what it makes
