@@ -4,11 +4,13 @@ namespace t2t {
 
 void RegisterAllModels(ModelRegistry& models) {
   RegisterAttentionLm(models);
+  RegisterAttentionLmMoe(models);
   RegisterBasic(models);
   RegisterByteNet(models);
   RegisterEvolvedTransformer(models);
   RegisterGeneExpression(models);
   RegisterImageTransformer(models);
+  RegisterImg2ImgTransformer(models);
   RegisterLstm(models);
   RegisterNeuralGpu(models);
   RegisterNeuralStack(models);
@@ -21,6 +23,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterTransformer(models);
   RegisterTransformerEncoder(models);
   RegisterTransformerMemory(models);
+  RegisterTransformerMoe(models);
   RegisterTransformerRevnet(models);
   RegisterTransformerSketch(models);
   RegisterUniversalTransformer(models);

@@ -7,11 +7,13 @@ namespace t2t {
 
 // Each adds the models of its file.
 void RegisterAttentionLm(ModelRegistry& models);
+void RegisterAttentionLmMoe(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
 void RegisterByteNet(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);
 void RegisterGeneExpression(ModelRegistry& models);
 void RegisterImageTransformer(ModelRegistry& models);
+void RegisterImg2ImgTransformer(ModelRegistry& models);
 void RegisterLstm(ModelRegistry& models);
 void RegisterNeuralGpu(ModelRegistry& models);
 void RegisterNeuralStack(ModelRegistry& models);
@@ -24,6 +26,7 @@ void RegisterTextCnn(ModelRegistry& models);
 void RegisterTransformer(ModelRegistry& models);
 void RegisterTransformerEncoder(ModelRegistry& models);
 void RegisterTransformerMemory(ModelRegistry& models);
+void RegisterTransformerMoe(ModelRegistry& models);
 void RegisterTransformerRevnet(ModelRegistry& models);
 void RegisterTransformerSketch(ModelRegistry& models);
 void RegisterUniversalTransformer(ModelRegistry& models);

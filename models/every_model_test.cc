@@ -37,7 +37,8 @@ enum class Task {
   kNumber,
   kImageClass,
   kImageText,
-  kImages
+  kImages,
+  kImageToImage
 };
 
 struct Toy {
@@ -52,10 +53,17 @@ struct Toy {
 constexpr char kStack[] =
     "embedding_size=32,memory_size=8,controller_layer_sizes=[16,16]";
 constexpr char kHeads[] = "num_heads=2,filter_size=32";
+constexpr char kGrid[] =
+    "num_heads=2,filter_size=32,num_encoder_layers=1,num_decoder_layers=1,"
+    "img_len=8,query_shape=[4,12],memory_flange=[2,4]";
 
 const std::map<std::string, Toy>& Toys() {
   static const auto* const toys = new std::map<std::string, Toy>{
       {"attention_lm", {Task::kTargetsAlone, kHeads}},
+      {"attention_lm_moe",
+       {Task::kTargetsAlone,
+        "num_heads=2,filter_size=32,attention_layers=her,"
+        "attention_num_experts=4,attention_kq_size=16,attention_v_size=16"}},
       {"basic_fc_relu", {Task::kImageClass, ""}},
       {"byte_net", {Task::kText, "num_block_repeat=1"}},
       {"diagonal_neural_gpu", {}},
@@ -68,6 +76,17 @@ const std::map<std::string, Toy>& Toys() {
        {Task::kImages,
         "num_heads=2,filter_size=32,num_decoder_layers=1,img_len=8,"
         "block_length=64"}},
+      {"imagetransformer2d", {Task::kImages, kGrid}},
+      {"imagetransformer_moe",
+       {Task::kImages,
+        "num_heads=2,filter_size=32,img_len=8,block_length=64,"
+        "moe_num_experts=4,moe_hidden_sizes=32,moe_layers_decoder=0"}},
+      {"img2img_transformer", {Task::kImageToImage, kGrid}},
+      {"img2img_transformer_block_parallel",
+       {Task::kImageToImage,
+        "num_heads=2,filter_size=32,num_encoder_layers=1,"
+        "num_decoder_layers=1,img_len=8,block_length=64",
+        /*set=*/nullptr, /*steps=*/12}},
       {"lstm_encoder", {Task::kClass, ""}},
       {"lstm_seq2seq", {}},
       {"lstm_seq2seq_attention", {Task::kText, "attention_layer_size=32"}},
@@ -96,6 +115,11 @@ const std::map<std::string, Toy>& Toys() {
       {"transformer", {Task::kText, kHeads}},
       {"transformer_encoder", {Task::kClass, kHeads}},
       {"transformer_memory", {Task::kTargetsAlone, kHeads}},
+      {"transformer_moe",
+       {Task::kText,
+        "num_heads=2,filter_size=32,moe_num_experts=4,"
+        "layer_types=a-moe/red#locm-moe/a-sepm",
+        "transformer_moe_base"}},
       {"transformer_regressor", {Task::kNumber, kHeads}},
       {"transformer_revnet", {Task::kText, kHeads}},
       {"transformer_scorer", {Task::kText, kHeads}},
@@ -111,7 +135,8 @@ ProblemInfo InfoOf(Task task) {
   ProblemInfo info;
   info.name = "toy";
   FeatureInfo& targets = info.features["targets"];
-  targets.vocab_size = task == Task::kImages ? 256 : kVocab;
+  const bool to_image = task == Task::kImages || task == Task::kImageToImage;
+  targets.vocab_size = to_image ? 256 : kVocab;
   if (task == Task::kTargetsAlone) return info;
   FeatureInfo& inputs = info.features["inputs"];
   inputs.vocab_size = kVocab;
@@ -119,6 +144,12 @@ ProblemInfo InfoOf(Task task) {
     inputs.modality = "image";
     inputs.vocab_size = 256;
     inputs.shape = {8, 8, 3};
+  }
+  if (task == Task::kImageToImage) {
+    inputs.modality = "identity";
+    inputs.vocab_size = 256;
+    inputs.shape = {4, 4, 3};
+    targets.shape = {8, 8, 3};
   }
   if (task == Task::kClass || task == Task::kImageClass) {
     targets.modality = "class_label";
@@ -153,6 +184,9 @@ Features BatchOf(Task task) {
       return {{"inputs", images}, {"targets", ids}};
     case Task::kImages:
       return {{"inputs", labels}, {"targets", images}};
+    case Task::kImageToImage:
+      return {{"inputs", images.slice(1, 0, 8, 2).slice(2, 0, 8, 2)},
+              {"targets", images}};
   }
   return {};
 }

@@ -133,6 +133,9 @@ FfnOptions ReadFfn(const HParams& hparams, int64_t hidden_size) {
   ffn.attention_dropout = hparams.GetDouble("attention_dropout");
   ffn.experts = IntOr(hparams, "moe_num_experts", 64);
   ffn.experts_per_token = IntOr(hparams, "moe_k", 1);
+  ffn.overhead_train = DoubleOr(hparams, "moe_overhead_train", 1.0);
+  ffn.overhead_eval = DoubleOr(hparams, "moe_overhead_eval", 2.0);
+  ffn.loss_weight = DoubleOr(hparams, "moe_loss_coef", 1e-3);
   ffn.gating = StringOr(hparams, "gating_type", "topk");
   return ffn;
 }

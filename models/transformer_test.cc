@@ -340,7 +340,7 @@ TEST(TransformerTest, RefusesWhatItCannotDo) {
   for (const std::string bad :
        {"num_heads=3",
         "pos=learned",
-        "ffn_layer=local_moe_tpu",
+        "ffn_layer=local_moe_tpu,moe_num_experts=1",
         "ffn_layer=local_moe,moe_k=17",
         "self_attention_type=local",
         "norm_type=group",

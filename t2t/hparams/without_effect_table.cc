@@ -340,15 +340,38 @@ std::vector<WithoutEffectRow> OfFeedForward() {
        "set ffn_layer=dense_relu_dense"},
       {{"relu_dropout", "relu_dropout_broadcast_dims"},
        [](H h, Use) {
-         return IsAny(h, "ffn_layer", {"parameter_attention", "local_moe"});
+         return IsAny(h, "ffn_layer",
+                      {"parameter_attention", "local_moe", "local_moe_tpu"});
        },
        "ffn_layer",
        "drops nothing there",
        "attention_dropout counts for parameter_attention"},
       {{"moe_num_experts", "moe_k", "gating_type"},
-       [](H h, Use) { return IsNone(h, "ffn_layer", {"local_moe"}); },
+       [](H h, Use use) {
+         return IsNone(h, "ffn_layer", {"local_moe", "local_moe_tpu"}) &&
+                use.model != "imagetransformer_moe";
+       },
        "ffn_layer",
        "has no experts",
+       "set ffn_layer=local_moe"},
+      {{"moe_hidden_sizes", "moe_loss_coef"},
+       [](H h, Use use) {
+         return !use.model.empty() && use.model != "transformer_moe" &&
+                use.model != "imagetransformer_moe" &&
+                !IsAny(h, "ffn_layer", {"local_moe_tpu"});
+       },
+       nullptr,
+       "no layer of the model asks for it",
+       "ffn_layer=local_moe has experts of filter_size"},
+      {{"moe_overhead_train", "moe_overhead_eval"},
+       [](H h, Use) { return IsNone(h, "ffn_layer", {"local_moe_tpu"}); },
+       "ffn_layer",
+       "has no experts with room for so many",
+       "set ffn_layer=local_moe_tpu"},
+      {{"moe_k", "gating_type", "moe_hidden_sizes"},
+       [](H h, Use) { return IsAny(h, "ffn_layer", {"local_moe_tpu"}); },
+       "ffn_layer",
+       "has two experts of half the filter_size for each position",
        "set ffn_layer=local_moe"},
       {{"parameter_attention_key_channels",
         "parameter_attention_value_channels"},
@@ -404,8 +427,15 @@ std::vector<WithoutEffectRow> OfAreasAndMemory() {
        nullptr,
        "the model has no attention",
        "use the model lstm_seq2seq_attention"},
-      {{"memory_type", "num_memory_items", "recurrent_memory_batch_size",
-        "unconditional"},
+      {{"unconditional"},
+       [](H, Use use) {
+         return !use.model.empty() && use.model != "transformer_memory" &&
+                !StartsWith(use.model, "imagetransformer");
+       },
+       nullptr,
+       "the model always is, or never",
+       "use the model transformer_memory or imagetransformer"},
+      {{"memory_type", "num_memory_items", "recurrent_memory_batch_size"},
        [](H, Use use) {
          return !use.model.empty() && use.model != "transformer_memory";
        },

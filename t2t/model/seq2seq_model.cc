@@ -31,7 +31,7 @@ Seq2SeqModel::Seq2SeqModel(std::string name, const SequenceOptions& options,
 
 void Seq2SeqModel::Build() {
   const Scope root(&params_, name_, DefaultInitializer(hparams_));
-  const Scope body = root.Sub("body");
+  const Scope body = options_.no_body_scope ? root : root.Sub("body");
   MakeEnds(root);
   if (info_.has_inputs()) {
     encoder_ = std::make_unique<SequenceEncoder>(body, options_);

@@ -51,7 +51,8 @@ class Seq2SeqModel : public Model {
   // Makes the model's ends and, by the two functions below, its layers. The
   // constructor of a family's class calls it.
   void Build();
-  // scope: "<model>/body/encoder" and "<model>/body/decoder". BuildEncoder is
+  // scope: "<model>/body/encoder" and "<model>/body/decoder" (without "body"
+  // where SequenceOptions::no_body_scope says so). BuildEncoder is
   // called where the problem has inputs, before BuildDecoder.
   virtual void BuildEncoder(const Scope& scope) = 0;
   virtual void BuildDecoder(const Scope& scope, bool has_memory) = 0;

@@ -43,6 +43,9 @@ struct SequenceOptions {
   double symbol_dropout = 0.0;  // the modalities'
   // What matrix products compute in: activation_dtype.
   at::ScalarType activation_type = at::kFloat;
+  // Parameters stand in the model's own scope in place of its "body": so it is
+  // with T2T's models whose body is written for several devices.
+  bool no_body_scope = false;
   // The decoder begins anew after so many positions (recurrent memory); 0: it
   // does not.
   int64_t chunk_length = 0;

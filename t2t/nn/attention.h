@@ -32,7 +32,7 @@ struct AttentionOptions {
   // dot_product, dot_product_relative, dot_product_relative_v2,
   // dot_product_unmasked_relative_v2 or one of LocalPatternOf().
   std::string type = "dot_product";
-  int64_t local_block = 128;  // of local attention
+  LocalSizes local;  // of local and dilated attention
   int64_t max_relative_position = 0;
   bool heads_share_relative_embedding = false;
   bool add_relative_to_values = false;

@@ -37,7 +37,7 @@ MultiheadAttention::MultiheadAttention(const Scope &scope,
     MakeAreas(own);
     return;
   }
-  if (const auto pattern = LocalPatternOf(o.type, o.local_block)) {
+  if (const auto pattern = LocalPatternOf(o.type, o.local)) {
     MakeLocal(own, *pattern);
     return;
   }

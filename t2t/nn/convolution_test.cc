@@ -6,74 +6,23 @@
 
 #include <cmath>
 #include <string>
-#include <vector>
 
-#include "t2t/base/fs.h"
-#include "t2t/base/json.h"
 #include "t2t/nn/batch_norm.h"
 #include "t2t/nn/ffn.h"
+#include "t2t/nn/golden_layer.h"
 #include "t2t/nn/positional.h"
 
 namespace t2t {
 namespace {
 
-// A case of tools/golden/layers.py: T2T's own layer.
-class Golden {
- public:
-  explicit Golden(const std::string& name)
-      : case_(Json::Parse(ReadFile("tests/golden/model/layers.json")).At(name)),
-        params_(1) {}
-
-  // Makes its parameters under "case".
-  Scope scope() { return Scope(&params_, "case", ZerosInit()); }
-
-  // [batch, length, channels], whatever T2T's case had beside the length.
-  at::Tensor Input() const {
-    const at::Tensor x = Tensor("in/x");
-    return x.view({x.size(0), x.size(1), x.size(-1)});
-  }
-
-  void FillWeights() {
-    const at::NoGradGuard no_grad;
-    for (const ParamStore::Entry& entry : params_.entries()) {
-      at::Tensor parameter = entry.tensor;
-      const at::Tensor value = Tensor("w/" + entry.name);
-      ASSERT_EQ(parameter.sizes(), value.sizes()) << entry.name;
-      parameter.copy_(value);
-    }
-  }
-
-  void Check(const at::Tensor& y) const {
-    const at::Tensor theirs = Tensor("out/0");
-    ASSERT_EQ(y.numel(), theirs.numel());
-    EXPECT_TRUE(at::allclose(y.reshape(theirs.sizes()), theirs, 1e-4, 1e-4));
-  }
-
- private:
-  at::Tensor Tensor(const std::string& name) const {
-    std::vector<int64_t> shape;
-    for (const Json& size : case_.At(name).At("shape").items()) {
-      shape.push_back(size.AsInt());
-    }
-    std::vector<float> values;
-    for (const Json& value : case_.At(name).At("values").items()) {
-      values.push_back(static_cast<float>(value.AsDouble()));
-    }
-    return at::tensor(values).view(shape);
-  }
-
-  const Json case_;
-  ParamStore params_;
-};
-
 template <class Convolution>
 void CheckConvolution(const std::string& name, ConvPadding padding) {
   SCOPED_TRACE(name);
-  Golden golden(name);
+  GoldenLayer golden("layers", name);
   const Convolution layer(golden.scope().Sub("conv_single"),
                           {6, 5, 3, padding, /*two dimensions=*/true});
   golden.FillWeights();
-  const at::Tensor x_BLI = golden.Input();
+  const at::Tensor x_BLI = golden.Sequence();
   golden.Check(layer(x_BLI));
 }
 
@@ -84,14 +33,14 @@ TEST(ConvolutionTest, OutputsAreT2Ts) {
 }
 
 TEST(ConvolutionTest, TwoSeparableOnesWithAReluAreT2Ts) {
-  Golden golden("sepconv_relu_sepconv");
+  GoldenLayer golden("layers", "sepconv_relu_sepconv");
   FfnOptions options;
   options.type = "sepconv_relu_sepconv";
   options.hidden_size = 6;
   options.filter_size = 9;
   const auto ffn = MakeFfn(golden.scope(), options);
   golden.FillWeights();
-  const at::Tensor x_BLI = golden.Input();
+  const at::Tensor x_BLI = golden.Sequence();
   nn::Context context;
   golden.Check(ffn->Apply(x_BLI, {}, /*left=*/true, context));
 }
@@ -144,15 +93,15 @@ TEST(ConvolutionTest, PaddingIsKeptOutOfSepconv) {
 
 TEST(LayerTimingTest, IsT2Ts) {
   {
-    Golden golden("layer_timing_learned");
+    GoldenLayer golden("layers", "layer_timing_learned");
     const LayerTiming timing(golden.scope(), "learned", 4, 6);
     golden.FillWeights();
-    const at::Tensor x_BLD = golden.Input();
+    const at::Tensor x_BLD = golden.Sequence();
     golden.Check(x_BLD + timing(1));
   }
-  Golden golden("layer_timing_sinusoid");
+  GoldenLayer golden("layers", "layer_timing_sinusoid");
   const LayerTiming timing(golden.scope(), "sinusoid", 6, 6);
-  const at::Tensor x_BLD = golden.Input();
+  const at::Tensor x_BLD = golden.Sequence();
   golden.Check(x_BLD + timing(2));
 }
 

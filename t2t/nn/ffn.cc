@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/nn/capacity_moe.h"
 #include "t2t/nn/convolution.h"
 #include "t2t/nn/dense.h"
 #include "t2t/nn/moe.h"
@@ -304,6 +305,24 @@ class Mixture : public Ffn {
   MixtureOfExperts mixture_;
 };
 
+class MixtureWithCapacity : public Ffn {
+ public:
+  MixtureWithCapacity(const Scope& scope, const FfnOptions& options)
+      : mixture_(scope, {options.hidden_size, options.filter_size / 2,
+                         options.experts, options.overhead_train,
+                         options.overhead_eval, options.loss_weight}) {}
+
+  at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
+                   nn::Context& context) const override {
+    return mixture_(x, context);
+  }
+  // Positions contend for room.
+  int64_t reach() const override { return -1; }
+
+ private:
+  CapacityMixture mixture_;
+};
+
 class NoFfn : public Ffn {
  public:
   at::Tensor Apply(const at::Tensor& x, const at::Tensor&, bool,
@@ -356,11 +375,14 @@ std::unique_ptr<Ffn> MakeFfn(const Scope& scope, const FfnOptions& options) {
     }
     return std::make_unique<Mixture>(scope, options);
   }
+  if (type == "local_moe_tpu") {
+    return std::make_unique<MixtureWithCapacity>(scope, options);
+  }
   if (type == "none") return std::make_unique<NoFfn>();
   throw UsageError("ffn_layer=" + type + " is not supported",
                    "dense_relu_dense, conv_hidden_relu, conv_relu_conv, "
                    "conv_hidden_relu_with_sepconv, parameter_attention, sru, "
-                   "local_moe or none",
+                   "local_moe, local_moe_tpu or none",
                    "change --hparams=ffn_layer=...");
 }
 

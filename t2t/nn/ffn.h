@@ -15,7 +15,8 @@ namespace t2t {
 
 struct FfnOptions {
   // dense_relu_dense, conv_hidden_relu (the same), conv_relu_conv,
-  // conv_hidden_relu_with_sepconv, parameter_attention, sru, local_moe, none;
+  // conv_hidden_relu_with_sepconv, parameter_attention, sru, local_moe,
+  // local_moe_tpu, none;
   // sepconv_relu_sepconv, which is the Universal Transformer's "sepconv".
   std::string type = "dense_relu_dense";
   int64_t hidden_size = 0;
@@ -32,6 +33,10 @@ struct FfnOptions {
   int64_t experts = 0;
   int64_t experts_per_token = 1;
   std::string gating = "topk";
+  // local_moe_tpu, whose experts have half the filter_size
+  double overhead_train = 1.0;
+  double overhead_eval = 2.0;
+  double loss_weight = 1e-3;
 };
 
 // T2T's transformer_ffn_layer: [batch, length, hidden] -> the same shape.

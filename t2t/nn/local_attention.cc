@@ -8,9 +8,18 @@
 namespace t2t {
 namespace {
 
-// T2T's transformer leaves these as multihead_attention has them.
-constexpr int64_t kWidth = 128;
-constexpr int64_t kMemoryBlocks = 2;
+// The places of the keys, counted from a block's first position.
+at::Tensor OffsetsOf(const LocalPattern& pattern, int64_t start,
+                     int64_t length) {
+  const at::Tensor offsets =
+      at::arange(start, start + length, OnDevice(at::kLong));
+  if (pattern.gap == 0) return offsets;
+  // How far before the block, beginning at 0.
+  const at::Tensor before = -1 - offsets;
+  const at::Tensor in_gap = before.ge(0).logical_and(
+      before.remainder(pattern.gap + pattern.stretch).lt(pattern.gap));
+  return offsets.masked_select(in_gap.logical_not());
+}
 
 // Adds what the queries [batch, heads, .., queries, depth] say to the distances
 // [queries, keys], which fit every block.
@@ -40,7 +49,9 @@ at::Tensor Weigh(const at::Tensor& logits, const at::Tensor& v,
 }  // namespace
 
 std::optional<LocalPattern> LocalPatternOf(const std::string& type,
-                                           int64_t block) {
+                                           const LocalSizes& sizes) {
+  const int64_t block = sizes.block;
+  const int64_t width = sizes.width;
   LocalPattern pattern;
   pattern.block = block;
   pattern.length = block;
@@ -56,13 +67,15 @@ std::optional<LocalPattern> LocalPatternOf(const std::string& type,
     // Meant to reach as far to the left of the block as to the right; where
     // the width is a whole number of blocks, T2T's reach is one block further
     // left.
-    pattern.start = -kWidth - block;
-    pattern.length += 2 * kWidth;
+    pattern.start = width % block == 0 ? -width - block : -width;
+    pattern.length += 2 * width;
   } else if (type == "masked_dilated_1d" || type == "unmasked_dilated_1d") {
-    // The gaps between the blocks are 0: what is seen hangs together.
     pattern.causal = type == "masked_dilated_1d";
-    pattern.start = -kMemoryBlocks * kWidth;
-    pattern.length += (pattern.causal ? 1 : 2) * kMemoryBlocks * kWidth;
+    if (pattern.causal) pattern.gap = sizes.gap;
+    pattern.stretch = width;
+    const int64_t side = sizes.stretches * (width + pattern.gap);
+    pattern.start = -side;
+    pattern.length += (pattern.causal ? 1 : 2) * side;
   } else {
     return std::nullopt;
   }
@@ -82,9 +95,9 @@ at::Tensor LocalAttention(const at::Tensor& q, const at::Tensor& k,
   const int64_t block = one_block ? length : pattern.block;
   const int64_t blocks = (length + block - 1) / block;
   const int64_t start = one_block ? 0 : pattern.start;
-  const int64_t seen = one_block ? length : pattern.length;
   const at::Tensor offset =
-      at::arange(start, start + seen, OnDevice(at::kLong));
+      OffsetsOf(pattern, start, one_block ? length : pattern.length);
+  const int64_t seen = offset.size(0);
   const at::Tensor in_block = at::arange(block, OnDevice(at::kLong));
   // [blocks, seen]: the position of each key.
   const at::Tensor keys =
@@ -115,19 +128,26 @@ at::Tensor LocalAttention(const at::Tensor& q, const at::Tensor& k,
 at::Tensor LocalAttentionStep(const at::Tensor& q, const at::Tensor& k,
                               const at::Tensor& v,
                               const LocalAttentionOptions& options) {
+  const LocalPattern& pattern = options.pattern;
   const int64_t position = k.size(2) - 1;
-  const int64_t first = std::max<int64_t>(
-      position / options.pattern.block * options.pattern.block +
-          options.pattern.start,
-      0);
+  const int64_t block = position / pattern.block * pattern.block;
+  const int64_t first = std::max<int64_t>(block + pattern.start, 0);
   const int64_t seen = position + 1 - first;
-  at::Tensor logits = at::matmul(q, k.narrow(2, first, seen).transpose(-1, -2));
+  at::Tensor keys = k.narrow(2, first, seen);
+  at::Tensor values = v.narrow(2, first, seen);
+  if (pattern.gap > 0) {
+    const at::Tensor index =
+        OffsetsOf(pattern, first - block, seen) - (first - block);
+    keys = keys.index_select(2, index);
+    values = values.index_select(2, index);
+  }
+  at::Tensor logits = at::matmul(q, keys.transpose(-1, -2));
   if (options.relative_keys.defined()) {
     logits = AddRelative(
         logits, q, options.relative_keys,
         at::arange(seen - 1, -1, -1, OnDevice(at::kLong)).unsqueeze(0));
   }
-  return Weigh(logits, v.narrow(2, first, seen), options);
+  return Weigh(logits, values, options);
 }
 
 }  // namespace t2t

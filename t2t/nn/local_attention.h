@@ -16,15 +16,29 @@ struct LocalPattern {
   int64_t start = 0;
   int64_t length = 0;
   bool causal = false;  // and none that come after the query
+  // What is before the block is stretches of `stretch` positions, with gaps
+  // after each; 0: without gaps.
+  int64_t gap = 0;
+  int64_t stretch = 0;
   // T2T's local_mask_right takes two blocks for one where there are no more.
   bool joins_two_blocks = false;
 };
 
-// T2T's self_attention_type of local and dilated attention, with the sizes
-// that T2T's transformer gives it, but for a block of another length; nullopt
-// where it is another type.
+// The sizes of T2T's local and dilated attention; T2T's transformer leaves them
+// as they are here.
+struct LocalSizes {
+  int64_t block = 128;  // of queries
+  // Of local_unmasked: how far it sees to the sides; of dilated attention: the
+  // positions of each stretch that it sees beside its block.
+  int64_t width = 128;
+  int64_t gap = 0;        // of masked_dilated_1d, between stretches
+  int64_t stretches = 2;  // of dilated attention, to a side
+};
+
+// T2T's self_attention_type of local and dilated attention; nullopt where it is
+// another type.
 std::optional<LocalPattern> LocalPatternOf(const std::string& type,
-                                           int64_t block = 128);
+                                           const LocalSizes& sizes = {});
 
 struct LocalAttentionOptions {
   LocalPattern pattern;

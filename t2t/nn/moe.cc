@@ -11,15 +11,7 @@
 namespace t2t {
 namespace {
 
-// T2T's, whatever moe_loss_coef says.
-constexpr double kLossWeight = 1e-2;
 constexpr double kNoiseEpsilon = 1e-2;
-
-// The squared coefficient of variation.
-at::Tensor VariationSquared(const at::Tensor& x) {
-  const at::Tensor mean = x.mean();
-  return (x - mean).square().mean() / (mean.square() + 1e-10);
-}
 
 struct Top {
   at::Tensor values;  // [rows, k]
@@ -66,6 +58,56 @@ Initializer PerExpert(const Initializer& init) {
 
 }  // namespace
 
+at::Tensor VariationSquared(const at::Tensor& x) {
+  const at::Tensor mean = x.mean();
+  return (x - mean).square().mean() / (mean.square() + 1e-10);
+}
+
+ExpertGates GateTokens(const at::Tensor& tokens, const at::Tensor& gate_kernel,
+                       const at::Tensor& noise_kernel, const at::Tensor& noise,
+                       int64_t experts_per_token) {
+  const int64_t k = experts_per_token;
+  const int64_t experts = gate_kernel.size(1);
+  const at::Tensor clean = at::mm(tokens, gate_kernel).to(at::kFloat);
+  at::Tensor stddev;
+  at::Tensor logits = clean;
+  if (noise.defined()) {
+    stddev = at::softplus(at::mm(tokens, noise_kernel).to(at::kFloat)) +
+             kNoiseEpsilon;
+    logits = clean + noise * stddev;
+  }
+  const Top top = TopOf(logits, std::min(k + 1, experts));
+  ExpertGates gating;
+  gating.gates =
+      at::zeros_like(clean).scatter(1, top.indices.narrow(1, 0, k),
+                                    at::softmax(top.values.narrow(1, 0, k), 1));
+  if (stddev.defined() && k < experts) {
+    // How likely each would be among the first k with other noise.
+    const at::Tensor if_in = top.values.narrow(1, k, 1);
+    const at::Tensor if_out = top.values.narrow(1, k - 1, 1);
+    gating.load = at::where(logits.gt(if_in), NormalCdf(clean - if_in, stddev),
+                            NormalCdf(clean - if_out, stddev));
+  } else {
+    gating.load = gating.gates.gt(0).to(at::kFloat);
+  }
+  return gating;
+}
+
+at::Tensor ImbalanceOf(const at::Tensor& importance, const at::Tensor& load) {
+  return VariationSquared(importance) + VariationSquared(load);
+}
+
+Dispatched::Dispatched(const at::Tensor& gates) {
+  const int64_t experts = gates.size(1);
+  // (expert, token) of all gates above 0, by expert.
+  const at::Tensor chosen = gates.detach().t().gt(0).nonzero();
+  const at::Tensor expert = chosen.select(1, 0);
+  token = chosen.select(1, 1);
+  counts =
+      ToVector(at::bincount(expert, /*weights=*/{}, /*minlength=*/experts));
+  weight = gates.flatten().index_select(0, token * experts + expert);
+}
+
 MixtureOfExperts::MixtureOfExperts(const Scope& scope,
                                    const MixtureOptions& options)
     : options_(options), any_parallel_(scope.tensor_parallel()) {
@@ -97,35 +139,13 @@ MixtureOfExperts::MixtureOfExperts(const Scope& scope,
   out_ = kernels("w_1", options.filter_size, options.hidden_size);
 }
 
-MixtureOfExperts::Gating MixtureOfExperts::Gate(const at::Tensor& tokens,
-                                                const at::Tensor& noise) const {
-  const int64_t k = options_.experts_per_token;
+ExpertGates MixtureOfExperts::Gate(const at::Tensor& tokens,
+                                   const at::Tensor& noise) const {
   const at::Tensor gate = split() ? parallel_->CopyIn(gate_) : gate_;
-  const at::Tensor clean = at::mm(tokens, gate).to(at::kFloat);
-  at::Tensor stddev;
-  at::Tensor logits = clean;
-  if (noise.defined()) {
-    const at::Tensor noise_kernel =
-        split() ? parallel_->CopyIn(noise_) : noise_;
-    stddev = at::softplus(at::mm(tokens, noise_kernel).to(at::kFloat)) +
-             kNoiseEpsilon;
-    logits = clean + noise * stddev;
-  }
-  const Top top = TopOf(logits, std::min(k + 1, options_.experts));
-  Gating gating;
-  gating.gates =
-      at::zeros_like(clean).scatter(1, top.indices.narrow(1, 0, k),
-                                    at::softmax(top.values.narrow(1, 0, k), 1));
-  if (stddev.defined() && k < options_.experts) {
-    // How likely each would be among the first k with other noise.
-    const at::Tensor if_in = top.values.narrow(1, k, 1);
-    const at::Tensor if_out = top.values.narrow(1, k - 1, 1);
-    gating.load = at::where(logits.gt(if_in), NormalCdf(clean - if_in, stddev),
-                            NormalCdf(clean - if_out, stddev));
-  } else {
-    gating.load = gating.gates.gt(0).to(at::kFloat);
-  }
-  return gating;
+  const at::Tensor noise_kernel =
+      split() && noise.defined() ? parallel_->CopyIn(noise_) : noise_;
+  return GateTokens(tokens, gate, noise_kernel, noise,
+                    options_.experts_per_token);
 }
 
 at::Tensor MixtureOfExperts::Local(const at::Tensor& rows,
@@ -182,27 +202,21 @@ at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
       noise = noise.narrow(0, own.begin, own.size());
     }
   }
-  const Gating gating = Gate(tokens, noise);
+  const ExpertGates gating = Gate(tokens, noise);
   at::Tensor importance = gating.gates.sum(0);
   at::Tensor load = gating.load.sum(0);
   if (split()) {
     importance = parallel_->SumOut(importance);
     load = parallel_->SumOut(load);
   }
-  context.losses.Add(
-      "extra",
-      (VariationSquared(importance) + VariationSquared(load)) * kLossWeight);
-  // (expert, token) of all gates above 0, by expert.
-  const at::Tensor chosen = gating.gates.detach().t().gt(0).nonzero();
-  const at::Tensor expert = chosen.select(1, 0);
-  const at::Tensor token = chosen.select(1, 1);
-  const std::vector<int64_t> counts = ToVector(
-      at::bincount(expert, /*weights=*/{}, /*minlength=*/options_.experts));
-  const at::Tensor outputs = Anywhere(tokens.index_select(0, token), counts);
-  const at::Tensor weights =
-      gating.gates.flatten().index_select(0, token * options_.experts + expert);
+  context.losses.Add("extra",
+                     ImbalanceOf(importance, load) * options_.loss_weight);
+  const Dispatched sent(gating.gates);
+  const at::Tensor outputs =
+      Anywhere(tokens.index_select(0, sent.token), sent.counts);
   at::Tensor y = at::zeros_like(tokens).index_add(
-      0, token, (outputs * weights.unsqueeze(1)).to(tokens.scalar_type()));
+      0, sent.token,
+      (outputs * sent.weight.unsqueeze(1)).to(tokens.scalar_type()));
   if (split() && !has_part) y = parallel_->Gather(y, 0, flat.size(0));
   y = y.view(input.sizes());
   return has_part && !split() ? any_parallel_->Leave(y, false) : y;

@@ -12,11 +12,44 @@
 
 namespace t2t {
 
+// Shazeer et al. 2017, "Outrageously Large Neural Networks", arXiv:1701.06538.
+// What mixtures are made of; their experts may be any layer.
+
+// T2T's noisy_top_k_gating: which experts each token goes to, and how much each
+// counts.
+struct ExpertGates {
+  at::Tensor gates;  // [tokens, experts], 0 but for a few
+  at::Tensor load;   // [tokens, experts]: how sure each is among the few
+};
+
+// The kernels are [hidden, experts]; noise [tokens, experts], standard normal,
+// is undefined in evaluation.
+ExpertGates GateTokens(const at::Tensor& tokens, const at::Tensor& gate_kernel,
+                       const at::Tensor& noise_kernel, const at::Tensor& noise,
+                       int64_t experts_per_token);
+
+// The squared coefficient of variation of all of x.
+at::Tensor VariationSquared(const at::Tensor& x);
+
+// Grows as the experts become unequally busy; both [experts], summed over
+// tokens.
+at::Tensor ImbalanceOf(const at::Tensor& importance, const at::Tensor& load);
+
+// Tokens sorted by the experts that they go to.
+struct Dispatched {
+  explicit Dispatched(const at::Tensor& gates);
+
+  at::Tensor token;             // [sent]: its row
+  at::Tensor weight;            // [sent]: its gate
+  std::vector<int64_t> counts;  // of each expert
+};
+
 struct MixtureOptions {
   int64_t hidden_size = 0;
   int64_t filter_size = 0;  // of each expert
   int64_t experts = 0;
   int64_t experts_per_token = 1;  // moe_k
+  double loss_weight = 1e-2;      // T2T's local_moe has no hparam for it
 };
 
 // T2T's local_moe with noisy top-k gating: each token goes through the
@@ -36,11 +69,7 @@ class MixtureOfExperts {
   at::Tensor operator()(const at::Tensor& x, nn::Context& context) const;
 
  private:
-  struct Gating {
-    at::Tensor gates;  // [tokens, experts], 0 but for a few
-    at::Tensor load;   // [tokens, experts]: how sure each is among the few
-  };
-  Gating Gate(const at::Tensor& tokens, const at::Tensor& noise) const;
+  ExpertGates Gate(const at::Tensor& tokens, const at::Tensor& noise) const;
   // The experts' outputs for rows sorted by expert, so many for each: of this
   // rank's experts, or of all, wherever they are.
   at::Tensor Local(const at::Tensor& rows,

@@ -121,6 +121,10 @@ struct ModelNeeds {
 const std::map<std::string, ModelNeeds>& Needs() {
   static const auto* const needs = new std::map<std::string, ModelNeeds>{
       {"imagetransformer", {"", "img_len=8,block_length=64"}},
+      {"imagetransformer2d", {"", "img_len=8,query_shape=[4,12]"}},
+      {"imagetransformer_moe", {"", "img_len=8,block_length=64"}},
+      {"img2img_transformer", {"", "img_len=8,query_shape=[4,12]"}},
+      {"img2img_transformer_block_parallel", {"", "img_len=8,block_length=64"}},
       {"residual_shuffle_exchange", {"shuffle_network_baseline", ""}},
       {"shake_shake", {"", "num_hidden_layers=8"}},
       {"slice_net", {"", "hidden_size=48"}},
@@ -143,7 +147,9 @@ TEST(FullBatchTest, EveryModelIsCounted) {
                       {{"inputs", Symbols(30)}, {"targets", Classes()}}),
       MakeTestProblem("language_model", {{"targets", Symbols(30)}}),
       MakeTestProblem("number", {{"inputs", Symbols(30)}, {"targets", number}}),
-      MakeTestProblem("images", {{"inputs", Classes()}, {"targets", image}})};
+      MakeTestProblem("images", {{"inputs", Classes()}, {"targets", image}}),
+      MakeTestProblem("image_to_image",
+                      {{"inputs", image}, {"targets", image}})};
   for (const std::string& name : ModelsHere()) {
     const auto found = Needs().find(name);
     const ModelNeeds needs =
