@@ -19,8 +19,10 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterSliceNet(models);
   RegisterTextCnn(models);
   RegisterTransformer(models);
+  RegisterTransformerBlockParallel(models);
   RegisterTransformerEncoder(models);
   RegisterTransformerMemory(models);
+  RegisterTransformerNat(models);
   RegisterTransformerRevnet(models);
   RegisterTransformerSketch(models);
   RegisterUniversalTransformer(models);
