@@ -16,15 +16,19 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterRevnet(models);
   RegisterShakeShake(models);
   RegisterShuffleNetwork(models);
+  RegisterSimilarityTransformer(models);
   RegisterSliceNet(models);
+  RegisterSuperLm(models);
   RegisterTextCnn(models);
   RegisterTransformer(models);
+  RegisterTransformerAux(models);
   RegisterTransformerBlockParallel(models);
   RegisterTransformerEncoder(models);
   RegisterTransformerMemory(models);
   RegisterTransformerNat(models);
   RegisterTransformerRevnet(models);
   RegisterTransformerSketch(models);
+  RegisterTransformerSymshard(models);
   RegisterUniversalTransformer(models);
   RegisterXception(models);
 }

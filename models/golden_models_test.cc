@@ -299,6 +299,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "x_neural_deque", "x_neural_queue", "x_neural_stack",
                     "x_residual_shuffle_exchange", "x_resnet_18",
                     "x_resnet_50_bottleneck", "x_revnet_38_cifar",
+                    "x_similarity_transformer",
                     "x_slice_net", "x_slice_net_img", "x_transformer_bs3",
                     "x_universal_transformer_highway",
                     "x_universal_transformer_skip", "xception"),

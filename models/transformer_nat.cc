@@ -20,6 +20,7 @@
 
 #include "models/all_models.h"
 #include "models/latent_layers.h"
+#include "models/scoped_stacks.h"
 #include "t2t/base/error.h"
 #include "t2t/model/at_once_decoder.h"
 #include "t2t/model/autocast.h"

@@ -18,6 +18,7 @@
 #include "t2t/decode/blockwise_search.h"
 #include "t2t/decode/greedy_search.h"
 #include "t2t/decode/step_logits.h"
+#include "t2t/model/text_embedder.h"
 #include "t2t/text/text_encoder.h"
 
 namespace t2t {
@@ -337,6 +338,10 @@ std::vector<std::vector<Hypothesis>> Search(Model* model,
     throw UsageError(
         "sampling_keep_top_k=" + std::to_string(options.keep_top_k),
         "-1 (keep all) or 1 or more");
+  }
+  if (dynamic_cast<TextEmbedder*>(model) != nullptr) {
+    throw UsageError("decoding of a model that makes vectors of texts",
+                     "one whose output are symbols", "t2t-eval gives its loss");
   }
   BlockProposer* const proposer = ProposerOf(model, options);
   if (rows.empty()) return {};

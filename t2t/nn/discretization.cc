@@ -14,18 +14,6 @@ namespace {
 
 constexpr double kLeast = 0.01;  // of a ramp
 
-// TF's uniform_unit_scaling_initializer.
-Initializer UnitScalingInit() {
-  return [](uint64_t seed, at::IntArrayRef shape) {
-    double in = 1.0;
-    for (size_t i = 0; i + 1 < shape.size(); ++i) {
-      in *= static_cast<double>(shape[i]);
-    }
-    const double most = std::sqrt(3.0 / std::max(in, 1.0));
-    return UniformInit(-most, most)(seed, shape);
-  };
-}
-
 // Rows of one-hot vectors, or the shares of `samples` draws.
 at::Tensor Drawn(const at::Tensor& logits, int64_t samples,
                  const Context& context) {
@@ -102,6 +90,17 @@ bool IsCodebook(const std::string& name) {
          StartsWith(last, "ema_count");
 }
 
+Initializer CodebookInit() {
+  return [](uint64_t seed, at::IntArrayRef shape) {
+    double in = 1.0;
+    for (size_t i = 0; i + 1 < shape.size(); ++i) {
+      in *= static_cast<double>(shape[i]);
+    }
+    const double most = std::sqrt(3.0 / std::max(in, 1.0));
+    return UniformInit(-most, most)(seed, shape);
+  };
+}
+
 Codebook::Codebook(const at::Tensor& means, const at::Tensor& count,
                    const at::Tensor& averages, const CodebookOptions& options)
     : options_(options), means_(means), count_(count), averages_(averages) {
@@ -116,7 +115,7 @@ Codebook::Codebook(const Scope& scope, const CodebookOptions& options)
   ParamStore* const store = scope.store();
   const std::string prefix = scope.prefix().empty() ? "" : scope.prefix() + "/";
   const at::Tensor means = store->CreateBuffer(
-      prefix + "means", {options.codes, options.depth}, UnitScalingInit());
+      prefix + "means", {options.codes, options.depth}, CodebookInit());
   means_ = means.unsqueeze(0);
   // Averages begin as what they are averages of, counted once. (T2T's counts
   // begin at 0, so that its first step makes a code that stands for nothing a

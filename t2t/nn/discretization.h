@@ -64,6 +64,9 @@ struct CodebookOptions {
 // each process learns from its own batches, without gradients.
 bool IsCodebook(const std::string& name);
 
+// How codes begin: TF's uniform_unit_scaling_initializer.
+Initializer CodebookInit();
+
 class Codebook {
  public:
   // means [K, V, D]; count [K, V] and averages [K, V, D] are undefined where

@@ -11,8 +11,6 @@
 namespace t2t {
 namespace {
 
-// T2T's, whatever moe_loss_coef says.
-constexpr double kLossWeight = 1e-2;
 constexpr double kNoiseEpsilon = 1e-2;
 
 // The squared coefficient of variation.
@@ -189,9 +187,9 @@ at::Tensor MixtureOfExperts::operator()(const at::Tensor& x,
     importance = parallel_->SumOut(importance);
     load = parallel_->SumOut(load);
   }
-  context.losses.Add(
-      "extra",
-      (VariationSquared(importance) + VariationSquared(load)) * kLossWeight);
+  context.losses.Add("extra",
+                     (VariationSquared(importance) + VariationSquared(load)) *
+                         options_.loss_weight);
   // (expert, token) of all gates above 0, by expert.
   const at::Tensor chosen = gating.gates.detach().t().gt(0).nonzero();
   const at::Tensor expert = chosen.select(1, 0);

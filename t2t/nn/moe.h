@@ -17,6 +17,7 @@ struct MixtureOptions {
   int64_t filter_size = 0;  // of each expert
   int64_t experts = 0;
   int64_t experts_per_token = 1;  // moe_k
+  double loss_weight = 1e-2;      // T2T's local_moe has no hparam for it
 };
 
 // T2T's local_moe with noisy top-k gating: each token goes through the

@@ -123,6 +123,7 @@ const std::map<std::string, ModelNeeds>& Needs() {
       {"imagetransformer", {"", "img_len=8,block_length=64"}},
       {"residual_shuffle_exchange", {"shuffle_network_baseline", ""}},
       {"shake_shake", {"", "num_hidden_layers=8"}},
+      {"similarity_transformer", {"transformer_tiny", ""}},
       {"slice_net", {"", "hidden_size=48"}},
   };
   return *needs;
