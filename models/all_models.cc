@@ -3,6 +3,7 @@
 namespace t2t {
 
 void RegisterAllModels(ModelRegistry& models) {
+  RegisterAligned(models);
   RegisterAttentionLm(models);
   RegisterBasic(models);
   RegisterByteNet(models);
@@ -21,6 +22,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterSuperLm(models);
   RegisterTextCnn(models);
   RegisterTransformer(models);
+  RegisterTransformerAe(models);
   RegisterTransformerAux(models);
   RegisterTransformerBlockParallel(models);
   RegisterTransformerEncoder(models);

@@ -6,6 +6,7 @@
 namespace t2t {
 
 // Each adds the models of its file.
+void RegisterAligned(ModelRegistry& models);
 void RegisterAttentionLm(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
 void RegisterByteNet(ModelRegistry& models);
@@ -24,6 +25,7 @@ void RegisterSliceNet(ModelRegistry& models);
 void RegisterSuperLm(ModelRegistry& models);
 void RegisterTextCnn(ModelRegistry& models);
 void RegisterTransformer(ModelRegistry& models);
+void RegisterTransformerAe(ModelRegistry& models);
 void RegisterTransformerAux(ModelRegistry& models);
 void RegisterTransformerBlockParallel(ModelRegistry& models);
 void RegisterTransformerEncoder(ModelRegistry& models);

@@ -56,6 +56,10 @@ constexpr char kHeads[] = "num_heads=2,filter_size=32";
 
 const std::map<std::string, Toy>& Toys() {
   static const auto* const toys = new std::map<std::string, Toy>{
+      {"aligned",
+       {Task::kText,
+        "num_heads=2,ffn_hidden_sizes=32,layers=timing,conv,att,ffn,att_local,"
+        "att_pseudolocal,att_memory_efficient,local_attention_window=2"}},
       {"attention_lm", {Task::kTargetsAlone, kHeads}},
       {"basic_fc_relu", {Task::kImageClass, ""}},
       {"byte_net", {Task::kText, "num_block_repeat=1"}},
@@ -97,6 +101,11 @@ const std::map<std::string, Toy>& Toys() {
       {"super_lm", {Task::kTargetsAlone, "num_model_shards=2,filter_size=32"}},
       {"text_cnn", {Task::kClass, "num_filters=8"}},
       {"transformer", {Task::kText, kHeads}},
+      {"transformer_ae",
+       {Task::kText,
+        "num_heads=2,filter_size=32,compress_filter_size=32,z_size=4,"
+        "num_compress_steps=1,word_shuffle=0",
+        nullptr, /*steps=*/20}},
       {"transformer_aux", {Task::kText, kHeads}},
       // A head each step, drawn: the loss is of another one each time.
       {"transformer_block_parallel",

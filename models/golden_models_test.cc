@@ -158,7 +158,7 @@ class GoldenModelTest : public testing::TestWithParam<const char*> {
                               .At("losses")
                               .At("training")
                               .AsDouble();
-    for (uint64_t seed = 1; seed < 100; ++seed) {
+    for (uint64_t seed = 1; seed < 300; ++seed) {
       at::manual_seed(seed);
       const LossParts ours = model_->Loss(features_, mode);
       FillWeights();  // training may have moved averages
@@ -286,23 +286,21 @@ TEST_P(GoldenModelTest, DecodesAreT2Ts) {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, GoldenModelTest,
-    testing::Values("adaptive_universal_transformer",
-                    "adaptive_universal_transformer_global", "attention_lm",
-                    "byte_net", "evolved_transformer", "gene_expression_conv",
-                    "imagetransformer_cat", "imagetransformer_dmol",
-                    "neural_gpu", "resnet_cifar", "shuffle_network", "text_cnn",
-                    "transformer_nat", "transformer_regressor",
-                    "transformer_revnet", "transformer_sketch",
-                    "universal_transformer_base", "universal_transformer_dwa",
-                    "universal_transformer_encoder",
-                    "universal_transformer_gru", "x_diagonal_neural_gpu",
-                    "x_neural_deque", "x_neural_queue", "x_neural_stack",
-                    "x_residual_shuffle_exchange", "x_resnet_18",
-                    "x_resnet_50_bottleneck", "x_revnet_38_cifar",
-                    "x_similarity_transformer",
-                    "x_slice_net", "x_slice_net_img", "x_transformer_bs3",
-                    "x_universal_transformer_highway",
-                    "x_universal_transformer_skip", "xception"),
+    testing::Values(
+        "adaptive_universal_transformer",
+        "adaptive_universal_transformer_global", "attention_lm", "byte_net",
+        "evolved_transformer", "gene_expression_conv", "imagetransformer_cat",
+        "imagetransformer_dmol", "neural_gpu", "resnet_cifar",
+        "shuffle_network", "text_cnn", "transformer_ae", "transformer_nat",
+        "transformer_regressor", "transformer_revnet", "transformer_sketch",
+        "universal_transformer_base", "universal_transformer_dwa",
+        "universal_transformer_encoder", "universal_transformer_gru",
+        "x_diagonal_neural_gpu", "x_neural_deque", "x_neural_queue",
+        "x_neural_stack", "x_residual_shuffle_exchange", "x_resnet_18",
+        "x_resnet_50_bottleneck", "x_revnet_38_cifar",
+        "x_similarity_transformer", "x_slice_net", "x_slice_net_img",
+        "x_transformer_bs3", "x_universal_transformer_highway",
+        "x_universal_transformer_skip", "xception"),
     [](const auto& tested) { return std::string(tested.param); });
 
 // Recurrences and options that no file above has: tools/golden/model/depth.py.

@@ -5,12 +5,12 @@
 #include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "models/toy_training.h"
 #include "t2t/base/error.h"
 #include "t2t/decode/search.h"
 #include "t2t/hparams/hparams.h"
@@ -51,27 +51,8 @@ Features Rows() {
   return {{"inputs", ids}, {"targets", ids}};
 }
 
-void Train(Model* model, int steps) {
-  const std::vector<at::Tensor> params = model->params().Trainable();
-  const Features batch = Rows();
-  std::vector<at::Tensor> means, squares;
-  for (const at::Tensor& p : params) {
-    means.push_back(at::zeros_like(p));
-    squares.push_back(at::zeros_like(p));
-  }
-  for (int step = 1; step <= steps; ++step) {
-    model->set_step(step);
-    const auto gradients = torch::autograd::grad(
-        {model->Loss(batch, Mode::kTrain).Total()}, params, {}, std::nullopt,
-        /*create_graph=*/false, /*allow_unused=*/true);
-    const at::NoGradGuard no_grad;
-    for (size_t i = 0; i < params.size(); ++i) {
-      if (!gradients[i].defined()) continue;
-      means[i].mul_(0.9).add_(gradients[i], 0.1);
-      squares[i].mul_(0.95).addcmul_(gradients[i], gradients[i], 0.05);
-      at::Tensor(params[i]).sub_(means[i] / (squares[i].sqrt() + 1e-6), 0.01);
-    }
-  }
+void Train(Model* model, int64_t steps) {
+  TrainToy(model, steps, 0.01, [](int64_t) { return Rows(); });
 }
 
 std::vector<std::vector<Hypothesis>> Greedy(Model* model, int64_t block_size,

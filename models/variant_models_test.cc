@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <memory>
 #include <string>
@@ -28,7 +29,8 @@ std::unique_ptr<Model> Make(const std::string& name, const std::string& set,
   info.name = "toy";
   if (has_inputs) info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
-  HParams hparams = MakeHParams(set, "hidden_size=16,filter_size=24");
+  HParams hparams = MakeHParams(set, "hidden_size=16");
+  if (hparams.Has("filter_size")) hparams.Set("filter_size", int64_t{24});
   for (const std::string& key : hparams.Names()) {
     if (EndsWith(key, "dropout")) hparams.Set(key, 0.0);
   }
@@ -154,6 +156,89 @@ TEST(ShardedModelsTest, ShardsMeetInMixingLayersAlone) {
       at::allclose(of_change(0.0, 0.0), of_change(0.0, 0.2), 1e-3, 1e-3));
   EXPECT_FALSE(
       at::allclose(of_change(0.5, 0.0), of_change(0.5, 0.2), 1e-3, 1e-3));
+}
+
+// Of each kind a training step has a gradient, at the start and when codes are
+// predicted, and what is decoded is as long as T2T makes it.
+class BottleneckKindTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(BottleneckKindTest, TrainsAndDecodes) {
+  at::manual_seed(1);
+  const auto model = Make(
+      "transformer_ae", "transformer_ae_small",
+      std::string("num_heads=2,num_hidden_layers=1,compress_filter_size=16,"
+                  "z_size=4,num_compress_steps=1,mask_startup_steps=5,"
+                  "max_length=16,num_samples=3,bottleneck_kind=") +
+          GetParam());
+  for (const int64_t step : {1, 6}) {
+    model->set_step(step);
+    const at::Tensor loss = model->Loss(Batch(), Mode::kTrain).Total();
+    const auto gradients = torch::autograd::grad(
+        {loss}, model->params().Trainable(), {}, std::nullopt,
+        /*create_graph=*/false, /*allow_unused=*/true);
+    for (const at::Tensor& gradient : gradients) {
+      if (!gradient.defined()) continue;
+      EXPECT_TRUE(gradient.isfinite().all().item<bool>()) << step;
+    }
+  }
+  SearchOptions options;
+  options.force_decode_length = true;
+  SearchRow row;
+  row.decode_length = 50;
+  const auto decode = [&] {
+    return Search(model.get(), {{"inputs", Batch().at("inputs")}},
+                  std::vector<SearchRow>(2, row), options);
+  };
+  const auto found = decode();
+  EXPECT_EQ(found[0].at(0).ids.size(), 10U);
+  EXPECT_EQ(found[1].at(0).ids.size(), 8U);
+  if (StartsWith(GetParam(), "vae")) return;  // draws
+  EXPECT_EQ(decode()[0].at(0).ids, found[0].at(0).ids);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, BottleneckKindTest,
+    testing::Values("semhash", "semhash,sampling_temp=0.0,word_dropout=0.1",
+                    "dvq", "dvq,num_blocks=2,num_residuals=2,ema=False",
+                    "dvq,soft_em=True,entropy_scale=0.1",
+                    "gumbel-softmax,do_attend_compress=True",
+                    "gumbel-softmax,softmax_k=2",
+                    "gumbel-softmax-dvq,do_hard_gumbel_softmax=True",
+                    "gumbel-softmax-dvq,num_blocks=2,ema=False,"
+                    "approximate_gs_entropy=True,entropy_scale=0.1",
+                    "dense,use_predict_mask=False", "vae,drop_inputs=True"));
+
+TEST(AlignedTest, WindowsHideWhatIsFarAway) {
+  const auto changes = [](const std::string& layers, int64_t place) {
+    const auto model = Make("aligned", "aligned_base",
+                            "num_heads=2,ffn_hidden_sizes=24,"
+                            "local_attention_window=2,layers=" +
+                                layers);
+    const at::NoGradGuard no_grad;
+    at::Tensor ids = at::arange(2, 10, at::kLong).unsqueeze(0);
+    const Features batch = {{"inputs", ids}, {"targets", ids}};
+    const at::Tensor before = model->Logits(batch, Mode::kEval);
+    Features other = batch;
+    other["inputs"] = ids.clone();
+    other["inputs"][0][place] = 10;
+    const at::Tensor moved =
+        (model->Logits(other, Mode::kEval) - before).abs().amax(-1)[0];
+    std::string seen;
+    for (int64_t i = 0; i < 8; ++i) {
+      seen += moved[i].item<double>() > 1e-6 ? '1' : '0';
+    }
+    return seen;
+  };
+  // A symbol at place 2 is seen from:
+  EXPECT_EQ(changes("att", 2), "11111111");
+  EXPECT_EQ(changes("att,mask_right=True", 2), "00111111");
+  EXPECT_EQ(changes("att_pseudolocal", 2), "11111000");
+  EXPECT_EQ(changes("att_pseudolocal,mask_right=True", 2), "00111000");
+  EXPECT_EQ(changes("att_local", 2), "11111100");
+  EXPECT_EQ(changes("att_local,mask_right=True", 2), "00111100");
+  EXPECT_EQ(changes("conv,kernel_height=3", 2), "01110000");
+  EXPECT_EQ(changes("ffn", 2), "00100000");
+  EXPECT_EQ(changes("att_memory_efficient", 2), "11111111");
 }
 
 TEST(SimilarityTransformerTest, EmbedsBothKindsAndDecodesNothing) {

@@ -11,6 +11,7 @@
 
 #include "t2t/base/fs.h"
 #include "t2t/base/json.h"
+#include "t2t/nn/bottleneck.h"
 
 namespace t2t::nn {
 namespace {
@@ -157,6 +158,39 @@ TEST(CodebookTest, GradientsGoStraightThrough) {
     EXPECT_LT(codes.negative_entropy.item<float>(), 0.0F);
     torch::autograd::grad({codes.negative_entropy}, {x});
   }
+}
+
+// Ids say all that there is to say of codes: blocks, residuals, bits.
+TEST(BottleneckTest, EmbedGivesBackWhatIdsStandFor) {
+  BottleneckOptions options;
+  options.hidden_size = 8;
+  options.bits = 4;
+  options.filter_size = 8;
+  const at::Tensor x = at::arange(48, at::kFloat).cos().view({2, 3, 8});
+  const auto expect_same = [&](const std::string& name) {
+    SCOPED_TRACE(name);
+    ParamStore params(5);
+    const Initializer init = VarianceScalingInit(3.0, "fan_avg", "uniform");
+    const auto bottleneck = MakeBottleneck(Scope(&params, "vc", init),
+                                           Scope(&params, "", init), options);
+    const Bottleneck::Codes codes = (*bottleneck)(x, 0, Context());
+    EXPECT_TRUE(at::allclose(codes.dense, bottleneck->Embed(codes.discrete),
+                             1e-5, 1e-5));
+    EXPECT_EQ(codes.dense.sizes(), x.sizes());
+  };
+  expect_same("semhash");
+  options.kind = "dvq";
+  expect_same("one book");
+  options.blocks = 2;
+  expect_same("blocks");
+  options.residuals = 2;
+  options.moving_averages = false;
+  expect_same("blocks and residuals");
+  options.blocks = options.residuals = 1;
+  options.samples = 4;
+  expect_same("samples");
+  options.kind = "gumbel-softmax";
+  expect_same("gumbel-softmax");
 }
 
 TEST(SemanticHashTest, BitsAreWhatIdsSayAndEmbedGivesThemBack) {

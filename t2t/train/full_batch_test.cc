@@ -125,6 +125,7 @@ const std::map<std::string, ModelNeeds>& Needs() {
       {"shake_shake", {"", "num_hidden_layers=8"}},
       {"similarity_transformer", {"transformer_tiny", ""}},
       {"slice_net", {"", "hidden_size=48"}},
+      {"transformer_ae", {"", "z_size=4,compress_filter_size=64"}},
   };
   return *needs;
 }

@@ -21,12 +21,14 @@ UNKNOWN = {'slice_net': ['filter_size']}
 DECODES_PADDING = ['byte_net']
 # Large weights that have no part in losses and gradients at step 0.
 LEFT_OUT = {
+    'transformer_ae': ['transformer_ae/body/extra_logits/kernel',
+                       'transformer_ae/body/extra_logits/bias'],
     'transformer_nat': ['ema_means', 'transformer_nat/body/extra_logits/kernel',
                         'transformer_nat/body/pos'],
 }
-# Training moves their codes, so that what T2T says of all gradients together,
-# in a run of its own, is of others.
-CODES_MOVE = ['transformer_nat']
+# What T2T says of all gradients together is of a run of its own, after their
+# codes moved or with other draws.
+OTHER_RUN = ['transformer_ae', 'transformer_nat']
 
 
 def main():
@@ -58,7 +60,7 @@ def main():
           if 'symbol_modality' not in key}
     for key in UNKNOWN.get(case['model'], []):
       case['overrides'].pop(key, None)
-    if case['model'] in CODES_MOVE:
+    if case['model'] in OTHER_RUN:
       del parts['train']['grad_global_norm']
     facts = {key: case[key] for key in (
         'model', 'hparams_set', 'overrides', 'problem_hparams')}
