@@ -25,12 +25,12 @@ namespace t2t {
 namespace {
 
 constexpr int64_t kVocab = 24;
-constexpr int64_t kLength = 20;  // with the end symbol
+constexpr int64_t kLength = 14;  // with the end symbol
 constexpr int64_t kRows = 16;
 
-// Rows of 12 to 19 symbols and the end.
+// Rows of 8 to 13 symbols and the end.
 Features Sentences() {
-  const at::Tensor lengths = at::randint(12, kLength, {kRows, 1}, at::kLong);
+  const at::Tensor lengths = at::randint(8, kLength, {kRows, 1}, at::kLong);
   const at::Tensor places = at::arange(kLength, at::kLong).unsqueeze(0);
   const at::Tensor ids =
       at::randint(2, kVocab, {kRows, kLength}, at::kLong) * places.lt(lengths) +
@@ -51,14 +51,14 @@ std::unique_ptr<Model> Trained(const std::string& name, const std::string& set,
   info.features["targets"].vocab_size = kVocab;
   std::unique_ptr<Model> model = Models().Get(name)(
       MakeHParams(set,
-                  "hidden_size=128,filter_size=256,num_heads=4,"
+                  "hidden_size=64,filter_size=128,num_heads=4,"
                   "num_hidden_layers=2,dropout=0,"
                   "layer_prepostprocess_dropout=0,attention_dropout=0,"
                   "relu_dropout=0" +
                       changes),
       info, 1);
   at::manual_seed(1);
-  TrainToy(model.get(), steps, 0.001, [](int64_t) { return Sentences(); });
+  TrainToy(model.get(), steps, 0.003, [](int64_t) { return Sentences(); });
   return model;
 }
 
@@ -106,17 +106,17 @@ void BM_Decode(benchmark::State& state, const std::string& name,
       ->UseRealTime()
 
 T2T_DECODE_BENCHMARK(transformer_greedy, "transformer", "transformer_base", "",
-                     400, 1);
+                     300, 1);
 T2T_DECODE_BENCHMARK(blocks_of_1, "transformer_block_parallel",
-                     "transformer_base_bs4", "", 800, 1);
+                     "transformer_base_bs4", "", 500, 1);
 T2T_DECODE_BENCHMARK(blocks_of_2, "transformer_block_parallel",
-                     "transformer_base_bs4", "", 800, 2);
+                     "transformer_base_bs4", "", 500, 2);
 T2T_DECODE_BENCHMARK(blocks_of_4, "transformer_block_parallel",
-                     "transformer_base_bs4", "", 800, 4);
+                     "transformer_base_bs4", "", 500, 4);
 T2T_DECODE_BENCHMARK(at_once, "transformer_nat", "transformer_nat_small",
                      ",bottleneck_bits=8,num_compress_steps=1,"
-                     "mask_startup_steps=200,decay=0.99",
-                     800, 1);
+                     "mask_startup_steps=150,decay=0.99",
+                     500, 1);
 
 }  // namespace
 }  // namespace t2t

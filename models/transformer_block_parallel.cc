@@ -107,12 +107,8 @@ class TransformerBlockParallel : public Transformer, public BlockProposer {
     const Autocast autocast(PrecisionOf(context));
     const at::Tensor base_RD =
         static_cast<CachedDecodeState*>(state)->Keep(counts);
-    std::vector<at::Tensor> guesses;
-    for (int64_t head = 1; head < block_size_; ++head) {
-      guesses.push_back(Head(base_RD, head, context));
-    }
-    if (guesses.empty()) return base_RD.new_empty({base_RD.size(0), 0, 0});
-    return Symbols(at::stack(guesses, 1));
+    if (block_size_ == 1) return base_RD.new_empty({base_RD.size(0), 0, 0});
+    return Symbols(Heads(base_RD, 1, block_size_ - 1, context));
   }
 
  protected:
@@ -148,10 +144,10 @@ class TransformerBlockParallel : public Transformer, public BlockProposer {
                 context);
   }
 
-  // base [.., D], the decoder's output -> the same for the symbol `head` places
-  // after the next.
-  at::Tensor Head(const at::Tensor& base, int64_t head,
-                  nn::Context& context) const {
+  // base [.., D], the decoder's output -> [.., count, D]: for the symbols that
+  // stand `first` places after the next one, and behind.
+  at::Tensor Heads(const at::Tensor& base, int64_t first, int64_t count,
+                   nn::Context& context) const {
     const FfnOptions& ffn = config().ffn;
     at::Tensor hidden = first_(base);
     if (context.training && ffn.dropout_broadcast_dims.empty()) {
@@ -165,9 +161,15 @@ class TransformerBlockParallel : public Transformer, public BlockProposer {
     }
     const int64_t size = base.size(-1);
     const at::Tensor y =
-        at::linear(hidden, kernel_.narrow(1, head * size, size).t(),
-                   bias_.narrow(0, head * size, size));
-    return (*after_)(base, y, context);
+        at::linear(hidden, kernel_.narrow(1, first * size, count * size).t(),
+                   bias_.narrow(0, first * size, count * size));
+    return (*after_)(base.unsqueeze(-2), y.unflatten(-1, {count, size}),
+                     context);
+  }
+
+  at::Tensor Head(const at::Tensor& base, int64_t head,
+                  nn::Context& context) const {
+    return Heads(base, head, 1, context).squeeze(-2);
   }
 
   at::Tensor Symbols(const at::Tensor& x) const {

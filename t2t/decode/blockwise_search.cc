@@ -30,7 +30,9 @@ class Blockwise {
       const at::Tensor fed = Fed();
       const at::Tensor logits_RNV = proposer_->VerifyStep(state, fed);
       if (options_.count != nullptr) {
-        options_.count->row_steps += static_cast<int64_t>(active_.size());
+        for (const Row& row : active_) {
+          options_.count->row_steps += IsDone(row) ? 0 : 1;
+        }
       }
       const std::vector<int64_t> counts = Verify(logits_RNV);
       Guess(proposer_->Propose(state, counts));
@@ -57,15 +59,18 @@ class Blockwise {
            (row.hit_eos && !options_.force_decode_length);
   }
 
-  // Returns whether any row goes on.
+  // Returns whether any row goes on. Rows that are done are taken out, but not
+  // one by one: each time copies what the model keeps.
   bool DropDone(DecodeState* state) {
     std::vector<int64_t> going;
     for (size_t r = 0; r < active_.size(); ++r) {
       Row& row = active_[r];
-      row.is_gone = options_.is_gone && options_.is_gone(row.index);
+      row.is_gone =
+          row.is_gone || (options_.is_gone && options_.is_gone(row.index));
       if (!IsDone(row)) going.push_back(static_cast<int64_t>(r));
     }
     if (going.empty()) return false;
+    if ((active_.size() - going.size()) * 8 < active_.size()) return true;
     SelectRows(state, going, static_cast<int64_t>(active_.size()));
     std::vector<Row> kept;
     for (const int64_t r : going) kept.push_back(std::move(active_[r]));
@@ -90,6 +95,11 @@ class Blockwise {
     std::vector<int64_t> counts;
     for (size_t r = 0; r < active_.size(); ++r) {
       Row& row = active_[r];
+      if (IsDone(row)) {
+        row.block.assign(1, kPadId);
+        counts.push_back(1);
+        continue;
+      }
       int64_t count = 1;
       for (;; ++count) {
         const int64_t at = static_cast<int64_t>(r) * fed + count - 1;

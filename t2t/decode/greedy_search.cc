@@ -104,7 +104,7 @@ std::vector<std::vector<Hypothesis>> GreedySearch(
     StepLogits logits(model->DecodeStep(state.get(), last_ids),
                       options.eos_penalty);
     if (options.count != nullptr) {
-      options.count->row_steps += static_cast<int64_t>(active.size());
+      options.count->row_steps += static_cast<int64_t>(going.size());
     }
     for (size_t r = 0; r < active.size(); ++r) {
       if (is_done(active[r], step)) continue;

@@ -10,9 +10,9 @@
 
 namespace t2t {
 
-// What searches cost: in how many steps of the decoder, counted for each row,
-// how many symbols were found. Step by step both are equal, but for rows that
-// wait for others to end.
+// What searches cost: in how many steps of the decoder, counted for each row
+// that needs one, how many symbols were found. Step by step both are equal, but
+// for the steps of a prefix.
 struct SearchCount {
   int64_t row_steps = 0;
   int64_t symbols = 0;
