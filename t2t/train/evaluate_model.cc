@@ -10,6 +10,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/stop.h"
+#include "t2t/model/text_embedder.h"
 #include "t2t/nn/batch_norm.h"
 #include "t2t/problem/modality_traits.h"
 #include "t2t/train/eval_metrics.h"
@@ -117,7 +118,8 @@ EvalMetrics::Sums Evaluate(Model* model, Batch batch,
                            const EvalMetrics& metrics,
                            std::vector<Image>* images) {
   const Features features = ToFeatures(std::move(batch));
-  if (!metrics.targets_are_ids()) {
+  if (!metrics.targets_are_ids() ||
+      dynamic_cast<TextEmbedder*>(model) != nullptr) {
     return metrics.SumsOf(model->Loss(features, Mode::kEval));
   }
   const at::Tensor logits = model->Logits(features, Mode::kEval);
