@@ -6,6 +6,7 @@
 
 #include "hparams/all_hparams.h"
 #include "hparams/catalogue.h"
+#include "hparams/model_fit.h"
 #include "t2t/base/error.h"
 
 namespace t2t {
@@ -61,6 +62,39 @@ TEST(DescribeTest, AModelHasItsSets) {
   EXPECT_FALSE(Says(text, "transformer_base"));
   EXPECT_TRUE(Says(DescribeModel("glow"), "not here yet"));
   EXPECT_THROW(DescribeModel("gloww"), Error);
+}
+
+TEST(ModelFitTest, AModelOfImagesIsNotForText) {
+  const auto message = [](const std::string& model,
+                          const std::string& problem) -> std::string {
+    try {
+      CheckModelFits(model, *MakeProblem(problem));
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kUsage);
+      return error.what();
+    }
+    return "";
+  };
+  const std::string of_text = message("resnet", "translate_numbers_ende");
+  EXPECT_TRUE(Says(of_text, "needs inputs that are images")) << of_text;
+  EXPECT_TRUE(Says(of_text, "'translate_numbers_ende' are text"));
+  EXPECT_TRUE(Says(of_text, "as transformer, "));
+  EXPECT_TRUE(Says(message("imagetransformer", "image_mnist"),
+                   "needs targets that are images"));
+  EXPECT_TRUE(Says(message("imagetransformer", "image_mnist"), "resnet"));
+  EXPECT_EQ(message("imagetransformer", "image_cifar10_rev"), "");
+  EXPECT_EQ(message("resnet", "image_cifar10"), "");
+  EXPECT_EQ(message("transformer", "translate_numbers_ende"), "");
+  // Anything goes with a model that is not made for images.
+  EXPECT_EQ(message("transformer", "image_mnist"), "");
+}
+
+TEST(ModelFitTest, ModelsAreFoundForAProblem) {
+  EXPECT_EQ(ModelsFor(*MakeProblem("sentiment_imdb")).front(),
+            "transformer_encoder");
+  EXPECT_EQ(ModelsFor(*MakeProblem("languagemodel_ptb10k")).front(),
+            "transformer");
+  EXPECT_EQ(ModelsFor(*MakeProblem("image_cifar10")).front(), "resnet");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 
+#include "hparams/model_fit.h"
 #include "hparams/model_names.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
@@ -154,6 +155,7 @@ void CheckModel(const LoadModelOptions& options) {
   const ModelNames names = ResolveNames(options);
   CheckModelName(names.model);
   const std::unique_ptr<Problem> problem = MakeProblem(names.problem);
+  CheckModelFits(names.model, *problem);
   ResolveHParams(names, options.hparams, *problem, /*notes=*/nullptr);
   problem->Info(names.data_dir);
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "hparams/model_fit.h"
 #include "hparams/model_names.h"
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
@@ -115,6 +116,7 @@ RunConfig MakeRunConfig(const ExperimentFlags& flags, const Cluster& cluster,
   CheckFlags(config);
   config.problem = MakeProblem(expanded.problem);
   CheckModelName(expanded.model);
+  CheckModelFits(expanded.model, *config.problem);
   HParams hparams = config.SetHParams();
   hparams.Parse(expanded.hparams);
   CheckHParams(hparams);
