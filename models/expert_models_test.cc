@@ -167,6 +167,7 @@ TEST(TransformerMoeTest, RefusesWhatItCannotBe) {
   EXPECT_THROW(make("a-b-c-d", true), Error);
   EXPECT_THROW(make("a#a#a", true), Error);
   EXPECT_THROW(make("x", true), Error);
+  EXPECT_THROW(make("locm,attention_loc_block_length=0", true), Error);
   EXPECT_THROW(make("a-x", true), Error);
   EXPECT_THROW(make("a#a-red-fc", true), Error);
   // A decoder alone, which does not see the inputs.

@@ -62,6 +62,42 @@ std::vector<int64_t> ReadGaps(const HParams& hparams, const std::string& model,
   return gaps;
 }
 
+void ReadAttention(const HParams& hparams, const std::string& model,
+                   ImageConfig* config) {
+  AttentionOptions& attention = config->layer.self_attention;
+  attention.type = "local_mask_right";
+  attention.heads_share_relative_embedding =
+      BoolOr(hparams, "shared_rel", false);
+  attention.local.block = hparams.GetInt("block_length");
+  attention.local.width = hparams.GetInt("block_width");
+  const std::string decoder = hparams.GetString("dec_attention_type");
+  if (decoder == "rel_local_1d") {
+    attention.type = "local_relative_mask_right";
+  } else if (decoder == "local_2d") {
+    config->decoder_attention = Attention::kLocal2d;
+  } else if (decoder == "dilated") {
+    config->decoder_attention = Attention::kDilated;
+    config->gaps = ReadGaps(hparams, model, config->layer.decoder_layers);
+    attention.local.stretches = hparams.GetInt("num_memory_blocks");
+  } else if (decoder != "local_1d" && decoder != "moe_local1d") {
+    RefuseImageHParam(hparams, model, "dec_attention_type",
+                      "local_1d, rel_local_1d, local_2d or dilated");
+  }
+  const std::string encoder = StringOr(hparams, "enc_attention_type", "global");
+  if (encoder == "local_1d") config->encoder_attention = Attention::kLocal1d;
+  if (encoder == "local_2d") config->encoder_attention = Attention::kLocal2d;
+  if (config->encoder_attention == Attention::kGlobal && encoder != "global") {
+    RefuseImageHParam(hparams, model, "enc_attention_type",
+                      "global, local_1d or local_2d");
+  }
+  if (config->decoder_attention == Attention::kLocal2d ||
+      config->encoder_attention == Attention::kLocal2d) {
+    config->grid = ReadGrid(hparams, model);
+  }
+  config->filters = {IntOr(hparams, "q_filter_width", 1),
+                     IntOr(hparams, "kv_filter_width", 1)};
+}
+
 nn::SublayerPtr MakeSelfAttention(const Scope& scope, Attention kind,
                                   bool causal, int64_t layer,
                                   const ImageConfig& config) {
@@ -183,43 +219,12 @@ ImageConfig ImageConfig::FromHParams(const HParams& hparams,
   HParams layer = hparams;
   layer.Set("pos", std::string("none"));  // of two dimensions here
   config.layer = TransformerConfig::FromHParams(layer);
-  AttentionOptions& attention = config.layer.self_attention;
-  attention.type = "local_mask_right";
-  attention.heads_share_relative_embedding =
-      BoolOr(hparams, "shared_rel", false);
-  attention.local.block = hparams.GetInt("block_length");
-  attention.local.width = hparams.GetInt("block_width");
-  const std::string decoder = hparams.GetString("dec_attention_type");
-  if (decoder == "rel_local_1d") {
-    attention.type = "local_relative_mask_right";
-  } else if (decoder == "local_2d") {
-    config.decoder_attention = Attention::kLocal2d;
-  } else if (decoder == "dilated") {
-    config.decoder_attention = Attention::kDilated;
-    config.gaps = ReadGaps(hparams, model, config.layer.decoder_layers);
-    attention.local.stretches = hparams.GetInt("num_memory_blocks");
-  } else if (decoder != "local_1d" && decoder != "moe_local1d") {
-    RefuseImageHParam(hparams, model, "dec_attention_type",
-                      "local_1d, rel_local_1d, local_2d or dilated");
-  }
-  const std::string encoder = StringOr(hparams, "enc_attention_type", "global");
-  if (encoder == "local_1d") config.encoder_attention = Attention::kLocal1d;
-  if (encoder == "local_2d") config.encoder_attention = Attention::kLocal2d;
-  if (config.encoder_attention == Attention::kGlobal && encoder != "global") {
-    RefuseImageHParam(hparams, model, "enc_attention_type",
-                      "global, local_1d or local_2d");
-  }
-  if (config.decoder_attention == Attention::kLocal2d ||
-      config.encoder_attention == Attention::kLocal2d) {
-    config.grid = ReadGrid(hparams, model);
-  }
+  ReadAttention(hparams, model, &config);
   if (config.layer.ffn.type != "conv_hidden_relu" &&
       config.layer.ffn.type != "local_moe_tpu") {
     RefuseImageHParam(hparams, model, "ffn_layer",
                       "conv_hidden_relu or local_moe_tpu");
   }
-  config.filters = {IntOr(hparams, "q_filter_width", 1),
-                    IntOr(hparams, "kv_filter_width", 1)};
   config.block_order = BoolOr(hparams, "block_raster_scan", false);
   if (config.block_order && config.decoder_attention != Attention::kLocal2d) {
     RefuseImageHParam(hparams, model, "block_raster_scan",
@@ -227,6 +232,11 @@ ImageConfig ImageConfig::FromHParams(const HParams& hparams,
   }
   config.width = hparams.GetInt("img_len");
   config.channels = hparams.GetInt("num_channels");
+  for (const char* const name : {"img_len", "num_channels"}) {
+    if (hparams.GetInt(name) < 1) {
+      RefuseImageHParam(hparams, model, name, "at least 1");
+    }
+  }
   if (hparams.GetString("pos") == "emb") {
     config.position_table = hparams.GetInt("max_length");
   }

@@ -170,6 +170,10 @@ TEST(ImageModelsTest, RefuseWhatTheyCannotDo) {
   };
   EXPECT_THROW(make("dec_attention_type=global"), Error);
   EXPECT_THROW(make("query_shape=[2]"), Error);
+  EXPECT_THROW(make("img_len=0"), Error);
+  EXPECT_THROW(make("dec_attention_type=local_1d,block_raster_scan=False,"
+                    "block_length=0"),
+               Error);
   EXPECT_THROW(Make("imagetransformer",
                     "imagetransformer_base_8l_8h_big_cond_dr03_dan_dilated",
                     "gap_sizes=[1]"),

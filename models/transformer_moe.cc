@@ -108,12 +108,6 @@ MoeConfig MoeConfig::FromHParams(const HParams& hparams) {
   attention.type = "dot_product";
   attention.local.block = hparams.GetInt("attention_loc_block_length");
   attention.local.width = hparams.GetInt("attention_loc_block_width");
-  if (attention.local.block < 1 || attention.local.width < 1) {
-    throw UsageError(
-        "attention_loc_block_length or attention_loc_block_width "
-        "below 1",
-        "at least 1", "change them in --hparams");
-  }
   config.compression = {hparams.GetInt("attention_red_factor"),
                         hparams.GetString("attention_red_type"),
                         hparams.GetString("attention_red_nonlinearity")};

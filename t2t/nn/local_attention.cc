@@ -1,7 +1,9 @@
 #include "t2t/nn/local_attention.h"
 
 #include <algorithm>
+#include <string>
 
+#include "t2t/base/error.h"
 #include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 
@@ -52,6 +54,8 @@ std::optional<LocalPattern> LocalPatternOf(const std::string& type,
                                            const LocalSizes& sizes) {
   const int64_t block = sizes.block;
   const int64_t width = sizes.width;
+  const bool sound =
+      block >= 1 && width >= 1 && sizes.gap >= 0 && sizes.stretches >= 0;
   LocalPattern pattern;
   pattern.block = block;
   pattern.length = block;
@@ -67,7 +71,7 @@ std::optional<LocalPattern> LocalPatternOf(const std::string& type,
     // Meant to reach as far to the left of the block as to the right; where
     // the width is a whole number of blocks, T2T's reach is one block further
     // left.
-    pattern.start = width % block == 0 ? -width - block : -width;
+    pattern.start = sound && width % block == 0 ? -width - block : -width;
     pattern.length += 2 * width;
   } else if (type == "masked_dilated_1d" || type == "unmasked_dilated_1d") {
     pattern.causal = type == "masked_dilated_1d";
@@ -78,6 +82,15 @@ std::optional<LocalPattern> LocalPatternOf(const std::string& type,
     pattern.length += (pattern.causal ? 1 : 2) * side;
   } else {
     return std::nullopt;
+  }
+  if (!sound) {
+    throw UsageError("local attention over blocks of " + std::to_string(block) +
+                         " positions, with " + std::to_string(width) +
+                         " at a time beside",
+                     "at least 1 of each",
+                     "change block_length, block_width or num_memory_blocks "
+                     "(transformer_moe: attention_loc_block_length and _width; "
+                     "attention_lm_moe: attention_block_length) in --hparams");
   }
   return pattern;
 }

@@ -36,7 +36,8 @@ struct LocalSizes {
 };
 
 // T2T's self_attention_type of local and dilated attention; nullopt where it is
-// another type.
+// another type. Throws a usage error on sizes below 1 (of gap and stretches,
+// below 0).
 std::optional<LocalPattern> LocalPatternOf(const std::string& type,
                                            const LocalSizes& sizes = {});
 
