@@ -10,6 +10,8 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterGeneExpression(models);
   RegisterImageTransformer(models);
   RegisterLstm(models);
+  RegisterNasSeq2Seq(models);
+  RegisterNeuralAssistant(models);
   RegisterNeuralGpu(models);
   RegisterNeuralStack(models);
   RegisterResnet(models);
@@ -22,6 +24,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterTransformerEncoder(models);
   RegisterTransformerMemory(models);
   RegisterTransformerRevnet(models);
+  RegisterTransformerSeq2Edits(models);
   RegisterTransformerSketch(models);
   RegisterUniversalTransformer(models);
   RegisterXception(models);

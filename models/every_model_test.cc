@@ -37,7 +37,9 @@ enum class Task {
   kNumber,
   kImageClass,
   kImageText,
-  kImages
+  kImages,
+  kEdits,
+  kFacts
 };
 
 struct Toy {
@@ -74,6 +76,16 @@ const std::map<std::string, Toy>& Toys() {
       {"lstm_seq2seq_attention_bidirectional_encoder",
        {Task::kText, "attention_layer_size=32"}},
       {"lstm_seq2seq_bidirectional_encoder", {}},
+      {"nas_seq2_seq",
+       {Task::kText,
+        "num_heads=2,encoder_num_cells=1,decoder_num_cells=1,"
+        "encoder_left_output_dims=[32,64,32,32],"
+        "encoder_right_output_dims=[32,32,32,32],"
+        "decoder_left_output_dims=[32,32,64,32,32],"
+        "decoder_right_output_dims=[32,32,32,32,32]"}},
+      {"neural_assistant",
+       {Task::kFacts,
+        "num_heads=2,filter_size=32,kb_loss_weight=0.2,kb_train_weight=0.1"}},
       {"neural_deque_model", {Task::kText, kStack}},
       {"neural_gpu", {}},
       {"neural_queue_model", {Task::kText, kStack}},
@@ -99,6 +111,9 @@ const std::map<std::string, Toy>& Toys() {
       {"transformer_regressor", {Task::kNumber, kHeads}},
       {"transformer_revnet", {Task::kText, kHeads}},
       {"transformer_scorer", {Task::kText, kHeads}},
+      {"transformer_seq2edits",
+       {Task::kEdits, "num_heads=2,filter_size=32,num_decoder_layers=2",
+        "transformer_base"}},
       {"transformer_sketch", {Task::kImageText, "num_heads=2,filter_size=32"}},
       {"universal_transformer", {Task::kText, kHeads}},
       {"universal_transformer_encoder", {Task::kClass, kHeads}},
@@ -122,6 +137,11 @@ ProblemInfo InfoOf(Task task) {
   }
   if (task == Task::kClass || task == Task::kImageClass) {
     targets.modality = "class_label";
+  }
+  if (task == Task::kEdits) {
+    info.features["targets_error_tag"].vocab_size = kVocab;
+    info.features["targets_start_token"].modality = "identity";
+    info.features["targets_end_token"].modality = "identity";
   }
   if (task == Task::kNumber) {
     targets.modality = "real_l2";
@@ -153,6 +173,24 @@ Features BatchOf(Task task) {
       return {{"inputs", images}, {"targets", ids}};
     case Task::kImages:
       return {{"inputs", labels}, {"targets", images}};
+    case Task::kEdits:
+      return {{"inputs", ids},
+              {"targets", ids.flip(1)},
+              {"targets_error_tag", ids},
+              {"targets_start_token", ids % kLength},
+              {"targets_end_token", (ids + 1) % kLength}};
+    case Task::kFacts: {
+      // Two facts of as many tokens, of which one is the subject's and so on.
+      const at::Tensor place = at::arange(kLength).repeat({kRows, 2});
+      return {{"inputs", ids},
+              {"targets", ids.flip(1)},
+              {"encoded_triples", at::cat({ids, ids.flip(1)}, 1)},
+              {"triple_lens", at::full({kRows, 2}, 3, at::kLong)},
+              {"triple_labels", at::arange(2).repeat({kRows, 1})},
+              {"subject_mask", place.eq(0).to(at::kLong)},
+              {"predicate_mask", place.eq(1).to(at::kLong)},
+              {"object_mask", place.eq(2).to(at::kLong)}};
+    }
   }
   return {};
 }

@@ -121,9 +121,15 @@ struct ModelNeeds {
 const std::map<std::string, ModelNeeds>& Needs() {
   static const auto* const needs = new std::map<std::string, ModelNeeds>{
       {"imagetransformer", {"", "img_len=8,block_length=64"}},
+      {"nas_seq2_seq",
+       {"",
+        "encoder_num_cells=1,decoder_num_cells=1,"
+        "encoder_left_output_dims=[64,64,64,64],"
+        "decoder_left_output_dims=[64,64,64,64,64]"}},
       {"residual_shuffle_exchange", {"shuffle_network_baseline", ""}},
       {"shake_shake", {"", "num_hidden_layers=8"}},
       {"slice_net", {"", "hidden_size=48"}},
+      {"transformer_seq2edits", {"transformer_tiny", "num_decoder_layers=2"}},
   };
   return *needs;
 }
@@ -136,6 +142,10 @@ TEST(FullBatchTest, EveryModelIsCounted) {
   number.shape = {1};
   FeatureSpec image = Symbols(256);
   image.shape = {8, 8, 3};
+  FeatureSpec pointer;
+  pointer.modality = "identity";
+  FeatureSpec two = pointer;
+  two.shape = {2};
   const std::vector<Problem> problems = {
       Translation(30),
       *MakeProblem("image_mnist"),
@@ -143,7 +153,20 @@ TEST(FullBatchTest, EveryModelIsCounted) {
                       {{"inputs", Symbols(30)}, {"targets", Classes()}}),
       MakeTestProblem("language_model", {{"targets", Symbols(30)}}),
       MakeTestProblem("number", {{"inputs", Symbols(30)}, {"targets", number}}),
-      MakeTestProblem("images", {{"inputs", Classes()}, {"targets", image}})};
+      MakeTestProblem("images", {{"inputs", Classes()}, {"targets", image}}),
+      MakeTestProblem("edits", {{"inputs", Symbols(30)},
+                                {"targets", Symbols(30)},
+                                {"targets_error_tag", Symbols(30)},
+                                {"targets_start_token", pointer},
+                                {"targets_end_token", pointer}}),
+      MakeTestProblem("facts", {{"inputs", Symbols(30)},
+                                {"targets", Symbols(30)},
+                                {"encoded_triples", Symbols(30)},
+                                {"triple_lens", two},
+                                {"triple_labels", two},
+                                {"subject_mask", Symbols(30)},
+                                {"predicate_mask", Symbols(30)},
+                                {"object_mask", Symbols(30)}})};
   for (const std::string& name : ModelsHere()) {
     const auto found = Needs().find(name);
     const ModelNeeds needs =
