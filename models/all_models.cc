@@ -10,6 +10,9 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterGeneExpression(models);
   RegisterImageTransformer(models);
   RegisterLstm(models);
+  RegisterMeshImageTransformer(models);
+  RegisterMeshResnet(models);
+  RegisterMeshTransformer(models);
   RegisterNasSeq2Seq(models);
   RegisterNeuralAssistant(models);
   RegisterNeuralGpu(models);

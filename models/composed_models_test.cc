@@ -220,6 +220,101 @@ Features EditsBatch() {
   return features;
 }
 
+// Windows, compressed and shared keys: what steps see is what training saw, and
+// nothing of what comes later.
+TEST(MeshTest, EveryLayerDecodesAsItTrains) {
+  const struct {
+    const char* model;
+    const char* set;
+    const char* changes;
+  } kCases[] = {
+      {"mtf_transformer", "mtf_transformer_tiny",
+       "decoder_layers=[local_att,enc_att,drd,att],"
+       "local_attention_window_size=3"},
+      {"mtf_transformer", "mtf_transformer_tiny",
+       "decoder_layers=[compressed_att,enc_att,drd],compression_factor=2"},
+      {"mtf_bitransformer", "mtf_bitransformer_tiny",
+       "decoder_layers=[self_att,enc_att,local_self_att,drd],"
+       "local_attention_radius=2,decoder_num_memory_heads=1,"
+       "decoder_shared_kv=True,extra_logit=True,"
+       "encoder_layers=[local_self_att,drd]"},
+  };
+  for (const auto& [name, set, changes] : kCases) {
+    SCOPED_TRACE(changes);
+    const auto model =
+        Make(name, set,
+             "activation_dtype=float32,d_model=16,d_ff=16,d_kv=4," +
+                 std::string(changes),
+             Text());
+    // Scores that are not all alike.
+    const at::NoGradGuard no_grad;
+    for (const auto& entry : model->params().entries()) {
+      if (entry.name.find("tt") != std::string::npos) {
+        at::Tensor(entry.tensor).mul_(3);
+      }
+    }
+    Features batch = TextBatch();
+    batch["targets"] = at::cat({batch["targets"], batch["targets"]}, 1);
+    const at::Tensor logits = model->Logits(batch, Mode::kEval);
+    const auto state = model->StartDecoding({{"inputs", batch.at("inputs")}});
+    at::Tensor last;
+    for (int64_t i = 0; i < logits.size(1); ++i) {
+      EXPECT_LT(MaxDifference(model->DecodeStep(state.get(), last),
+                              logits.select(1, i)),
+                1e-4)
+          << i;
+      last = batch.at("targets").select(1, i);
+    }
+  }
+}
+
+TEST(MeshTest, WindowsEndWhereTheySay) {
+  const auto model =
+      Make("mtf_image_transformer", "mtf_image_transformer_single",
+           "hidden_size=16,num_heads=2,d_kv=8,d_ff=16,img_len=4,block_length=5,"
+           "num_decoder_layers=1",
+           [] {
+             ProblemInfo info;
+             info.features["targets"].vocab_size = 256;
+             return info;
+           }());
+  const at::Tensor image = at::arange(48, at::kLong).view({1, 4, 4, 3}) * 5;
+  const at::NoGradGuard no_grad;
+  const at::Tensor logits =
+      model->Logits({{"targets", image}}, Mode::kEval).view({48, -1});
+  at::Tensor changed = image.clone();
+  changed.view(48)[20].fill_(1);
+  const at::Tensor difference =
+      (model->Logits({{"targets", changed}}, Mode::kEval).view({48, -1}) -
+       logits)
+          .abs()
+          .amax(1);
+  // Number 20 is the input of 21, which 21 to 25 see.
+  for (int64_t i = 0; i < 48; ++i) {
+    const double change = difference[i].item<double>();
+    if (i >= 21 && i <= 25) {
+      EXPECT_GT(change, 1e-6) << i;
+    } else {
+      EXPECT_LT(change, 1e-6) << i;
+    }
+  }
+  EXPECT_THROW(model->Logits({{"targets", image.narrow(1, 0, 2)}}, Mode::kEval),
+               Error);
+}
+
+TEST(MeshTest, WhatIsNotHereSaysSo) {
+  for (const char* const changes :
+       {"decoder_layers=[att,enc_att,moe]", "decoder_type=denoising",
+        "transformer_type=encoder"}) {
+    EXPECT_THROW(
+        Make("mtf_transformer", "mtf_transformer_tiny", changes, Text()), Error)
+        << changes;
+  }
+  EXPECT_THROW(Make("mtf_image_transformer", "mtf_image_transformer_single",
+                    "attention_type=local2d_spatial", Text()),
+               Error);
+}
+
 // What an edit is said before its text is: a span or a kind counts for the text
 // of the same edit and the later ones.
 TEST(Seq2EditsTest, PredictionsFollowEachOther) {

@@ -53,6 +53,7 @@ struct Toy {
 
 constexpr char kStack[] =
     "embedding_size=32,memory_size=8,controller_layer_sizes=[16,16]";
+constexpr char kMesh[] = "activation_dtype=float32,d_model=32,d_ff=32,d_kv=8";
 constexpr char kHeads[] = "num_heads=2,filter_size=32";
 
 const std::map<std::string, Toy>& Toys() {
@@ -76,6 +77,17 @@ const std::map<std::string, Toy>& Toys() {
       {"lstm_seq2seq_attention_bidirectional_encoder",
        {Task::kText, "attention_layer_size=32"}},
       {"lstm_seq2seq_bidirectional_encoder", {}},
+      {"mtf_bitransformer", {Task::kText, kMesh, "mtf_bitransformer_tiny"}},
+      {"mtf_image_transformer",
+       {Task::kImages, "num_heads=2,d_kv=8,d_ff=32,img_len=8,block_length=16",
+        "mtf_image_transformer_single"}},
+      {"mtf_res_net",
+       {Task::kImageClass,
+        "rows_size=8,cols_size=8,filter_sizes=[8,8,8],layer_sizes=[1,2,1]",
+        "mtf_resnet_single"}},
+      {"mtf_transformer", {Task::kText, kMesh, "mtf_transformer_tiny"}},
+      {"mtf_unitransformer",
+       {Task::kTargetsAlone, kMesh, "mtf_unitransformer_tiny"}},
       {"nas_seq2_seq",
        {Task::kText,
         "num_heads=2,encoder_num_cells=1,decoder_num_cells=1,"
@@ -199,7 +211,10 @@ std::unique_ptr<Model> Make(const std::string& name, uint64_t seed) {
   const Toy& toy = Toys().at(name);
   HParams hparams = MakeHParams(
       toy.set != nullptr ? toy.set : FindCatalogueModel(name)->default_set,
-      "hidden_size=32,num_hidden_layers=1");
+      "hidden_size=32");
+  if (hparams.Has("num_hidden_layers")) {
+    hparams.Set("num_hidden_layers", int64_t{1});
+  }
   for (const std::string& key : hparams.Names()) {
     if (EndsWith(key, "dropout")) hparams.Set(key, 0.0);
   }

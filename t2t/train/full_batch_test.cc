@@ -50,7 +50,9 @@ HParams Small(const std::string& set, const std::string& changes) {
     if (hparams.Has(name)) hparams.Set(name, int64_t{64});
   }
   if (hparams.Has("num_heads")) hparams.Set("num_heads", int64_t{2});
-  hparams.Set("num_hidden_layers", int64_t{2});
+  if (hparams.Has("num_hidden_layers")) {
+    hparams.Set("num_hidden_layers", int64_t{2});
+  }
   hparams.Parse(changes);
   return hparams;
 }
@@ -121,6 +123,17 @@ struct ModelNeeds {
 const std::map<std::string, ModelNeeds>& Needs() {
   static const auto* const needs = new std::map<std::string, ModelNeeds>{
       {"imagetransformer", {"", "img_len=8,block_length=64"}},
+      {"mtf_bitransformer",
+       {"mtf_bitransformer_tiny", "d_model=32,activation_dtype=float32"}},
+      {"mtf_image_transformer",
+       {"mtf_image_transformer_single", "img_len=8,block_length=64"}},
+      {"mtf_res_net",
+       {"mtf_resnet_single",
+        "rows_size=28,cols_size=28,filter_sizes=[4,4,4],layer_sizes=[1,1,1]"}},
+      {"mtf_transformer",
+       {"mtf_transformer_tiny", "d_model=32,activation_dtype=float32"}},
+      {"mtf_unitransformer",
+       {"mtf_unitransformer_tiny", "d_model=32,activation_dtype=float32"}},
       {"nas_seq2_seq",
        {"",
         "encoder_num_cells=1,decoder_num_cells=1,"
