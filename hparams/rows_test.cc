@@ -338,7 +338,7 @@ TEST(RowsTest, FamiliesAreInTheCatalogue) {
 }
 
 TEST(RowsTest, SetsOfAbsentModelsSaySo) {
-  const std::string set = "nas_seq2seq_base";
+  const std::string set = "glow_hparams";
   EXPECT_TRUE(HParamsSets().Has(set));
   try {
     MakeHParams(set, "");
@@ -347,11 +347,11 @@ TEST(RowsTest, SetsOfAbsentModelsSaySo) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
     EXPECT_NE(
         std::string(error.what())
-            .find("of the model family nas_seq2seq, which is not here yet"),
+            .find("of the model family glow, which is not here yet"),
         std::string::npos)
         << error.what();
   }
-  EXPECT_EQ(LookUpHParams(set).GetInt("encoder_num_cells"), 6);
+  EXPECT_EQ(LookUpHParams(set).GetInt("n_levels"), 3);
   EXPECT_EQ(WhyNotHere("transformer_base"), "");
   EXPECT_EQ(WhyNotHere("basic_1"), "");
   EXPECT_NE(WhyNotHere("rlmb_base"), "");

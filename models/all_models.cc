@@ -13,6 +13,11 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterImageTransformer(models);
   RegisterImg2ImgTransformer(models);
   RegisterLstm(models);
+  RegisterMeshImageTransformer(models);
+  RegisterMeshResnet(models);
+  RegisterMeshTransformer(models);
+  RegisterNasSeq2Seq(models);
+  RegisterNeuralAssistant(models);
   RegisterNeuralGpu(models);
   RegisterNeuralStack(models);
   RegisterResnet(models);
@@ -32,6 +37,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterTransformerMoe(models);
   RegisterTransformerNat(models);
   RegisterTransformerRevnet(models);
+  RegisterTransformerSeq2Edits(models);
   RegisterTransformerSketch(models);
   RegisterTransformerSymshard(models);
   RegisterUniversalTransformer(models);

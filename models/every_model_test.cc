@@ -39,7 +39,9 @@ enum class Task {
   kImageClass,
   kImageText,
   kImages,
-  kImageToImage
+  kImageToImage,
+  kEdits,
+  kFacts
 };
 
 struct Toy {
@@ -53,6 +55,7 @@ struct Toy {
 
 constexpr char kStack[] =
     "embedding_size=32,memory_size=8,controller_layer_sizes=[16,16]";
+constexpr char kMesh[] = "activation_dtype=float32,d_model=32,d_ff=32,d_kv=8";
 constexpr char kHeads[] = "num_heads=2,filter_size=32";
 constexpr char kGrid[] =
     "num_heads=2,filter_size=32,num_encoder_layers=1,num_decoder_layers=1,"
@@ -98,6 +101,27 @@ const std::map<std::string, Toy>& Toys() {
       {"lstm_seq2seq_attention_bidirectional_encoder",
        {Task::kText, "attention_layer_size=32"}},
       {"lstm_seq2seq_bidirectional_encoder", {}},
+      {"mtf_bitransformer", {Task::kText, kMesh, "mtf_bitransformer_tiny"}},
+      {"mtf_image_transformer",
+       {Task::kImages, "num_heads=2,d_kv=8,d_ff=32,img_len=8,block_length=16",
+        "mtf_image_transformer_single"}},
+      {"mtf_res_net",
+       {Task::kImageClass,
+        "rows_size=8,cols_size=8,filter_sizes=[8,8,8],layer_sizes=[1,2,1]",
+        "mtf_resnet_single"}},
+      {"mtf_transformer", {Task::kText, kMesh, "mtf_transformer_tiny"}},
+      {"mtf_unitransformer",
+       {Task::kTargetsAlone, kMesh, "mtf_unitransformer_tiny"}},
+      {"nas_seq2_seq",
+       {Task::kText,
+        "num_heads=2,encoder_num_cells=1,decoder_num_cells=1,"
+        "encoder_left_output_dims=[32,64,32,32],"
+        "encoder_right_output_dims=[32,32,32,32],"
+        "decoder_left_output_dims=[32,32,64,32,32],"
+        "decoder_right_output_dims=[32,32,32,32,32]"}},
+      {"neural_assistant",
+       {Task::kFacts,
+        "num_heads=2,filter_size=32,kb_loss_weight=0.2,kb_train_weight=0.1"}},
       {"neural_deque_model", {Task::kText, kStack}},
       {"neural_gpu", {}},
       {"neural_queue_model", {Task::kText, kStack}},
@@ -144,6 +168,9 @@ const std::map<std::string, Toy>& Toys() {
       {"transformer_regressor", {Task::kNumber, kHeads}},
       {"transformer_revnet", {Task::kText, kHeads}},
       {"transformer_scorer", {Task::kText, kHeads}},
+      {"transformer_seq2edits",
+       {Task::kEdits, "num_heads=2,filter_size=32,num_decoder_layers=2",
+        "transformer_base"}},
       {"transformer_sketch", {Task::kImageText, "num_heads=2,filter_size=32"}},
       {"transformer_symshard",
        {Task::kText, "num_model_shards=2,filter_size=32"}},
@@ -176,6 +203,11 @@ ProblemInfo InfoOf(Task task) {
   }
   if (task == Task::kClass || task == Task::kImageClass) {
     targets.modality = "class_label";
+  }
+  if (task == Task::kEdits) {
+    info.features["targets_error_tag"].vocab_size = kVocab;
+    info.features["targets_start_token"].modality = "identity";
+    info.features["targets_end_token"].modality = "identity";
   }
   if (task == Task::kNumber) {
     targets.modality = "real_l2";
@@ -210,6 +242,24 @@ Features BatchOf(Task task) {
     case Task::kImageToImage:
       return {{"inputs", images.slice(1, 0, 8, 2).slice(2, 0, 8, 2)},
               {"targets", images}};
+    case Task::kEdits:
+      return {{"inputs", ids},
+              {"targets", ids.flip(1)},
+              {"targets_error_tag", ids},
+              {"targets_start_token", ids % kLength},
+              {"targets_end_token", (ids + 1) % kLength}};
+    case Task::kFacts: {
+      // Two facts of as many tokens, of which one is the subject's and so on.
+      const at::Tensor place = at::arange(kLength).repeat({kRows, 2});
+      return {{"inputs", ids},
+              {"targets", ids.flip(1)},
+              {"encoded_triples", at::cat({ids, ids.flip(1)}, 1)},
+              {"triple_lens", at::full({kRows, 2}, 3, at::kLong)},
+              {"triple_labels", at::arange(2).repeat({kRows, 1})},
+              {"subject_mask", place.eq(0).to(at::kLong)},
+              {"predicate_mask", place.eq(1).to(at::kLong)},
+              {"object_mask", place.eq(2).to(at::kLong)}};
+    }
   }
   return {};
 }
@@ -218,7 +268,10 @@ std::unique_ptr<Model> Make(const std::string& name, uint64_t seed) {
   const Toy& toy = Toys().at(name);
   HParams hparams = MakeHParams(
       toy.set != nullptr ? toy.set : FindCatalogueModel(name)->default_set,
-      "hidden_size=32,num_hidden_layers=1");
+      "hidden_size=32");
+  if (hparams.Has("num_hidden_layers")) {
+    hparams.Set("num_hidden_layers", int64_t{1});
+  }
   for (const std::string& key : hparams.Names()) {
     if (EndsWith(key, "dropout")) hparams.Set(key, 0.0);
   }

@@ -18,13 +18,28 @@ namespace {
 
 constexpr int64_t kVocab = 21;
 
+// A set of another model, with what that needs.
+constexpr char kMeshSet[] = "mtf_bitransformer_tiny";
+constexpr char kFirstMeshSet[] = "mtf_transformer_tiny";
+
 std::unique_ptr<Model> MakeModel(const std::string& overrides, bool has_inputs,
-                                 TensorParallel* parallel = nullptr) {
+                                 TensorParallel* parallel = nullptr,
+                                 const std::string& set = "") {
   ProblemInfo info;
   if (has_inputs) info.features["inputs"].vocab_size = kVocab;
   info.features["targets"].vocab_size = kVocab;
   ParamOptions params(3);
   params.tensor_parallel = parallel;
+  if (!set.empty()) {
+    return Models().Get(set == kMeshSet ? "mtf_bitransformer"
+                                        : "mtf_transformer")(
+        MakeHParams(set,
+                    "activation_dtype=float32,d_model=16,d_ff=26,d_kv=4,"
+                    "attention_dropout=0.0,relu_dropout=0.0,"
+                    "layer_prepostprocess_dropout=0.1" +
+                        (overrides.empty() ? "" : "," + overrides)),
+        info, params);
+  }
   return Models().Get("transformer")(
       MakeHParams("transformer_base",
                   "num_hidden_layers=2,hidden_size=16,filter_size=26,"
@@ -66,6 +81,7 @@ struct Case {
   const char* overrides;
   const char* layout;
   bool has_inputs = true;
+  const char* set = "";  // transformer_base
 };
 
 void ExpectAsOneProcess(const Case& given) {
@@ -73,7 +89,8 @@ void ExpectAsOneProcess(const Case& given) {
     Job job(size);
     job.StartAll([&](ProcessGroup* group) {
       at::set_num_threads(1);
-      const auto model = MakeModel(given.overrides, given.has_inputs);
+      const auto model =
+          MakeModel(given.overrides, given.has_inputs, nullptr, given.set);
       const Outcome whole = RunModel(model.get());
       TensorParallelGroup parallel(
           group,
@@ -81,7 +98,7 @@ void ExpectAsOneProcess(const Case& given) {
                         Mesh::Parse("model:" + std::to_string(group->size()),
                                     group->size())));
       const auto own_model =
-          MakeModel(given.overrides, given.has_inputs, &parallel);
+          MakeModel(given.overrides, given.has_inputs, &parallel, given.set);
       const Outcome own = RunModel(own_model.get());
       EXPECT_NEAR(own.loss.item<double>(), whole.loss.item<double>(), 1e-5);
       EXPECT_TRUE(at::allclose(own.logits, whole.logits, 1e-4, 1e-5));
@@ -126,6 +143,14 @@ TEST(TransformerParallelTest, LossAndGradientsOfOneProcess) {
       {"ffn_layer=local_moe,moe_num_experts=5,moe_k=2", ""},
       {"ffn_layer=local_moe,moe_num_experts=4,moe_k=1",
        "experts:model;length:model"},
+      // T2T's models on a mesh.
+      {"encoder_num_heads=4,decoder_num_heads=4",
+       "vocab:model;d_ff:model;heads:model", true, kMeshSet},
+      {"encoder_num_heads=4,decoder_num_heads=4,extra_logit=True,"
+       "shared_embedding_and_softmax_weights=True",
+       "batch:batch;heads:model", true, kMeshSet},
+      {"num_heads=4", "vocab:model;d_ff:model;heads:model", true,
+       kFirstMeshSet},
   };
   for (const Case& one : cases) ExpectAsOneProcess(one);
 }

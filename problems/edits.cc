@@ -31,6 +31,20 @@ void AddSpans(Problem* problem) {
       Given(Vocabulary::Kind::kTokens, "vocab.error_tags");
 }
 
+// Of the model transformer_seq2edits; in T2T, too, they come with the problem.
+void AddEditHParams(HParams* hparams) {
+  const auto add = [&](const char* name, auto value) {
+    if (!hparams->Has(name)) hparams->Add(name, value);
+  };
+  add("use_error_tags", true);
+  add("middle_prediction", true);
+  add("middle_prediction_layer_factor", 2.0);
+  add("use_start_token", false);
+  add("feedback_end_token", false);
+  add("ffn_in_prediction_cascade", int64_t{1});
+  add("error_tag_embed_size", int64_t{6});
+}
+
 Problem MakeEdits(const std::string& name, bool is_grammar, bool is_deep,
                   bool has_tags, bool is_packed) {
   using Kind = Vocabulary::Kind;
@@ -45,12 +59,9 @@ Problem MakeEdits(const std::string& name, bool is_grammar, bool is_deep,
   if (is_packed) problem.packed_length = 256;
   AddSpans(&problem);
   problem.adjust_hparams = [=](HParams* hparams) {
-    if (!has_tags && hparams->Has("use_error_tags")) {
-      hparams->Set("use_error_tags", false);
-    }
-    if (is_deep && hparams->Has("middle_prediction_layer_factor")) {
-      hparams->Set("middle_prediction_layer_factor", 1.5);
-    }
+    AddEditHParams(hparams);
+    if (!has_tags) hparams->Set("use_error_tags", false);
+    if (is_deep) hparams->Set("middle_prediction_layer_factor", 1.5);
   };
   problem.open = [name, data = problem.data_name](
                      const SourceContext& context) -> std::unique_ptr<Source> {

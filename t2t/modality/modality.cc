@@ -69,7 +69,8 @@ int64_t VocabSize(const FeatureInfo& feature, const HParams& hparams) {
 std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
                                const HParams& hparams, Side side,
                                int64_t body_size, double loss_multiplier,
-                               bool unshare, bool has_top = true) {
+                               bool unshare, bool has_top = true,
+                               const std::string& under = "") {
   const auto found = Kinds().find(feature.modality);
   const bool built_in = found != Kinds().end();
   if (!built_in && !PluginModalities().Has(feature.modality)) {
@@ -104,9 +105,24 @@ std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
             "' has a vocabulary of " + std::to_string(feature.vocab_size),
         "at least one symbol", "check the problem's vocabulary in --data_dir");
   }
+  if (!under.empty()) spec.scope_name += "/" + under;
   const Scope own = scope.Sub(spec.scope_name);
   if (!built_in) return PluginModalities().Get(spec.name)(own, spec);
   return found->second.make(own, std::move(spec));
+}
+
+// T2T: where a problem has several features that are targets, the scope of each
+// has its name.
+bool HasSeveralTargets(const ProblemInfo& info) {
+  int count = 0;
+  for (const auto& [name, feature] : info.features) {
+    count += name.find("target") != std::string::npos &&
+                     name != "targets_segmentation" &&
+                     name != "targets_position"
+                 ? 1
+                 : 0;
+  }
+  return count > 1;
 }
 
 }  // namespace
@@ -157,7 +173,8 @@ Modalities MakeModalities(const Scope& scope, const ProblemInfo& info,
         Make(scope, inputs->second, hparams, Side::kInputs, 0, 1.0, unshare);
   }
   made.targets = Make(scope, targets->second, hparams, Side::kTargets,
-                      body_size, info.loss_multiplier, unshare, has_top);
+                      body_size, info.loss_multiplier, unshare, has_top,
+                      HasSeveralTargets(info) ? "targets" : "");
   return made;
 }
 

@@ -50,7 +50,9 @@ HParams Small(const std::string& set, const std::string& changes) {
     if (hparams.Has(name)) hparams.Set(name, int64_t{64});
   }
   if (hparams.Has("num_heads")) hparams.Set("num_heads", int64_t{2});
-  hparams.Set("num_hidden_layers", int64_t{2});
+  if (hparams.Has("num_hidden_layers")) {
+    hparams.Set("num_hidden_layers", int64_t{2});
+  }
   hparams.Parse(changes);
   return hparams;
 }
@@ -125,6 +127,22 @@ const std::map<std::string, ModelNeeds>& Needs() {
       {"imagetransformer_moe", {"", "img_len=8,block_length=64"}},
       {"img2img_transformer", {"", "img_len=8,query_shape=[4,12]"}},
       {"img2img_transformer_block_parallel", {"", "img_len=8,block_length=64"}},
+      {"mtf_bitransformer",
+       {"mtf_bitransformer_tiny", "d_model=32,activation_dtype=float32"}},
+      {"mtf_image_transformer",
+       {"mtf_image_transformer_single", "img_len=8,block_length=64"}},
+      {"mtf_res_net",
+       {"mtf_resnet_single",
+        "rows_size=28,cols_size=28,filter_sizes=[4,4,4],layer_sizes=[1,1,1]"}},
+      {"mtf_transformer",
+       {"mtf_transformer_tiny", "d_model=32,activation_dtype=float32"}},
+      {"mtf_unitransformer",
+       {"mtf_unitransformer_tiny", "d_model=32,activation_dtype=float32"}},
+      {"nas_seq2_seq",
+       {"",
+        "encoder_num_cells=1,decoder_num_cells=1,"
+        "encoder_left_output_dims=[64,64,64,64],"
+        "decoder_left_output_dims=[64,64,64,64,64]"}},
       {"residual_shuffle_exchange", {"shuffle_network_baseline", ""}},
       {"shake_shake", {"", "num_hidden_layers=8"}},
       {"similarity_transformer", {"transformer_tiny", ""}},
@@ -136,6 +154,7 @@ const std::map<std::string, ModelNeeds>& Needs() {
        {"",
         "num_model_shards=2,encoder_layers=n,att,m,d,a,decoder_layers=n,att,m,"
         "d,a,n,enc-att,d,a"}},
+      {"transformer_seq2edits", {"transformer_tiny", "num_decoder_layers=2"}},
   };
   return *needs;
 }
@@ -148,6 +167,10 @@ TEST(FullBatchTest, EveryModelIsCounted) {
   number.shape = {1};
   FeatureSpec image = Symbols(256);
   image.shape = {8, 8, 3};
+  FeatureSpec pointer;
+  pointer.modality = "identity";
+  FeatureSpec two = pointer;
+  two.shape = {2};
   const std::vector<Problem> problems = {
       Translation(30),
       *MakeProblem("image_mnist"),
@@ -157,7 +180,20 @@ TEST(FullBatchTest, EveryModelIsCounted) {
       MakeTestProblem("number", {{"inputs", Symbols(30)}, {"targets", number}}),
       MakeTestProblem("images", {{"inputs", Classes()}, {"targets", image}}),
       MakeTestProblem("image_to_image",
-                      {{"inputs", image}, {"targets", image}})};
+                      {{"inputs", image}, {"targets", image}}),
+      MakeTestProblem("edits", {{"inputs", Symbols(30)},
+                                {"targets", Symbols(30)},
+                                {"targets_error_tag", Symbols(30)},
+                                {"targets_start_token", pointer},
+                                {"targets_end_token", pointer}}),
+      MakeTestProblem("facts", {{"inputs", Symbols(30)},
+                                {"targets", Symbols(30)},
+                                {"encoded_triples", Symbols(30)},
+                                {"triple_lens", two},
+                                {"triple_labels", two},
+                                {"subject_mask", Symbols(30)},
+                                {"predicate_mask", Symbols(30)},
+                                {"object_mask", Symbols(30)}})};
   for (const std::string& name : ModelsHere()) {
     const auto found = Needs().find(name);
     const ModelNeeds needs =

@@ -18,6 +18,7 @@
 #include "t2t/train/evaluation.h"
 #include "t2t/train/input_options.h"
 #include "t2t/train/run_hparams.h"
+#include "t2t/train/t2t_names.h"
 #include "t2t/train/trainer.h"
 
 namespace t2t {
@@ -47,7 +48,11 @@ RunParts::RunParts(const RunConfig& run_config, ProcessGroup* ranks,
   metrics = EvaluatedMetrics(*config.problem);
   if (flags.keep_best) FindMetric("keep_best_metric", flags.keep_best_metric);
   if (config.Trains() && !flags.dry_run && !over) {
-    mesh = TensorParallelMesh::Make(flags.mesh_shape, flags.layout, group);
+    const MeshFlags asked =
+        MeshOfHParams(flags.mesh_shape, flags.layout, hparams,
+                      group == nullptr ? 1 : group->size());
+    if (!asked.note.empty() && IsFirst()) Log("note: " + asked.note);
+    mesh = TensorParallelMesh::Make(asked.shape, asked.layout, group);
   }
   MakeOwnModel();
 }

@@ -6,6 +6,7 @@
 #include "t2t/base/error.h"
 #include "t2t/base/log.h"
 #include "t2t/base/strings.h"
+#include "t2t/hparams/values_or.h"
 
 namespace t2t {
 namespace {
@@ -114,6 +115,40 @@ std::string WithoutShardingHParams(const std::string& hparams) {
     }
   }
   return Join(kept, ",");
+}
+
+MeshFlags MeshOfHParams(const std::string& mesh_shape,
+                        const std::string& layout, const HParams& hparams,
+                        int64_t ranks) {
+  MeshFlags flags{mesh_shape, layout, ""};
+  const std::string asked = StringOr(hparams, "mesh_shape", "");
+  if (flags.layout.empty() && (!mesh_shape.empty() || !asked.empty())) {
+    flags.layout = StringOr(hparams, "layout", "");
+  }
+  if (!mesh_shape.empty() || asked.empty()) return flags;
+  int64_t devices = 1;
+  for (const std::string& axis : Split(ReplaceAll(asked, ";", ","), ',')) {
+    int64_t size = 0;
+    const size_t colon = axis.find(':');
+    if (colon != std::string::npos &&
+        ParseInt(Trim(axis.substr(colon + 1)), &size) && size > 0 &&
+        size < 1 << 20) {
+      devices *= size;
+    }
+  }
+  if (devices == ranks) {
+    flags.shape = asked;
+    return flags;
+  }
+  flags.layout = layout;
+  if (devices == 1) return flags;
+  flags.note =
+      "the hparams' mesh_shape=" + asked + " is of " + std::to_string(devices) +
+      " devices and the job of " + std::to_string(ranks) +
+      (ranks == 1 ? " rank, which holds" : " ranks, each of which holds") +
+      " the whole model; start " + std::to_string(devices) +
+      " ranks, or give --mesh_shape";
+  return flags;
 }
 
 }  // namespace t2t

@@ -6,6 +6,7 @@
 
 #include "t2t/base/flags.h"
 #include "t2t/distributed/cluster.h"
+#include "t2t/hparams/hparams.h"
 
 namespace t2t {
 
@@ -30,6 +31,21 @@ std::string ScheduleHere(const std::string& schedule, const Cluster& cluster);
 // --hparams without the hparams of T2T's sharded models (num_model_shards,
 // diet_experts), where they ask for what is done anyway; else they are errors.
 std::string WithoutShardingHParams(const std::string& hparams);
+
+// What --mesh_shape and --layout are to say.
+struct MeshFlags {
+  std::string shape;
+  std::string layout;
+  std::string note;  // to be told to the user; may be empty
+};
+
+// T2T's models on a mesh have mesh_shape and layout among their hparams. They
+// hold where --mesh_shape and --layout are not given and the job has as many
+// ranks as they ask for; in a job of another size each rank holds the whole
+// model, which the note says.
+MeshFlags MeshOfHParams(const std::string& mesh_shape,
+                        const std::string& layout, const HParams& hparams,
+                        int64_t ranks);
 
 }  // namespace t2t
 

@@ -110,5 +110,32 @@ TEST(T2TNamesTest, HParams) {
   Refused([] { WithoutShardingHParams("diet_experts"); });
 }
 
+TEST(T2TNamesTest, MeshOfHParams) {
+  HParams set;
+  const auto mesh = [&](const char* shape, const char* layout, int64_t ranks) {
+    return t2t::MeshOfHParams(shape, layout, set, ranks);
+  };
+  EXPECT_EQ(mesh("", "", 4).shape, "");
+  set.Add("mesh_shape", "batch:2;model:4");
+  set.Add("layout", "batch:batch;heads:model");
+  // As many ranks as the set is for.
+  EXPECT_EQ(mesh("", "", 8).shape, "batch:2;model:4");
+  EXPECT_EQ(mesh("", "", 8).layout, "batch:batch;heads:model");
+  EXPECT_EQ(mesh("", "vocab:model", 8).layout, "vocab:model");
+  EXPECT_EQ(mesh("", "", 8).note, "");
+  // Other numbers of them train the whole model, and it is said.
+  for (const int64_t ranks : {1, 3}) {
+    EXPECT_EQ(mesh("", "", ranks).shape, "");
+    EXPECT_EQ(mesh("", "", ranks).layout, "");
+    ExpectHas(mesh("", "", ranks).note, "batch:2;model:4 is of 8 devices");
+  }
+  // What is given comes first.
+  EXPECT_EQ(mesh("model:2", "", 2).shape, "model:2");
+  EXPECT_EQ(mesh("model:2", "", 2).layout, "batch:batch;heads:model");
+  EXPECT_EQ(mesh("model:2", "d_ff:model", 2).layout, "d_ff:model");
+  set.Set("mesh_shape", "");
+  EXPECT_EQ(mesh("", "", 1).note, "");
+}
+
 }  // namespace
 }  // namespace t2t
