@@ -4,10 +4,12 @@ namespace t2t {
 
 void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterAlgorithmic(problems);
+  RegisterDescriptionToCode(problems);
   RegisterDialogues(problems);
   RegisterEdits(problems);
   RegisterImage(problems);
   RegisterLanguageModels(problems);
+  RegisterMixtures(problems);
   RegisterQuestions(problems);
   RegisterSummaries(problems);
   RegisterTextClass(problems);

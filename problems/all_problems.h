@@ -7,10 +7,12 @@ namespace t2t {
 
 // Each adds the rows of its file.
 void RegisterAlgorithmic(ProblemRegistry& problems);
+void RegisterDescriptionToCode(ProblemRegistry& problems);
 void RegisterDialogues(ProblemRegistry& problems);
 void RegisterEdits(ProblemRegistry& problems);
 void RegisterImage(ProblemRegistry& problems);
 void RegisterLanguageModels(ProblemRegistry& problems);
+void RegisterMixtures(ProblemRegistry& problems);
 void RegisterQuestions(ProblemRegistry& problems);
 void RegisterSummaries(ProblemRegistry& problems);
 void RegisterTextClass(ProblemRegistry& problems);

@@ -147,6 +147,11 @@ bool IsPattern(const std::string& name) {
   return name.find('*') != std::string::npos;
 }
 
+// '*' stands for what has no '/' in it, '**' for anything.
+int MatchFlags(const std::string& pattern) {
+  return pattern.find("**") == std::string::npos ? FNM_PATHNAME : 0;
+}
+
 // The member's name as of one of `names`: the whole of it, or its end. "" where
 // it is none of them.
 std::string Match(const std::vector<std::string>& names,
@@ -158,7 +163,7 @@ std::string Match(const std::vector<std::string>& names,
       continue;
     }
     for (size_t at = 0;; ++at) {
-      if (::fnmatch(name.c_str(), member.c_str() + at, FNM_PATHNAME) == 0) {
+      if (::fnmatch(name.c_str(), member.c_str() + at, MatchFlags(name)) == 0) {
         return member.substr(at);
       }
       at = member.find('/', at);

@@ -5,6 +5,10 @@ namespace {
 
 bool Never(const HParams&, const HParamsUse&) { return true; }
 
+bool NoMixture(const HParams&, const HParamsUse& use) {
+  return !use.is_mixture;
+}
+
 }  // namespace
 
 // A table: as long as it has rows.
@@ -46,9 +50,9 @@ std::vector<WithoutEffectRow> WithoutReader() {
         "multiproblem_target_eval_only", "multiproblem_vocab_size",
         "multiproblem_max_input_length", "multiproblem_max_target_length",
         "multiproblem_fixed_train_length"},
-       Never,
+       NoMixture,
        nullptr,
-       "a run has one problem",
+       "the problem is no mixture of several",
        ""},
       {{"mixed_precision_optimizer_loss_scaler",
         "mixed_precision_optimizer_init_loss_scale"},

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "t2t/metrics/metric_registry.h"
+#include "t2t/model/task_loss.h"
 #include "t2t/problem/modality_traits.h"
 
 namespace t2t {
@@ -30,6 +31,7 @@ EvalMetrics::EvalMetrics(const std::vector<std::string>& names,
   ids_ = traits.targets_are_ids;
   prepended_ = hparams.Has("prepend_mode") &&
                hparams.GetString("prepend_mode") != "none";
+  tasks_ = info.tasks;
   sums_ = NoSums();
 }
 
@@ -62,6 +64,7 @@ EvalMetrics::Sums EvalMetrics::SumsOf(const at::Tensor& model_logits,
     weights = labels.ne(0).to(at::kFloat);
     if (prepended_) weights.mul_(labels.eq(0).cumsum(1).ne(0));
   }
+  if (!tasks_.empty()) weights = BehindTask(labels, tasks_);
   weights = weights.contiguous();
   const at::Tensor picked = flat.gather(2, labels.unsqueeze(2)).squeeze(2);
   const at::Tensor losses = flat.logsumexp(2).sub_(picked);

@@ -57,6 +57,7 @@ class EvalMetrics {
   bool ids_ = true;
   bool weights_nonzero_ = true;  // weight 0 on id 0
   bool prepended_ = false;       // inputs stand before the targets
+  std::vector<TaskInfo> tasks_;  // what stands behind their ids counts
   Sums sums_;
 };
 

@@ -11,6 +11,20 @@
 
 namespace t2t {
 
+namespace {
+
+std::string TagOf(const std::string& problem, const std::string& metric) {
+  if (metric == kLossMetric) return metric;
+  const size_t slash = metric.find('/');
+  if (slash == std::string::npos) {
+    return "metrics-" + problem + "/targets/" + metric;
+  }
+  return "metrics-" + metric.substr(0, slash) + "/targets/" +
+         metric.substr(slash + 1);
+}
+
+}  // namespace
+
 std::vector<std::string> EvaluatedMetrics(const Problem& problem) {
   std::vector<std::string> metrics;
   for (const std::string& name : problem.metrics) {
@@ -42,8 +56,7 @@ void WriteEvaluation(const std::string& problem, int64_t step,
                      EventWriter* events) {
   std::map<std::string, double> tags;
   for (const auto& [name, value] : results) {
-    tags[name == "loss" ? name : "metrics-" + problem + "/targets/" + name] =
-        value;
+    tags[TagOf(problem, name)] = value;
   }
   events->Write(step, tags);
 }

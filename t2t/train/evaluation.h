@@ -25,7 +25,8 @@ constexpr char kMetricLinePrefix[] = "t2t-metric: ";
 void LogEvaluation(int64_t step, const std::map<std::string, double>& results,
                    double seconds);
 
-// Writes them as events, under T2T's tags.
+// Writes them as events, under T2T's tags
+// ("metrics-<problem>/targets/<metric>", of a mixture's members their names).
 void WriteEvaluation(const std::string& problem, int64_t step,
                      const std::map<std::string, double>& results,
                      EventWriter* events);
