@@ -92,10 +92,15 @@ EvalMetrics::Sums Evaluate(Model* model, Batch batch,
                            const EvalMetrics& metrics) {
   const Features features = ToFeatures(std::move(batch));
   if (!metrics.targets_are_ids()) {
-    return metrics.SumsOf(model->Loss(features, Mode::kEval));
+    const LossParts loss = model->Loss(features, Mode::kEval);
+    if (!metrics.needs_outputs()) return metrics.SumsOf(loss);
+    return metrics.SumsOf(loss, model->Logits(features, Mode::kEval),
+                          features.at("targets"));
   }
-  return metrics.SumsOf(model->Logits(features, Mode::kEval),
-                        features.at("targets"));
+  return metrics.SumsOf(
+      model->Logits(features, Mode::kEval), features.at("targets"),
+      metrics.needs_inputs() ? RequiredFeature(features, "inputs")
+                             : at::Tensor());
 }
 
 // A rank's batch norms average its own batches: all take the first rank's

@@ -7,7 +7,8 @@
 #include "t2t/base/log.h"
 #include "t2t/base/progress.h"
 #include "t2t/base/strings.h"
-#include "t2t/train/eval_metrics.h"
+#include "t2t/metrics/metric_registry.h"
+#include "t2t/problem/modality_traits.h"
 
 namespace t2t {
 
@@ -26,9 +27,14 @@ std::string TagOf(const std::string& problem, const std::string& metric) {
 }  // namespace
 
 std::vector<std::string> EvaluatedMetrics(const Problem& problem) {
+  const auto targets = problem.features.find("targets");
+  const bool of_ids =
+      targets == problem.features.end() ||
+      TraitsOfModality(targets->second.modality).targets_are_ids;
   std::vector<std::string> metrics;
   for (const std::string& name : problem.metrics) {
-    if (SupportedMetrics({name}).empty()) {
+    const Metric* const metric = FindMetric(name);
+    if (metric == nullptr || metric->needs_outputs == of_ids) {
       Warn("the metric " + name + " is left out of evaluations");
     } else {
       metrics.push_back(name);
