@@ -386,6 +386,41 @@ TEST_F(TextTasksTest, AWebPageIsNoArchive) {
   }
 }
 
+// The first member is whole, and is not taken either.
+TEST_F(TextTasksTest, ACutArchiveIsNamedWithTheMemberThatIsCut) {
+  Rng rng(1);
+  std::string words;
+  for (int i = 0; i < 40000; ++i) {
+    words += "w" + std::to_string(rng.Below(1000000)) + " N O\n";
+  }
+  PutArchive("conll2002.zip", {{"conll2002/esp.train", words},
+                               {"conll2002/esp.testa", words},
+                               {"conll2002/esp.testb", words}});
+  const std::string path = options_.tmp_dir + "/conll2002.zip";
+  const std::string archive = ReadFile(path);
+  WriteFileAtomically(path, archive.substr(0, archive.size() / 2));
+  const auto [code, message] = ErrorOf([&] { Generate("conll2002_es_ner"); });
+  EXPECT_EQ(code, ExitCode::kBadData);
+  EXPECT_NE(message.find("can't unpack " + path), std::string::npos) << message;
+  EXPECT_NE(message.find("conll2002/esp."), std::string::npos) << message;
+  EXPECT_NE(message.find("a whole archive"), std::string::npos) << message;
+  EXPECT_FALSE(Exists(options_.tmp_dir + "/conll2002/esp.train"));
+}
+
+TEST_F(TextTasksTest, SourceAndTargetOfDifferentLengthsAreNamedWithBoth) {
+  Put("inputs.train.txt", "a\nb\nc\n");
+  Put("targets.train.txt", "a\nb\n");
+  Put("inputs.eval.txt", "a\n");
+  Put("targets.eval.txt", "a\n");
+  const auto [code, message] = ErrorOf([&] { Generate("text2text_tmpdir"); });
+  EXPECT_EQ(code, ExitCode::kBadData);
+  for (const std::string& part :
+       {options_.tmp_dir + "/inputs.train.txt has 3 lines",
+        options_.tmp_dir + "/targets.train.txt has 2 lines"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+}
+
 TEST_F(TextTasksTest, SequencesAreTurnedAbout) {
   options_.max_cases = 300;
   for (const std::string name :

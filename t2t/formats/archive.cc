@@ -186,17 +186,20 @@ class Members {
     const Reader reader = OpenArchive(archive_);
     std::vector<bool> seen(names_.size());
     struct archive_entry* entry = nullptr;
+    std::string member;
     for (;;) {
       const int code = Lib().next(reader.get(), &entry);
       if (code == ARCHIVE_EOF) break;
       if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
         throw DataError(
-            "can't unpack " + archive_ + ": " + Lib().error(reader.get()),
+            "can't unpack " + archive_ + ": " +
+                (member.empty() ? "" : "in or behind " + member + ": ") +
+                Lib().error(reader.get()),
             "a whole archive", kTodo);
       }
-      const std::string member = IsCompressedFile(archive_)
-                                     ? names_.at(0)
-                                     : CheckedName(archive_, entry, folder_);
+      member = IsCompressedFile(archive_)
+                   ? names_.at(0)
+                   : CheckedName(archive_, entry, folder_);
       size_t index = 0;
       const std::string name = Match(names_, member, &index);
       if (name.empty() || (seen[index] && !IsPattern(names_[index]))) continue;
