@@ -254,7 +254,7 @@ TEST(WithoutEffectTest, TheMessageNamesWhatToUse) {
                   "rsqrt_hidden_size has no factor legacy; use "
                   "learning_rate_constant (with the factor constant)"));
   EXPECT_THAT(Notes("transformer_base", "multiproblem_label_weight=1"),
-              ElementsAre(HasSubstr("a run has one problem")));
+              ElementsAre(HasSubstr("the problem is no mixture of several")));
 }
 
 TEST(WithoutEffectTest, NothingIsSaidOfWhatWasNotGiven) {

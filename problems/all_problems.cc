@@ -4,6 +4,7 @@ namespace t2t {
 
 void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterAlgorithmic(problems);
+  RegisterDescriptionToCode(problems);
   RegisterDialogues(problems);
   RegisterEdits(problems);
   RegisterImage(problems);
@@ -13,6 +14,7 @@ void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterImageText(problems);
   RegisterImagenet(problems);
   RegisterLanguageModels(problems);
+  RegisterMixtures(problems);
   RegisterQuestions(problems);
   RegisterSummaries(problems);
   RegisterTextClass(problems);

@@ -7,6 +7,7 @@ namespace t2t {
 
 // Each adds the rows of its file.
 void RegisterAlgorithmic(ProblemRegistry& problems);
+void RegisterDescriptionToCode(ProblemRegistry& problems);
 void RegisterDialogues(ProblemRegistry& problems);
 void RegisterEdits(ProblemRegistry& problems);
 void RegisterImage(ProblemRegistry& problems);
@@ -16,6 +17,7 @@ void RegisterImageSets(ProblemRegistry& problems);
 void RegisterImageText(ProblemRegistry& problems);
 void RegisterImagenet(ProblemRegistry& problems);
 void RegisterLanguageModels(ProblemRegistry& problems);
+void RegisterMixtures(ProblemRegistry& problems);
 void RegisterQuestions(ProblemRegistry& problems);
 void RegisterSummaries(ProblemRegistry& problems);
 void RegisterTextClass(ProblemRegistry& problems);

@@ -7,8 +7,7 @@
 #include <utility>
 
 #include "problems/all_problems.h"
-#include "t2t/base/error.h"
-#include "t2t/problem/source.h"
+#include "t2t/problem/sample_source.h"
 #include "t2t/problem/text_kinds.h"
 
 namespace t2t {
@@ -63,16 +62,7 @@ Problem MakeEdits(const std::string& name, bool is_grammar, bool is_deep,
     if (!has_tags) hparams->Set("use_error_tags", false);
     if (is_deep) hparams->Set("middle_prediction_layer_factor", 1.5);
   };
-  problem.open = [name, data = problem.data_name](
-                     const SourceContext& context) -> std::unique_ptr<Source> {
-    if (!context.must_be_there) return nullptr;
-    throw MissingError(
-        "t2t-datagen can't make the data of " + name + ", as T2T can't",
-        "shards " + data +
-            "-train-00000-of-00100 and so on with the "
-            "vocabularies in --data_dir, from where the texts were aligned",
-        "put them there; t2t-trainer reads them");
-  };
+  TakeGivenShards("where the texts were aligned", &problem);
   return problem;
 }
 

@@ -11,6 +11,7 @@
 
 #include "problems/all_problems.h"
 #include "problems/corpora.h"
+#include "t2t/base/error.h"
 #include "t2t/base/fs.h"
 #include "t2t/base/log.h"
 #include "t2t/base/plural.h"
@@ -129,6 +130,60 @@ Problem Summaries(const std::string& name, const Vocabulary& vocabulary,
   return problem;
 }
 
+// Of a Wikipedia article what is before its first section's title.
+bool KeepLead(Example* example, const StepContext&) {
+  const std::vector<int64_t>& boundaries = example->Ints("section_boundaries");
+  std::vector<int64_t> targets = example->Ints("targets");
+  if (boundaries.empty() || boundaries[0] < 0) {
+    throw DataError("an article has no 'section_boundaries'",
+                    "where its first section begins",
+                    "make the data again, as T2T's wikisum says");
+  }
+  if (static_cast<size_t>(boundaries[0]) < targets.size()) {
+    targets.resize(static_cast<size_t>(boundaries[0]));
+  }
+  targets.push_back(kEosId);
+  example->features["targets"] = std::move(targets);
+  return true;
+}
+
+// Articles of Wikipedia out of what they refer to (Liu et al. 2018,
+// arXiv:1801.10198). T2T's data_generators/wikisum makes the shards on a
+// thousand machines.
+Problem Wikisum(const std::string& data, bool lead_alone) {
+  Vocabulary vocabulary;
+  vocabulary.kind = Vocabulary::Kind::kSubwords;
+  vocabulary.file = "vocab." + data + ".32768";
+  vocabulary.size = 1 << 15;
+  Problem problem = TextToText(data + (lead_alone ? "_lead_section" : ""),
+                               vocabulary, vocabulary);
+  problem.data_name = data;
+  problem.metrics = DefaultEvalMetrics();
+  problem.metrics.insert(problem.metrics.end(),
+                         {"rouge_2_fscore", "rouge_L_fscore"});
+  problem.splits = TrainDevTest(1000);
+  problem.features["section_boundaries"].modality = "identity";
+  problem.features["section_boundaries"].in_shards_only = true;
+  std::vector<Step> first;
+  // (How long a lead is its boundary says, and no length.)
+  if (lead_alone) first.push_back({.name = "keep the lead", .run = KeepLead});
+  first.push_back({.name = "drop section boundaries",
+                   .run =
+                       [](Example* example, const StepContext&) {
+                         example->features.erase("section_boundaries");
+                         return true;
+                       },
+                   .lengths = [](Mode, const HParams&) -> LengthsStep {
+                     return [](ExampleLengths* lengths) {
+                       lengths->Erase("section_boundaries");
+                       return true;
+                     };
+                   }});
+  problem.steps.insert(problem.steps.begin(), first.begin(), first.end());
+  TakeGivenShards("T2T's data_generators/wikisum", &problem);
+  return problem;
+}
+
 }  // namespace
 
 void RegisterSummaries(ProblemRegistry& problems) {
@@ -138,6 +193,12 @@ void RegisterSummaries(ProblemRegistry& problems) {
     const std::string name = "summarize_cnn_dailymail32k";
     return Summaries(name, SharedSubwords(name, 1 << 15));
   });
+  for (const std::string data : {"wikisum_commoncrawl", "wikisum_web"}) {
+    for (const bool lead_alone : {false, true}) {
+      problems.Add(data + (lead_alone ? "_lead_section" : ""),
+                   [=] { return Wikisum(data, lead_alone); });
+    }
+  }
   const std::string stem = "summarize_cnn_dailymail_wiki_lm_";
   const std::pair<std::string, std::string> shared[] = {
       {stem + "shared_vocab", "languagemodel_en_wiki32k"},

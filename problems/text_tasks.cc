@@ -4,6 +4,8 @@
 // and algorithmic_math_deepmind.py. Where T2T's data differ:
 // - wsj_parsing's vocabulary is of the first 1,000 trees, and T2T's of two
 //   further files that a person makes of them;
+// - conll2002_ner, which is a base class that T2T can't make, is both
+// languages;
 // - parsing_icelandic16k has 256 for the size of its targets' vocabulary in
 //   T2T, whatever the file's is.
 
@@ -127,6 +129,18 @@ NextExample ReadTagged(const SampleFiles& files) {
   });
 }
 
+Problem Entities(const std::string& name, const Strings& corpora) {
+  const Vocabulary vocabulary = SharedSubwords(name, 1 << 15);
+  Problem problem = TextToText(name, vocabulary, vocabulary);
+  for (const std::string& corpus : corpora) {
+    for (CorpusUse& use : TrainAndDev(corpus)) {
+      problem.corpora.push_back(std::move(use));
+    }
+  }
+  ReadBy({ReadTagged}, &problem);
+  return problem;
+}
+
 // A tree's words, and its tags: "(S (NP (N x)) (V y))" is "x y", and
 // "NP N /N /NP V /V" without the outermost.
 Example OfTree(const FileLine& line) {
@@ -163,6 +177,27 @@ ReadSamples EachLine(const std::function<Example(const FileLine& line)>& make) {
           if (!line.text.empty()) to->push_back(make(line));
         });
   };
+}
+
+// The same with vocabularies of the names that T2T's older problems have; T2T
+// has no way to make their data any more.
+Problem EnglishParsing(const std::string& name, const std::string& source_file,
+                       int64_t source_size, const std::string& target_file,
+                       int64_t target_size) {
+  Vocabulary source = SharedSubwords(name, source_size);
+  Vocabulary target = SharedSubwords(name, target_size);
+  source.file = source_file;
+  target.file = target_file;
+  source.model_file.clear();
+  target.model_file.clear();
+  Problem problem = TextToText(name, source, target);
+  problem.features["inputs"].space_id = 3;    // EN_TOK
+  problem.features["targets"].space_id = 15;  // EN_PARSE_TOK
+  problem.metrics = DefaultEvalMetrics();
+  problem.corpora = TrainAndDev("wsj_trees");
+  problem.splits = TrainDev(10);
+  ReadBy({EachLine(OfTree)}, &problem);
+  return problem;
 }
 
 Problem WsjParsing() {
@@ -308,17 +343,27 @@ void AddStyleAndParaphrases(ProblemRegistry* problems) {
 
 void RegisterTextTasks(ProblemRegistry& problems) {
   AddStyleAndParaphrases(&problems);
-  for (const std::string language : {"es", "nl"}) {
-    problems.Add("conll2002_" + language + "_ner", [language] {
-      const std::string name = "conll2002_" + language + "_ner";
-      const Vocabulary vocabulary = SharedSubwords(name, 1 << 15);
-      Problem problem = TextToText(name, vocabulary, vocabulary);
-      problem.corpora = TrainAndDev("conll2002_" + language);
-      ReadBy({ReadTagged}, &problem);
-      return problem;
+  const std::pair<std::string, Strings> entities[] = {
+      {"conll2002_es_ner", {"conll2002_es"}},
+      {"conll2002_nl_ner", {"conll2002_nl"}},
+      {"conll2002_ner", {"conll2002_es", "conll2002_nl"}}};
+  for (const auto& [name, corpora] : entities) {
+    problems.Add(name, [name = name, corpora = corpora] {
+      return Entities(name, corpora);
     });
   }
   problems.Add("wsj_parsing", WsjParsing);
+  problems.Add("parsing_english_ptb8k", [] {
+    Problem problem =
+        EnglishParsing("parsing_english_ptb8k", "vocab.endefr.8192", 1 << 13,
+                       "vocab.endefr.8192", 1 << 13);
+    problem.loss_multiplier = 2.0;
+    return problem;
+  });
+  problems.Add("parsing_english_ptb16k", [] {
+    return EnglishParsing("parsing_english_ptb16k", "wsj_source.vocab.512",
+                          1 << 9, "wsj_target.vocab.16384", 1 << 14);
+  });
   problems.Add("parsing_icelandic16k", IcelandicParsing);
   problems.Add("program_search_algolisp", [] {
     const std::string name = "program_search_algolisp";

@@ -185,6 +185,107 @@ TEST_F(TextTasksTest, EntitiesAndTrees) {
             Lines{"(S hann)"});
 }
 
+TEST_F(TextTasksTest, T2TsOlderNamesOfParsingAndEntities) {
+  PutArchive("conll2002.zip", {{"conll2002/esp.train", "El DA O\n"},
+                               {"conll2002/ned.train", "De Art O\n\nJa N O\n"},
+                               {"conll2002/esp.testa", "Sí RG O\n"},
+                               {"conll2002/esp.testb", "No RN O\n"},
+                               {"conll2002/ned.testa", "Nee N O\n"},
+                               {"conll2002/ned.testb", "Goed\n"}});
+  const auto [code, message] = ErrorOf([&] { Generate("conll2002_ner"); });
+  EXPECT_EQ(code, ExitCode::kBadData);
+  EXPECT_NE(message.find("ned.testb, line 1 has no tag"), std::string::npos)
+      << message;
+  Put("conll2002/ned.testb", "Goed B B-ORG\n");
+  options_.overwrite = true;
+  Generate("conll2002_ner");
+  options_.overwrite = false;
+  EXPECT_EQ(Set("conll2002_ner", "inputs"),
+            (std::multiset<std::string>{"El", "De", "Ja"}));
+  EXPECT_EQ(Texts("conll2002_ner", "inputs", DataSplit::kDev),
+            (Lines{"Sí", "No", "Nee", "Goed"}));
+
+  Put("wsjTrain.trees", "(TOP (S (NP (DT the) (NN cat)) (VP (VBD sat))))\n");
+  Put("wsjEval.trees", "(TOP (S (NP (PRP it)) (VP (VBD sat))))\n");
+  for (const char* const name :
+       {"parsing_english_ptb8k", "parsing_english_ptb16k"}) {
+    Generate(name);
+    EXPECT_EQ(Texts(name, "inputs"), Lines{"the cat sat"});
+    EXPECT_EQ(Texts(name, "targets", DataSplit::kDev),
+              Lines{"S NP PRP /NP VP VBD /VP /S"});
+  }
+  EXPECT_TRUE(Exists(options_.data_dir + "/vocab.endefr.8192"));
+  EXPECT_TRUE(Exists(options_.data_dir + "/wsj_source.vocab.512"));
+  EXPECT_TRUE(Exists(options_.data_dir + "/wsj_target.vocab.16384"));
+}
+
+// Tasks lie as deep as their site has it; a file says by what is in it of which
+// language it is.
+TEST_F(TextTasksTest, DescriptionsToCode) {
+  std::vector<NamedText> files;
+  for (int i = 0; i < 50; ++i) {
+    const std::string task =
+        "description2code_current/" +
+        std::string(i % 2 == 0 ? "codechef/easy/" : "codeforces/") + "T" +
+        std::to_string(i);
+    files.push_back({task + "/description/description.txt",
+                     " add " + std::to_string(i) + "\n"});
+    files.push_back({task + "/solutions_c++/1.txt",
+                     "int x; // a comment\n\tx += " + std::to_string(i) + ";"});
+    files.push_back({task + "/solutions_python/1.txt",
+                     "if x:\n\tx += " + std::to_string(i) + "\n"});
+    files.push_back({task + "/solutions_python/2.txt", "#include <x>\n"});
+  }
+  files.push_back({"description2code_current/alone/description/description.txt",
+                   "nobody solved it"});
+  PutArchive("description2code_current.zip", files);
+  Generate("programming_desc2code_py");
+  const std::multiset<std::string> python =
+      Set("programming_desc2code_py", "targets");
+  EXPECT_EQ(python.size(), 48u);
+  const Lines dev =
+      Texts("programming_desc2code_py", "targets", DataSplit::kDev);
+  ASSERT_EQ(dev.size(), 2u);
+  EXPECT_EQ(python.count(dev[0]), 0u);
+  EXPECT_EQ(dev[0].substr(0, 15), "if x:\n    x += ");
+  const Lines asked =
+      Texts("programming_desc2code_py", "inputs", DataSplit::kDev);
+  EXPECT_EQ("add " + dev[0].substr(15), asked[0]);
+  Generate("programming_desc2code_cpp");
+  const Lines cpp =
+      Texts("programming_desc2code_cpp", "targets", DataSplit::kDev);
+  ASSERT_EQ(cpp.size(), 2u);
+  EXPECT_EQ(cpp[0].substr(0, 12), "int x; x += ");
+  EXPECT_TRUE(Exists(options_.data_dir + "/vocab.cpp.4096"));
+}
+
+// Their shards are given; an article's lead ends where its first section
+// begins.
+TEST_F(TextTasksTest, Wikisum) {
+  const auto [code, message] = ErrorOf([&] { Generate("wikisum_web"); });
+  EXPECT_EQ(code, ExitCode::kMissing);
+  EXPECT_NE(message.find("wikisum_web-train-00000-of-01000"), std::string::npos)
+      << message;
+  using Ids = std::vector<int64_t>;
+  Example article;
+  article.features["inputs"] = Ids{7, 8, 1};
+  article.features["targets"] = Ids{11, 12, 13, 14, 1};
+  article.features["section_boundaries"] = Ids{2, 4};
+  Example lead = article;
+  const auto whole = MakeProblem("wikisum_web");
+  ASSERT_TRUE(whole->Preprocess(&article, Mode::kTrain, HParams()));
+  EXPECT_EQ(article.Ints("targets"), (Ids{11, 12, 13, 14, 1}));
+  EXPECT_FALSE(article.Has("section_boundaries"));
+  const auto problem = MakeProblem("wikisum_web_lead_section");
+  EXPECT_EQ(problem->data_name, "wikisum_web");
+  EXPECT_FALSE(problem->FixedStepsOnLengths(Mode::kTrain, HParams()));
+  Example cut = lead;
+  ASSERT_TRUE(problem->Preprocess(&lead, Mode::kTrain, HParams()));
+  EXPECT_EQ(lead.Ints("targets"), (Ids{11, 12, 1}));
+  cut.features["section_boundaries"] = Ids{};
+  EXPECT_THROW(problem->Preprocess(&cut, Mode::kTrain, HParams()), Error);
+}
+
 TEST_F(TextTasksTest, Programs) {
   const std::string task =
       R"({"text": ["add", "a"], "short_tree": ["+", "a", ["len", "b", 3]]})"
@@ -281,6 +382,41 @@ TEST_F(TextTasksTest, AWebPageIsNoArchive) {
   for (const std::string& part :
        {std::string("what came is a web page"), archive, options_.tmp_dir,
         std::string("newsdev2016-roen-ref.en.sgm")}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+}
+
+// The first member is whole, and is not taken either.
+TEST_F(TextTasksTest, ACutArchiveIsNamedWithTheMemberThatIsCut) {
+  Rng rng(1);
+  std::string words;
+  for (int i = 0; i < 40000; ++i) {
+    words += "w" + std::to_string(rng.Below(1000000)) + " N O\n";
+  }
+  PutArchive("conll2002.zip", {{"conll2002/esp.train", words},
+                               {"conll2002/esp.testa", words},
+                               {"conll2002/esp.testb", words}});
+  const std::string path = options_.tmp_dir + "/conll2002.zip";
+  const std::string archive = ReadFile(path);
+  WriteFileAtomically(path, archive.substr(0, archive.size() / 2));
+  const auto [code, message] = ErrorOf([&] { Generate("conll2002_es_ner"); });
+  EXPECT_EQ(code, ExitCode::kBadData);
+  EXPECT_NE(message.find("can't unpack " + path), std::string::npos) << message;
+  EXPECT_NE(message.find("conll2002/esp."), std::string::npos) << message;
+  EXPECT_NE(message.find("a whole archive"), std::string::npos) << message;
+  EXPECT_FALSE(Exists(options_.tmp_dir + "/conll2002/esp.train"));
+}
+
+TEST_F(TextTasksTest, SourceAndTargetOfDifferentLengthsAreNamedWithBoth) {
+  Put("inputs.train.txt", "a\nb\nc\n");
+  Put("targets.train.txt", "a\nb\n");
+  Put("inputs.eval.txt", "a\n");
+  Put("targets.eval.txt", "a\n");
+  const auto [code, message] = ErrorOf([&] { Generate("text2text_tmpdir"); });
+  EXPECT_EQ(code, ExitCode::kBadData);
+  for (const std::string& part :
+       {options_.tmp_dir + "/inputs.train.txt has 3 lines",
+        options_.tmp_dir + "/targets.train.txt has 2 lines"}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }
 }

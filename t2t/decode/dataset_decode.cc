@@ -24,6 +24,17 @@ namespace {
 // Examples are sorted by length among so many, and written in their own order.
 constexpr size_t kWindow = 4096;
 
+std::vector<std::string> FilesOf(const Problem& problem,
+                                 const DatasetDecodeOptions& options) {
+  if (!problem.mixture)
+    return problem.DataFiles(options.data_dir, options.split);
+  throw UsageError(
+      "the examples of " + problem.name + " are those of several problems",
+      "a problem with examples of its own",
+      "decode from a file with --decode_from_file and "
+      "--decode_hparams=multiproblem_task_id=N, the task's id");
+}
+
 // The split's examples as the model takes them, in the files' order.
 class Examples {
  public:
@@ -31,12 +42,12 @@ class Examples {
       : problem_(*options.problem),
         hparams_(decoder.model()->hparams()),
         left_(decoder.decode_hparams().GetInt("num_samples")),
-        files_(problem_.DataFiles(options.data_dir, options.split)) {
+        files_(FilesOf(problem_, options)) {
     if (problem_.packed_length > 0) {
-      throw UsageError("an example of " + problem_.name +
-                           " is several texts, packed",
-                       "a problem whose examples are one text each",
-                       "decode from a file with --decode_from_file");
+      throw UsageError(
+          "an example of " + problem_.name + " is several texts, packed",
+          "a problem whose examples are one text each",
+          "decode from a file with --decode_from_file");
     }
     const int64_t shards = decoder.decode_hparams().GetInt("shards");
     if (shards <= 1) return;

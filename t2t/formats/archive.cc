@@ -159,6 +159,11 @@ bool IsPattern(const std::string& name) {
   return name.find('*') != std::string::npos;
 }
 
+// '*' stands for what has no '/' in it, '**' for anything.
+int MatchFlags(const std::string& pattern) {
+  return pattern.find("**") == std::string::npos ? FNM_PATHNAME : 0;
+}
+
 // The member's name as of one of `names`: the whole of it, or its end. "" where
 // it is none of them.
 std::string Match(const std::vector<std::string>& names,
@@ -170,7 +175,7 @@ std::string Match(const std::vector<std::string>& names,
       continue;
     }
     for (size_t at = 0;; ++at) {
-      if (::fnmatch(name.c_str(), member.c_str() + at, FNM_PATHNAME) == 0) {
+      if (::fnmatch(name.c_str(), member.c_str() + at, MatchFlags(name)) == 0) {
         return member.substr(at);
       }
       at = member.find('/', at);
@@ -193,17 +198,20 @@ class Members {
     const Reader reader = OpenArchive(archive_);
     std::vector<bool> seen(names_.size());
     struct archive_entry* entry = nullptr;
+    std::string member;
     for (;;) {
       const int code = Lib().next(reader.get(), &entry);
       if (code == ARCHIVE_EOF) break;
       if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
         throw DataError(
-            "can't unpack " + archive_ + ": " + Lib().error(reader.get()),
+            "can't unpack " + archive_ + ": " +
+                (member.empty() ? "" : "in or behind " + member + ": ") +
+                Lib().error(reader.get()),
             "a whole archive", kTodo);
       }
-      const std::string member = IsCompressedFile(archive_)
-                                     ? names_.at(0)
-                                     : CheckedName(archive_, entry, folder_);
+      member = IsCompressedFile(archive_)
+                   ? names_.at(0)
+                   : CheckedName(archive_, entry, folder_);
       size_t index = 0;
       const std::string name = Match(names_, member, &index);
       if (name.empty() || (seen[index] && !IsPattern(names_[index]))) continue;

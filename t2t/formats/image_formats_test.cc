@@ -126,6 +126,28 @@ TEST(SgmlTest, ASegmentOverSeveralLinesIsNamed) {
   }
 }
 
+TEST(SgmlTest, AFileThatIsCutBetweenSegmentsIsNamed) {
+  const std::string dir = MakeTempDirectory("sgml");
+  const std::string whole =
+      "<refset setid=\"x\" trglang=\"de\">\n<doc docid=\"d\">\n"
+      "<seg id=\"1\">a</seg>\n<seg id=\"2\">b</seg>\n</doc>\n</refset>\n";
+  WriteFileAtomically(dir + "/a.sgm",
+                      whole.substr(0, whole.find("<seg id=\"2")));
+  SegmentReader reader(dir + "/a.sgm");
+  std::string text;
+  EXPECT_TRUE(reader.Next(&text));
+  try {
+    reader.Next(&text);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadData);
+    const std::string message = error.what();
+    EXPECT_NE(message.find(dir + "/a.sgm ends at line 3, inside a <refset>"),
+              std::string::npos)
+        << message;
+  }
+}
+
 TEST(CifarTest, PlanesBecomePixels) {
   const std::string dir = MakeTempDirectory("cifar");
   // Two images of 2 x 2: red, green and blue planes behind the label.

@@ -17,6 +17,10 @@ bool HasNoCodes(const HParams& hparams, const HParamsUse& use) {
   return IsNoAutoencoder(hparams, use) && use.model != "transformer_nat";
 }
 
+bool NoMixture(const HParams&, const HParamsUse& use) {
+  return !use.is_mixture;
+}
+
 }  // namespace
 
 // A table: as long as it has rows.
@@ -68,9 +72,9 @@ std::vector<WithoutEffectRow> WithoutReader() {
         "multiproblem_target_eval_only", "multiproblem_vocab_size",
         "multiproblem_max_input_length", "multiproblem_max_target_length",
         "multiproblem_fixed_train_length"},
-       Never,
+       NoMixture,
        nullptr,
-       "a run has one problem",
+       "the problem is no mixture of several",
        ""},
       {{"mixed_precision_optimizer_loss_scaler",
         "mixed_precision_optimizer_init_loss_scale"},

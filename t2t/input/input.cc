@@ -70,6 +70,15 @@ std::vector<Location> ToLocations(const Json& json, size_t files) {
   return locations;
 }
 
+Json ToJson(const MemberPosition& member) {
+  Json json = Json::Object();
+  json.Set("epoch", member.epoch);
+  json.Set("next_file", member.next_file);
+  json.Set("turn", member.turn);
+  json.Set("open", ToJson(member.open));
+  return json;
+}
+
 int64_t Natural(const Json& json, const char* name) {
   const int64_t value = json.At(name).AsInt();
   if (value < 0) {
@@ -90,6 +99,17 @@ void CheckOptions(const InputOptions& options) {
         "max_length=" + std::to_string(options.max_length) +
             " is below min_length=" + std::to_string(options.min_length),
         "max_length >= min_length");
+  size_t files = options.members.empty() ? options.files.size() : 0;
+  for (const InputMember& member : options.members) {
+    check(member.files > 0, "the member " + member.name + " has no files",
+          "at least one");
+    files += member.files;
+  }
+  check(files == options.files.size(),
+        "the members have " + std::to_string(files) + " files",
+        "all " + std::to_string(options.files.size()));
+  check(options.members.empty() || (options.training && options.rates),
+        "members are mixed without rates, or not to train", "training");
   for (const auto& [name, shape] : options.fixed_shapes) {
     for (size_t i = 0; i < shape.size(); ++i) {
       check(shape[i] > 0 || (i == 0 && shape[i] == -1),
@@ -182,10 +202,19 @@ class Pipeline final : public InputPipeline {
     json.Set("by_records", start.by_records);
     json.Set("open", ToJson(start.open));
     json.Set("carry", ToJson(start.carry));
-    if (options_.augment != nullptr) {
+    if (AnyDraws(options_)) {
       Json epochs = Json::Array();
       for (const int64_t epoch : start.carry_epochs) epochs.Append(epoch);
       json.Set("carry_epochs", std::move(epochs));
+    }
+    if (!options_.members.empty()) {
+      json.Set("drawn", start.drawn);
+      json.Set("batches", start.batches);
+      Json members = Json::Array();
+      for (const MemberPosition& member : start.members) {
+        members.Append(ToJson(member));
+      }
+      json.Set("members", std::move(members));
     }
     return json.ToString();
   }
@@ -230,6 +259,7 @@ class Pipeline final : public InputPipeline {
       start.open = ToLocations(json.At("open"), options_.files.size());
       start.carry = ToLocations(json.At("carry"), options_.files.size());
       position.batch = static_cast<size_t>(Natural(json, "batch"));
+      if (!options_.members.empty()) ReadMembers(json, &start);
       if (const Json* const epochs = json.Find("carry_epochs")) {
         for (const Json& epoch : epochs->items()) {
           start.carry_epochs.push_back(epoch.AsInt());
@@ -241,6 +271,26 @@ class Pipeline final : public InputPipeline {
     }
     position.start = std::make_shared<const WindowStart>(std::move(start));
     return position;
+  }
+
+  void ReadMembers(const Json& json, WindowStart* start) const {
+    start->drawn = Natural(json, "drawn");
+    start->batches = Natural(json, "batches");
+    for (const Json& saved : json.At("members").items()) {
+      MemberPosition member;
+      member.epoch = Natural(saved, "epoch");
+      member.next_file = Natural(saved, "next_file");
+      member.turn = Natural(saved, "turn");
+      member.open = ToLocations(saved.At("open"), options_.files.size());
+      start->members.push_back(std::move(member));
+    }
+    // (None before the first window.)
+    if (!start->members.empty() &&
+        start->members.size() != options_.members.size()) {
+      throw DataError(
+          std::to_string(start->members.size()) + " members",
+          "the " + std::to_string(options_.members.size()) + " of the mixture");
+    }
   }
 
   // Of all that the stream is a function of, but for the folder of the files
@@ -269,6 +319,12 @@ class Pipeline final : public InputPipeline {
     }
     add(options_.shuffle_buffer);
     add(options_.cache_bytes);
+    for (const InputMember& member : options_.members) {
+      add(static_cast<int64_t>(member.files));
+    }
+    if (!options_.members.empty()) {
+      hash = Rng::Combine(hash, options_.rates_text);
+    }
     return Format("%016llx", static_cast<unsigned long long>(hash));
   }
 
@@ -368,11 +424,12 @@ class Pipeline final : public InputPipeline {
       const size_t end = batch.size() * (block + 1) / blocks;
       for (size_t i = batch.size() * block / blocks; i < end; ++i) {
         InputItem& item = items[i];
-        if (!item.is_record && options_.augment == nullptr) continue;
+        const InputSteps& steps = StepsOf(options_, item.shard);
+        if (!item.is_record && steps.augment == nullptr) continue;
         Example example = item.is_record ? ReadRecord(options_, item)
                                          : ItemExample(item.bytes);
-        if (options_.augment != nullptr) {
-          options_.augment(&example, RecordSeed(seed, item));
+        if (steps.augment != nullptr) {
+          steps.augment(&example, RecordSeed(seed, item));
         }
         AppendItem(example, &(*prepared)[i]);
         item.bytes = (*prepared)[i];

@@ -15,7 +15,39 @@
 
 namespace t2t {
 
-struct InputOptions {
+// What is done to each example of some files.
+struct InputSteps {
+  // Runs on each example read; false drops it. Called from worker threads,
+  // from several at once where threads > 1.
+  std::function<bool(Example*)> preprocess;
+  // What preprocess makes of the lengths of an example's features; null: not
+  // known without it. Where it is known (or there is no preprocess), records
+  // that are read in windows are parsed, and preprocess runs, only for the
+  // batches that are wanted; else for all, since batches are planned on
+  // lengths.
+  std::function<bool(ExampleLengths*)> lengths;
+  // Runs on each example each time it goes into a batch: steps that draw random
+  // numbers, and those behind them. What preprocess left is kept in memory as
+  // it is. seed: a function of (this seed, epoch, record), so the same for any
+  // number of threads and ranks and after a restart. Keeps the example's
+  // features of sequences as long as they are: the batches are planned by then.
+  // Null: nothing draws.
+  std::function<void(Example*, uint64_t seed)> augment;
+};
+
+// One of several streams of examples that training mixes.
+struct InputMember : InputSteps {
+  std::string name;  // for messages
+  size_t files = 0;  // of InputOptions::files, behind the member's before it
+};
+
+// The probabilities of each member for the next example, after so many examples
+// were drawn and so many batches were planned (those of the windows before: a
+// window of examples becomes batches once it is whole).
+using MemberRates =
+    std::function<std::vector<double>(int64_t examples, int64_t batches)>;
+
+struct InputOptions : InputSteps {
   std::vector<std::string> files;
   bool training = true;  // shuffles and repeats; else one pass in file order
   uint64_t seed = 0;
@@ -36,22 +68,13 @@ struct InputOptions {
   bool pack = false;
   int64_t shuffle_buffer = 1 << 16;
   int prefetch_batches = 4;
-  // Runs on each example read; false drops it. Called from worker threads,
-  // from several at once where threads > 1.
-  std::function<bool(Example*)> preprocess;
-  // What preprocess makes of the lengths of an example's features; null: not
-  // known without it. Where it is known (or there is no preprocess), records
-  // that are read in windows are parsed, and preprocess runs, only for the
-  // batches that are wanted; else for all, since batches are planned on
-  // lengths.
-  std::function<bool(ExampleLengths*)> lengths;
-  // Runs on each example each time it goes into a batch: steps that draw random
-  // numbers, and those behind them. What preprocess left is kept in memory as
-  // it is. seed: a function of (this seed, epoch, record), so the same for any
-  // number of threads and ranks and after a restart. Keeps the example's
-  // features of sequences as long as they are: the batches are planned by then.
-  // Null: nothing draws.
-  std::function<void(Example*, uint64_t seed)> augment;
+  // In training: the files are those of several members, which have steps of
+  // their own; each example comes from one of them, drawn by `rates`, and each
+  // member begins again when its files end. All are read in windows. Empty: the
+  // files are one stream.
+  std::vector<InputMember> members;
+  MemberRates rates;
+  std::string rates_text;  // all that they are a function of
   // Feature names whose shape is fixed ("inputs" of an image: {28, 28, 1}).
   // A first dimension of -1 may differ by example and is padded. With an image
   // (two or more dimensions, all fixed) batch_size counts examples.

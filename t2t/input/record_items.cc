@@ -49,10 +49,12 @@ void ParseSlice(const InputOptions& options,
       const RawRecord& record = records[i];
       try {
         Example example = ParseExample(record.bytes);
-        if (options.preprocess && !options.preprocess(&example)) continue;
+        const InputSteps& steps = StepsOf(options, record.location.shard);
+        if (steps.preprocess && !steps.preprocess(&example)) continue;
         InputItem item;
         item.shard = record.location.shard;
         item.offset = record.location.offset;
+        item.epoch = record.epoch;
         slice->begins.push_back(slice->arena.size());
         AppendItem(example, &slice->arena, options.augment != nullptr);
         slice->items.push_back(item);
@@ -105,8 +107,30 @@ Items ParseRecords(const InputOptions& options,
   return parsed;
 }
 
+size_t MemberOf(const InputOptions& options, uint32_t shard) {
+  size_t member = 0;
+  size_t end = options.members.at(0).files;
+  while (shard >= end) end += options.members.at(++member).files;
+  return member;
+}
+
+const InputSteps& StepsOf(const InputOptions& options, uint32_t shard) {
+  if (options.members.empty()) return options;
+  return options.members[MemberOf(options, shard)];
+}
+
+bool AnyDraws(const InputOptions& options) {
+  return options.augment != nullptr ||
+         std::ranges::any_of(options.members, [](const InputMember& member) {
+           return member.augment != nullptr;
+         });
+}
+
 bool CanPlanOnLengths(const InputOptions& options) {
-  return options.preprocess == nullptr || options.lengths != nullptr;
+  const auto says = [](const InputSteps& steps) {
+    return steps.preprocess == nullptr || steps.lengths != nullptr;
+  };
+  return says(options) && std::ranges::all_of(options.members, says);
 }
 
 Items ScanRecords(const InputOptions& options,
@@ -121,10 +145,12 @@ Items ScanRecords(const InputOptions& options,
     InputItem item;
     item.shard = record.location.shard;
     item.offset = record.location.offset;
+    item.epoch = record.epoch;
     item.is_record = true;
     try {
       lengths.Read(record.bytes);
-      if (options.lengths != nullptr && !options.lengths(&lengths)) continue;
+      const InputSteps& steps = StepsOf(options, record.location.shard);
+      if (steps.lengths != nullptr && !steps.lengths(&lengths)) continue;
     } catch (const Error& error) {
       throw AtRecord(options, record.location, error);
     }
@@ -144,7 +170,8 @@ Example ReadRecord(const InputOptions& options, const InputItem& item) {
   bool kept = true;
   try {
     example = ParseExample(item.bytes);
-    kept = !options.preprocess || options.preprocess(&example);
+    const InputSteps& steps = StepsOf(options, item.shard);
+    kept = !steps.preprocess || steps.preprocess(&example);
   } catch (const Error& error) {
     throw AtRecord(options, {item.shard, item.offset}, error);
   }
@@ -170,7 +197,7 @@ void AppendItems(Items from, Items* to) {
             std::back_inserter(to->arenas));
 }
 
-bool ReadItems(const InputOptions& options, TurnReader* reader,
+bool ReadItems(const InputOptions& options, RecordSource* reader,
                const ReadLimits& limits, bool on_lengths, Items* items) {
   int64_t records = 0;
   int64_t bytes = 0;

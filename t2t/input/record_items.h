@@ -24,8 +24,23 @@ struct Location {
 
 struct RawRecord {
   Location location;
+  int64_t epoch = 0;  // of a mixture's member
   std::string bytes;
 };
+
+// Gives one record a call until it returns false.
+class RecordSource {
+ public:
+  virtual ~RecordSource() = default;
+  virtual bool Next(RawRecord* record) = 0;
+};
+
+// The member of a mixture that a file, a place in options.files, is of.
+size_t MemberOf(const InputOptions& options, uint32_t shard);
+// What is done to the examples of this file, a place in options.files.
+const InputSteps& StepsOf(const InputOptions& options, uint32_t shard);
+// Whether any of them draws.
+bool AnyDraws(const InputOptions& options);
 
 // Items and the memory their bytes are in, which windows may share.
 struct Items {
@@ -41,7 +56,7 @@ struct TurnPosition {
 };
 
 // Reads several files in turn.
-class TurnReader {
+class TurnReader : public RecordSource {
  public:
   TurnReader(const std::vector<std::string>& files, std::vector<uint32_t> order,
              size_t width)
@@ -65,7 +80,7 @@ class TurnReader {
     start->turn = static_cast<int64_t>(turn_);
   }
 
-  bool Next(RawRecord* record) {
+  bool Next(RawRecord* record) override {
     while (true) {
       while (open_.size() < width_ && next_file_ < order_.size()) {
         Open(order_[next_file_++]);
@@ -128,7 +143,7 @@ struct ReadLimits {
 
 // Reads records up to the limits, and parses them or, where on_lengths, scans
 // them. False at the end of the epoch.
-bool ReadItems(const InputOptions& options, TurnReader* reader,
+bool ReadItems(const InputOptions& options, RecordSource* reader,
                const ReadLimits& limits, bool on_lengths, Items* items);
 
 // Copies the bytes of what a window leaves over, so that the window's memory

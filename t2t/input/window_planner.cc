@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "t2t/base/error.h"
+#include "t2t/base/log.h"
+#include "t2t/base/plural.h"
 #include "t2t/base/rng.h"
 #include "t2t/formats/tfrecord.h"
 
@@ -18,6 +20,9 @@ namespace {
 constexpr size_t kOpenFiles = 8;
 // A window ends early where its records have this many bytes.
 constexpr int64_t kWindowBytes = 64 << 20;
+// A mixture's rates change with the batches of its windows: small ones follow
+// them closely.
+constexpr int64_t kMixedWindow = 8192;
 // Rows open at a time in packing.
 constexpr size_t kPackQueue = 64;
 
@@ -53,7 +58,8 @@ class Planner : public WindowPlanner {
   Planner(const InputOptions& options, const std::vector<int64_t>& file_sizes)
       : options_(options) {
     in_memory_ = std::accumulate(file_sizes.begin(), file_sizes.end(),
-                                 int64_t{0}) <= options_.cache_bytes;
+                                 int64_t{0}) <= options_.cache_bytes &&
+                 !IsMixture();
     if (options_.t2t_batching && !CountsExamples(options_)) {
       scheme_ = MakeBatchingScheme(
           options_.batch_size, options_.max_length, options_.min_length_bucket,
@@ -68,6 +74,7 @@ class Planner : public WindowPlanner {
     parses_all_ = all_wanted && options_.fixed_shapes.empty();
     start_ = start;
     reader_.reset();
+    mixed_.reset();
     finished_ = false;
     carry_ = LoadCarry(start);
   }
@@ -80,12 +87,15 @@ class Planner : public WindowPlanner {
     const bool last_of_epoch = !ReadWindow(&fresh);
     const uint64_t seed = WindowSeed();
     if (options_.training) Rng(seed).Shuffle(&fresh.items);
-    for (InputItem& item : fresh.items) item.epoch = start_.epoch;
+    if (!IsMixture()) {
+      for (InputItem& item : fresh.items) item.epoch = start_.epoch;
+    }
     start_.kept += static_cast<int64_t>(fresh.items.size());
     window->data = std::move(carry_);
     carry_ = {};
     AppendItems(std::move(fresh), &window->data);
     Cut(last_of_epoch && !options_.training, seed, window);
+    start_.batches += static_cast<int64_t>(window->batches.size());
 
     start_.carry.clear();
     start_.carry_epochs.clear();
@@ -97,14 +107,7 @@ class Planner : public WindowPlanner {
       ++start_.window;
       return true;
     }
-    if (options_.training && start_.kept == 0) {
-      throw DataError(
-          "no example is left of " + std::to_string(options_.files.size()) +
-              " files (" + options_.files.front() + ", ...)",
-          "examples of length " + std::to_string(options_.min_length) + " to " +
-              std::to_string(options_.max_length),
-          "generate the data again or change max_length and min_length");
-    }
+    if (options_.training && start_.kept == 0) ThrowNothingLeft();
     finished_ = !options_.training;
     WindowStart next;
     next.epoch = start_.epoch + 1;
@@ -117,6 +120,17 @@ class Planner : public WindowPlanner {
   }
 
  private:
+  bool IsMixture() const { return !options_.members.empty(); }
+
+  [[noreturn]] void ThrowNothingLeft() const {
+    throw DataError(
+        "no example is left of " + std::to_string(options_.files.size()) +
+            " files (" + options_.files.front() + ", ...)",
+        "examples of length " + std::to_string(options_.min_length) + " to " +
+            std::to_string(options_.max_length),
+        "generate the data again or change max_length and min_length");
+  }
+
   uint64_t EpochSeed() const {
     return Rng::Combine(Rng::Combine(options_.seed, "input"),
                         static_cast<uint64_t>(start_.epoch));
@@ -133,6 +147,10 @@ class Planner : public WindowPlanner {
   // The examples of the window that starts at start_; false where they are the
   // epoch's last.
   bool ReadWindow(Items* fresh) {
+    if (IsMixture()) {
+      ReadMixedWindow(fresh);
+      return true;
+    }
     if (in_memory_ && LoadAll()) {
       *fresh = all_;
       return false;
@@ -156,6 +174,39 @@ class Planner : public WindowPlanner {
                   {size, kWindowBytes, !start_.by_records}, OnLengths(), fresh);
     reader_->Save(&start_);
     return more;
+  }
+
+  // A mixture's windows have no end.
+  void ReadMixedWindow(Items* fresh) {
+    if (mixed_ == nullptr) {
+      mixed_ = std::make_unique<MixedReader>(options_);
+      mixed_->Restore(start_.members, start_.drawn);
+    }
+    mixed_->BeginWindow(WindowSeed(), start_.batches);
+    const int64_t size =
+        std::clamp<int64_t>(options_.shuffle_buffer, 1, kMixedWindow);
+    ReadItems(options_, mixed_.get(), {size, kWindowBytes, !start_.by_records},
+              OnLengths(), fresh);
+    mixed_->Save(&start_.members, &start_.drawn);
+    if (fresh->items.empty()) ThrowNothingLeft();
+    if (start_.window == 0) WarnOfLostMembers(*fresh);
+  }
+
+  // Of a member all of whose examples are too long training would learn
+  // nothing.
+  void WarnOfLostMembers(const Items& fresh) const {
+    std::vector<int64_t> kept(options_.members.size());
+    for (const InputItem& item : fresh.items) {
+      ++kept[MemberOf(options_, item.shard)];
+    }
+    for (size_t i = 0; i < kept.size(); ++i) {
+      const int64_t drawn = mixed_->in_window()[i];
+      if (kept[i] > 0 || drawn == 0) continue;
+      Warn("none of the first " + Count(drawn, "example") + " of " +
+           options_.members[i].name + " has a length of " +
+           std::to_string(options_.min_length) + " to " +
+           std::to_string(options_.max_length) + ": they are left out");
+    }
   }
 
   // False where the examples are too large to be kept.
@@ -341,6 +392,7 @@ class Planner : public WindowPlanner {
   bool parses_all_ = false;
   Items all_;
   std::unique_ptr<TurnReader> reader_;
+  std::unique_ptr<MixedReader> mixed_;
   WindowStart start_;
   Items carry_;
   bool finished_ = false;

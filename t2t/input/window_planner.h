@@ -8,6 +8,7 @@
 
 #include "t2t/input/batching.h"
 #include "t2t/input/input.h"
+#include "t2t/input/mixed_reader.h"
 #include "t2t/input/record_items.h"
 
 namespace t2t {
@@ -25,6 +26,11 @@ struct WindowStart : TurnPosition {
   // Examples that did not fill a batch of the windows before.
   std::vector<Location> carry;
   std::vector<int64_t> carry_epochs;  // in which each of them was read
+  // Of a mixture: where each member stands (empty: at its start), the records
+  // drawn so far, and the batches of the windows so far.
+  std::vector<MemberPosition> members;
+  int64_t drawn = 0;
+  int64_t batches = 0;
 };
 
 // Examples in the order of their batches.

@@ -1,11 +1,14 @@
 #include "t2t/metrics/metric_registry.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
 #include "t2t/base/error.h"
 #include "t2t/metrics/bleu.h"
+#include "t2t/metrics/number_metrics.h"
+#include "t2t/metrics/sari.h"
 #include "t2t/metrics/sequence.h"
 
 namespace t2t {
@@ -97,6 +100,89 @@ void CountRougeL(const MetricBatch& batch, double* sums) {
   sums[kOf] = static_cast<double>(batch.rows);
 }
 
+IdRows RowsOf(const MetricBatch& batch, std::span<const int64_t> ids) {
+  IdRows rows;
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    const auto begin = ids.begin() + row * batch.length;
+    rows.emplace_back(begin, begin + batch.length);
+  }
+  return rows;
+}
+
+void CountPrefixes(const MetricBatch& batch, double* sums) {
+  sums[kCounted] = PrefixAccuracy(RowsOf(batch, batch.predictions),
+                                  RowsOf(batch, batch.labels)) *
+                   static_cast<double>(batch.rows);
+  sums[kOf] = static_cast<double>(batch.rows);
+}
+
+void CountWordErrors(const MetricBatch& batch, double* sums) {
+  const WeightedMetric errors = WordErrorRate(RowsOf(batch, batch.predictions),
+                                              RowsOf(batch, batch.labels));
+  sums[kCounted] = errors.value * errors.weight;
+  sums[kOf] = errors.weight;
+}
+
+// T2T's sigmoid_accuracy and image_rmse look at padding, too.
+void CountRight(const MetricBatch& batch, double* sums) {
+  for (size_t i = 0; i < batch.labels.size(); ++i) {
+    sums[kCounted] += batch.predictions[i] == batch.labels[i];
+  }
+  sums[kOf] = static_cast<double>(batch.labels.size());
+}
+
+void CountSquares(const MetricBatch& batch, double* sums) {
+  for (size_t i = 0; i < batch.labels.size(); ++i) {
+    const auto error =
+        static_cast<double>(batch.predictions[i] - batch.labels[i]);
+    sums[kCounted] += error * error * batch.weights[i];
+  }
+  sums[kOf] = static_cast<double>(batch.labels.size());
+}
+
+void CountSari(const MetricBatch& batch, double* sums) {
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    const auto of = [row](std::span<const int64_t> ids, int64_t length) {
+      const auto begin = ids.begin() + row * length;
+      return Ids(begin, begin + length);
+    };
+    sums[kCounted] += Sari(of(batch.inputs, batch.input_length),
+                           of(batch.predictions, batch.length),
+                           {of(batch.labels, batch.length)})
+                          .score;
+  }
+  sums[kOf] = static_cast<double>(batch.rows);
+}
+
+// Of two classes: those that are 1 and are said to be, and so on.
+enum Outcome : size_t { kTrueOnes, kFalseOnes, kOnes, kZeros, kOutcomes };
+
+void CountOutcomes(const MetricBatch& batch, double* sums) {
+  for (size_t i = 0; i < batch.labels.size(); ++i) {
+    const bool said = batch.predictions[i] != 0;
+    const bool is = batch.labels[i] != 0;
+    ++sums[is ? kOnes : kZeros];
+    if (said) ++sums[is ? kTrueOnes : kFalseOnes];
+  }
+}
+
+// The area below the curve through its two ends and the point that the argmax
+// is, as tf.metrics.auc adds it up.
+double AreaBelowCurve(const double* sums) {
+  constexpr double kTiny = 1e-6;
+  const auto x = [&](double ones) { return ones / (sums[kZeros] + kTiny); };
+  const auto y = [&](double ones) {
+    return (ones + kTiny) / (sums[kOnes] + kTiny);
+  };
+  const double xs[] = {x(sums[kZeros]), x(sums[kFalseOnes]), x(0)};
+  const double ys[] = {y(sums[kOnes]), y(sums[kTrueOnes]), y(0)};
+  double area = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    area += (xs[i] - xs[i + 1]) * (ys[i] + ys[i + 1]) / 2;
+  }
+  return area;
+}
+
 // Lengths of outputs and references, then right n-grams and all, by order.
 constexpr size_t kCorrect = 2;
 constexpr size_t kTotal = kCorrect + 4;
@@ -140,7 +226,19 @@ std::map<std::string, Metric>& Metrics() {
               Bleu},
              {"edit_distance", 2, true, false, CountEdits, PerToken},
              {"rouge_2_fscore", 2, false, false, CountRouge2, PerRow},
-             {"rouge_L_fscore", 2, false, false, CountRougeL, PerRow}}) {
+             {"rouge_L_fscore", 2, false, false, CountRougeL, PerRow},
+             {"prefix_accuracy", 2, false, false, CountPrefixes, PerRow},
+             {"word_error_rate", 2, true, false, CountWordErrors, PerRow},
+             {"sigmoid_accuracy", 2, false, false, CountRight, PerRow},
+             {"image_rmse", 2, true, false, CountSquares,
+              [](const double* sums) { return std::sqrt(PerRow(sums)); }},
+             {"roc_auc", kOutcomes, false, false, CountOutcomes,
+              AreaBelowCurve},
+             {"approx_sari_score", 2, false, false, CountSari, PerRow,
+              /*needs_outputs=*/false, /*needs_inputs=*/true}}) {
+      made->emplace(metric.name, std::move(metric));
+    }
+    for (Metric& metric : NumberMetrics()) {
       made->emplace(metric.name, std::move(metric));
     }
     return made;

@@ -10,7 +10,8 @@
 
 namespace t2t {
 
-// What teacher forcing made of one batch of sequences of ids, row by row.
+// What teacher forcing made of one batch, row by row: of sequences of ids, or
+// of numbers.
 struct MetricBatch {
   int64_t rows = 0;
   int64_t length = 0;
@@ -19,6 +20,15 @@ struct MetricBatch {
   std::span<const float> weights;  // 0: the position counts nothing
   // How many classes are above the label, where a metric asks for it.
   std::span<const int64_t> above;
+  // Of the inputs, where a metric asks for them: [rows * input_length].
+  int64_t input_length = 0;
+  std::span<const int64_t> inputs;
+  // Where a metric asks for them: the model's outputs, so many for each
+  // position, and the targets as they are, which are as many (one number for
+  // each class) or one for each position.
+  int64_t classes = 0;
+  std::span<const float> outputs;
+  std::span<const float> numbers;
   double loss = 0;    // the cross entropies' weighted sum
   double tokens = 0;  // the weights' sum
 };
@@ -33,6 +43,10 @@ struct Metric {
   // Sets the batch's num_sums numbers, which are 0 before.
   std::function<void(const MetricBatch&, double* sums)> count;
   std::function<double(const double* sums)> result;
+  // Of numbers: such metrics are those of targets that are no ids, others those
+  // of ids.
+  bool needs_outputs = false;
+  bool needs_inputs = false;
 };
 
 // T2T's that are computed here, and those that a plug-in has added; null: none

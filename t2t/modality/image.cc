@@ -1,5 +1,7 @@
+#include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,12 +9,14 @@
 #include "t2t/base/error.h"
 #include "t2t/modality/modality_base.h"
 #include "t2t/nn/dense.h"
+#include "t2t/nn/norm.h"
 
 namespace t2t {
 namespace {
 
 constexpr int64_t kPixelEmbeddingSize = 64;
 constexpr int64_t kRgb = 3;
+constexpr int64_t kLevels = 256;
 
 void CheckImage(const at::Tensor& x) {
   if (x.dim() == 4) return;
@@ -100,6 +104,93 @@ class ImageChannelIdentity : public ModalityBase {
   at::Tensor bias_;
 };
 
+// The same bottom; at the top each pixel's vector becomes one of each channel,
+// and these logits.
+class ImageChannelCompress : public ImageChannelIdentity {
+ public:
+  ImageChannelCompress(const Scope& scope, ModalitySpec given)
+      : ImageChannelIdentity(scope, std::move(given)) {
+    if (spec().side != Side::kTargets || !spec().has_top) return;
+    const Scope top = scope.Sub("image_channel_compress_modality");
+    const int64_t hidden = spec().hidden_size;
+    const Scope decompress = top.Sub("decompress_conv");
+    decompress_ =
+        decompress.Param("kernel", {1, 1, spec().body_size, hidden * kRgb});
+    decompress_bias_ = decompress.Param("bias", {hidden * kRgb}, ZerosInit());
+    const std::string& sequence = spec().layer_preprocess_sequence;
+    if (sequence == "n") {
+      norm_.emplace(top.Sub("layer_prepostprocess"), spec().norm_type, hidden,
+                    spec().norm_epsilon);
+    } else if (sequence != "none" && !sequence.empty()) {
+      throw UsageError("layer_preprocess_sequence=" + sequence +
+                           " with the modality image_channel_compress",
+                       "n or none");
+    }
+    output_ = Dense(top.Sub("output_conv"), hidden, spec().vocab_size);
+  }
+
+  // [batch, height, width, 3, 256].
+  at::Tensor Top(const at::Tensor& body_output) const override {
+    const int64_t hidden = spec().hidden_size;
+    at::Tensor x = at::relu(at::linear(
+        body_output, decompress_.reshape({spec().body_size, hidden * kRgb}).t(),
+        decompress_bias_));
+    std::vector<int64_t> shape = body_output.sizes().vec();
+    shape.back() = kRgb;
+    shape.push_back(hidden);
+    x = x.reshape(shape);
+    if (norm_) x = (*norm_)(x);
+    return output_(x).to(at::kFloat);
+  }
+
+ private:
+  at::Tensor decompress_, decompress_bias_;
+  std::optional<Norm> norm_;
+  Dense output_;
+};
+
+// Numbers as they are at the bottom; as targets, a vector of each channel, side
+// by side in a row ([batch, height, width * channels, hidden]), from a table of
+// each channel's own values. The top is a dense layer of such vectors.
+class ImageChannelEmbeddings : public ModalityBase {
+ public:
+  ImageChannelEmbeddings(const Scope& scope, ModalitySpec given)
+      : ModalityBase(std::move(given)) {
+    if (spec().side != Side::kTargets) return;
+    table_ = scope.Param("rgb_target_emb_input_bottom",
+                         {kLevels * spec().num_channels, spec().hidden_size});
+    if (!spec().has_top) return;
+    output_ = Dense(scope.Sub("image_channel_embeddings_bottom/output_conv"),
+                    spec().body_size, kLevels);
+  }
+
+  at::Tensor Bottom(const at::Tensor& x, const nn::Context&) const override {
+    CheckImage(x);
+    return x.to(at::kFloat);
+  }
+
+  at::Tensor TargetsBottom(const at::Tensor& x,
+                           const nn::Context&) const override {
+    CheckImage(x);
+    const at::Tensor ids = x.to(at::kLong);
+    const at::Tensor first =
+        at::arange(spec().num_channels, ids.options()) * kLevels;
+    const double scale = std::sqrt(static_cast<double>(spec().hidden_size));
+    return (at::embedding(table_, ids + first) * scale).flatten(2, 3);
+  }
+
+  // [batch, height, width, channels, 256].
+  at::Tensor Top(const at::Tensor& body_output) const override {
+    return output_(body_output)
+        .to(at::kFloat)
+        .unflatten(2, {-1, spec().num_channels});
+  }
+
+ private:
+  at::Tensor table_;
+  Dense output_;
+};
+
 }  // namespace
 
 std::unique_ptr<Modality> MakeImage(const Scope& scope, ModalitySpec spec) {
@@ -109,6 +200,16 @@ std::unique_ptr<Modality> MakeImage(const Scope& scope, ModalitySpec spec) {
 std::unique_ptr<Modality> MakeImageChannelIdentity(const Scope& scope,
                                                    ModalitySpec spec) {
   return std::make_unique<ImageChannelIdentity>(scope, std::move(spec));
+}
+
+std::unique_ptr<Modality> MakeImageChannelCompress(const Scope& scope,
+                                                   ModalitySpec spec) {
+  return std::make_unique<ImageChannelCompress>(scope, std::move(spec));
+}
+
+std::unique_ptr<Modality> MakeImageChannelEmbeddings(const Scope& scope,
+                                                     ModalitySpec spec) {
+  return std::make_unique<ImageChannelEmbeddings>(scope, std::move(spec));
 }
 
 }  // namespace t2t

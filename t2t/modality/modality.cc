@@ -6,6 +6,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/strings.h"
+#include "t2t/hparams/values_or.h"
 #include "t2t/modality/modality_base.h"
 #include "t2t/problem/registries.h"
 
@@ -22,6 +23,7 @@ const std::map<std::string, Kind>& Kinds() {
   static const auto* const kinds = new std::map<std::string, Kind>{
       {"symbol", {"symbol_modality_{}", MakeSymbol}},
       {"symbol_weights_all", {"symbol_modality_{}", MakeSymbol}},
+      {"ctc_symbol", {"symbol_modality_{}", MakeCtcSymbol}},
       {"symbol_one_hot", {"symbol_modality_{}", MakeSymbolOneHot}},
       {"identity_symbol", {"symbol_modality_{}", MakeIdentity}},
       {"identity", {"identity_modality", MakeIdentity}},
@@ -44,6 +46,10 @@ const std::map<std::string, Kind>& Kinds() {
       {"image", {"image_modality", MakeImage}},
       {"image_channel_bottom_identity",
        {"image_channel_bottom_identity_modality", MakeImageChannelIdentity}},
+      {"image_channel_compress",
+       {"image_channel_compress_modality", MakeImageChannelCompress}},
+      {"image_channel_embeddings_bottom",
+       {"image_channel_embeddings_bottom", MakeImageChannelEmbeddings}},
       {"real", {"real_modality", MakeReal}},
       {"real_l2", {"real_l2_loss_modality", MakeReal}},
       {"real_log_poisson", {"real_log_poisson_loss_modality", MakeReal}},
@@ -98,6 +104,10 @@ std::unique_ptr<Modality> Make(const Scope& scope, const FeatureInfo& feature,
       spec.share_softmax ||
       ValueOr<bool>(hparams, "shared_embedding", false, &HParams::GetBool);
   spec.prepend_mode = hparams.GetString("prepend_mode");
+  spec.layer_preprocess_sequence = StringOr(
+      hparams, "layer_preprocess_sequence", spec.layer_preprocess_sequence);
+  spec.norm_type = StringOr(hparams, "norm_type", spec.norm_type);
+  spec.norm_epsilon = DoubleOr(hparams, "norm_epsilon", spec.norm_epsilon);
   spec.loss_multiplier = loss_multiplier;
   if (spec.vocab_size <= 0 && built_in && found->second.make != MakeIdentity) {
     throw MismatchError(

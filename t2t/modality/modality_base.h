@@ -43,6 +43,9 @@ struct ModalitySpec {
   bool share_softmax = false;    // shared_embedding_and_softmax_weights
   bool share_embedding = false;  // that, or shared_embedding
   std::string prepend_mode;
+  std::string layer_preprocess_sequence = "none";
+  std::string norm_type = "layer";
+  double norm_epsilon = 1e-6;
   double loss_multiplier = 1.0;
 };
 
@@ -80,12 +83,17 @@ class ModalityBase : public Modality {
 at::Tensor SpreadWeights(const at::Tensor& weights, const at::Tensor& like);
 
 std::unique_ptr<Modality> MakeSymbol(const Scope& scope, ModalitySpec spec);
+std::unique_ptr<Modality> MakeCtcSymbol(const Scope& scope, ModalitySpec spec);
 std::unique_ptr<Modality> MakeSymbolOneHot(const Scope& scope,
                                            ModalitySpec spec);
 std::unique_ptr<Modality> MakeClassLabel(const Scope& scope, ModalitySpec spec);
 std::unique_ptr<Modality> MakeImage(const Scope& scope, ModalitySpec spec);
 std::unique_ptr<Modality> MakeImageChannelIdentity(const Scope& scope,
                                                    ModalitySpec spec);
+std::unique_ptr<Modality> MakeImageChannelCompress(const Scope& scope,
+                                                   ModalitySpec spec);
+std::unique_ptr<Modality> MakeImageChannelEmbeddings(const Scope& scope,
+                                                     ModalitySpec spec);
 std::unique_ptr<Modality> MakeIdentity(const Scope& scope, ModalitySpec spec);
 std::unique_ptr<Modality> MakeReal(const Scope& scope, ModalitySpec spec);
 

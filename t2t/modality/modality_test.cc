@@ -9,6 +9,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/fs.h"
+#include "t2t/base/strings.h"
 #include "t2t/hparams/keys.h"
 #include "t2t/modality/golden_tensors.h"
 #include "t2t/nn/default_initializer.h"
@@ -79,6 +80,92 @@ TEST(Modality, AsT2T) {
     ExpectNear(loss.numerator, GoldenTensor(outputs.At("numerator")));
     ExpectNear(loss.denominator, GoldenTensor(outputs.At("denominator")));
   }
+}
+
+// tests/golden/modality/layers.json, made by tools/golden/modality_layers.py:
+// one end each of some modalities.
+TEST(Modality, EndsOfImagesAndOfCtcAsT2T) {
+  HParams hparams = SmallHParams();
+  hparams.Set("hidden_size", 8);
+  const Json golden =
+      Json::Parse(ReadFile("tests/golden/modality/layers.json"));
+  for (const Json& c : golden.items()) {
+    const std::string name = c.At("name").AsString();
+    SCOPED_TRACE(name);
+    const bool is_ctc = name == "ctc_symbol_loss";
+    FeatureInfo feature;
+    feature.modality = is_ctc ? "ctc_symbol"
+                       : StartsWith(name, "image_channel_compress")
+                           ? "image_channel_compress"
+                           : name;
+    feature.vocab_size = is_ctc ? 7 : 256;
+    feature.shape = {-1, -1, 3};
+    const bool is_top = name == "image_channel_compress_top";
+    const bool is_input = name == "image_channel_compress_bottom";
+    ParamStore params(1);
+    const auto modality =
+        MakeModality(Scope(&params, "", UnitScaling()), feature, hparams,
+                     is_input ? Side::kInputs : Side::kTargets);
+    // The case has the variables of its end alone.
+    for (const auto& [variable, value] : c.At("variables").members()) {
+      bool found = false;
+      for (const ParamStore::Entry& entry : params.entries()) {
+        if (!EndsWith(entry.name, variable)) continue;
+        const at::NoGradGuard no_grad;
+        entry.tensor.copy_(GoldenTensor(value).reshape(entry.tensor.sizes()));
+        found = true;
+      }
+      EXPECT_TRUE(found) << variable;
+    }
+    const at::Tensor x = GoldenTensor(c.At("inputs").At("x"));
+    const Json& output = c.At("outputs").items()[0];
+    const nn::Context context(false);
+    if (is_ctc) {
+      const LossParts loss = modality->LossOfLogits(
+          x, GoldenTensor(c.At("inputs").At("y")).to(at::kLong), {},
+          Mode::kTrain);
+      ExpectNear(loss.numerator, GoldenTensor(output));
+      ExpectNear(loss.denominator, GoldenTensor(c.At("outputs").items()[1]));
+      // Two labels of the first row are more than its one frame.
+      EXPECT_THROW(modality->LossOfLogits(
+                       x.narrow(1, 0, 1),
+                       GoldenTensor(c.At("inputs").At("y")).to(at::kLong), {},
+                       Mode::kTrain),
+                   Error);
+      continue;
+    }
+    ExpectNear(is_top     ? modality->Top(x)
+               : is_input ? modality->Bottom(x, context)
+                          : modality->TargetsBottom(x, context),
+               GoldenTensor(output));
+  }
+}
+
+// The other ends: what goes in comes out as numbers of the right places.
+TEST(Modality, ChannelsSideBySide) {
+  HParams hparams = SmallHParams();
+  FeatureInfo feature;
+  feature.modality = "image_channel_embeddings_bottom";
+  feature.vocab_size = 256;
+  feature.shape = {2, 2, 3};
+  ParamStore params(1);
+  const auto image = MakeModality(Scope(&params, "", UnitScaling()), feature,
+                                  hparams, Side::kTargets);
+  const nn::Context context(false);
+  at::Tensor pixels = at::zeros({1, 2, 2, 3}, at::kLong);
+  const at::Tensor before = image->TargetsBottom(pixels, context);
+  EXPECT_EQ(before.sizes(), (std::vector<int64_t>{1, 2, 6, 4}));
+  pixels[0][1][0][2] = 9;
+  const at::Tensor changed = image->TargetsBottom(pixels, context);
+  const at::Tensor where = changed.ne(before).any(-1);
+  EXPECT_EQ(where.sum().item<int64_t>(), 1);
+  EXPECT_TRUE(where[0][1][2].item<bool>());
+  const at::Tensor logits = image->Top(changed);
+  EXPECT_EQ(logits.sizes(), (std::vector<int64_t>{1, 2, 2, 3, 256}));
+  EXPECT_TRUE(image->Loss(changed, pixels, {}, Mode::kEval)
+                  .Total()
+                  .isfinite()
+                  .item<bool>());
 }
 
 FeatureInfo Symbols(int64_t vocab_size) {

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -135,6 +136,44 @@ class Symbol : public ModalityBase {
   at::Tensor softmax_;
 };
 
+// Symbols with T2T's loss of connectionist temporal classification (Graves et
+// al. 2006). T2T says that a row has as many frames as labels and merges no
+// repeated ones, so that of all alignments one is left: a label a frame, from
+// the first on. What the other frames are costs nothing, and the blank is never
+// learnt.
+class CtcSymbol : public Symbol {
+ public:
+  using Symbol::Symbol;
+
+  LossParts Loss(const at::Tensor& body_output, const at::Tensor& targets,
+                 const at::Tensor& weights, Mode mode) const override {
+    return LossOfLogits(Top(body_output), targets, weights, mode);
+  }
+
+  // logits [batch, frames, vocab]; targets [batch, labels], 0 behind them.
+  LossParts LossOfLogits(const at::Tensor& logits, const at::Tensor& targets,
+                         const at::Tensor& weights, Mode mode) const override {
+    const at::Tensor ids_BL = targets.reshape({targets.size(0), -1});
+    const at::Tensor counts_B1 = ids_BL.ne(0).sum(1, /*keepdim=*/true);
+    const at::Tensor logits_BFV =
+        logits.reshape({logits.size(0), -1, logits.size(-1)});
+    const int64_t most = counts_B1.max().item<int64_t>();
+    if (logits_BFV.size(1) < most) {
+      throw MismatchError("an example has " + std::to_string(most) +
+                              " labels for " +
+                              std::to_string(logits_BFV.size(1)) + " frames",
+                          "no more labels than frames");
+    }
+    const at::Tensor labels_BL = ids_BL.narrow(1, 0, most);
+    const at::Tensor losses_BL = SmoothedCrossEntropy(
+        logits_BFV.narrow(1, 0, most), labels_BL, /*smoothing=*/0.0);
+    const at::Tensor is_label_BL =
+        at::arange(most, counts_B1.options()).lt(counts_B1);
+    return Parts((losses_BL * is_label_BL).sum(),
+                 TargetWeights(targets, weights, mode).sum());
+  }
+};
+
 // One-hot vectors at the bottom; the body's output are the logits.
 class SymbolOneHot : public ModalityBase {
  public:
@@ -162,6 +201,10 @@ class SymbolOneHot : public ModalityBase {
 
 std::unique_ptr<Modality> MakeSymbol(const Scope& scope, ModalitySpec spec) {
   return std::make_unique<Symbol>(scope, std::move(spec));
+}
+
+std::unique_ptr<Modality> MakeCtcSymbol(const Scope& scope, ModalitySpec spec) {
+  return std::make_unique<CtcSymbol>(scope, std::move(spec));
 }
 
 std::unique_ptr<Modality> MakeSymbolOneHot(const Scope&, ModalitySpec spec) {

@@ -10,6 +10,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/model/autocast.h"
+#include "t2t/model/task_loss.h"
 #include "t2t/ops/device.h"
 
 namespace t2t {
@@ -103,6 +104,11 @@ at::Tensor ToLength(const at::Tensor& x, int64_t length) {
   return at::cat({x, x.new_zeros(shape)}, 1);
 }
 
+Model::Model(HParams hparams, ProblemInfo info, const ParamOptions& params)
+    : hparams_(std::move(hparams)), info_(std::move(info)), params_(params) {
+  WidenVocabulary(hparams_, &info_);
+}
+
 at::Tensor Model::Body(const Features&, nn::Context&) {
   TORCH_CHECK(false, "a model without Body() is asked for its output");
 }
@@ -149,11 +155,24 @@ at::Tensor Model::Logits(const Features& features, nn::Context& context) {
 
 LossParts Model::TargetLoss(const Features& features, nn::Context& context) {
   const at::Tensor body = RunBody(features, context).to(at::kFloat);
-  const at::Tensor& targets = RequiredFeature(features, "targets");
+  return LossOfBody(body, RequiredFeature(features, "targets"),
+                    ModeOf(context));
+}
+
+LossParts Model::LossOfBody(const at::Tensor& body, const at::Tensor& targets,
+                            Mode mode) const {
+  TaskWeights tasks;
+  if (WeighsTasks(info_, hparams_)) {
+    tasks = WeighTasks(targets, info_.tasks,
+                       hparams_.GetDouble("multiproblem_label_weight"));
+  }
   const Modality& modality = *modalities_.targets;
-  return has_own_top_
-             ? modality.LossOfLogits(Top(body), targets, {}, ModeOf(context))
-             : modality.Loss(body, targets, {}, ModeOf(context));
+  LossParts parts =
+      has_own_top_
+          ? modality.LossOfLogits(Top(body), targets, tasks.weights_BL, mode)
+          : modality.Loss(body, targets, tasks.weights_BL, mode);
+  if (tasks.denominator.defined()) parts.denominator = tasks.denominator;
+  return parts;
 }
 
 LossParts Model::Loss(const Features& features, Mode mode) {

@@ -52,8 +52,7 @@ class DecodeState {
 class Model {
  public:
   // params: how its parameters are made and stored.
-  Model(HParams hparams, ProblemInfo info, const ParamOptions& params)
-      : hparams_(std::move(hparams)), info_(std::move(info)), params_(params) {}
+  Model(HParams hparams, ProblemInfo info, const ParamOptions& params);
   virtual ~Model() = default;
 
   // Teacher-forced logits, fp32: [batch, length, vocab] for symbols, [batch,
@@ -109,6 +108,9 @@ class Model {
   at::Tensor EmbedTargets(const at::Tensor& targets,
                           const nn::Context& context) const;
   const Modality& target_modality() const { return *modalities_.targets; }
+  // The loss of the targets' modality of what Body() gives.
+  LossParts LossOfBody(const at::Tensor& body, const at::Tensor& targets,
+                       Mode mode) const;
   // Body() in the pass' precision.
   at::Tensor RunBody(const Features& features, nn::Context& context);
 

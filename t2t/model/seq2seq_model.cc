@@ -8,6 +8,7 @@
 #include "t2t/base/error.h"
 #include "t2t/model/autocast.h"
 #include "t2t/model/ragged_ids.h"
+#include "t2t/model/task_loss.h"
 #include "t2t/ops/device.h"
 #include "t2t/problem/modality_traits.h"
 
@@ -79,8 +80,9 @@ at::Tensor Seq2SeqModel::Body(const Features& features, nn::Context& context) {
 std::optional<LossParts> Seq2SeqModel::RaggedLoss(const Features& features,
                                                   nn::Context& context) const {
   const at::Tensor& targets = RequiredFeature(features, "targets");
-  if (!ragged_ || features.count("targets_segmentation") > 0 ||
-      targets.dim() != 2 || targets.size(1) > kMaxRaggedLength) {
+  if (!ragged_ || WeighsTasks(info_, hparams_) ||
+      features.count("targets_segmentation") > 0 || targets.dim() != 2 ||
+      targets.size(1) > kMaxRaggedLength) {
     return std::nullopt;
   }
   const RaggedIds outputs = WithoutPadding(targets, /*until_last=*/true);
@@ -121,8 +123,7 @@ LossParts Seq2SeqModel::SampledLoss(const Features& features,
     given["targets"] =
         MixSampled(gold, given.at("targets"), logits, share, pass, context.rng);
   }
-  return target_modality().Loss(RunBody(given, context).to(at::kFloat), gold,
-                                {}, Mode::kTrain);
+  return LossOfBody(RunBody(given, context).to(at::kFloat), gold, Mode::kTrain);
 }
 
 LossParts Seq2SeqModel::TargetLoss(const Features& features,

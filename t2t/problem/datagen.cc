@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "t2t/base/build_lock.h"
@@ -311,9 +312,22 @@ void GenerateOwn(const Problem& problem, const GenerateOptions& options) {
   source->WriteExtras(options);
 }
 
+// Two members may have the same data (a problem and its "_rev").
+void GenerateMembers(const Mixture& mixture, const GenerateOptions& options) {
+  std::set<std::string> made;
+  for (const std::string& name : mixture.members) {
+    const auto member = MakeProblem(name);
+    if (made.insert(member->data_name).second) GenerateData(*member, options);
+  }
+}
+
 }  // namespace
 
 void GenerateData(const Problem& problem, const GenerateOptions& given) {
+  if (problem.mixture) {
+    GenerateMembers(*problem.mixture, given);
+    return;
+  }
   GenerateOptions options = given;
   options.vocab = Rereadable(given.vocab, given.tmp_dir);
   // The data may be another problem's, or of a name that is no problem's.

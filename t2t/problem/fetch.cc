@@ -1,8 +1,12 @@
 #include "t2t/problem/fetch.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "t2t/base/build_lock.h"
 #include "t2t/base/error.h"
@@ -43,9 +47,29 @@ std::string Quoted(const std::string& folder) {
   return quoted;
 }
 
+// Those below `folder`, however deep, in the order of their names.
+std::vector<std::string> FilesBelow(const std::string& folder,
+                                    const std::string& pattern) {
+  namespace fs = std::filesystem;
+  const std::string like = JoinPath(Quoted(folder), pattern);
+  const std::string root =
+      JoinPath(folder, DirName(pattern.substr(0, pattern.find('*')) + "x"));
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at(root, error), end;
+       !error && at != end; at.increment(error)) {
+    const std::string path = at->path().string();
+    if (::fnmatch(like.c_str(), path.c_str(), 0) == 0) files.push_back(path);
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
 std::vector<std::string> FilesLike(const std::string& folder,
                                    const std::string& pattern) {
-  std::vector<std::string> files = Glob(JoinPath(Quoted(folder), pattern));
+  std::vector<std::string> files = pattern.find("**") == std::string::npos
+                                       ? Glob(JoinPath(Quoted(folder), pattern))
+                                       : FilesBelow(folder, pattern);
   std::erase_if(files, [](const std::string& path) {
     return IsDirectory(path) || IsTemporaryName(BaseName(path));
   });

@@ -16,6 +16,13 @@ void CheckHasInputs(const Problem& problem) {
                    "use " + problem.data_name);
 }
 
+void RefuseMixture(const Problem& problem, const char* what) {
+  if (!problem.mixture) return;
+  throw UsageError("the mixture " + problem.data_name + " can't be " + what,
+                   "its members, of which each may be: " +
+                       Join(problem.mixture->members, ", "));
+}
+
 // What two features share is read once: `read` has it by its file.
 FeatureInfo InfoOf(
     const FeatureSpec& feature, const std::string& problem,
@@ -53,6 +60,7 @@ ProblemInfo Problem::Info(const std::string& data_dir) const {
     if (feature.in_shards_only) continue;
     info.features[feature_name] = InfoOf(feature, owner, data_dir, &read);
   }
+  if (mixture) AddTasks(*this, data_dir, &info);
   const auto space = [&](const char* of) -> int64_t {
     const auto found = features.find(of);
     return found == features.end() ? 0 : found->second.space_id;
@@ -71,7 +79,14 @@ ProblemInfo Problem::Info(const std::string& data_dir) const {
 
 std::vector<std::string> Problem::DataFiles(const std::string& data_dir,
                                             DataSplit split) const {
-  return FindShards(data_dir, data_name, SplitName(split));
+  if (!mixture) return FindShards(data_dir, data_name, SplitName(split));
+  std::vector<std::string> files;
+  for (const std::string& member : mixture->members) {
+    for (std::string& file : MakeProblem(member)->DataFiles(data_dir, split)) {
+      files.push_back(std::move(file));
+    }
+  }
+  return files;
 }
 
 bool Problem::Preprocess(Example* example, Mode mode, const HParams& hparams,
@@ -126,6 +141,11 @@ bool Problem::TakesVocabulary() const {
 }
 
 bool Problem::Downloads() const {
+  if (mixture) {
+    return std::ranges::any_of(mixture->members, [](const std::string& member) {
+      return MakeProblem(member)->Downloads();
+    });
+  }
   return std::any_of(corpora.begin(), corpora.end(), [](const CorpusUse& use) {
     return use.need != CorpusUse::Need::kWhereItLies &&
            (!use.corpus.addresses.empty() ||
@@ -158,6 +178,7 @@ ProblemSpec ParseProblemName(const std::string& name) {
 }
 
 Problem Reversed(Problem problem) {
+  RefuseMixture(problem, "reversed");
   auto inputs = problem.features.extract("inputs");
   auto targets = problem.features.extract("targets");
   if (!inputs.empty()) {
@@ -176,6 +197,7 @@ Problem Reversed(Problem problem) {
 }
 
 Problem Copied(Problem problem) {
+  RefuseMixture(problem, "copied");
   const auto inputs = problem.features.find("inputs");
   if (inputs != problem.features.end()) {
     problem.features["targets"] = inputs->second;

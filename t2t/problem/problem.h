@@ -14,6 +14,7 @@
 #include "t2t/formats/example.h"
 #include "t2t/hparams/hparams.h"
 #include "t2t/problem/corpus.h"
+#include "t2t/problem/mixture.h"
 #include "t2t/problem/step.h"
 #include "t2t/problem/vocabulary.h"
 #include "t2t/text/text_encoder.h"
@@ -68,6 +69,15 @@ struct FeatureInfo {
   bool ends_at_eos = true;
 };
 
+// One task of a mixture, as a model sees it: an example is (its inputs) id
+// targets.
+struct TaskInfo {
+  std::string member;  // the problem's name
+  int64_t id = 0;      // behind those of the vocabulary
+  // Where the targets are a class, which is an id, too: that of class 0.
+  int64_t first_label = -1;
+};
+
 // What a model and a decoder must know of a problem (T2T's problem_hparams).
 struct ProblemInfo {
   std::string name;
@@ -78,6 +88,8 @@ struct ProblemInfo {
   bool was_reversed = false;
   bool was_copy = false;
   double loss_multiplier = 1.0;
+  // Of a mixture whose examples say which task they are of; else none.
+  std::vector<TaskInfo> tasks;
 
   bool has_inputs() const { return features.count("inputs") > 0; }
 };
@@ -91,6 +103,10 @@ struct Problem {
   // The problem whose shards and vocabularies these are: without "_rev" and
   // "_copy", or another problem's that has the same data.
   std::string data_name;
+
+  // Where the examples are those of other problems: then neither corpora nor
+  // splits nor steps are this one's.
+  std::optional<Mixture> mixture;
 
   // What the examples are made of. `corpora` are those that `open` reads; a
   // source that makes its examples up, or reads files that a person names, has
@@ -122,7 +138,8 @@ struct Problem {
 
   // Loads the vocabularies from data_dir; throws where one is missing.
   ProblemInfo Info(const std::string& data_dir) const;
-  // The shards, sorted; throws a MissingError where there are none.
+  // The shards, sorted; throws a MissingError where there are none. (Of a
+  // mixture those of its members, one member after another.)
   std::vector<std::string> DataFiles(const std::string& data_dir,
                                      DataSplit split) const;
   // Runs all steps on an example read from a shard; false drops it. Where a
@@ -163,7 +180,8 @@ ProblemSpec ParseProblemName(const std::string& name);
 // "_copy" the inputs are the targets too (after _rev's change). Data and
 // vocabulary are those of the problem without the suffixes.
 std::unique_ptr<Problem> MakeProblem(const std::string& name);
-// The same for a problem that is no registered one.
+// The same for a problem that is no registered one. Throws a usage error for a
+// mixture, whose members may be reversed each.
 Problem Reversed(Problem problem);
 Problem Copied(Problem problem);
 

@@ -182,6 +182,19 @@ void ReadBy(const SampleReading& reading, Problem* problem) {
   };
 }
 
+void TakeGivenShards(const std::string& made_by, Problem* problem) {
+  problem->open = [name = problem->name, data = problem->data_name,
+                   shards = problem->splits.front().num_shards, made_by](
+                      const SourceContext& context) -> std::unique_ptr<Source> {
+    if (!context.must_be_there) return nullptr;
+    throw MissingError(
+        "t2t-datagen can't make the data of " + name + ", as T2T can't",
+        Format("shards %s-train-00000-of-%05d", data.c_str(), shards) +
+            " and so on with the vocabularies in --data_dir, from " + made_by,
+        "put them there; t2t-trainer reads them");
+  };
+}
+
 CorpusUse OfAll(Corpus corpus) {
   CorpusUse use;
   use.corpus = std::move(corpus);

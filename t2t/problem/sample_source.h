@@ -42,6 +42,11 @@ struct SampleReading {
 // those of Problem::corpora; one without a split is of all splits.
 void ReadBy(const SampleReading& reading, Problem* problem);
 
+// For a problem whose data t2t-datagen can't make (T2T can't either, or only
+// with a cluster): a person brings its shards and vocabularies. made_by: where
+// they come from, for the message of whoever tries.
+void TakeGivenShards(const std::string& made_by, Problem* problem);
+
 // A corpus of all splits.
 CorpusUse OfAll(Corpus corpus);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "t2t/metrics/metric_registry.h"
+#include "t2t/model/task_loss.h"
 #include "t2t/problem/modality_traits.h"
 
 namespace t2t {
@@ -20,16 +21,19 @@ std::vector<std::string> SupportedMetrics(
 
 EvalMetrics::EvalMetrics(const std::vector<std::string>& names,
                          const ProblemInfo& info, const HParams& hparams) {
-  for (const std::string& name : SupportedMetrics(names)) {
-    metrics_.push_back(FindMetric(name));
-  }
   const auto targets = info.features.find("targets");
   const ModalityTraits& traits = TraitsOfModality(
       targets == info.features.end() ? "symbol" : targets->second.modality);
   weights_nonzero_ = traits.padding_weighs_nothing;
   ids_ = traits.targets_are_ids;
+  // Metrics of ids say nothing of numbers, and the other way round.
+  for (const std::string& name : SupportedMetrics(names)) {
+    const Metric* const metric = FindMetric(name);
+    if (metric->needs_outputs != ids_) metrics_.push_back(metric);
+  }
   prepended_ = hparams.Has("prepend_mode") &&
                hparams.GetString("prepend_mode") != "none";
+  tasks_ = info.tasks;
   sums_ = NoSums();
 }
 
@@ -46,8 +50,42 @@ EvalMetrics::Sums EvalMetrics::SumsOf(const LossParts& loss) const {
   return sums;
 }
 
-EvalMetrics::Sums EvalMetrics::SumsOf(const at::Tensor& model_logits,
+bool EvalMetrics::needs_inputs() const {
+  return std::ranges::any_of(
+      metrics_, [](const Metric* metric) { return metric->needs_inputs; });
+}
+
+EvalMetrics::Sums EvalMetrics::SumsOf(const LossParts& loss,
+                                      const at::Tensor& model_outputs,
                                       const at::Tensor& model_targets) const {
+  Sums sums = SumsOf(loss);
+  const at::Tensor outputs =
+      model_outputs.to(at::kCPU, at::kFloat).contiguous();
+  const at::Tensor targets =
+      model_targets.to(at::kCPU, at::kFloat).contiguous();
+  MetricBatch batch;
+  batch.rows = targets.size(0);
+  sums[kRows] = static_cast<double>(batch.rows);
+  if (batch.rows == 0) return sums;
+  batch.length = targets.numel() / batch.rows;
+  batch.classes = outputs.size(-1);
+  const auto values = [](const at::Tensor& tensor) {
+    return std::span<const float>(tensor.const_data_ptr<float>(),
+                                  static_cast<size_t>(tensor.numel()));
+  };
+  batch.outputs = values(outputs);
+  batch.numbers = values(targets);
+  double* next = sums.data() + kFirstMetric;
+  for (const Metric* const metric : metrics_) {
+    metric->count(batch, next);
+    next += metric->num_sums;
+  }
+  return sums;
+}
+
+EvalMetrics::Sums EvalMetrics::SumsOf(const at::Tensor& model_logits,
+                                      const at::Tensor& model_targets,
+                                      const at::Tensor& model_inputs) const {
   Sums sums = NoSums();
   const at::NoGradGuard no_grad;
   const at::Tensor logits = model_logits.cpu();
@@ -62,6 +100,7 @@ EvalMetrics::Sums EvalMetrics::SumsOf(const at::Tensor& model_logits,
     weights = labels.ne(0).to(at::kFloat);
     if (prepended_) weights.mul_(labels.eq(0).cumsum(1).ne(0));
   }
+  if (!tasks_.empty()) weights = BehindTask(labels, tasks_);
   weights = weights.contiguous();
   const at::Tensor picked = flat.gather(2, labels.unsqueeze(2)).squeeze(2);
   const at::Tensor losses = flat.logsumexp(2).sub_(picked);
@@ -87,6 +126,13 @@ EvalMetrics::Sums EvalMetrics::SumsOf(const at::Tensor& model_logits,
   batch.labels = ids(labels);
   batch.weights = {weights.const_data_ptr<float>(), size};
   if (above.defined()) batch.above = ids(above);
+  at::Tensor inputs;
+  if (model_inputs.defined() && needs_inputs()) {
+    inputs = model_inputs.cpu().reshape({batch_size, -1}).contiguous();
+    batch.input_length = inputs.size(1);
+    batch.inputs = {inputs.const_data_ptr<int64_t>(),
+                    static_cast<size_t>(inputs.numel())};
+  }
   batch.loss = sums[kLoss];
   batch.tokens = sums[kTokens];
   double* next = sums.data() + kFirstMetric;

@@ -36,10 +36,15 @@ class EvalMetrics {
   // Those of no batch.
   Sums NoSums() const;
 
-  // logits: [batch, ..., classes]; targets: [batch, ...], ids.
-  Sums SumsOf(const at::Tensor& logits, const at::Tensor& targets) const;
-  // For targets that are no ids: the loss alone.
+  // logits: [batch, ..., classes]; targets: [batch, ...], ids; inputs: ids, or
+  // undefined where no metric needs them.
+  Sums SumsOf(const at::Tensor& logits, const at::Tensor& targets,
+              const at::Tensor& inputs = {}) const;
+  // For targets that are no ids: the loss.
   Sums SumsOf(const LossParts& loss) const;
+  // The same with the metrics of numbers: outputs [batch, ..., classes].
+  Sums SumsOf(const LossParts& loss, const at::Tensor& outputs,
+              const at::Tensor& targets) const;
 
   void Add(const Sums& sums);
 
@@ -48,6 +53,9 @@ class EvalMetrics {
 
   // Whether the targets are ids: what to give to SumsOf().
   bool targets_are_ids() const { return ids_; }
+  // Whether a metric is of numbers, and whether one looks at the inputs.
+  bool needs_outputs() const { return !ids_ && !metrics_.empty(); }
+  bool needs_inputs() const;
 
  private:
   // Before the sums of each metric.
@@ -57,6 +65,7 @@ class EvalMetrics {
   bool ids_ = true;
   bool weights_nonzero_ = true;  // weight 0 on id 0
   bool prepended_ = false;       // inputs stand before the targets
+  std::vector<TaskInfo> tasks_;  // what stands behind their ids counts
   Sums sums_;
 };
 

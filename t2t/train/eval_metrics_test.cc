@@ -22,7 +22,7 @@ TEST(EvalMetricsTest, ByHand) {
   EvalMetrics metrics(
       {"accuracy", "accuracy_top5", "accuracy_per_sequence",
        "neg_log_perplexity", "approx_bleu_score", "edit_distance",
-       "rouge_2_fscore", "rouge_L_fscore", "roc_auc"},
+       "rouge_2_fscore", "rouge_L_fscore", "image_summary", "rmse"},
       info, hparams);
   // Two sequences: all right; one of two wrong; padding does not count.
   at::Tensor logits = at::zeros({2, 5, 8});
@@ -48,7 +48,26 @@ TEST(EvalMetricsTest, ByHand) {
               std::pow(6.0 / 7.0 * 4.0 / 5.0, 0.25), 1e-9);
   EXPECT_NEAR(results.at("rouge_2_fscore"), 0.5, 1e-6);
   EXPECT_NEAR(results.at("rouge_L_fscore"), 0.75, 1e-6);
-  EXPECT_EQ(results.count("roc_auc"), 0u);
+  // No number; and one of numbers, which ids are not.
+  EXPECT_EQ(results.count("image_summary"), 0u);
+  EXPECT_EQ(results.count("rmse"), 0u);
+}
+
+TEST(EvalMetricsTest, OfNumbers) {
+  ProblemInfo info = ToyInfo();
+  info.features["targets"].modality = "real_l2";
+  EvalMetrics metrics({"rmse", "accuracy"}, info, HParams());
+  EXPECT_TRUE(metrics.needs_outputs());
+  LossParts loss;
+  loss.numerator = at::full({}, 6.0);
+  loss.denominator = at::full({}, 4.0);
+  const at::Tensor targets = at::arange(4, at::kFloat).view({2, 2, 1});
+  metrics.Add(metrics.SumsOf(loss, targets + 3, targets));
+  metrics.Add(metrics.SumsOf(loss, targets - 1, targets));
+  const std::map<std::string, double> results = metrics.Results();
+  EXPECT_NEAR(results.at("rmse"), std::sqrt((9 + 1) / 2.0), 1e-6);
+  EXPECT_NEAR(results.at("loss"), 1.5, 1e-9);
+  EXPECT_EQ(results.count("accuracy"), 0u);
 }
 
 TEST(EvalMetricsTest, Top5NeedsTheFirstFive) {

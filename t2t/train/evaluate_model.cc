@@ -118,9 +118,12 @@ EvalMetrics::Sums Evaluate(Model* model, Batch batch,
                            const EvalMetrics& metrics,
                            std::vector<Image>* images) {
   const Features features = ToFeatures(std::move(batch));
-  if (!metrics.targets_are_ids() ||
-      dynamic_cast<TextEmbedder*>(model) != nullptr) {
-    return metrics.SumsOf(model->Loss(features, Mode::kEval));
+  const bool embeds_texts = dynamic_cast<TextEmbedder*>(model) != nullptr;
+  if (!metrics.targets_are_ids() || embeds_texts) {
+    const LossParts loss = model->Loss(features, Mode::kEval);
+    if (embeds_texts || !metrics.needs_outputs()) return metrics.SumsOf(loss);
+    return metrics.SumsOf(loss, model->Logits(features, Mode::kEval),
+                          features.at("targets"));
   }
   const at::Tensor logits = model->Logits(features, Mode::kEval);
   const at::Tensor& targets = features.at("targets");
@@ -131,7 +134,10 @@ EvalMetrics::Sums Evaluate(Model* model, Batch batch,
     AddImages(logits.argmax(-1).view(targets.sizes()), images);
     AddImages(targets, images);
   }
-  return metrics.SumsOf(logits, targets);
+  return metrics.SumsOf(logits, targets,
+                        metrics.needs_inputs()
+                            ? RequiredFeature(features, "inputs")
+                            : at::Tensor());
 }
 
 // A rank's batch norms average its own batches: all take the first rank's

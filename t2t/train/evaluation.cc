@@ -7,14 +7,34 @@
 #include "t2t/base/log.h"
 #include "t2t/base/progress.h"
 #include "t2t/base/strings.h"
-#include "t2t/train/eval_metrics.h"
+#include "t2t/metrics/metric_registry.h"
+#include "t2t/problem/modality_traits.h"
 
 namespace t2t {
 
+namespace {
+
+std::string TagOf(const std::string& problem, const std::string& metric) {
+  if (metric == kLossMetric) return metric;
+  const size_t slash = metric.find('/');
+  if (slash == std::string::npos) {
+    return "metrics-" + problem + "/targets/" + metric;
+  }
+  return "metrics-" + metric.substr(0, slash) + "/targets/" +
+         metric.substr(slash + 1);
+}
+
+}  // namespace
+
 std::vector<std::string> EvaluatedMetrics(const Problem& problem) {
+  const auto targets = problem.features.find("targets");
+  const bool of_ids =
+      targets == problem.features.end() ||
+      TraitsOfModality(targets->second.modality).targets_are_ids;
   std::vector<std::string> metrics;
   for (const std::string& name : problem.metrics) {
-    if (SupportedMetrics({name}).empty()) {
+    const Metric* const metric = FindMetric(name);
+    if (metric == nullptr || metric->needs_outputs == of_ids) {
       Warn("the metric " + name + " is left out of evaluations");
     } else {
       metrics.push_back(name);
@@ -43,7 +63,7 @@ void WriteEvaluation(const std::string& problem, int64_t step,
   const std::string prefix = "metrics-" + problem + "/targets/";
   std::map<std::string, double> tags;
   for (const auto& [name, value] : results) {
-    tags[name == "loss" ? name : prefix + name] = value;
+    tags[TagOf(problem, name)] = value;
   }
   events->Write(step, tags);
   if (images.empty()) return;

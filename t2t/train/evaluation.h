@@ -25,7 +25,9 @@ constexpr char kMetricLinePrefix[] = "t2t-metric: ";
 void LogEvaluation(int64_t step, const std::map<std::string, double>& results,
                    double seconds);
 
-// Writes them as events, under T2T's tags. `images`: T2T's image_summary.
+// Writes them as events, under T2T's tags
+// ("metrics-<problem>/targets/<metric>", of a mixture's members their names).
+// `images`: T2T's image_summary.
 void WriteEvaluation(const std::string& problem, int64_t step,
                      const std::map<std::string, double>& results,
                      const std::vector<Image>& images, EventWriter* events);

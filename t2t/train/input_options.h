@@ -13,7 +13,8 @@ namespace t2t {
 // What a batch is under these hparams; no files, no steps.
 InputOptions BatchOptions(const ProblemInfo& info, const HParams& hparams);
 
-// How the examples of a problem are read under these hparams.
+// How the examples of a problem are read (to train on a mixture: those of its
+// members) under these hparams.
 InputOptions MakeInputOptions(const Problem& problem, const ProblemInfo& info,
                               const HParams& hparams,
                               const std::string& data_dir, DataSplit split,

@@ -13,6 +13,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/checkpoint/checkpoint.h"
 #include "t2t/train/eval_metrics.h"
+#include "t2t/train/evaluated_members.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/trainer.h"
 
@@ -32,15 +33,20 @@ std::map<std::string, double> RunEvaluation::Evaluate(DataSplit split,
                                                       int64_t step,
                                                       Trainer* trainer) {
   const double start = NowSeconds();
-  const std::unique_ptr<InputPipeline> input = run_.Input(
-      split, Mode::kEval, static_cast<uint64_t>(run_.flags.random_seed));
   std::vector<Image> images;
   run_.model->set_step(step);
+  const auto evaluate = [&](const Problem& problem) {
+    const std::unique_ptr<InputPipeline> input =
+        run_.Input(problem, split, Mode::kEval,
+                   static_cast<uint64_t>(run_.flags.random_seed));
+    return trainer != nullptr
+               ? trainer->Evaluate(input.get(), run_.metrics, eval_steps_,
+                                   &images)
+               : EvaluateModel(run_.model.get(), input.get(), run_.metrics,
+                               eval_steps_, /*ranks=*/{}, &images);
+  };
   const std::map<std::string, double> results =
-      trainer != nullptr
-          ? trainer->Evaluate(input.get(), run_.metrics, eval_steps_, &images)
-          : EvaluateModel(run_.model.get(), input.get(), run_.metrics,
-                          eval_steps_, /*ranks=*/{}, &images);
+      EvaluateMembers(*run_.config.problem, run_.info, run_.hparams, evaluate);
   if (!run_.IsFirst()) return results;
   LogEvaluation(step, results, NowSeconds() - start);
   const std::string events_dir = JoinPath(run_.flags.output_dir, folder);

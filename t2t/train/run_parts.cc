@@ -38,7 +38,13 @@ RunParts::RunParts(const RunConfig& run_config, ProcessGroup* ranks,
   MakeOptimizer(hparams, {});
   info = flags.json ? ExpectInfo(*config.problem, flags.data_dir).info
                     : config.problem->Info(flags.data_dir);
-  if (IsFirst()) NoteWithoutEffect();
+  if (IsFirst()) {
+    NoteWithoutEffect();
+    // What one decodes with: --decode_hparams=multiproblem_task_id.
+    for (const TaskInfo& task : info.tasks) {
+      Log("task " + task.member + " has id " + std::to_string(task.id));
+    }
+  }
   identity =
       MakeRunIdentity(flags.problem, flags.model, flags.hparams_set, info);
   int64_t threads = flags.threads;
@@ -84,9 +90,10 @@ void RunParts::ShareHParams() {
 // Hparams of the command line that do nothing.
 void RunParts::NoteWithoutEffect() const {
   const auto targets = info.features.find("targets");
-  const HParamsUse use = {flags.model, targets == info.features.end()
-                                           ? ""
-                                           : targets->second.modality};
+  const HParamsUse use = {
+      flags.model,
+      targets == info.features.end() ? "" : targets->second.modality,
+      config.problem->mixture.has_value()};
   for (const std::string& note : NotesOnHParams(hparams, flags.hparams, use)) {
     Log("note: " + note);
   }
@@ -132,9 +139,15 @@ bool RunParts::FromFirst(const std::function<bool()>& body) const {
 
 std::unique_ptr<InputPipeline> RunParts::Input(DataSplit split, Mode mode,
                                                uint64_t seed) const {
-  return InChunks(MakeInputPipeline(MakeInputOptions(
-                      *config.problem, info, hparams, flags.data_dir, split,
-                      mode, seed, flags.t2t_batching)),
+  return Input(*config.problem, split, mode, seed);
+}
+
+std::unique_ptr<InputPipeline> RunParts::Input(const Problem& problem,
+                                               DataSplit split, Mode mode,
+                                               uint64_t seed) const {
+  return InChunks(MakeInputPipeline(
+                      MakeInputOptions(problem, info, hparams, flags.data_dir,
+                                       split, mode, seed, flags.t2t_batching)),
                   hparams);
 }
 

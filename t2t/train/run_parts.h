@@ -44,6 +44,9 @@ class RunParts {
   bool FromFirst(const std::function<bool()>& body) const;
   std::unique_ptr<InputPipeline> Input(DataSplit split, Mode mode,
                                        uint64_t seed) const;
+  // The same of a member of the run's mixture, which outlives it.
+  std::unique_ptr<InputPipeline> Input(const Problem& problem, DataSplit split,
+                                       Mode mode, uint64_t seed) const;
   // A metric that a flag gives by T2T's tag or by the end of it.
   std::string FindMetric(const std::string& flag, const std::string& tag) const;
 

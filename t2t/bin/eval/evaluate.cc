@@ -19,6 +19,7 @@
 #include "t2t/input/input.h"
 #include "t2t/train/chunks.h"
 #include "t2t/train/evaluate_model.h"
+#include "t2t/train/evaluated_members.h"
 #include "t2t/train/evaluation.h"
 #include "t2t/train/input_options.h"
 #include "t2t/train/trainer.h"
@@ -56,19 +57,23 @@ int64_t EvaluateOnce(const EvalFlags& flags,
                      std::unique_ptr<EventWriter>* events) {
   const double start = NowSeconds();
   const LoadedModel loaded = LoadModel(flags.load);
-  const std::unique_ptr<InputPipeline> input =
-      InChunks(MakeInputPipeline(MakeInputOptions(
-                   *loaded.problem, loaded.model->info(),
-                   loaded.model->hparams(), loaded.data_dir,
-                   flags.eval_use_test_set ? DataSplit::kTest : DataSplit::kDev,
-                   Mode::kEval, static_cast<uint64_t>(flags.random_seed),
-                   /*t2t_batching=*/false)),
-               loaded.model->hparams());
   loaded.model->set_step(loaded.weights.step);
   std::vector<Image> images;
-  const std::map<std::string, double> results = EvaluateModel(
-      loaded.model.get(), input.get(), EvaluatedMetrics(*loaded.problem),
-      flags.eval_steps, /*ranks=*/{}, &images);
+  const std::vector<std::string> metrics = EvaluatedMetrics(*loaded.problem);
+  const auto evaluate = [&](const Problem& problem) {
+    const std::unique_ptr<InputPipeline> input = InChunks(
+        MakeInputPipeline(MakeInputOptions(
+            problem, loaded.model->info(), loaded.model->hparams(),
+            loaded.data_dir,
+            flags.eval_use_test_set ? DataSplit::kTest : DataSplit::kDev,
+            Mode::kEval, static_cast<uint64_t>(flags.random_seed),
+            /*t2t_batching=*/false)),
+        loaded.model->hparams());
+    return EvaluateModel(loaded.model.get(), input.get(), metrics,
+                         flags.eval_steps, /*ranks=*/{}, &images);
+  };
+  const std::map<std::string, double> results = EvaluateMembers(
+      *loaded.problem, loaded.model->info(), loaded.model->hparams(), evaluate);
   LogEvaluation(loaded.weights.step, results, NowSeconds() - start);
   Print(loaded.weights.step, results, flags.json);
   WriteEvaluationIfPossible(loaded.problem_name, loaded.weights.step, results,
