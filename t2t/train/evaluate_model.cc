@@ -12,7 +12,6 @@
 #include "t2t/base/stop.h"
 #include "t2t/model/text_embedder.h"
 #include "t2t/nn/batch_norm.h"
-#include "t2t/problem/modality_traits.h"
 #include "t2t/train/eval_metrics.h"
 
 namespace t2t {
@@ -105,12 +104,6 @@ void AddImages(const at::Tensor& pixels_BHWC, std::vector<Image>* images) {
                        bytes_HWC.size(2),
                        {from, from + bytes_HWC.numel()}});
   }
-}
-
-bool IsOfImages(const ProblemInfo& info) {
-  const auto targets = info.features.find("targets");
-  return targets != info.features.end() &&
-         TraitsOfModality(targets->second.modality).is_image;
 }
 
 // Null: no images are wanted.

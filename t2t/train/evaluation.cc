@@ -33,6 +33,8 @@ std::vector<std::string> EvaluatedMetrics(const Problem& problem) {
       TraitsOfModality(targets->second.modality).targets_are_ids;
   std::vector<std::string> metrics;
   for (const std::string& name : problem.metrics) {
+    // (Written as images next to the numbers.)
+    if (name == "image_summary") continue;
     const Metric* const metric = FindMetric(name);
     if (metric == nullptr || metric->needs_outputs == of_ids) {
       Warn("the metric " + name + " is left out of evaluations");
