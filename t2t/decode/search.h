@@ -76,9 +76,9 @@ struct Hypothesis {
 
 // For each row the best hypotheses, best first: top_beams of them in beam
 // search, else one, and one of a model that makes all symbols at once
-// (t2t/model/at_once_decoder.h), whatever the beams are. A row's result doesn't depend on the other rows. Throws
-// where the model's logits are not numbers, and a UsageError where the beams
-// can't fit into memory, before they are made.
+// (t2t/model/at_once_decoder.h), whatever the beams are. A row's result doesn't
+// depend on the other rows. Throws where the model's logits are not numbers,
+// and a UsageError where the beams can't fit into memory, before they are made.
 std::vector<std::vector<Hypothesis>> Search(Model* model,
                                             const Features& features,
                                             const std::vector<SearchRow>& rows,

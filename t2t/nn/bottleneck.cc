@@ -214,7 +214,8 @@ class CodebookBottleneck : public Bottleneck {
           vectors.defined() ? vectors + found.vectors_TKD : found.vectors_TKD;
       hots.push_back(found.hot_TKV);
     }
-    codes.dense = StraightThrough(x_BCD, vectors.detach().reshape(x_BCD.sizes()));
+    codes.dense =
+        StraightThrough(x_BCD, vectors.detach().reshape(x_BCD.sizes()));
     const at::Tensor hot_TRKV = at::stack(hots, 1);
     if (options_.samples > 0) {
       codes.discrete =
