@@ -4,6 +4,7 @@ namespace t2t {
 
 void RegisterAllModels(ModelRegistry& models) {
   RegisterAttentionLm(models);
+  RegisterAutoencoder(models);
   RegisterBasic(models);
   RegisterByteNet(models);
   RegisterEvolvedTransformer(models);

@@ -7,6 +7,7 @@ namespace t2t {
 
 // Each adds the models of its file.
 void RegisterAttentionLm(ModelRegistry& models);
+void RegisterAutoencoder(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
 void RegisterByteNet(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);

@@ -38,6 +38,7 @@ enum class Task {
   kImageClass,
   kImageText,
   kImages,
+  kPictures,  // made out of nothing
   kEdits,
   kFacts
 };
@@ -59,6 +60,25 @@ constexpr char kHeads[] = "num_heads=2,filter_size=32";
 const std::map<std::string, Toy>& Toys() {
   static const auto* const toys = new std::map<std::string, Toy>{
       {"attention_lm", {Task::kTargetsAlone, kHeads}},
+      {"autoencoder_autoregressive",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8,"
+        "autoregressive_mode=conv3"}},
+      {"autoencoder_basic",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
+      {"autoencoder_basic_discrete",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
+      {"autoencoder_residual",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
+      {"autoencoder_residual_discrete",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
+      {"autoencoder_residual_vae",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
       {"basic_fc_relu", {Task::kImageClass, ""}},
       {"byte_net", {Task::kText, "num_block_repeat=1"}},
       {"diagonal_neural_gpu", {}},
@@ -150,6 +170,11 @@ ProblemInfo InfoOf(Task task) {
   if (task == Task::kClass || task == Task::kImageClass) {
     targets.modality = "class_label";
   }
+  if (task == Task::kPictures) {
+    targets.modality = "image";
+    targets.vocab_size = 256;
+    targets.shape = {8, 8, 1};
+  }
   if (task == Task::kEdits) {
     info.features["targets_error_tag"].vocab_size = kVocab;
     info.features["targets_start_token"].modality = "identity";
@@ -185,6 +210,8 @@ Features BatchOf(Task task) {
       return {{"inputs", images}, {"targets", ids}};
     case Task::kImages:
       return {{"inputs", labels}, {"targets", images}};
+    case Task::kPictures:
+      return {{"inputs", ids}, {"targets", images.narrow(3, 0, 1)}};
     case Task::kEdits:
       return {{"inputs", ids},
               {"targets", ids.flip(1)},
@@ -278,7 +305,8 @@ TEST_P(EveryModelTest, TrainsDecodesSavesAndLoads) {
   EXPECT_TRUE(logits.isfinite().all().item<bool>());
   Features given = batch_;
   if (toy_->task != Task::kTargetsAlone) given.erase("targets");
-  if (TraitsOfModality(model_->info().features.at("targets").modality)
+  if (toy_->task == Task::kPictures ||
+      TraitsOfModality(model_->info().features.at("targets").modality)
           .is_symbols) {
     SearchRow row;
     row.decode_length = 3;

@@ -19,6 +19,9 @@ UNKNOWN = {'slice_net': ['filter_size']}
 # T2T decodes from the last position that a body gives, which in these is
 # padding's, whatever was decoded: nothing to be equal to.
 DECODES_PADDING = ['byte_net']
+# Of large logits the first row of each image.
+FIRST_ROW = ['autoencoder_basic', 'autoencoder_residual',
+             'autoencoder_basic_discrete']
 
 
 def main():
@@ -32,6 +35,12 @@ def main():
     kept.update(('weights/' + key, value) for key, value in join_shards(
         {key[len('weights/'):]: value for key, value in arrays.items()
          if key.startswith('weights/')}).items())
+    if case['model'] in FIRST_ROW:
+      kind, shape, data = kept['eval/logits']
+      images, rows = shape[:2]
+      row = len(data) // (images * rows)
+      kept['eval/logits'] = (kind, [images, 1] + shape[2:], b''.join(
+          data[i * rows * row:(i * rows + 1) * row] for i in range(images)))
     # Once, where training without dropout is evaluation.
     if kept['eval/logits'] == kept.get('train/logits'):
       del kept['train/logits']
