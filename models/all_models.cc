@@ -6,6 +6,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterAligned(models);
   RegisterAttentionLm(models);
   RegisterAttentionLmMoe(models);
+  RegisterAutoencoder(models);
   RegisterBasic(models);
   RegisterByteNet(models);
   RegisterEvolvedTransformer(models);

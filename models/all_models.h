@@ -9,6 +9,7 @@ namespace t2t {
 void RegisterAligned(ModelRegistry& models);
 void RegisterAttentionLm(ModelRegistry& models);
 void RegisterAttentionLmMoe(ModelRegistry& models);
+void RegisterAutoencoder(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
 void RegisterByteNet(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);

@@ -40,6 +40,7 @@ enum class Task {
   kImageText,
   kImages,
   kImageToImage,
+  kPictures,  // made out of nothing
   kEdits,
   kFacts
 };
@@ -72,6 +73,25 @@ const std::map<std::string, Toy>& Toys() {
        {Task::kTargetsAlone,
         "num_heads=2,filter_size=32,attention_layers=her,"
         "attention_num_experts=4,attention_kq_size=16,attention_v_size=16"}},
+      {"autoencoder_autoregressive",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8,"
+        "autoregressive_mode=conv3"}},
+      {"autoencoder_basic",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
+      {"autoencoder_basic_discrete",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
+      {"autoencoder_residual",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
+      {"autoencoder_residual_discrete",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
+      {"autoencoder_residual_vae",
+       {Task::kPictures,
+        "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8"}},
       {"basic_fc_relu", {Task::kImageClass, ""}},
       {"byte_net", {Task::kText, "num_block_repeat=1"}},
       {"diagonal_neural_gpu", {}},
@@ -204,6 +224,11 @@ ProblemInfo InfoOf(Task task) {
   if (task == Task::kClass || task == Task::kImageClass) {
     targets.modality = "class_label";
   }
+  if (task == Task::kPictures) {
+    targets.modality = "image";
+    targets.vocab_size = 256;
+    targets.shape = {8, 8, 1};
+  }
   if (task == Task::kEdits) {
     info.features["targets_error_tag"].vocab_size = kVocab;
     info.features["targets_start_token"].modality = "identity";
@@ -242,6 +267,8 @@ Features BatchOf(Task task) {
     case Task::kImageToImage:
       return {{"inputs", images.slice(1, 0, 8, 2).slice(2, 0, 8, 2)},
               {"targets", images}};
+    case Task::kPictures:
+      return {{"inputs", ids}, {"targets", images.narrow(3, 0, 1)}};
     case Task::kEdits:
       return {{"inputs", ids},
               {"targets", ids.flip(1)},
@@ -337,7 +364,8 @@ TEST_P(EveryModelTest, TrainsDecodesSavesAndLoads) {
   if (toy_->task != Task::kTargetsAlone) given.erase("targets");
   if (dynamic_cast<TextEmbedder*>(model_.get()) != nullptr) {
     EXPECT_EQ(logits.size(0), kRows);  // vectors, of which nothing is decoded
-  } else if (TraitsOfModality(model_->info().features.at("targets").modality)
+  } else if (toy_->task == Task::kPictures ||
+             TraitsOfModality(model_->info().features.at("targets").modality)
                  .is_symbols) {
     SearchRow row;
     row.decode_length = 3;

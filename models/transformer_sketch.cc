@@ -1,6 +1,5 @@
 // A Transformer that draws what it sees: the encoder's input is an image after
-// strided convolutions. Bipolar ELU: Eidnes and Nøkland 2017,
-// arXiv:1709.04054.
+// strided convolutions.
 // Shapes: B batch, H height, W width, D hidden_size.
 
 #include <ATen/ATen.h>
@@ -20,12 +19,6 @@ namespace {
 
 // T2T's num_compress_steps, which is in none of its sets.
 constexpr int64_t kCompressions = 4;
-
-// ELU, and turned around in every second channel, so that means stay near 0.
-at::Tensor BipolarElu(const at::Tensor& x) {
-  const std::vector<at::Tensor> pairs = x.unflatten(-1, {-1, 2}).unbind(-1);
-  return at::stack({at::elu(pairs[0]), -at::elu(-pairs[1])}, -1).flatten(-2);
-}
 
 at::Tensor Even(const at::Tensor& x_BHWD) {
   return at::constant_pad_nd(
@@ -62,7 +55,7 @@ class TransformerSketch : public Transformer {
   at::Tensor InputSequence(const at::Tensor& images_BHWC) const override {
     at::Tensor x_BHWD = images_BHWC;
     for (size_t i = 0; i < convolutions_.size(); ++i) {
-      x_BHWD = norms_[i](BipolarElu(convolutions_[i](Even(x_BHWD))));
+      x_BHWD = norms_[i](nn::BipolarElu(convolutions_[i](Even(x_BHWD))));
     }
     return AsSequence(x_BHWD);
   }

@@ -109,6 +109,11 @@ at::Tensor GridConv::operator()(const at::Tensor& x_BHWI) const {
                     bias_);
 }
 
+at::Tensor BipolarElu(const at::Tensor& x) {
+  const std::vector<at::Tensor> pairs = x.unflatten(-1, {-1, 2}).unbind(-1);
+  return at::stack({at::elu(pairs[0]), -at::elu(-pairs[1])}, -1).flatten(-2);
+}
+
 NamedLayerNorm::NamedLayerNorm(const Scope& scope, int64_t depth,
                                double epsilon)
     : epsilon_(epsilon),

@@ -64,6 +64,10 @@ at::Tensor ConvolveGrid(const at::Tensor& x_BHWI, const at::Tensor& kernel,
 // The largest of each window.
 at::Tensor MaxPool(const at::Tensor& x_BHWI, const Window& window);
 
+// ELU, and turned around in every second channel, so that means stay near 0:
+// Eidnes and Nøkland 2017, arXiv:1709.04054.
+at::Tensor BipolarElu(const at::Tensor& x);
+
 // T2T's layer_norm where it has a name of its own: "layer_norm_scale" and
 // "layer_norm_bias" in the scope.
 class NamedLayerNorm {

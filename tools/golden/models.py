@@ -29,6 +29,9 @@ LEFT_OUT = {
 # What T2T says of all gradients together is of a run of its own, after their
 # codes moved or with other draws.
 OTHER_RUN = ['transformer_ae', 'transformer_nat']
+# Of large logits the first row of each image.
+FIRST_ROW = ['autoencoder_basic', 'autoencoder_residual',
+             'autoencoder_basic_discrete']
 
 
 def main():
@@ -42,6 +45,12 @@ def main():
     kept.update(('weights/' + key, value) for key, value in join_shards(
         {key[len('weights/'):]: value for key, value in arrays.items()
          if key.startswith('weights/')}).items())
+    if case['model'] in FIRST_ROW:
+      kind, shape, data = kept['eval/logits']
+      images, rows = shape[:2]
+      row = len(data) // (images * rows)
+      kept['eval/logits'] = (kind, [images, 1] + shape[2:], b''.join(
+          data[i * rows * row:(i * rows + 1) * row] for i in range(images)))
     # Once, where training without dropout is evaluation.
     if kept.get('eval/logits') == kept.get('train/logits'):
       kept.pop('train/logits', None)
