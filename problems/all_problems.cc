@@ -6,6 +6,7 @@ void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterAlgorithmic(problems);
   RegisterDialogues(problems);
   RegisterEdits(problems);
+  RegisterGenomics(problems);
   RegisterImage(problems);
   RegisterImageLsun(problems);
   RegisterImageQuestions(problems);

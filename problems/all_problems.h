@@ -9,6 +9,7 @@ namespace t2t {
 void RegisterAlgorithmic(ProblemRegistry& problems);
 void RegisterDialogues(ProblemRegistry& problems);
 void RegisterEdits(ProblemRegistry& problems);
+void RegisterGenomics(ProblemRegistry& problems);
 void RegisterImage(ProblemRegistry& problems);
 void RegisterImageLsun(ProblemRegistry& problems);
 void RegisterImageQuestions(ProblemRegistry& problems);
