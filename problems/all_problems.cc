@@ -7,6 +7,7 @@ void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterDescriptionToCode(problems);
   RegisterDialogues(problems);
   RegisterEdits(problems);
+  RegisterGenomics(problems);
   RegisterImage(problems);
   RegisterImageLsun(problems);
   RegisterImageQuestions(problems);

@@ -10,6 +10,7 @@ void RegisterAlgorithmic(ProblemRegistry& problems);
 void RegisterDescriptionToCode(ProblemRegistry& problems);
 void RegisterDialogues(ProblemRegistry& problems);
 void RegisterEdits(ProblemRegistry& problems);
+void RegisterGenomics(ProblemRegistry& problems);
 void RegisterImage(ProblemRegistry& problems);
 void RegisterImageLsun(ProblemRegistry& problems);
 void RegisterImageQuestions(ProblemRegistry& problems);

@@ -14,8 +14,8 @@ const std::map<std::string, Corpus>& Corpora() {
   static const auto* const corpora = [] {
     auto* const made = new std::map<std::string, Corpus>;
     for (const auto rows :
-         {ImageCorpora, LanguageModelCorpora, Multi30kCorpora, TextClassCorpora,
-          TextTaskCorpora, TranslationCorpora}) {
+         {GenomicsCorpora, ImageCorpora, LanguageModelCorpora, Multi30kCorpora,
+          TextClassCorpora, TextTaskCorpora, TranslationCorpora}) {
       for (Corpus& corpus : rows()) {
         const std::string name = corpus.name;
         if (!made->emplace(name, std::move(corpus)).second) {

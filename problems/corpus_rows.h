@@ -10,6 +10,7 @@
 namespace t2t {
 
 // The rows of each domain; corpora.cc puts them together.
+std::vector<Corpus> GenomicsCorpora();
 std::vector<Corpus> ImageCorpora();
 std::vector<Corpus> LanguageModelCorpora();
 std::vector<Corpus> Multi30kCorpora();

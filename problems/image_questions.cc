@@ -25,6 +25,7 @@
 #include "t2t/problem/image_kinds.h"
 #include "t2t/problem/image_samples.h"
 #include "t2t/problem/line_samples.h"
+#include "t2t/problem/record_fields.h"
 #include "t2t/problem/text_kinds.h"
 #include "t2t/text/encoders.h"
 

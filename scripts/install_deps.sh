@@ -23,10 +23,10 @@ PACKAGES=(
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto
   bazel-skylib ca-certificates curl g++ libabsl-dev libarchive-dev
   libbenchmark-dev libcurl4-openssl-dev libgmock-dev libgrpc++-dev libgtest-dev
-  libicu-dev libjpeg62-turbo-dev libleveldb-dev liblmdb-dev libpng-dev
-  libprotobuf-dev libsentencepiece-dev libssl-dev libwebp-dev libyaml-dev
-  libzstd-dev protobuf-compiler protobuf-compiler-grpc python3 python3-pip unzip
-  zlib1g-dev
+  libhdf5-dev libicu-dev libjpeg62-turbo-dev libleveldb-dev liblmdb-dev
+  libpng-dev libprotobuf-dev libsentencepiece-dev libssl-dev libwebp-dev
+  libyaml-dev libzstd-dev protobuf-compiler protobuf-compiler-grpc python3
+  python3-pip unzip zlib1g-dev
 )
 
 MPI_PACKAGES=(libopenmpi-dev openmpi-bin)

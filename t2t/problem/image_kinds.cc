@@ -12,6 +12,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/formats/image_files.h"
 #include "t2t/formats/png.h"
+#include "t2t/problem/record_fields.h"
 #include "t2t/problem/source.h"
 #include "t2t/problem/text_kinds.h"
 

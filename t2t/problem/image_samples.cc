@@ -126,16 +126,4 @@ NextExample SamplesOfShards(std::vector<std::string> paths, MakeOfRecord make) {
   };
 }
 
-Regroup WriteAs(const std::string& feature, const std::string& field) {
-  return [=](NextExample encoded, uint64_t /*seed*/) -> NextExample {
-    return [=, encoded = std::move(encoded)](Example* example) {
-      if (!encoded(example)) return false;
-      auto ids = example->features.extract(feature);
-      ids.key() = field;
-      example->features.insert(std::move(ids));
-      return true;
-    };
-  };
-}
-
 }  // namespace t2t

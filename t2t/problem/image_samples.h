@@ -34,9 +34,6 @@ using MakeOfRecord =
     std::function<void(const std::string& where, Example* example)>;
 NextExample SamplesOfShards(std::vector<std::string> paths, MakeOfRecord make);
 
-// For Problem::regroup: the ids of this feature are written as T2T's field.
-Regroup WriteAs(const std::string& feature, const std::string& field);
-
 }  // namespace t2t
 
 #endif  // T2T_PROBLEM_IMAGE_SAMPLES_H_

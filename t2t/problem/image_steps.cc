@@ -211,19 +211,4 @@ Step RandomTranslation(const ImageShape& shape, double share) {
           /*training_only=*/true};
 }
 
-Step Drop(const std::string& feature) {
-  return {.name = "drop " + feature,
-          .run =
-              [feature](Example* example, const StepContext&) {
-                example->features.erase(feature);
-                return true;
-              },
-          .lengths = [feature](Mode, const HParams&) -> LengthsStep {
-            return [feature](ExampleLengths* lengths) {
-              lengths->Erase(feature);
-              return true;
-            };
-          }};
-}
-
 }  // namespace t2t

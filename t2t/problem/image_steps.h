@@ -30,9 +30,6 @@ Step RandomFlip(const ImageShape& shape);
 // sides, to the nearest pixel.
 Step RandomTranslation(const ImageShape& shape, double share);
 
-// The feature goes.
-Step Drop(const std::string& feature);
-
 }  // namespace t2t
 
 #endif  // T2T_PROBLEM_IMAGE_STEPS_H_

@@ -259,32 +259,6 @@ ImageShape MultiscaleShape(const std::vector<int64_t>& sides,
   return {pixels / sides.back(), sides.back(), channels};
 }
 
-Step RenameFields(const FieldNames& names) {
-  return {.name = "rename fields",
-          .run =
-              [names](Example* example, const StepContext&) {
-                Example taken;
-                for (const auto& [from, to] : names) {
-                  const auto found = example->features.find(from);
-                  if (found == example->features.end()) continue;
-                  taken.features[to] = std::move(found->second);
-                }
-                *example = std::move(taken);
-                return true;
-              },
-          .lengths = [names](Mode, const HParams&) -> LengthsStep {
-            return [names](ExampleLengths* lengths) {
-              ExampleLengths taken;
-              for (const auto& [from, to] : names) {
-                const FeatureLength* const found = lengths->Find(from);
-                if (found != nullptr) taken.Set(to, found->kind, found->count);
-              }
-              *lengths = std::move(taken);
-              return true;
-            };
-          }};
-}
-
 Step TakeFields(FieldNames names) {
   names.emplace_back(kEncoded, kEncoded);
   return RenameFields(names);

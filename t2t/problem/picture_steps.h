@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "t2t/problem/picture.h"
+#include "t2t/problem/record_fields.h"
 #include "t2t/problem/step.h"
 
 // Steps on images of any size: one decodes an example's image and makes
@@ -44,11 +45,8 @@ struct PictureFeature {
   bool floats = false;
 };
 
-// Fields of a record, and what they are called as features.
-using FieldNames = std::vector<std::pair<std::string, std::string>>;
-// Keeps these fields, drops all others.
-Step RenameFields(const FieldNames& names);
-// The same with image/encoded: the first step where MakePictures() is to come.
+// Keeps image/encoded and these fields, drops all others: the first step where
+// MakePictures() is to come.
 Step TakeFields(FieldNames names);
 // image/encoded, decoded and changed in the ways that all share, to features.
 // `draws`: a change does.

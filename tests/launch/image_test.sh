@@ -51,7 +51,7 @@ for program; do
   done
 done
 # These are opened when data is fetched, or made.
-for package in libarchive13 libcurl4 liblmdb0 libwebp7; do
+for package in libarchive13 libcurl4 libhdf5-103-1 liblmdb0 libwebp7; do
   [[ $words == *" $package "* ]] || fail "the image lacks $package"
 done
 ((checked > 20)) || fail "only $checked libraries were seen"
