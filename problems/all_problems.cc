@@ -28,6 +28,7 @@ void RegisterAllProblems(ProblemRegistry& problems) {
   RegisterTranslateNumbers(problems);
   RegisterWikipediaDump(problems);
   RegisterWikipediaLines(problems);
+  RegisterWikipediaRevisions(problems);
 }
 
 }  // namespace t2t

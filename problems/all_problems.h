@@ -31,6 +31,7 @@ void RegisterTranslateMulti30k(ProblemRegistry& problems);
 void RegisterTranslateNumbers(ProblemRegistry& problems);
 void RegisterWikipediaDump(ProblemRegistry& problems);
 void RegisterWikipediaLines(ProblemRegistry& problems);
+void RegisterWikipediaRevisions(ProblemRegistry& problems);
 
 // Adds those of all files.
 void RegisterAllProblems(ProblemRegistry& problems);

@@ -113,6 +113,12 @@ std::vector<Corpus> LanguageModelCorpora() {
                 "enwiki-20171201-pages-articles.xml.bz2",
                 "enwiki-20171201-pages-articles.xml.bz2",
                 {{"enwiki-20171201-pages-articles.xml"}}, kByKind),
+      // Of each article all revisions, in hundreds of files.
+      ByHand(
+          "enwiki_history",
+          "https://dumps.wikimedia.org/enwiki/latest/ (as many of its history "
+          "dumps as there is time for, as they are)",
+          "", {{"enwiki-*-pages-meta-history*.7z"}}, kByKind),
       WikipediaLines("en", "train", "1-l02fI15ieMIZk8EnXhzhsvuEYRoznZ8"),
       WikipediaLines("en", "eval", "1odhDxWKtAPKXwxRw1KCrmlrVewxdXYq7"),
       WikipediaLines("en", "test", "1i1Bg6XqvdRl1LuOiIWbg7ww8Y02Ip5VK"),

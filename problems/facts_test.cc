@@ -19,7 +19,7 @@ namespace {
 
 constexpr char kFacts[] = "tests/golden/problems/facts.txt";
 // So that a commit which loses or adds one says so.
-constexpr size_t kRegistered = 352;
+constexpr size_t kRegistered = 355;
 
 std::map<std::string, Json> Facts() {
   std::map<std::string, Json> facts;

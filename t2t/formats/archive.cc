@@ -29,6 +29,7 @@ struct Libarchive {
   decltype(::archive_read_support_filter_zstd)* zstd;
   decltype(::archive_read_support_format_tar)* tar;
   decltype(::archive_read_support_format_zip)* zip;
+  decltype(::archive_read_support_format_7zip)* seven_zip;
   decltype(::archive_read_support_format_raw)* raw;
   decltype(::archive_read_open_filename)* open;
   decltype(::archive_read_open_memory)* open_memory;
@@ -51,6 +52,7 @@ struct Libarchive {
     library.Get("archive_read_support_filter_zstd", &zstd);
     library.Get("archive_read_support_format_tar", &tar);
     library.Get("archive_read_support_format_zip", &zip);
+    library.Get("archive_read_support_format_7zip", &seven_zip);
     library.Get("archive_read_support_format_raw", &raw);
     library.Get("archive_read_open_filename", &open);
     library.Get("archive_read_open_memory", &open_memory);
@@ -67,6 +69,12 @@ struct Libarchive {
 const Libarchive& Lib() {
   static const Libarchive library;
   return library;
+}
+
+// (libarchive does not always say what is wrong.)
+std::string ErrorOf(struct archive* reader) {
+  const char* const error = Lib().error(reader);
+  return error == nullptr ? "it is damaged" : error;
 }
 
 using Reader = std::unique_ptr<struct archive, int (*)(struct archive*)>;
@@ -92,13 +100,14 @@ Reader NewReader(bool raw) {
   } else {
     Lib().tar(reader.get());
     Lib().zip(reader.get());
+    Lib().seven_zip(reader.get());
   }
   return reader;
 }
 
 void CheckOpened(int code, const Reader& reader, const std::string& path) {
   if (code == ARCHIVE_OK) return;
-  throw DataError("can't unpack " + path + ": " + Lib().error(reader.get()),
+  throw DataError("can't unpack " + path + ": " + ErrorOf(reader.get()),
                   "a tar or zip archive", kTodo);
 }
 
@@ -147,7 +156,7 @@ void CopyMember(const Reader& reader, const std::string& archive,
         Lib().data(reader.get(), block.data(), block.size());
     if (size < 0) {
       throw DataError("can't unpack " + archive + ": " + name + ": " +
-                          Lib().error(reader.get()),
+                          ErrorOf(reader.get()),
                       "a whole archive", kTodo);
     }
     if (size == 0) return;
@@ -206,7 +215,7 @@ class Members {
         throw DataError(
             "can't unpack " + archive_ + ": " +
                 (member.empty() ? "" : "in or behind " + member + ": ") +
-                Lib().error(reader.get()),
+                ErrorOf(reader.get()),
             "a whole archive", kTodo);
       }
       member = IsCompressedFile(archive_)
@@ -327,6 +336,47 @@ void Unpack(const std::string& archive, const std::vector<std::string>& names,
       });
   if (!empty.empty()) throw members.Lacks(empty);
   for (const auto& [name, file] : files) file->Commit();
+}
+
+struct MemberReader::State {
+  Reader reader;
+};
+
+MemberReader::MemberReader(const std::string& archive)
+    : archive_(archive),
+      state_(std::make_unique<State>(State{OpenArchive(archive)})) {
+  struct archive_entry* entry = nullptr;
+  struct archive* const reader = state_->reader.get();
+  for (;;) {
+    const int code = Lib().next(reader, &entry);
+    if (code == ARCHIVE_EOF) {
+      throw DataError("can't read " + archive_ + ": there is no file in it",
+                      "an archive of one file", kTodo);
+    }
+    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
+      throw DataError("can't read " + archive_ + ": " + ErrorOf(reader),
+                      "a whole archive", kTodo);
+    }
+    if (Lib().filetype(entry) == AE_IFREG) break;
+  }
+  const char* const name = Lib().pathname(entry);
+  member_ = name == nullptr ? "" : name;
+}
+
+MemberReader::~MemberReader() = default;
+MemberReader::MemberReader(MemberReader&&) noexcept = default;
+
+bool MemberReader::Next(std::string* bytes) {
+  bytes->resize(kBlock);
+  const la_ssize_t size =
+      Lib().data(state_->reader.get(), bytes->data(), bytes->size());
+  if (size < 0) {
+    throw DataError("can't read " + archive_ + ": " + member_ + ": " +
+                        ErrorOf(state_->reader.get()),
+                    "a whole archive", kTodo);
+  }
+  bytes->resize(static_cast<size_t>(size));
+  return size > 0;
 }
 
 }  // namespace t2t

@@ -12,7 +12,8 @@ namespace t2t {
 // Takes the files of these names out of an archive (tar or zip; compressed by
 // gzip, bzip2, xz, zstd, or not) into folder, under these names: the first of
 // each, with or without folders before it. A name with '*' in it, which stands
-// for any part of a file's or a folder's name, takes all files of such names.
+// for any part of a file's or a folder's name, takes all files of such names;
+// with '**', they may be in any folders.
 // Each is whole, and a plain file of this process' own, or not there: no links,
 // owners or modes of the archive's. A file that is no archive but compressed
 // (.bz2) counts as one that has the file of the one name.
@@ -45,6 +46,28 @@ class ArchiveReader {
   class Open;
   std::string path_;
   std::unique_ptr<Open> open_;
+};
+
+// The bytes of the one file in an archive (7z, tar or zip) as they come, for
+// what is too large to be unpacked onto the disk.
+class MemberReader {
+ public:
+  // Throws a DataError where it is no archive, or has no file.
+  explicit MemberReader(const std::string& archive);
+  ~MemberReader();
+  MemberReader(MemberReader&&) noexcept;
+
+  // The next bytes; false at the end. Throws a DataError, with the archive and
+  // the file, where it is damaged.
+  bool Next(std::string* bytes);
+  const std::string& member() const { return member_; }
+
+ private:
+  struct State;
+
+  std::string archive_;
+  std::string member_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace t2t

@@ -23,12 +23,11 @@ TaskWeights WeighTasks(const at::Tensor& targets_BL,
                        const std::vector<TaskInfo>& tasks,
                        double label_weight) {
   const at::Tensor symbols_BL = targets_BL.ne(0).to(at::kFloat);
-  TaskWeights weights = {at::zeros_like(symbols_BL),
-                         at::zeros({}, symbols_BL.options())};
+  at::Tensor weights_BL = at::zeros_like(symbols_BL);
+  at::Tensor tasks_there = at::zeros({}, symbols_BL.options());
   // Adds share times the mean of the tokens that `mask` has.
   const auto add = [&](const at::Tensor& mask_BL, double share) {
-    weights.weights_BL =
-        weights.weights_BL + mask_BL * (share / mask_BL.sum().clamp_min(1.0));
+    weights_BL = weights_BL + mask_BL * (share / mask_BL.sum().clamp_min(1.0));
   };
   for (const TaskInfo& task : tasks) {
     const at::Tensor behind_BL = BehindId(targets_BL, task.id);
@@ -36,14 +35,14 @@ TaskWeights WeighTasks(const at::Tensor& targets_BL,
         symbols_BL * behind_BL.sum(1, /*keepdim=*/true).gt(0);
     if (&task == tasks.data()) {
       add(all_BL, 1.0);
-      weights.denominator = weights.denominator + all_BL.sum().clamp_max(1.0);
-      continue;
+    } else {
+      add(all_BL - behind_BL, 1.0 - label_weight);
+      add(behind_BL, label_weight);
     }
-    add(all_BL - behind_BL, 1.0 - label_weight);
-    add(behind_BL, label_weight);
-    weights.denominator = weights.denominator + behind_BL.sum().clamp_max(1.0);
+    tasks_there = tasks_there + behind_BL.sum().clamp_max(1.0);
   }
-  return weights;
+  const at::Tensor tokens = symbols_BL.sum();
+  return {weights_BL * (tokens / tasks_there.clamp_min(1.0)), tokens};
 }
 
 at::Tensor BehindTask(const at::Tensor& targets_BL,

@@ -14,10 +14,12 @@ namespace t2t {
 // loss of a batch is the mean over the tasks that are in it, of which the first
 // counts the mean of its tokens, and each other one the mean of those behind
 // its id times multiproblem_label_weight and the mean of the others times the
-// rest. The means are over targets alone, so that this is a sum over tokens:
+// rest. The means are over targets alone, so that this is a weighted mean of
+// all tokens. (Of several batches each weighs by its tokens, as other losses
+// do.)
 struct TaskWeights {
   at::Tensor weights_BL;   // of each token's loss
-  at::Tensor denominator;  // the tasks, a scalar
+  at::Tensor denominator;  // the tokens, a scalar
 };
 TaskWeights WeighTasks(const at::Tensor& targets_BL,
                        const std::vector<TaskInfo>& tasks, double label_weight);

@@ -15,7 +15,8 @@ std::string SplitName(DataSplit split);
 
 struct CorpusFile {
   // With the archive's folders, where it is in one. With a '*' in it: all files
-  // of such names, in the order of their names.
+  // of such names, in the order of their names ("texts/**/a.txt": in whatever
+  // folder below texts).
   std::string name;
   std::string text_sha256;  // of its text, not compressed; "": not known
   // Where it is, if not in the folder that the corpus' addresses name.

@@ -6,9 +6,11 @@
 
 #include "t2t/base/crc32c.h"
 #include "t2t/base/error.h"
+#include "t2t/base/fs.h"
 #include "t2t/base/parallel.h"
 #include "t2t/base/rng.h"
 #include "t2t/base/strings.h"
+#include "t2t/formats/raw_files.h"
 #include "t2t/formats/text_reader.h"
 
 namespace t2t {
@@ -70,6 +72,18 @@ NextExample Dealt(NextExample next, int begin, int end, int total) {
   };
 }
 
+// Of a file's text, compressed or not; of an archive that the problem's reader
+// opens by itself, of its bytes.
+std::string SumOf(const std::string& path) {
+  if (EndsWith(path, ".7z")) {
+    return Format("%lld:%s", static_cast<long long>(FileSize(path)),
+                  FileSha256(path).substr(0, 8).c_str());
+  }
+  const FileFacts facts = ScanFile(path);
+  return Format("%lld:%08x", static_cast<long long>(facts.bytes),
+                static_cast<unsigned>(facts.crc32c));
+}
+
 class SampleSource : public Source {
  public:
   SampleSource(const SourceContext& context, SampleReading reading,
@@ -83,11 +97,8 @@ class SampleSource : public Source {
     for (const FoundCorpus& corpus : corpora_) {
       const std::vector<std::string>& paths = corpus.paths;
       std::vector<std::string> sums(paths.size());
-      ParallelFor(paths.size(), context.options.threads, [&](size_t i, int) {
-        const FileFacts facts = ScanFile(paths[i]);
-        sums[i] = Format("%lld:%08x", static_cast<long long>(facts.bytes),
-                         static_cast<unsigned>(facts.crc32c));
-      });
+      ParallelFor(paths.size(), context.options.threads,
+                  [&](size_t i, int) { sums[i] = SumOf(paths[i]); });
       std::string sum = Join(sums, " ");
       if (sums.size() > 1) {
         sum = Format("%zu files:%08x", sums.size(),

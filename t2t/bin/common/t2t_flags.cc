@@ -13,8 +13,10 @@ struct Group {
 const std::vector<Group>& GeneratorGroups() {
   static const auto* const groups = new std::vector<Group>{
       {"there is no problem that would read it",
-       {"timit_paths", "parsing_path", "disable_ffmpeg",
-        "wiki_revision_data_prefix", "wiki_revision_introduce_errors",
+       {"timit_paths", "parsing_path", "disable_ffmpeg"}},
+      {"wiki_revision takes the dumps in --tmp_dir, and does what this flag's "
+       "initial value says",
+       {"wiki_revision_data_prefix", "wiki_revision_introduce_errors",
         "wiki_revision_max_equal_to_diff_ratio",
         "wiki_revision_max_examples_per_shard",
         "wiki_revision_max_page_size_exp", "wiki_revision_num_dev_shards",
