@@ -284,7 +284,7 @@ bool ArchiveReader::Next(std::string* name, std::string* bytes) {
     if (code != ARCHIVE_OK && code != ARCHIVE_WARN) {
       throw DataError("can't read " + path_ +
                           (name->empty() ? "" : " behind " + *name) + ": " +
-                          Lib().error(reader),
+                          ErrorOf(reader),
                       "a whole archive", kTodo);
     }
     if (Lib().filetype(entry) == AE_IFREG && Lib().hardlink(entry) == nullptr) {
@@ -302,7 +302,7 @@ bool ArchiveReader::Next(std::string* name, std::string* bytes) {
         size > 0 && static_cast<int64_t>(bytes->size()) + size > kMostBytes;
     if (size < 0 || too_large) {
       throw DataError("can't read " + *name + " in " + path_ + ": " +
-                          (too_large ? "it is too large" : Lib().error(reader)),
+                          (too_large ? "it is too large" : ErrorOf(reader)),
                       "a whole archive", kTodo);
     }
     bytes->append(block.data(), static_cast<size_t>(size));
