@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "t2t/base/error.h"
@@ -14,6 +15,7 @@
 #include "t2t/modality/golden_tensors.h"
 #include "t2t/nn/default_initializer.h"
 #include "t2t/nn/params.h"
+#include "t2t/problem/modality_traits.h"
 
 namespace t2t {
 namespace {
@@ -348,6 +350,17 @@ TEST(Modality, RefusesBadInput) {
         image->Bottom(at::ones({2, 3}), nn::Context(true));
       },
       ExitCode::kMismatch);
+}
+
+// What --registry_help says is here can be made, and nothing else.
+TEST(Modality, AllButAudioSpeechAndVideoAreHere) {
+  std::set<std::string> said;
+  for (const std::string& name : ModalitiesWithTraits()) {
+    if (!TraitsOfModality(name).is_absent) said.insert(name);
+  }
+  const auto made = SupportedModalities();
+  EXPECT_EQ(std::set<std::string>(made.begin(), made.end()), said);
+  EXPECT_EQ(said.size(), 22U);
 }
 
 }  // namespace

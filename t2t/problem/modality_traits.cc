@@ -31,6 +31,12 @@ ModalityTraits MultiLabel() {
   return traits;
 }
 
+ModalityTraits Absent() {
+  ModalityTraits traits;
+  traits.is_absent = true;
+  return traits;
+}
+
 ModalityTraits Image() {
   ModalityTraits traits;
   traits.is_image = true;
@@ -63,17 +69,17 @@ std::map<std::string, ModalityTraits>& Table() {
       {"real", {}},
       {"real_l2", {}},
       {"real_log_poisson", {}},
-      {"audio", {}},
-      {"audio_spectral", {}},
-      {"speech_recognition", {}},
-      {"video", {}},
-      {"video_bitwise", {}},
-      {"video_identity", {}},
-      {"video_l1", {}},
-      {"video_l1_raw", {}},
-      {"video_l2", {}},
-      {"video_l2_raw", {}},
-      {"video_pixel_noise", {}},
+      {"audio", Absent()},
+      {"audio_spectral", Absent()},
+      {"speech_recognition", Absent()},
+      {"video", Absent()},
+      {"video_bitwise", Absent()},
+      {"video_identity", Absent()},
+      {"video_l1", Absent()},
+      {"video_l1_raw", Absent()},
+      {"video_l2", Absent()},
+      {"video_l2_raw", Absent()},
+      {"video_pixel_noise", Absent()},
   };
   return *table;
 }

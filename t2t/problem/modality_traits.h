@@ -22,6 +22,8 @@ struct ModalityTraits {
   bool targets_are_ids = false;
   // Id 0 weighs nothing (T2T's weights_nonzero).
   bool padding_weighs_nothing = false;
+  // Nothing computes it: T2T's of audio, speech and video are names alone.
+  bool is_absent = false;
 };
 
 // Of T2T's modalities and of those that a plug-in has added. Throws a usage

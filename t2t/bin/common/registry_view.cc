@@ -24,6 +24,7 @@ constexpr char kModels[] = "models";
 constexpr char kSets[] = "hparams sets";
 constexpr char kRanges[] = "hparams ranges";
 constexpr char kProblems[] = "problems";
+constexpr char kModalities[] = "modalities";
 constexpr char kPlugin[] = "a plug-in's";
 
 // Names in line with each other, where they are not too long for that.
@@ -104,6 +105,14 @@ Entries NamesAlone(const char* registry,
   return entries;
 }
 
+Entries ModalityEntries() {
+  Entries entries = NamesAlone(kModalities, ModalitiesWithTraits());
+  for (RegistryEntry& entry : entries) {
+    entry.here = !TraitsOfModality(entry.name).is_absent;
+  }
+  return entries;
+}
+
 struct View {
   const char* registry;
   Entries (*entries)();
@@ -115,8 +124,7 @@ constexpr View kViews[] = {
     {kSets, SetEntries},
     {kRanges, RangeEntries},
     {kProblems, ProblemEntries},
-    {"modalities",
-     [] { return NamesAlone("modalities", ModalitiesWithTraits()); }},
+    {kModalities, ModalityEntries},
     {"metrics", [] { return NamesAlone("metrics", MetricNames()); }},
     {"optimizers", [] { return NamesAlone("optimizers", OptimizerNames()); }},
 };
