@@ -3,9 +3,9 @@
 #
 #   tests/fuzz/run.sh NAME SECONDS [libFuzzer's flags]
 #
-# NAME: tfrecord, example, vocabulary, sentencepiece, hparams, json, safetensors,
-# bundle, http, serving_proto, or all (then SECONDS each). Needs clang and its
-# runtime (Debian: clang, libclang-rt-14-dev).
+# NAME: tfrecord, example, vocabulary, sentencepiece, hparams, image, json,
+# safetensors, bundle, http, serving_proto, or all (then SECONDS each). Needs
+# clang and its runtime (Debian: clang, libclang-rt-14-dev).
 # Starts from tests/fuzz/corpus/NAME; what it finds besides goes to
 # ${T2T_FUZZ_DIR:-/tmp/t2t-fuzz}/NAME. A crash is written there and is the exit
 # status. BAZEL names another bazel (a command with options).
