@@ -226,6 +226,11 @@ TEST(WithoutEffectTest, ByModelAndTargets) {
                     {"transformer", "real_l2"}),
               ElementsAre(HasSubstr("no smoothing")));
   EXPECT_THAT(Notes("transformer_base", "label_smoothing=0.2"), IsEmpty());
+  EXPECT_THAT(Notes("transformer_ae_base", "z_size=3"),
+              ElementsAre(HasSubstr("transformer_ae")));
+  EXPECT_THAT(Notes("transformer_ae_base", "z_size=3,bottleneck_kind=dvq",
+                    {"transformer_ae", "symbol"}),
+              IsEmpty());
   EXPECT_THAT(Notes("lstm_attention", "num_heads=2", {"lstm_seq2seq", ""}),
               ElementsAre(HasSubstr("lstm_seq2seq_attention")));
   EXPECT_THAT(

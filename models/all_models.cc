@@ -3,6 +3,7 @@
 namespace t2t {
 
 void RegisterAllModels(ModelRegistry& models) {
+  RegisterAligned(models);
   RegisterAttentionLm(models);
   RegisterAttentionLmMoe(models);
   RegisterBasic(models);
@@ -18,14 +19,21 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterRevnet(models);
   RegisterShakeShake(models);
   RegisterShuffleNetwork(models);
+  RegisterSimilarityTransformer(models);
   RegisterSliceNet(models);
+  RegisterSuperLm(models);
   RegisterTextCnn(models);
   RegisterTransformer(models);
+  RegisterTransformerAe(models);
+  RegisterTransformerAux(models);
+  RegisterTransformerBlockParallel(models);
   RegisterTransformerEncoder(models);
   RegisterTransformerMemory(models);
   RegisterTransformerMoe(models);
+  RegisterTransformerNat(models);
   RegisterTransformerRevnet(models);
   RegisterTransformerSketch(models);
+  RegisterTransformerSymshard(models);
   RegisterUniversalTransformer(models);
   RegisterXception(models);
 }

@@ -6,6 +6,7 @@
 namespace t2t {
 
 // Each adds the models of its file.
+void RegisterAligned(ModelRegistry& models);
 void RegisterAttentionLm(ModelRegistry& models);
 void RegisterAttentionLmMoe(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
@@ -21,14 +22,21 @@ void RegisterResnet(ModelRegistry& models);
 void RegisterRevnet(ModelRegistry& models);
 void RegisterShakeShake(ModelRegistry& models);
 void RegisterShuffleNetwork(ModelRegistry& models);
+void RegisterSimilarityTransformer(ModelRegistry& models);
 void RegisterSliceNet(ModelRegistry& models);
+void RegisterSuperLm(ModelRegistry& models);
 void RegisterTextCnn(ModelRegistry& models);
 void RegisterTransformer(ModelRegistry& models);
+void RegisterTransformerAe(ModelRegistry& models);
+void RegisterTransformerAux(ModelRegistry& models);
+void RegisterTransformerBlockParallel(ModelRegistry& models);
 void RegisterTransformerEncoder(ModelRegistry& models);
 void RegisterTransformerMemory(ModelRegistry& models);
 void RegisterTransformerMoe(ModelRegistry& models);
+void RegisterTransformerNat(ModelRegistry& models);
 void RegisterTransformerRevnet(ModelRegistry& models);
 void RegisterTransformerSketch(ModelRegistry& models);
+void RegisterTransformerSymshard(ModelRegistry& models);
 void RegisterUniversalTransformer(ModelRegistry& models);
 void RegisterXception(ModelRegistry& models);
 

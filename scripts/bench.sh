@@ -42,7 +42,7 @@ trap 'rm -rf "$work"' EXIT
 report=$work/benchmarks.md
 
 mapfile -t targets < <(bz query --noshow_progress \
-  'filter("_benchmark$", kind("cc_(binary|test)", //t2t/...))' 2>/dev/null |
+  'filter("_benchmark$", kind("cc_(binary|test)", //t2t/... + //models/...))' 2>/dev/null |
   sort)
 say "Building"
 mapfile -t programs < <(sed -n 's/.*("[a-z_]*", "\(t2t-[a-z-]*\)").*/\1/p' \

@@ -58,9 +58,7 @@ HParams Defaults() {
 // Those that do nothing here, with why.
 const std::pair<const char*, const char*> kWithoutEffect[] = {
     {"save_images", "decoded images are not saved"},
-    {"block_size", "blockwise parallel decoding is not built in"},
-    {"guess_and_check_top_k", "blockwise parallel decoding is not built in"},
-    {"guess_and_check_epsilon", "blockwise parallel decoding is not built in"},
+    {"guess_and_check_epsilon", "blocks of pixels are not built in"},
     {"insertion_parallel", "insertion models are not built in"},
     {"decode_in_memory", "results are always handed on as they come"},
     {"decode_timeout_mins", "the decoder doesn't wait for checkpoints"},
@@ -122,6 +120,12 @@ HParams DecodeHParams(const std::string& overrides) {
   if (h.GetInt("max_input_size") == 0) {
     throw UsageError("decode hparam max_input_size=0",
                      "1 or more, or -1 (any size)");
+  }
+  if (h.GetInt("block_size") > 1 && h.GetInt("beam_size") > 1) {
+    throw UsageError(
+        "decode hparam block_size=" + std::to_string(h.GetInt("block_size")) +
+            " with beam_size=" + std::to_string(h.GetInt("beam_size")),
+        "greedy decoding: blocks are checked against it", "set beam_size=1");
   }
   if (h.GetInt("shard_id") >= h.GetInt("shards")) {
     throw UsageError(

@@ -57,12 +57,13 @@ TEST(DecodeHParamsTest, RefusesAndNotes) {
        {"beam_sise=3", "beam_size=0", "beam_size=x", "batch_size=-1",
         "shards=2,shard_id=2", "num_decodes=0", "max_input_size=0",
         "extra_length=-1", "alpha=nan", "alpha=inf", "eos_penalty=nan",
-        "num_samples=-2", "shards=0", "beam_size=1,beam_size=2"}) {
+        "num_samples=-2", "shards=0", "beam_size=1,beam_size=2",
+        "block_size=2", "block_size=2,beam_size=4"}) {
     EXPECT_EQ(CodeOf([&] { DecodeHParams(bad); }), ExitCode::kUsage) << bad;
   }
   EXPECT_THAT(NotesOnDecodeHParams(DecodeHParams("beam_size=3")), IsEmpty());
-  EXPECT_THAT(NotesOnDecodeHParams(DecodeHParams("block_size=3")),
-              ElementsAre(HasSubstr("block_size")));
+  EXPECT_THAT(NotesOnDecodeHParams(DecodeHParams("save_images=True")),
+              ElementsAre(HasSubstr("save_images")));
   EXPECT_THAT(NotesOnDecodeHParams(DecodeHParams("beam_size=1,alpha=1")),
               ElementsAre(HasSubstr("alpha has no effect with beam_size=1")));
   EXPECT_THAT(NotesOnDecodeHParams(DecodeHParams("shards_start_offset=1")),

@@ -103,6 +103,9 @@ std::vector<std::vector<Hypothesis>> GreedySearch(
     if (step > 0) last_ids = ToTensor(ids);
     StepLogits logits(model->DecodeStep(state.get(), last_ids),
                       options.eos_penalty);
+    if (options.count != nullptr) {
+      options.count->row_steps += static_cast<int64_t>(going.size());
+    }
     for (size_t r = 0; r < active.size(); ++r) {
       if (is_done(active[r], step)) continue;
       const SearchRow& row = rows[active[r].index];
@@ -121,6 +124,7 @@ std::vector<std::vector<Hypothesis>> GreedySearch(
         hypothesis.score += logits.row(at)[ids[r]] - logits.norm(at);
       }
       hypothesis.ids.push_back(ids[r]);
+      if (options.count != nullptr) ++options.count->symbols;
       active[r].hit_eos = active[r].hit_eos || ids[r] == kEosId;
     }
   }

@@ -14,8 +14,11 @@
 #include "t2t/base/memory_limit.h"
 #include "t2t/base/plural.h"
 #include "t2t/base/strings.h"
+#include "t2t/decode/at_once_search.h"
+#include "t2t/decode/blockwise_search.h"
 #include "t2t/decode/greedy_search.h"
 #include "t2t/decode/step_logits.h"
+#include "t2t/model/text_embedder.h"
 #include "t2t/text/text_encoder.h"
 
 namespace t2t {
@@ -281,6 +284,43 @@ class BeamSearch {
   std::vector<std::vector<Hypothesis>> results_;
 };
 
+// The model as one that guesses ahead, where the search makes use of it.
+BlockProposer* ProposerOf(Model* model, const SearchOptions& options) {
+  if (options.block_size < 0) {
+    throw UsageError("block_size=" + std::to_string(options.block_size),
+                     "0 (the model's) or more");
+  }
+  if (options.accept_top_k < 1) {
+    throw UsageError(
+        "guess_and_check_top_k=" + std::to_string(options.accept_top_k),
+        "1 (what greedy decoding finds) or more");
+  }
+  auto* const proposer = dynamic_cast<BlockProposer*>(model);
+  const bool greedy = options.beam_size == 1 && options.temperature == 0;
+  if (options.block_size > 1) {
+    const std::string asked =
+        "block_size=" + std::to_string(options.block_size);
+    if (proposer == nullptr) {
+      throw UsageError(asked + " with a model that predicts one symbol at once",
+                       "one trained to predict blocks",
+                       "use --model=transformer_block_parallel, or leave "
+                       "block_size out of --decode_hparams");
+    }
+    if (!greedy) {
+      throw UsageError(asked + " in a search that is not greedy",
+                       "beam_size=1 and sampling_method=argmax",
+                       "set --decode_hparams=beam_size=1," + asked);
+    }
+    if (options.block_size > proposer->block_size()) {
+      throw UsageError(asked + " with a model that predicts " +
+                           std::to_string(proposer->block_size()) + " at once",
+                       "no more than these",
+                       "lower block_size in --decode_hparams");
+    }
+  }
+  return greedy && options.block_size != 1 ? proposer : nullptr;
+}
+
 }  // namespace
 
 std::vector<std::vector<Hypothesis>> Search(Model* model,
@@ -299,8 +339,19 @@ std::vector<std::vector<Hypothesis>> Search(Model* model,
         "sampling_keep_top_k=" + std::to_string(options.keep_top_k),
         "-1 (keep all) or 1 or more");
   }
+  if (dynamic_cast<TextEmbedder*>(model) != nullptr) {
+    throw UsageError("decoding of a model that makes vectors of texts",
+                     "one whose output are symbols", "t2t-eval gives its loss");
+  }
+  BlockProposer* const proposer = ProposerOf(model, options);
   if (rows.empty()) return {};
   const at::NoGradGuard no_grad;
+  if (auto* const decoder = dynamic_cast<AtOnceDecoder*>(model)) {
+    return AtOnceSearch(decoder, features, rows, options);
+  }
+  if (proposer != nullptr) {
+    return BlockwiseSearch(model, proposer, features, rows, options);
+  }
   if (options.beam_size == 1) {
     return GreedySearch(model, features, rows, options);
   }

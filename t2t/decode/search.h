@@ -10,6 +10,15 @@
 
 namespace t2t {
 
+// What searches cost: in how many steps of the decoder, counted for each row
+// that needs one, how many symbols were found. Step by step both are equal, but
+// for the steps of a prefix.
+struct SearchCount {
+  int64_t row_steps = 0;
+  int64_t symbols = 0;
+  bool in_blocks = false;  // a step may have found several
+};
+
 struct SearchOptions {
   // 1: greedy, or sampling where temperature > 0; more: beam search.
   int64_t beam_size = 4;
@@ -25,6 +34,13 @@ struct SearchOptions {
   // Sampling: 0 is greedy; keep_top_k -1 keeps the whole vocabulary.
   double temperature = 0.0;
   int64_t keep_top_k = -1;
+  // Greedy, of a model that guesses symbols ahead (t2t/model/block_proposer.h):
+  // how many symbols a step looks at. 0: as many as the model guesses, where it
+  // is of that kind; 1: one.
+  int64_t block_size = 0;
+  // A guess is taken where it is among so many likeliest symbols. With 1 the
+  // result is greedy decoding's.
+  int64_t accept_top_k = 1;
   uint64_t seed = 0;
   // A beam search that needs more bytes than these on the CPU is refused; 0: as
   // many as this process can have.
@@ -32,6 +48,8 @@ struct SearchOptions {
   // Asked before every step: a row that nobody waits for any more leaves the
   // batch, without hypotheses that count. Empty: all are waited for.
   std::function<bool(size_t row)> is_gone;
+  // Where it is not null a greedy search adds to it.
+  SearchCount* count = nullptr;
 };
 
 // What one row of the batch asks for.
@@ -57,7 +75,8 @@ struct Hypothesis {
 };
 
 // For each row the best hypotheses, best first: top_beams of them in beam
-// search, else one. A row's result doesn't depend on the other rows. Throws
+// search, else one, and one of a model that makes all symbols at once
+// (t2t/model/at_once_decoder.h), whatever the beams are. A row's result doesn't depend on the other rows. Throws
 // where the model's logits are not numbers, and a UsageError where the beams
 // can't fit into memory, before they are made.
 std::vector<std::vector<Hypothesis>> Search(Model* model,

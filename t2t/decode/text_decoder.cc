@@ -84,6 +84,10 @@ SearchOptions TextDecoder::MakeOptions() const {
       options.keep_top_k = hparams.GetInt("sampling_keep_top_k");
     }
   }
+  options.block_size = decode_hparams_.GetInt("block_size");
+  // T2T's initial value is 0, with which it does not decode.
+  options.accept_top_k =
+      std::max<int64_t>(decode_hparams_.GetInt("guess_and_check_top_k"), 1);
   options.seed = seed_;
   return options;
 }
@@ -139,7 +143,20 @@ std::vector<std::vector<Hypothesis>> TextDecoder::DecodeFeatures(
   }
   SearchOptions options = MakeOptions();
   options.is_gone = std::move(is_gone);
-  return Search(model_, features, rows, options);
+  SearchCount count;
+  options.count = &count;
+  std::vector<std::vector<Hypothesis>> found =
+      Search(model_, features, rows, options);
+  const std::lock_guard<std::mutex> lock(count_mutex_);
+  count_.row_steps += count.row_steps;
+  count_.symbols += count.symbols;
+  count_.in_blocks = count_.in_blocks || count.in_blocks;
+  return found;
+}
+
+SearchCount TextDecoder::count() const {
+  const std::lock_guard<std::mutex> lock(count_mutex_);
+  return count_;
 }
 
 std::vector<std::vector<Hypothesis>> TextDecoder::DecodeLabels(

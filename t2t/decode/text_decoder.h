@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,6 +70,8 @@ class TextDecoder {
   const HParams& decode_hparams() const { return decode_hparams_; }
   HParams* mutable_decode_hparams() { return &decode_hparams_; }
   Model* model() const { return model_; }
+  // Of all greedy searches so far.
+  SearchCount count() const;
 
  private:
   const FeatureInfo& InputInfo() const;
@@ -84,6 +87,9 @@ class TextDecoder {
   bool is_class_label_;
   // No end symbol is looked for in the output (images, labels).
   bool keeps_all_ids_;
+  // Requests may come from several threads.
+  mutable std::mutex count_mutex_;
+  mutable SearchCount count_;
 };
 
 }  // namespace t2t

@@ -5,16 +5,26 @@ namespace {
 
 bool Never(const HParams&, const HParamsUse&) { return true; }
 
+bool HasNoKernel(const HParams&, const HParamsUse& use) {
+  return use.model != "aligned" && use.model != "super_lm";
+}
+
+bool IsNoAutoencoder(const HParams&, const HParamsUse& use) {
+  return use.model != "transformer_ae";
+}
+
+bool HasNoCodes(const HParams& hparams, const HParamsUse& use) {
+  return IsNoAutoencoder(hparams, use) && use.model != "transformer_nat";
+}
+
 }  // namespace
 
 // A table: as long as it has rows.
 std::vector<WithoutEffectRow> WithoutReader() {
   return {
-      {{"kernel_height", "kernel_width", "compress_steps",
-        "lsh_num_hyperplanes", "lsh_use_map_fn", "nbr_decoder_problems",
-        "z_size", "noise_dev", "bottleneck_kind", "num_blocks", "num_residuals",
-        "random_top_k", "soft_em", "use_scales", "residual_centroids", "decay",
-        "epsilon", "expected_attention_loss_multiplier",
+      {{"kernel_width", "compress_steps", "lsh_num_hyperplanes",
+        "lsh_use_map_fn", "nbr_decoder_problems", "use_scales",
+        "residual_centroids", "expected_attention_loss_multiplier",
         "expected_attention_loss_type"},
        Never,
        nullptr,
@@ -24,13 +34,28 @@ std::vector<WithoutEffectRow> WithoutReader() {
        Never,
        nullptr,
        "no feed-forward layer of attention_lm_moe has experts, as in T2T's "
-       "last "
-       "version",
+       "last version",
        "attention_layers has some in attention"},
       {{"attention_split_batch"},
        Never,
        nullptr,
        "sequences that are worked on one by one give the same numbers",
+       ""},
+      {{"kernel_height"},
+       HasNoKernel,
+       nullptr,
+       "of the models here only aligned and super_lm have such convolutions",
+       ""},
+      {{"z_size", "noise_dev", "num_blocks", "num_residuals", "random_top_k",
+        "soft_em"},
+       IsNoAutoencoder,
+       nullptr,
+       "of the models here only transformer_ae has such codes",
+       ""},
+      {{"bottleneck_kind", "decay", "epsilon"},
+       HasNoCodes,
+       nullptr,
+       "of the models here only transformer_ae and transformer_nat have codes",
        ""},
       {{"video_num_input_frames", "video_num_target_frames"},
        Never,

@@ -57,6 +57,25 @@ at::Tensor Positions::Add(const at::Tensor& x, const Features& features,
   return x + TimingSignalsAt(positions, channels);
 }
 
+at::Tensor Positions::AddAt(const at::Tensor& x_BLD,
+                            const at::Tensor& positions_BL) const {
+  switch (kind_) {
+    case PositionKind::kNone:
+      return x_BLD;
+    case PositionKind::kTiming:
+      return x_BLD + TimingSignalAt(positions_BL, x_BLD.size(2));
+    case PositionKind::kEmbedding: {
+      // Zero beyond the table's end.
+      const at::Tensor known = positions_BL.lt(table_.size(0));
+      return x_BLD +
+             at::embedding(table_, positions_BL * known) * known.unsqueeze(-1);
+    }
+    case PositionKind::kTimingFromFeatures:
+      break;
+  }
+  TORCH_CHECK(false, "positions out of features at positions that are told");
+}
+
 at::Tensor Positions::AddRagged(const at::Tensor& x,
                                 const nn::RaggedRows& rows) const {
   if (kind_ == PositionKind::kNone) return x;

@@ -26,6 +26,9 @@ class Positions {
   // the positions of packed examples.
   at::Tensor Add(const at::Tensor& x, const Features& features,
                  int64_t start = 0) const;
+  // The same where each position of x is told: positions_BL, from 0 on.
+  at::Tensor AddAt(const at::Tensor& x_BLD,
+                   const at::Tensor& positions_BL) const;
   // x [1, tokens, depth].
   at::Tensor AddRagged(const at::Tensor& x, const nn::RaggedRows& rows) const;
 

@@ -165,16 +165,35 @@ at::Tensor Seq2SeqModel::DecodeStep(DecodeState* state, const at::Tensor& ids) {
   const at::NoGradGuard no_grad;
   nn::Context context;
   const Autocast autocast(PrecisionOf(context));
+  return target_modality()
+      .Top(StepOutput(state, ids, context))
+      .to(at::kFloat)
+      .squeeze(1);
+}
+
+at::Tensor Seq2SeqModel::NextEmbedding(const CachedDecodeState& state,
+                                       const at::Tensor& ids,
+                                       const nn::Context& context) const {
+  return ids.defined() ? EmbedTargets(ids.to(ComputeDevice()), context)
+                       : at::zeros({state.rows(), 1, options_.hidden_size},
+                                   OnDevice(at::kFloat));
+}
+
+at::Tensor Seq2SeqModel::StepOutput(DecodeState* state, const at::Tensor& ids,
+                                    nn::Context& context) const {
   auto* const own = static_cast<CachedDecodeState*>(state);
-  const at::Tensor embedding =
-      ids.defined()
-          ? EmbedTargets(ids.view({-1, 1}).to(ComputeDevice()), context)
-          : at::zeros({own->rows(), 1, options_.hidden_size},
-                      OnDevice(at::kFloat));
-  const at::Tensor output = decoder_->Step(
-      embedding, own, context,
+  const at::Tensor last = ids.defined() ? ids.view({-1, 1}) : ids;
+  return decoder_->Step(
+      NextEmbedding(*own, last, context), own, context,
       [this](const at::Tensor& x, nn::Pass& pass) { return Decode(x, pass); });
-  return target_modality().Top(output).to(at::kFloat).squeeze(1);
+}
+
+at::Tensor Seq2SeqModel::BlockOutput(DecodeState* state, const at::Tensor& ids,
+                                     nn::Context& context) const {
+  auto* const own = static_cast<CachedDecodeState*>(state);
+  return decoder_->StepBlock(
+      NextEmbedding(*own, ids, context), own, context,
+      [this](const at::Tensor& x, nn::Pass& pass) { return Decode(x, pass); });
 }
 
 }  // namespace t2t

@@ -86,7 +86,22 @@ class Seq2SeqModel : public Model {
                            const MemoryChunk* chunk = nullptr) const;
   bool has_encoder() const { return encoder_ != nullptr; }
 
+  // The decoder's output in a decoding step, [rows, 1, hidden]. ids as in
+  // DecodeStep().
+  at::Tensor StepOutput(DecodeState* state, const at::Tensor& ids,
+                        nn::Context& context) const;
+  // The same at several positions of each row, [rows, n, hidden], for ids
+  // [rows, n] (see SequenceDecoder::StepBlock(); undefined at the start).
+  at::Tensor BlockOutput(DecodeState* state, const at::Tensor& ids,
+                         nn::Context& context) const;
+  // Whether it can as far as what stands before the layers is concerned.
+  bool CanStepInBlocks() const { return decoder_->CanStepInBlocks(); }
+
  private:
+  // The decoder's next input, for ids [rows, n] or none.
+  at::Tensor NextEmbedding(const CachedDecodeState& state,
+                           const at::Tensor& ids,
+                           const nn::Context& context) const;
   // The loss of the gold targets, given what the model makes of them.
   LossParts SampledLoss(const Features& features, nn::Context& context);
   // The loss without padding; nothing where this batch needs it.

@@ -7,10 +7,33 @@
 #include "t2t/base/error.h"
 #include "t2t/nn/attention_bias.h"
 #include "t2t/nn/positional.h"
+#include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 #include "t2t/parallel/sequence_parallel.h"
 
 namespace t2t {
+
+void CachedDecodeState::Select(const at::Tensor& rows) {
+  cache_.Select(rows);
+  if (!seen_RC_.defined()) return;
+  for (at::Tensor* const kept : {&seen_RC_, &lengths_R_, &output_RND_}) {
+    *kept = kept->index_select(0, rows.to(kept->device()));
+  }
+}
+
+at::Tensor CachedDecodeState::Keep(const std::vector<int64_t>& counts) {
+  const int64_t length = output_RND_.size(1);
+  const at::Tensor counts_R =
+      at::tensor(counts, at::kLong).to(lengths_R_.device());
+  lengths_R_ = lengths_R_ + counts_R;
+  seen_RC_.narrow(1, seen_RC_.size(1) - length, length)
+      .copy_(at::arange(length, counts_R.options()).lt(counts_R.unsqueeze(1)));
+  return output_RND_
+      .gather(
+          1,
+          (counts_R - 1).view({-1, 1, 1}).expand({-1, 1, output_RND_.size(2)}))
+      .squeeze(1);
+}
 
 at::Tensor SequenceDecoder::SelfBias(const at::Tensor& targets_BLD,
                                      const Features& features) const {
@@ -81,6 +104,7 @@ std::unique_ptr<CachedDecodeState> SequenceDecoder::Start(
 at::Tensor SequenceDecoder::Step(const at::Tensor& embedding_R1D,
                                  CachedDecodeState* state, nn::Context& context,
                                  const Layers& layers) const {
+  TORCH_CHECK(!state->seen_RC_.defined(), "a step after blocks of positions");
   nn::StepCache& cache = state->cache_;
   // Each chunk begins anew: not with the symbol before it, as in T2T.
   const int64_t chunk_length = options_.chunk_length;
@@ -97,6 +121,41 @@ at::Tensor SequenceDecoder::Step(const at::Tensor& embedding_R1D,
   const at::Tensor y = layers(x, pass);
   cache.Advance();
   return y;
+}
+
+bool SequenceDecoder::CanStepInBlocks() const {
+  return options_.position != PositionKind::kTimingFromFeatures &&
+         !options_.proximity_bias && options_.chunk_length == 0;
+}
+
+at::Tensor SequenceDecoder::StepBlock(const at::Tensor& embedding_RND,
+                                      CachedDecodeState* state,
+                                      nn::Context& context,
+                                      const Layers& layers) const {
+  nn::StepCache& cache = state->cache_;
+  const int64_t rows = embedding_RND.size(0);
+  const int64_t length = embedding_RND.size(1);
+  if (!state->seen_RC_.defined()) {
+    TORCH_CHECK(cache.position() == 0, "a block of positions after steps");
+    state->seen_RC_ = at::zeros({rows, 0}, OnDevice(at::kBool));
+    state->lengths_R_ = at::zeros({rows}, OnDevice(at::kLong));
+  }
+  const at::Tensor hidden_RC =
+      state->seen_RC_.logical_not().to(at::kFloat) * -1e9;
+  const int64_t columns = hidden_RC.size(1);
+  const at::Tensor bias = at::cat(
+      {hidden_RC.view({rows, 1, 1, columns}).expand({rows, 1, length, columns}),
+       BiasLowerTriangle(length).expand({rows, 1, length, length})},
+      3);
+  const at::Tensor positions_RN =
+      state->lengths_R_.unsqueeze(1) + at::arange(length, OnDevice(at::kLong));
+  nn::Pass pass(&context, &cache, cache.position(), bias);
+  state->output_RND_ =
+      layers(positions_.AddAt(embedding_RND, positions_RN), pass);
+  cache.Advance();
+  state->seen_RC_ = at::cat(
+      {state->seen_RC_, at::ones({rows, length}, OnDevice(at::kBool))}, 1);
+  return state->output_RND_;
 }
 
 }  // namespace t2t

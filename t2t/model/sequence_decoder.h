@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "t2t/model/model.h"
 #include "t2t/model/positions.h"
@@ -23,13 +24,24 @@ class CachedDecodeState : public DecodeState {
   CachedDecodeState(const Encoded& encoded, int64_t rows)
       : cache_(rows, encoded.output, encoded.memory_bias) {}
 
-  void Select(const at::Tensor& rows) override { cache_.Select(rows); }
+  void Select(const at::Tensor& rows) override;
   int64_t rows() const { return cache_.rows(); }
+
+  // After SequenceDecoder::StepBlock(): row i keeps the first counts[i] of the
+  // positions, and nothing ever looks at the others. Returns the decoder's
+  // output at the last position that is kept, [rows, hidden].
+  at::Tensor Keep(const std::vector<int64_t>& counts);
 
  private:
   friend class SequenceDecoder;
 
   nn::StepCache cache_;
+  // Of blocks of positions alone. A block's positions that are not kept stay
+  // in the layers' caches, so that rows may keep different numbers of them; the
+  // bias hides them.
+  at::Tensor seen_RC_;     // which cached positions count; undefined: no block
+  at::Tensor lengths_R_;   // how many of them do
+  at::Tensor output_RND_;  // of the last block
 };
 
 // T2T's transformer_prepare_decoder around a family's layers: targets shifted,
@@ -61,6 +73,14 @@ class SequenceDecoder {
   // embedding_R1D: the last symbol's (zero at the start).
   at::Tensor Step(const at::Tensor& embedding_R1D, CachedDecodeState* state,
                   nn::Context& context, const Layers& layers) const;
+  // One step over n positions of each row, those after the ones that it keeps:
+  // [rows, n, hidden]. embedding_RND: of the symbols before each. For layers
+  // that know nothing of positions but by their input and the bias (those that
+  // can be ragged), and where CanStepInBlocks(). state->Keep() comes next.
+  at::Tensor StepBlock(const at::Tensor& embedding_RND,
+                       CachedDecodeState* state, nn::Context& context,
+                       const Layers& layers) const;
+  bool CanStepInBlocks() const;
 
  private:
   at::Tensor SelfBias(const at::Tensor& targets_BLD,

@@ -156,9 +156,11 @@ at::Tensor MemoryAttention::Step(const at::Tensor& x_R1D, Pass& pass) const {
     }
     return made;
   });
-  // The rows of one source are its queries.
+  // The rows of one source are its queries, and so are a row's positions, where
+  // a step has several.
   const at::Tensor y = attention_.MemoryAttentionStep(
-      x_R1D.reshape({-1, cache.group(), x_R1D.size(-1)}), state.memory,
+      x_R1D.reshape({-1, cache.group() * x_R1D.size(1), x_R1D.size(-1)}),
+      state.memory,
       attention_.sees_areas() ? state.area_bias : cache.memory_bias(),
       pass.context());
   return y.reshape(x_R1D.sizes());

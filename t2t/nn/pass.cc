@@ -101,6 +101,7 @@ at::Tensor RunCausally(const at::Tensor& x, int64_t reach, Pass& pass,
   TORCH_CHECK(pass.ragged() == nullptr || reach == 0,
               "a layer that looks back runs over ragged sequences");
   if (pass.step() == nullptr || reach == 0) return f(x);
+  TORCH_CHECK(x.size(1) == 1, "a layer that looks back steps over a block");
   at::Tensor& past = pass.Kept([] { return std::make_unique<Past>(); }).x;
   past = past.defined() ? at::cat({past, x}, 1) : x;
   if (reach > 0 && past.size(1) > reach + 1) {

@@ -23,7 +23,9 @@ struct MemoryChunk;
 //   whole   x is [batch, length, depth], rows filled up with padding;
 //   ragged  x is [1, tokens, depth], sequences without padding end to end;
 //   step    x is [rows, 1, depth], the next position of each hypothesis, after
-//           those that a StepCache remembers.
+//           those that a StepCache remembers; or several of them, [rows, n,
+//           depth], for layers that know nothing of positions but by x and the
+//           bias.
 // Shapes: B batch, L length, M memory's length, D depth, T tokens, S memory's
 // tokens, R rows (hypotheses).
 namespace t2t::nn {

@@ -9,6 +9,7 @@
 
 #include "t2t/base/error.h"
 #include "t2t/base/stop.h"
+#include "t2t/model/text_embedder.h"
 #include "t2t/nn/batch_norm.h"
 #include "t2t/train/eval_metrics.h"
 
@@ -91,7 +92,8 @@ void Exchange(const EvaluationRanks& ranks, const PlacedBatches& round,
 EvalMetrics::Sums Evaluate(Model* model, Batch batch,
                            const EvalMetrics& metrics) {
   const Features features = ToFeatures(std::move(batch));
-  if (!metrics.targets_are_ids()) {
+  if (!metrics.targets_are_ids() ||
+      dynamic_cast<TextEmbedder*>(model) != nullptr) {
     return metrics.SumsOf(model->Loss(features, Mode::kEval));
   }
   return metrics.SumsOf(model->Logits(features, Mode::kEval),

@@ -127,7 +127,15 @@ const std::map<std::string, ModelNeeds>& Needs() {
       {"img2img_transformer_block_parallel", {"", "img_len=8,block_length=64"}},
       {"residual_shuffle_exchange", {"shuffle_network_baseline", ""}},
       {"shake_shake", {"", "num_hidden_layers=8"}},
+      {"similarity_transformer", {"transformer_tiny", ""}},
       {"slice_net", {"", "hidden_size=48"}},
+      {"super_lm", {"", "num_model_shards=2,layers=n,att,m,d,a,n,ffn,d"}},
+      {"transformer_ae", {"", "z_size=4,compress_filter_size=64"}},
+      {"transformer_nat", {"", "bottleneck_bits=6"}},
+      {"transformer_symshard",
+       {"",
+        "num_model_shards=2,encoder_layers=n,att,m,d,a,decoder_layers=n,att,m,"
+        "d,a,n,enc-att,d,a"}},
   };
   return *needs;
 }

@@ -34,6 +34,7 @@ std::map<std::string, double> RunEvaluation::Evaluate(DataSplit split,
   const double start = NowSeconds();
   const std::unique_ptr<InputPipeline> input = run_.Input(
       split, Mode::kEval, static_cast<uint64_t>(run_.flags.random_seed));
+  run_.model->set_step(step);
   const std::map<std::string, double> results =
       trainer != nullptr
           ? trainer->Evaluate(input.get(), run_.metrics, eval_steps_)

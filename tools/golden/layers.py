@@ -22,8 +22,9 @@ def main():
     cases[case] = {}
     for key, (kind, shape, data) in read_npz(
         '%s/%s.npz' % (golden, group), case + '/').items():
-      assert kind == '<f4', kind
-      values = struct.unpack('<%df' % (len(data) // 4), data)
+      code = {'<f4': 'f', '<i4': 'i', '<i8': 'q'}[kind]
+      values = struct.unpack(
+          '<%d%s' % (len(data) // struct.calcsize(code), code), data)
       cases[case][key] = {
           'shape': shape, 'values': [float('%.8g' % x) for x in values]}
   with open(out, 'w') as f:

@@ -19,6 +19,16 @@ UNKNOWN = {'slice_net': ['filter_size']}
 # T2T decodes from the last position that a body gives, which in these is
 # padding's, whatever was decoded: nothing to be equal to.
 DECODES_PADDING = ['byte_net']
+# Large weights that have no part in losses and gradients at step 0.
+LEFT_OUT = {
+    'transformer_ae': ['transformer_ae/body/extra_logits/kernel',
+                       'transformer_ae/body/extra_logits/bias'],
+    'transformer_nat': ['ema_means', 'transformer_nat/body/extra_logits/kernel',
+                        'transformer_nat/body/pos'],
+}
+# What T2T says of all gradients together is of a run of its own, after their
+# codes moved or with other draws.
+OTHER_RUN = ['transformer_ae', 'transformer_nat']
 
 
 def main():
@@ -33,8 +43,8 @@ def main():
         {key[len('weights/'):]: value for key, value in arrays.items()
          if key.startswith('weights/')}).items())
     # Once, where training without dropout is evaluation.
-    if kept['eval/logits'] == kept.get('train/logits'):
-      del kept['train/logits']
+    if kept.get('eval/logits') == kept.get('train/logits'):
+      kept.pop('train/logits', None)
     parts = case['parts']
     if case['model'] in DECODES_PADDING:
       parts = {key: part for key, part in parts.items()
@@ -50,8 +60,13 @@ def main():
           if 'symbol_modality' not in key}
     for key in UNKNOWN.get(case['model'], []):
       case['overrides'].pop(key, None)
+    if case['model'] in OTHER_RUN:
+      del parts['train']['grad_global_norm']
     facts = {key: case[key] for key in (
         'model', 'hparams_set', 'overrides', 'problem_hparams')}
+    for key in LEFT_OUT.get(case['model'], []):
+      del kept['weights/' + key]
+      facts.setdefault('left_out', []).append(key)
     write('%s/%s.safetensors' % (out, name), kept,
           {'case': json.dumps(dict(facts, parts=parts), sort_keys=True)})
 

@@ -102,6 +102,17 @@ std::string FromDataset(const DecoderFlags& flags, const LoadedModel& loaded,
   return options.output;
 }
 
+// Where blocks of symbols were checked at once: how much that spared.
+void LogBlocks(const TextDecoder& decoder) {
+  const SearchCount count = decoder.count();
+  if (!count.in_blocks || count.row_steps == 0) return;
+  Log(Format("%lld decoder calls for %lld symbols: %.2f symbols a call",
+             static_cast<long long>(count.row_steps),
+             static_cast<long long>(count.symbols),
+             static_cast<double>(count.symbols) /
+                 static_cast<double>(count.row_steps)));
+}
+
 }  // namespace
 
 void Decode(const DecoderFlags& flags, const HParams& decode_hparams) {
@@ -126,6 +137,7 @@ void Decode(const DecoderFlags& flags, const HParams& decode_hparams) {
   const std::string decodes = flags.decode_from_file.empty()
                                   ? FromDataset(flags, loaded, &decoder)
                                   : FromFile(flags, loaded, &decoder, &report);
+  LogBlocks(decoder);
   const std::string& reference = decode_hparams.GetString("decode_reference");
   if (!reference.empty() && !decodes.empty()) LogBleu(reference, decodes);
   ThrowIfBad(report.bad_lines, report.lines, "they are empty in the output");

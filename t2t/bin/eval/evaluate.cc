@@ -64,6 +64,7 @@ int64_t EvaluateOnce(const EvalFlags& flags,
                    Mode::kEval, static_cast<uint64_t>(flags.random_seed),
                    /*t2t_batching=*/false)),
                loaded.model->hparams());
+  loaded.model->set_step(loaded.weights.step);
   const std::map<std::string, double> results =
       EvaluateModel(loaded.model.get(), input.get(),
                     EvaluatedMetrics(*loaded.problem), flags.eval_steps);

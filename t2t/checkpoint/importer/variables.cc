@@ -9,6 +9,7 @@
 #include "t2t/base/strings.h"
 #include "t2t/checkpoint/checkpoint.h"
 #include "t2t/nn/batch_norm.h"
+#include "t2t/nn/discretization.h"
 
 namespace t2t {
 namespace {
@@ -209,7 +210,8 @@ MappedVariables MapVariables(BundleReader* reader, const ParamStore& params,
   std::set<std::string> used;
   std::vector<std::string> problems;
   for (const ParamStore::Entry& entry : params.entries()) {
-    if (!entry.trainable && !nn::IsRunningAverage(entry.name)) {
+    if (!entry.trainable && !nn::IsRunningAverage(entry.name) &&
+        !nn::IsCodebook(entry.name)) {
       // What a run remembers from step to step begins anew.
       result.tensors[entry.name] = entry.tensor.detach().clone();
       continue;
