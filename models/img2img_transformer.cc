@@ -7,8 +7,11 @@
 // hidden_size, L length, M the encoder's length, K block_size.
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,9 +21,11 @@
 #include "models/image_layers.h"
 #include "t2t/base/error.h"
 #include "t2t/model/autocast.h"
+#include "t2t/model/block_proposer.h"
 #include "t2t/model/scheduled_sampling.h"
 #include "t2t/model/stacked_model.h"
 #include "t2t/nn/dense.h"
+#include "t2t/ops/device.h"
 #include "t2t/ops/dropout.h"
 
 namespace t2t {
@@ -68,14 +73,23 @@ class Img2ImgTransformer : public Model {
   // L, D].
   at::Tensor Body(const Features& features, nn::Context& context) override {
     const at::Tensor& targets = RequiredFeature(features, "targets");
-    const bool sequence = targets.dim() == 2;
-    const at::Tensor memory_BMD =
-        (*encoder_)((*inputs_)(RequiredFeature(features, "inputs")), context);
-    const at::Tensor y_BHSD = (*decoder_)(
-        (*targets_)(sequence ? decoder_->AsImage(targets) : targets),
-        /*given=*/{}, memory_BMD, context);
-    return sequence ? decoder_->InOrder(y_BHSD, targets.size(1))
-                    : y_BHSD.unflatten(2, {-1, config_.channels});
+    const at::Tensor memory_BMD = Encode(features, context);
+    return targets.dim() == 2 ? DecodeSequence(targets, memory_BMD, context)
+                              : Decode(targets, memory_BMD, context)
+                                    .unflatten(2, {-1, config_.channels});
+  }
+
+  at::Tensor Encode(const Features& features, nn::Context& context) const {
+    return (*encoder_)((*inputs_)(RequiredFeature(features, "inputs")),
+                       context);
+  }
+
+  // Numbers in the order in which they are decoded, [B, L] -> [B, L, D].
+  at::Tensor DecodeSequence(const at::Tensor& ids_BL,
+                            const at::Tensor& memory_BMD,
+                            nn::Context& context) const {
+    return decoder_->InOrder(
+        Decode(decoder_->AsImage(ids_BL), memory_BMD, context), ids_BL.size(1));
   }
 
   at::Tensor Top(const at::Tensor& body_output) const override {
@@ -97,16 +111,53 @@ class Img2ImgTransformer : public Model {
   Dense top_;
 
  private:
+  // [B, H, W, C] -> [B, H, S, D].
+  at::Tensor Decode(const at::Tensor& image, const at::Tensor& memory_BMD,
+                    nn::Context& context) const {
+    return (*decoder_)((*targets_)(image), /*given=*/{}, memory_BMD, context);
+  }
+
   std::optional<ChannelEmbedding> inputs_, targets_;
   std::optional<ImageEncoder> encoder_;
   std::optional<ImageDecoder> decoder_;
 };
 
+// What was decoded so far. Rows keep as many numbers as were right, so that
+// they differ in length.
+class NumbersState : public DecodeState {
+ public:
+  explicit NumbersState(at::Tensor memory)
+      : memory_BMD(std::move(memory)),
+        numbers(static_cast<size_t>(memory_BMD.size(0))) {}
+
+  void Select(const at::Tensor& rows) override {
+    memory_BMD = memory_BMD.index_select(0, rows.to(memory_BMD.device()));
+    if (output_RND.defined()) {
+      output_RND = output_RND.index_select(0, rows.to(output_RND.device()));
+    }
+    std::vector<std::vector<int64_t>> old = std::move(numbers);
+    numbers.clear();
+    for (const int64_t row :
+         std::vector<int64_t>(rows.const_data_ptr<int64_t>(),
+                              rows.const_data_ptr<int64_t>() + rows.numel())) {
+      numbers.push_back(old[static_cast<size_t>(row)]);
+    }
+  }
+
+  at::Tensor memory_BMD;
+  std::vector<std::vector<int64_t>> numbers;  // of each row
+  at::Tensor output_RND;  // of the decoder, behind what was fed last
+};
+
 // On the decoder stands a feed-forward layer with one output, a head, for each
 // of the next block_size numbers. A training step trains one head, drawn for
 // each batch, as the paper's and T2T's do; the first head alone is the model
-// that evaluation and decoding ask.
-class Img2ImgTransformerBlockParallel : public Img2ImgTransformer {
+// that evaluation asks, and by which blockwise decoding
+// (t2t/decode/blockwise_search.h) checks what the others guess. Each of its
+// steps runs the decoder over all numbers so far, so that as many steps are
+// spared as guesses are right.
+class Img2ImgTransformerBlockParallel : public Img2ImgTransformer,
+                                        public BlockProposer {
  public:
   Img2ImgTransformerBlockParallel(const HParams& hparams,
                                   const ProblemInfo& info,
@@ -132,6 +183,90 @@ class Img2ImgTransformerBlockParallel : public Img2ImgTransformer {
     after_.emplace(root.Sub("body"), "layer_postprocess",
                    config_.layer.postprocess);
     top_ = Dense(root.Sub("output_conv"), size, kLevels);
+  }
+
+  std::unique_ptr<DecodeState> StartDecoding(
+      const Features& features) override {
+    const at::NoGradGuard no_grad;
+    nn::Context context;
+    const Autocast autocast(PrecisionOf(context));
+    Features here = features;
+    for (auto& [name, tensor] : here) tensor = tensor.to(ComputeDevice());
+    return std::make_unique<NumbersState>(Encode(here, context));
+  }
+
+  at::Tensor DecodeStep(DecodeState* state, const at::Tensor& ids) override {
+    return VerifyStep(state, ids.defined() ? ids.view({-1, 1}) : ids)
+        .squeeze(1);
+  }
+
+  int64_t block_size() const override { return heads_; }
+
+  void CheckCanPropose() const override {}
+
+  at::Tensor VerifyStep(DecodeState* state, const at::Tensor& ids) override {
+    const at::NoGradGuard no_grad;
+    nn::Context context;
+    const Autocast autocast(PrecisionOf(context));
+    auto* const own = static_cast<NumbersState*>(state);
+    const int64_t fed = ids.defined() ? ids.size(1) : 0;
+    size_t longest = 0;
+    for (size_t r = 0; r < own->numbers.size(); ++r) {
+      const at::Tensor row =
+          ids.defined() ? ids[static_cast<int64_t>(r)].to(at::kCPU).contiguous()
+                        : at::Tensor();
+      if (row.defined()) {
+        own->numbers[r].insert(own->numbers[r].end(),
+                               row.const_data_ptr<int64_t>(),
+                               row.const_data_ptr<int64_t>() + fed);
+      }
+      longest = std::max(longest, own->numbers[r].size());
+    }
+    // And the position behind the last number.
+    const auto rows = static_cast<int64_t>(own->numbers.size());
+    const at::Tensor ids_RL =
+        at::zeros({rows, static_cast<int64_t>(longest) + 1}, at::kLong);
+    // Of each row the positions behind what was fed; the first step's is the
+    // start.
+    const int64_t positions = std::max<int64_t>(fed, 1);
+    const at::Tensor behind_RN = at::empty({rows, positions}, at::kLong);
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto& numbers = own->numbers[static_cast<size_t>(r)];
+      const auto length = static_cast<int64_t>(numbers.size());
+      if (length > 0) ids_RL[r].narrow(0, 0, length).copy_(at::tensor(numbers));
+      behind_RN[r].copy_(at::arange(length - positions + 1, length + 1));
+    }
+    const at::Tensor y_RLD =
+        DecodeSequence(ids_RL.to(ComputeDevice()), own->memory_BMD, context);
+    own->output_RND =
+        y_RLD.gather(1, behind_RN.to(y_RLD.device())
+                            .unsqueeze(2)
+                            .expand({rows, positions, y_RLD.size(2)}));
+    return Top(HeadOf(0, own->output_RND, context)).to(at::kFloat);
+  }
+
+  at::Tensor Propose(DecodeState* state,
+                     const std::vector<int64_t>& counts) override {
+    const at::NoGradGuard no_grad;
+    nn::Context context;
+    const Autocast autocast(PrecisionOf(context));
+    auto* const own = static_cast<NumbersState*>(state);
+    const int64_t fed = own->output_RND.size(1);
+    std::vector<at::Tensor> base, guesses;
+    for (size_t r = 0; r < counts.size(); ++r) {
+      // The start is no number, and always right.
+      std::vector<int64_t>& numbers = own->numbers[r];
+      if (!numbers.empty()) {
+        numbers.resize(numbers.size() - static_cast<size_t>(fed - counts[r]));
+      }
+      base.push_back(own->output_RND[static_cast<int64_t>(r)][counts[r] - 1]);
+    }
+    const at::Tensor base_RD = at::stack(base);
+    for (int64_t head = 1; head < heads_; ++head) {
+      guesses.push_back(HeadOf(head, base_RD, context));
+    }
+    if (guesses.empty()) return base_RD.new_empty({base_RD.size(0), 0, 0});
+    return Top(at::stack(guesses, 1)).to(at::kFloat);
   }
 
  protected:
@@ -167,7 +302,12 @@ class Img2ImgTransformerBlockParallel : public Img2ImgTransformer {
 
   at::Tensor Head(int64_t head, const Features& features,
                   nn::Context& context) {
-    const at::Tensor x = Img2ImgTransformer::Body(features, context);
+    return HeadOf(head, Img2ImgTransformer::Body(features, context), context);
+  }
+
+  // x [.., D].
+  at::Tensor HeadOf(int64_t head, const at::Tensor& x,
+                    nn::Context& context) const {
     const at::Tensor hidden =
         ReluDropout(first_(x), context.training ? config_.layer.ffn.dropout : 0,
                     context.rng);

@@ -356,9 +356,12 @@ std::vector<WithoutEffectRow> OfFeedForward() {
        "set ffn_layer=local_moe"},
       {{"moe_hidden_sizes", "moe_loss_coef"},
        [](H h, Use use) {
-         return !use.model.empty() && use.model != "transformer_moe" &&
-                use.model != "imagetransformer_moe" &&
-                !IsAny(h, "ffn_layer", {"local_moe_tpu"});
+         for (const char* const model :
+              {"", "transformer_moe", "imagetransformer_moe", "super_lm",
+               "transformer_symshard"}) {
+           if (use.model == model) return false;
+         }
+         return !IsAny(h, "ffn_layer", {"local_moe_tpu"});
        },
        nullptr,
        "no layer of the model asks for it",

@@ -26,7 +26,8 @@ bool NoMixture(const HParams&, const HParamsUse& use) {
 // A table: as long as it has rows.
 std::vector<WithoutEffectRow> WithoutReader() {
   return {
-      {{"kernel_width", "compress_steps", "nbr_decoder_problems", "use_scales",
+      {{"kernel_width", "compress_steps", "lsh_num_hyperplanes",
+        "lsh_use_map_fn", "nbr_decoder_problems", "use_scales",
         "residual_centroids", "expected_attention_loss_multiplier",
         "expected_attention_loss_type"},
        Never,
@@ -37,8 +38,7 @@ std::vector<WithoutEffectRow> WithoutReader() {
        Never,
        nullptr,
        "no feed-forward layer of attention_lm_moe has experts, as in T2T's "
-       "last "
-       "version",
+       "last version",
        "attention_layers has some in attention"},
       {{"attention_split_batch"},
        Never,
