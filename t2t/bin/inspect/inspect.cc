@@ -10,6 +10,7 @@
 #include "t2t/base/plural.h"
 #include "t2t/base/progress.h"
 #include "t2t/base/strings.h"
+#include "t2t/formats/encoded_image.h"
 #include "t2t/formats/png.h"
 #include "t2t/formats/tfrecord.h"
 #include "t2t/problem/modality_traits.h"
@@ -196,8 +197,8 @@ class Inspector {
       ++found_.images;
     };
     if (example.Has("image/encoded")) {
-      write("image",
-            EncodePng(DecodePng(example.Strings("image/encoded").at(0), 3)));
+      write("image", EncodePng(DecodeEncodedImage(
+                         example.Strings("image/encoded").at(0), 3)));
       return;
     }
     for (const auto& [name, info] : info_.features) {
