@@ -5,10 +5,6 @@ namespace {
 
 bool Never(const HParams&, const HParamsUse&) { return true; }
 
-bool NoMixture(const HParams&, const HParamsUse& use) {
-  return !use.is_mixture;
-}
-
 }  // namespace
 
 // A table: as long as it has rows.
@@ -43,16 +39,6 @@ std::vector<WithoutEffectRow> WithoutReader() {
        Never,
        nullptr,
        "there is no video",
-       ""},
-      {{"multiproblem_mixing_schedule", "multiproblem_schedule_threshold",
-        "multiproblem_per_task_threshold", "multiproblem_schedule_max_examples",
-        "multiproblem_reweight_label_loss", "multiproblem_label_weight",
-        "multiproblem_target_eval_only", "multiproblem_vocab_size",
-        "multiproblem_max_input_length", "multiproblem_max_target_length",
-        "multiproblem_fixed_train_length"},
-       NoMixture,
-       nullptr,
-       "the problem is no mixture of several",
        ""},
       {{"mixed_precision_optimizer_loss_scaler",
         "mixed_precision_optimizer_init_loss_scale"},
