@@ -30,6 +30,8 @@ struct Pair {
 };
 
 const HParamsUse kUniversal = {"universal_transformer", "symbol"};
+const HParamsUse kMixture = {"transformer", "symbol", /*is_mixture=*/true};
+const HParamsUse kShuffled = {"shuffle_network", "symbol", /*is_mixture=*/true};
 
 // One for each row of the table: what is off, and what is not.
 const Pair kPairs[] = {
@@ -174,6 +176,14 @@ const Pair kPairs[] = {
      "recurrence_type=act,num_inrecurrence_layers=2", kUniversal},
     {"universal_transformer_base", "num_mixedin_layers=1",
      "mix_with_transformer=after_ut,num_mixedin_layers=1", kUniversal},
+    {"transformer_base", "multiproblem_label_weight=1",
+     "multiproblem_reweight_label_loss=True,multiproblem_label_weight=1",
+     kMixture},
+    {"transformer_base",
+     "multiproblem_per_task_threshold=1,multiproblem_mixing_schedule=pretrain",
+     "multiproblem_mixing_schedule=pretrain", kMixture},
+    {"transformer_base", "multiproblem_reweight_label_loss=True", "",
+     kShuffled},
 };
 
 TEST(WithoutEffectTest, WhatIsSwitchedOffSaysSo) {
@@ -254,7 +264,7 @@ TEST(WithoutEffectTest, TheMessageNamesWhatToUse) {
                   "rsqrt_hidden_size has no factor legacy; use "
                   "learning_rate_constant (with the factor constant)"));
   EXPECT_THAT(Notes("transformer_base", "multiproblem_label_weight=1"),
-              ElementsAre(HasSubstr("the problem is no mixture of several")));
+              ElementsAre(HasSubstr("the problem is no mixture of tasks")));
 }
 
 TEST(WithoutEffectTest, NothingIsSaidOfWhatWasNotGiven) {

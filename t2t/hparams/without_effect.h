@@ -12,7 +12,7 @@ namespace t2t {
 struct HParamsUse {
   std::string model;
   std::string targets_modality;  // "" where it is not known
-  bool is_mixture = false;       // of problems
+  bool is_mixture = false;       // of tasks: T2T's MultiProblem
 };
 
 // An hparam that another one switches off.

@@ -5,6 +5,7 @@ namespace {
 
 bool Never(const HParams&, const HParamsUse&) { return true; }
 
+<<<<<<< HEAD
 bool HasNoKernel(const HParams&, const HParamsUse& use) {
   return use.model != "aligned" && use.model != "super_lm";
 }
@@ -21,6 +22,8 @@ bool NoMixture(const HParams&, const HParamsUse& use) {
   return !use.is_mixture;
 }
 
+=======
+>>>>>>> p2
 }  // namespace
 
 // A table: as long as it has rows.
@@ -65,16 +68,6 @@ std::vector<WithoutEffectRow> WithoutReader() {
        Never,
        nullptr,
        "there is no video",
-       ""},
-      {{"multiproblem_mixing_schedule", "multiproblem_schedule_threshold",
-        "multiproblem_per_task_threshold", "multiproblem_schedule_max_examples",
-        "multiproblem_reweight_label_loss", "multiproblem_label_weight",
-        "multiproblem_target_eval_only", "multiproblem_vocab_size",
-        "multiproblem_max_input_length", "multiproblem_max_target_length",
-        "multiproblem_fixed_train_length"},
-       NoMixture,
-       nullptr,
-       "the problem is no mixture of several",
        ""},
       {{"mixed_precision_optimizer_loss_scaler",
         "mixed_precision_optimizer_init_loss_scale"},

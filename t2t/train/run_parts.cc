@@ -93,7 +93,8 @@ void RunParts::NoteWithoutEffect() const {
   const HParamsUse use = {
       flags.model,
       targets == info.features.end() ? "" : targets->second.modality,
-      config.problem->mixture.has_value()};
+      config.problem->mixture &&
+          config.problem->mixture->kind == Mixture::Kind::kTasks};
   for (const std::string& note : NotesOnHParams(hparams, flags.hparams, use)) {
     Log("note: " + note);
   }
