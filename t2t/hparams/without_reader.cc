@@ -5,7 +5,6 @@ namespace {
 
 bool Never(const HParams&, const HParamsUse&) { return true; }
 
-<<<<<<< HEAD
 bool HasNoKernel(const HParams&, const HParamsUse& use) {
   return use.model != "aligned" && use.model != "super_lm";
 }
@@ -18,12 +17,6 @@ bool HasNoCodes(const HParams& hparams, const HParamsUse& use) {
   return IsNoAutoencoder(hparams, use) && use.model != "transformer_nat";
 }
 
-bool NoMixture(const HParams&, const HParamsUse& use) {
-  return !use.is_mixture;
-}
-
-=======
->>>>>>> p2
 }  // namespace
 
 // A table: as long as it has rows.
