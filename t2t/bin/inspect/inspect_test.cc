@@ -95,6 +95,8 @@ TEST_F(InspectTest, WhatIsWrongIsNamed) {
   ExpectSays(Inspect({"--problem=translate_number_ende"}), 2,
              {"translate_numbers_ende"});
   ExpectSays(Inspect({}), 2, {"--problem is missing"});
+  ExpectSays(Inspect({"--problem=languagemodel_multi_wiki_translate"}), 2,
+             {"is a mixture", "translate_ende_wmt_"});
   Datagen({"--problem=translate_numbers_ende", "--max_cases=50"});
   for (const std::string& file : ListDirectory(Dir("data"))) {
     if (file.find("-dev-") == std::string::npos) continue;

@@ -101,6 +101,12 @@ int Main(int argc, char** argv) {
   }
   names.Register();
   const std::unique_ptr<Problem> problem = MakeProblem(flags.problem);
+  if (problem->mixture) {
+    throw UsageError("the problem " + problem->name +
+                         " is a mixture: its records are those of its members",
+                     "one of " + Join(problem->mixture->members, ", "),
+                     "name it with --problem");
+  }
   const InspectOptions options = MakeOptions(flags, *problem);
   const Inspection inspection = Inspect(*problem, options);
   const std::string text =
