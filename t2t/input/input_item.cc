@@ -208,6 +208,16 @@ Feature ItemFeature::ToFeature() const {
   return copied(std::vector<int64_t>());
 }
 
+ItemFeature::Kind ItemFeature::Narrowest(const std::vector<int64_t>& values) {
+  if (values.empty()) return Kind::kU8;
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  if (*least >= 0 && *most <= 0xFF) return Kind::kU8;
+  if (*least >= 0 && *most <= 0xFFFF) return Kind::kU16;
+  const bool fits = *least >= std::numeric_limits<int32_t>::min() &&
+                    *most <= std::numeric_limits<int32_t>::max();
+  return fits ? Kind::kI32 : Kind::kI64;
+}
+
 void AppendItem(const Example& example, std::string* bytes, bool keeps_texts) {
   using Kind = ItemFeature::Kind;
   for (const auto& [name, feature] : example.features) {
@@ -232,19 +242,7 @@ void AppendItem(const Example& example, std::string* bytes, bool keeps_texts) {
                       "at most 4294967295 values and 65535 bytes");
     }
     Kind kind = floats != nullptr ? Kind::kFloat : Kind::kBytes;
-    if (ints != nullptr) {
-      const auto [least, most] =
-          std::minmax_element(ints->begin(), ints->end());
-      kind = Kind::kI64;
-      if (count == 0 || (*least >= 0 && *most <= 0xFF)) {
-        kind = Kind::kU8;
-      } else if (*least >= 0 && *most <= 0xFFFF) {
-        kind = Kind::kU16;
-      } else if (*least >= std::numeric_limits<int32_t>::min() &&
-                 *most <= std::numeric_limits<int32_t>::max()) {
-        kind = Kind::kI32;
-      }
-    }
+    if (ints != nullptr) kind = ItemFeature::Narrowest(*ints);
     Append(static_cast<uint16_t>(name.size()), bytes);
     *bytes += name;
     Append(kind, bytes);

@@ -54,6 +54,8 @@ class ItemFeature {
                          bool keeps_texts);
   // kBytes: those of an example, others are its integers. kText: one string.
   enum class Kind : uint8_t { kBytes, kU8, kU16, kI32, kI64, kFloat, kText };
+  // The narrowest that holds them all.
+  static Kind Narrowest(const std::vector<int64_t>& values);
   static size_t Width(Kind kind);
 
   std::string_view name_;

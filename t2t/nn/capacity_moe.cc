@@ -42,6 +42,21 @@ Choice Choose(const at::Tensor& gates_BLE, const at::Tensor& before_B1E,
   return choice;
 }
 
+// What each position's second expert is chosen by: its first is out, and so is
+// what is expected to be full by then.
+at::Tensor WithoutFirst(const at::Tensor& gates_BLE, const Choice& first,
+                        const at::Tensor& count_B1E, int64_t capacity) {
+  const int64_t length = gates_BLE.size(1);
+  const at::Tensor full_from_B1E = (static_cast<double>(capacity) - count_B1E) *
+                                   static_cast<double>(length) /
+                                   (count_B1E + 1.0);
+  const at::Tensor full_BLE = at::arange(length, gates_BLE.options())
+                                  .view({1, length, 1})
+                                  .gt(full_from_B1E)
+                                  .to(at::kFloat);
+  return gates_BLE - first.taken_BLE - full_BLE;
+}
+
 Initializer OfInputSize(int64_t size) {
   return NormalInit(0.0, std::pow(static_cast<double>(size), -0.5));
 }
@@ -80,17 +95,9 @@ at::Tensor CapacityMixture::operator()(const at::Tensor& x_BLD,
   const at::Tensor gates_BLE = at::softmax(gate_(x_BLD).to(at::kFloat), 2);
   const Choice first =
       Choose(gates_BLE, gates_BLE.new_zeros({batch, 1, experts}), capacity);
-  // The second choice leaves out what is expected to be full by then.
   const at::Tensor count_B1E = first.taken_BLE.sum(1, /*keepdim=*/true);
-  const at::Tensor full_from_B1E = (static_cast<double>(capacity) - count_B1E) *
-                                   static_cast<double>(length) /
-                                   (count_B1E + 1.0);
-  const at::Tensor full_BLE = at::arange(length, gates_BLE.options())
-                                  .view({1, length, 1})
-                                  .gt(full_from_B1E)
-                                  .to(at::kFloat);
-  const Choice second =
-      Choose(gates_BLE - first.taken_BLE - full_BLE, count_B1E, capacity);
+  const Choice second = Choose(
+      WithoutFirst(gates_BLE, first, count_B1E, capacity), count_B1E, capacity);
   context.losses.Add(
       "extra", VariationSquared(
                    (gates_BLE * (first.taken_BLE + second.taken_BLE)).sum(1)) *

@@ -144,6 +144,18 @@ void CheckFiles(const Problem& problem, const GenerateOptions& options) {
   }
 }
 
+bool PrintsRegistry(const DatagenFlags& f) {
+  if (f.registry_help == "false") {
+    if (!f.json) return false;
+    throw UsageError("--json alone", "--registry_help too",
+                     "add it, or leave --json out");
+  }
+  const std::string filter =
+      f.registry_help == "true" ? "problems" : f.registry_help;
+  std::fputs(RegistryHelp(filter, f.json).c_str(), stdout);
+  return true;
+}
+
 int Body(int argc, char** argv) {
   DatagenFlags f;
   NameFlags name_flags;
@@ -158,16 +170,7 @@ int Body(int argc, char** argv) {
     throw UsageError("'" + rest[0] + "' is no flag", "--name=value");
   }
   name_flags.Register();
-  if (f.registry_help != "false") {
-    const std::string filter =
-        f.registry_help == "true" ? "problems" : f.registry_help;
-    std::fputs(RegistryHelp(filter, f.json).c_str(), stdout);
-    return 0;
-  }
-  if (f.json) {
-    throw UsageError("--json alone", "--registry_help too",
-                     "add it, or leave --json out");
-  }
+  if (PrintsRegistry(f)) return 0;
   const std::vector<std::string> names =
       SelectProblems(f.problem, f.exclude_problems);
   if (f.only_list) {
