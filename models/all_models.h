@@ -10,6 +10,7 @@ void RegisterAttentionLm(ModelRegistry& models);
 void RegisterAutoencoder(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
 void RegisterByteNet(ModelRegistry& models);
+void RegisterDistillation(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);
 void RegisterGeneExpression(ModelRegistry& models);
 void RegisterImageTransformer(ModelRegistry& models);

@@ -122,6 +122,10 @@ struct ModelNeeds {
 };
 const std::map<std::string, ModelNeeds>& Needs() {
   static const auto* const needs = new std::map<std::string, ModelNeeds>{
+      {"distillation",
+       {"",
+        "distill_phase=train,num_classes=10,teacher_model=basic_fc_relu,"
+        "teacher_hparams=basic_fc_small"}},
       {"imagetransformer", {"", "img_len=8,block_length=64"}},
       {"mtf_bitransformer",
        {"mtf_bitransformer_tiny", "d_model=32,activation_dtype=float32"}},
