@@ -212,7 +212,7 @@ constexpr CatalogueModel kModels[] = {
      kHere},
     {"xception", "xception", "xception_base", "classifies images", kHere},
     {"distillation", "distillation", "distill_resnet_32_to_15_cifar20x5",
-     "teacher and student"},
+     "teacher and student", kHere},
     {"imagetransformer", "image_transformer", "imagetransformer_base",
      "makes images", kHere},
     {"imagetransformer_moe", "image_transformer", "imagetransformer_moe_tiny",

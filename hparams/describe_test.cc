@@ -51,7 +51,7 @@ TEST(DescribeTest, AnHParamSaysWhatItIsAndWhoChangesIt) {
       Says(DescribeHParam("sampling_method"), "may be: argmax or random"));
   EXPECT_TRUE(Says(text, "num_heads=16 in\n"));
   EXPECT_TRUE(Says(text, "transformer_big"));
-  EXPECT_FALSE(Says(text, "mtf_"));
+  EXPECT_FALSE(Says(text, "vqa_"));
   EXPECT_TRUE(Says(DescribeHParam("batch_size"), "4096 where a set"));
   EXPECT_THROW(DescribeHParam("num_head"), Error);
 }

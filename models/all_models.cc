@@ -9,6 +9,7 @@ void RegisterAllModels(ModelRegistry& models) {
   RegisterAutoencoder(models);
   RegisterBasic(models);
   RegisterByteNet(models);
+  RegisterDistillation(models);
   RegisterEvolvedTransformer(models);
   RegisterGeneExpression(models);
   RegisterImageTransformer(models);

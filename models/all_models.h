@@ -12,6 +12,7 @@ void RegisterAttentionLmMoe(ModelRegistry& models);
 void RegisterAutoencoder(ModelRegistry& models);
 void RegisterBasic(ModelRegistry& models);
 void RegisterByteNet(ModelRegistry& models);
+void RegisterDistillation(ModelRegistry& models);
 void RegisterEvolvedTransformer(ModelRegistry& models);
 void RegisterGeneExpression(ModelRegistry& models);
 void RegisterImageTransformer(ModelRegistry& models);

@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -173,6 +175,70 @@ TEST(NasTest, ASpecThatDoesNotFitSaysWhich) {
             std::string::npos);
 }
 
+constexpr char kDistill[] =
+    "num_classes=9,teacher_model=resnet,teacher_hparams=resnet_cifar_15,"
+    "student_model=resnet,student_hparams=resnet_cifar_15,"
+    "task_balance=0,distill_phase=";
+
+ProblemInfo Pictures() {
+  ProblemInfo info;
+  info.name = "toy";
+  info.features["inputs"].modality = "image";
+  info.features["inputs"].vocab_size = 256;
+  info.features["inputs"].shape = {4, 4, 3};
+  info.features["targets"].modality = "class_label";
+  info.features["targets"].vocab_size = kVocab;
+  return info;
+}
+
+Features PicturesBatch() {
+  return {{"inputs", at::arange(96, at::kLong).mul(5).view({2, 4, 4, 3})},
+          {"targets", at::tensor({3, 5}, at::kLong).view({2, 1})}};
+}
+
+TEST(DistillationTest, AStudentThatIsItsTeacherLearnsNothing) {
+  const auto model = Make("distillation", "distill_resnet_32_to_15_cifar20x5",
+                          kDistill + std::string("distill"), Pictures());
+  const auto gradient = [&] {
+    const auto gradients = torch::autograd::grad(
+        {model->Loss(PicturesBatch(), Mode::kTrain).Total()},
+        model->params().Trainable(), {}, std::nullopt, false, true);
+    double most = 0;
+    for (const at::Tensor& g : gradients) {
+      if (g.defined()) most = std::max(most, g.abs().max().item<double>());
+    }
+    return most;
+  };
+  EXPECT_GT(gradient(), 1e-3);
+  for (const auto& entry : model->params().entries()) {
+    const bool is_student = entry.name.find("/student/") != std::string::npos;
+    // Batch norm's averages nobody trains.
+    if (entry.name.find("/moving_") == std::string::npos) {
+      EXPECT_EQ(entry.trainable, is_student) << entry.name;
+    }
+    if (!is_student) continue;
+    Copy(*model, ReplaceAll(entry.name, "/student/", "/teacher/"), model.get(),
+         entry.name);
+  }
+  EXPECT_LT(gradient(), 1e-5);
+}
+
+// A teacher's run is what --warm_start_from finds in the other phase.
+TEST(DistillationTest, TheTeacherIsTheSameInBothPhases) {
+  const auto teacher = Make("distillation", "distill_resnet_32_to_15_cifar20x5",
+                            kDistill + std::string("train"), Pictures());
+  const auto both = Make("distillation", "distill_resnet_32_to_15_cifar20x5",
+                         kDistill + std::string("distill"), Pictures());
+  for (const auto& entry : teacher->params().entries()) {
+    EXPECT_NE(entry.trainable, entry.name.find("/moving_") != std::string::npos)
+        << entry.name;
+    EXPECT_TRUE(both->params().Has(entry.name)) << entry.name;
+  }
+  EXPECT_THROW(
+      Make("distillation", "distill_resnet_32_to_15_cifar20x5", "", Pictures()),
+      Error);
+}
+
 Features FactsBatch(bool swapped) {
   Features features = TextBatch();
   const at::Tensor first = at::tensor({2, 3, 4, 5, 6, 0}, at::kLong);
@@ -313,105 +379,6 @@ TEST(MeshTest, WhatIsNotHereSaysSo) {
   EXPECT_THROW(Make("mtf_image_transformer", "mtf_image_transformer_single",
                     "attention_type=local2d_spatial", Text()),
                Error);
-}
-
-ProblemInfo Images() {
-  ProblemInfo info;
-  info.name = "toy";
-  info.features["targets"].modality = "image";
-  info.features["targets"].vocab_size = 256;
-  info.features["targets"].shape = {8, 8, 1};
-  return info;
-}
-
-Features ImagesBatch() {
-  return {
-      {"targets",
-       at::arange(192, at::kLong).mul(37).remainder(256).view({3, 8, 8, 1})}};
-}
-
-constexpr char kCodes[] =
-    "num_hidden_layers=2,hidden_size=16,sample_height=8,sample_width=8";
-
-// Odd sizes are filled up and cut again; codes of bits, hashed ones too; rows
-// of text are images of width 1.
-TEST(AutoencoderTest, WhatComesOutIsShapedAsWhatWentIn) {
-  const struct {
-    const char* model;
-    const char* set;
-    const char* changes;
-    std::vector<int64_t> shape;
-  } kCases[] = {
-      {"autoencoder_residual_discrete",
-       "autoencoder_residual_discrete",
-       "bottleneck_kind=isemhash",
-       {2, 7, 5, 1}},
-      {"autoencoder_basic",
-       "autoencoder_basic",
-       "kernel_height=5",
-       {2, 9, 6, 1}},
-      {"autoencoder_residual", "autoencoder_residual_text", "", {2, 11}},
-      {"autoencoder_autoregressive",
-       "autoencoder_autoregressive",
-       "autoregressive_mode=conv5,autoregressive_forget_base=True",
-       {2, 4, 4, 1}},
-  };
-  for (const auto& [name, set, changes, shape] : kCases) {
-    SCOPED_TRACE(name);
-    ProblemInfo info = Images();
-    if (shape.size() == 2) info = Text();
-    info.features["targets"].shape.assign(shape.begin() + 1, shape.end());
-    if (shape.size() == 2) info.features["targets"].shape.clear();
-    const auto model = Make(
-        name, set, kCodes + std::string(*changes ? "," : "") + changes, info);
-    const at::Tensor targets =
-        at::arange(c10::multiply_integers(shape), at::kLong)
-            .remainder(kVocab)
-            .view(shape);
-    std::vector<int64_t> expected = shape;
-    expected.push_back(shape.size() == 2 ? kVocab : 256);
-    if (shape.size() == 2) expected.back() = kVocab;
-    EXPECT_EQ(model->Logits({{"targets", targets}}, Mode::kEval).sizes(),
-              at::IntArrayRef(expected));
-    EXPECT_TRUE(model->Loss({{"targets", targets}}, Mode::kTrain)
-                    .Total()
-                    .isfinite()
-                    .item<bool>());
-  }
-}
-
-// A pixel is predicted from the code and those before it: without the code,
-// from those before it alone.
-TEST(AutoencoderTest, ForgettingTheCodeIsCausal) {
-  const auto model =
-      Make("autoencoder_autoregressive", "autoencoder_autoregressive",
-           kCodes + std::string(",autoregressive_mode=conv3,"
-                                "autoregressive_forget_base=True"),
-           Images());
-  Features batch = ImagesBatch();
-  const at::NoGradGuard no_grad;
-  const at::Tensor logits = model->Logits(batch, Mode::kEval).flatten(1, 3);
-  batch["targets"] = batch["targets"].clone();
-  batch["targets"].view({3, 64}).select(1, 20).fill_(3);
-  const at::Tensor difference =
-      (model->Logits(batch, Mode::kEval).flatten(1, 3) - logits)
-          .abs()
-          .amax({0, 2});
-  EXPECT_LT(difference.narrow(0, 0, 21).max().item<double>(), 1e-6);
-  EXPECT_GT(difference.narrow(0, 21, 3).min().item<double>(), 1e-6);
-  EXPECT_LT(difference.narrow(0, 24, 40).max().item<double>(), 1e-6);
-}
-
-TEST(AutoencoderTest, WhatIsNotHereSaysSo) {
-  for (const char* const changes :
-       {"gan_loss_factor=0.1", "use_vq_loss=1", "bottleneck_kind=vq",
-        "autoregressive_mode=sru"}) {
-    EXPECT_THROW(
-        Make("autoencoder_residual_discrete", "autoencoder_residual_discrete",
-             kCodes + std::string(",") + changes, Images()),
-        Error)
-        << changes;
-  }
 }
 
 // What an edit is said before its text is: a span or a kind counts for the text

@@ -95,6 +95,12 @@ const std::map<std::string, Toy>& Toys() {
       {"basic_fc_relu", {Task::kImageClass, ""}},
       {"byte_net", {Task::kText, "num_block_repeat=1"}},
       {"diagonal_neural_gpu", {}},
+      {"distillation",
+       {Task::kImageClass,
+        "distill_phase=distill,num_classes=9,teacher_model=resnet,"
+        "teacher_hparams=resnet_cifar_15,student_model=resnet,"
+        "student_hparams=resnet_cifar_15",
+        nullptr, /*steps=*/10, /*rate=*/0.001}},
       {"evolved_transformer",
        {Task::kText,
         "num_heads=2,filter_size=32,num_encoder_layers=1,"

@@ -178,6 +178,18 @@ at::Tensor ParamStore::CreateBuffer(const std::string& name,
   return Add(name, shape, init, false);
 }
 
+void ParamStore::Adopt(const std::string& name, const ParamStore& other,
+                       const std::string& their_name, bool trainable) {
+  const at::Tensor tensor = other.Get(their_name);
+  tensor.set_requires_grad(trainable);
+  if (!index_.emplace(name, entries_.size()).second) {
+    throw Error(ExitCode::kInternal, "parameter '" + name + "' made twice");
+  }
+  entries_.push_back({name, tensor, trainable});
+  const auto draw = other.draws_.find(their_name);
+  if (draw != other.draws_.end()) draws_[name] = draw->second;
+}
+
 at::Tensor ParamStore::Get(const std::string& name) const {
   const auto found = index_.find(name);
   if (found == index_.end()) {

@@ -93,6 +93,12 @@ class ParamStore {
   at::Tensor CreateBuffer(const std::string& name, at::IntArrayRef shape,
                           const Initializer& init);
 
+  // Takes a parameter of another model, which is part of this store's, under a
+  // name of its own: they are one tensor. trainable: false for one that is not
+  // to be trained here.
+  void Adopt(const std::string& name, const ParamStore& other,
+             const std::string& their_name, bool trainable);
+
   bool Has(const std::string& name) const { return index_.count(name) > 0; }
   at::Tensor Get(const std::string& name) const;  // throws where absent
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -102,6 +103,20 @@ double LegacyDecay(const HParams& hparams, double step, double warmup) {
       ChoicesText(HParamChoices("learning_rate_decay_scheme")));
 }
 
+// The base rate; T2T's model distillation has one for each of its phases.
+double BaseRate(const HParams& hparams) {
+  for (const auto& [phase, name] :
+       {std::pair("train", "teacher_learning_rate"),
+        std::pair("distill", "student_learning_rate")}) {
+    if (hparams.Has("distill_phase") && hparams.Has(name) &&
+        hparams.GetString("distill_phase") == phase &&
+        hparams.GetDouble(name) != 0.0) {
+      return hparams.GetDouble(name);
+    }
+  }
+  return hparams.GetDouble("learning_rate");
+}
+
 double Legacy(const HParams& hparams, double step) {
   const double warmup = Warmup(hparams);
   double rate;
@@ -119,7 +134,7 @@ double Legacy(const HParams& hparams, double step) {
   }
   const bool adam =
       hparams.GetString("optimizer").find("adam") != std::string::npos;
-  return rate * (adam ? 0.002 : 1.0) * hparams.GetDouble("learning_rate");
+  return rate * (adam ? 0.002 : 1.0) * BaseRate(hparams);
 }
 
 double Factor(const std::string& name, const HParams& hparams, double step,

@@ -45,6 +45,23 @@ TEST(LearningRateTest, IsT2Ts) {
   }
 }
 
+TEST(LearningRateTest, EachPhaseOfDistillationHasItsOwn) {
+  HParams hparams = FirstHParams();
+  hparams.Set("optimizer", "Momentum");
+  hparams.Set("learning_rate_schedule", "legacy");
+  hparams.Set("learning_rate_decay_scheme", "none");
+  hparams.Set("learning_rate_warmup_steps", 0);
+  hparams.Set("learning_rate", 0.4);
+  EXPECT_DOUBLE_EQ(LearningRate(hparams, 5, 100), 0.4);
+  hparams.Add("teacher_learning_rate", 1.5);
+  hparams.Add("student_learning_rate", 0.0);
+  hparams.Add("distill_phase", "train");
+  EXPECT_DOUBLE_EQ(LearningRate(hparams, 5, 100), 1.5);
+  // None of its own.
+  hparams.Set("distill_phase", "distill");
+  EXPECT_DOUBLE_EQ(LearningRate(hparams, 5, 100), 0.4);
+}
+
 TEST(LearningRateTest, CycleLinear10x) {
   HParams hparams = FirstHParams();
   hparams.Set("optimizer", "sgd");

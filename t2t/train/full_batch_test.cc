@@ -122,6 +122,10 @@ struct ModelNeeds {
 };
 const std::map<std::string, ModelNeeds>& Needs() {
   static const auto* const needs = new std::map<std::string, ModelNeeds>{
+      {"distillation",
+       {"",
+        "distill_phase=train,num_classes=10,teacher_model=basic_fc_relu,"
+        "teacher_hparams=basic_fc_small"}},
       {"imagetransformer", {"", "img_len=8,block_length=64"}},
       {"imagetransformer2d", {"", "img_len=8,query_shape=[4,12]"}},
       {"imagetransformer_moe", {"", "img_len=8,block_length=64"}},
