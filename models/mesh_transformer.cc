@@ -23,9 +23,8 @@
 
 #include "models/all_models.h"
 #include "models/encoder_only.h"
-#include "models/mesh_layers.h"
+#include "models/mesh_stacks.h"
 #include "t2t/base/error.h"
-#include "t2t/hparams/values_or.h"
 #include "t2t/model/autocast.h"
 #include "t2t/model/model.h"
 #include "t2t/model/scheduled_sampling.h"
@@ -36,138 +35,6 @@
 
 namespace t2t {
 namespace {
-
-// Which of T2T's two editions: they name variables and layers differently.
-enum class Edition { kFirst, kSecond };
-
-struct MeshConfig {
-  int64_t size = 0;
-  int64_t filter = 0;
-  int64_t max_length = 0;
-  MeshAttentionOptions attention;
-  double relu_dropout = 0.0;
-  double dropout = 0.0;
-  double epsilon = 1e-6;
-  double label_smoothing = 0.0;
-  double z_loss = 0.0;  // pulls the softmax' denominator to 1
-  bool shares_embedding = false;
-  bool shares_softmax = false;
-  bool global_positions = false;  // of packed examples
-  int64_t compression = 0;
-  int64_t window = 0;
-};
-
-MeshConfig ConfigOf(const HParams& hparams, Edition edition) {
-  MeshConfig config;
-  config.size = hparams.GetInt("d_model");
-  config.filter = hparams.GetInt("d_ff");
-  config.max_length = hparams.GetInt("max_length");
-  MeshAttentionOptions& attention = config.attention;
-  attention.size = config.size;
-  attention.depth = hparams.GetInt("d_kv");
-  attention.dropout = hparams.GetDouble("attention_dropout");
-  attention.one_variable = edition == Edition::kFirst;
-  attention.may_see_nothing = BoolOr(hparams, "extra_logit", false);
-  config.relu_dropout = hparams.GetDouble("relu_dropout");
-  config.dropout = hparams.GetDouble("layer_prepostprocess_dropout");
-  config.epsilon =
-      edition == Edition::kFirst ? hparams.GetDouble("norm_epsilon") : 1e-6;
-  config.label_smoothing = hparams.GetDouble("label_smoothing");
-  config.z_loss = DoubleOr(hparams, "z_loss", 0.0);
-  config.shares_softmax =
-      hparams.GetBool("shared_embedding_and_softmax_weights");
-  config.shares_embedding = BoolOr(hparams, "shared_embedding", false);
-  config.global_positions =
-      BoolOr(hparams, "use_global_position_in_packed_sequence", false);
-  config.compression = IntOr(hparams, "compression_factor", 0);
-  config.window = edition == Edition::kFirst
-                      ? IntOr(hparams, "local_attention_window_size", 0)
-                      : IntOr(hparams, "local_attention_radius", 0);
-  return config;
-}
-
-nn::SublayerPtr FeedForward(const Scope& scope, const MeshConfig& config) {
-  return std::make_shared<MeshDenseReluDense>(scope, config.size, config.filter,
-                                              config.relu_dropout);
-}
-
-// The first edition's: names of layers in the order in which they run.
-MeshStack FirstStack(const Scope& scope, const MeshConfig& config,
-                     const std::string& key,
-                     const std::vector<std::string>& layers, int64_t heads) {
-  MeshStack stack(config.dropout, config.epsilon);
-  const at::Tensor scales = scope.Param(
-      "layer_norm_scale",
-      {static_cast<int64_t>(layers.size()) + 1, config.size}, OnesInit());
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const std::string& name = layers[i];
-    const Scope own = scope.Sub(name + "_" + std::to_string(i));
-    const MeshStack::Scale scale = {scales, static_cast<int64_t>(i)};
-    MeshAttentionOptions options = config.attention;
-    options.heads = heads;
-    if (name == "drd") {
-      stack.Add(scale, FeedForward(own.Sub("dense_relu_dense"), config));
-      continue;
-    }
-    if (name == "enc_att") {
-      options.sees_memory = true;
-    } else if (name == "local_att") {
-      options.window = config.window;
-    } else if (name == "compressed_att") {
-      options.compression = config.compression;
-    } else if (name != "att") {
-      RefuseMeshLayer(key, name,
-                      "att, enc_att, local_att, compressed_att and drd");
-    }
-    stack.Add(scale, std::make_shared<MeshAttention>(own.Sub(name), options));
-  }
-  stack.SetLast({scales, static_cast<int64_t>(layers.size())});
-  return stack;
-}
-
-std::string Numbered(size_t i) {
-  std::string digits = std::to_string(i);
-  digits.insert(0, digits.size() < 3 ? 3 - digits.size() : 0, '0');
-  return "layer_" + digits;
-}
-
-// The second edition's. prefix: of its hparams, "", "encoder_" or "decoder_".
-MeshStack SecondStack(const Scope& scope, const MeshConfig& config,
-                      const HParams& hparams, const std::string& prefix) {
-  MeshStack stack(config.dropout, config.epsilon);
-  const std::string key = prefix + "layers";
-  const std::vector<std::string> layers = hparams.GetStrings(key);
-  const auto scale = [&](const Scope& own) {
-    return MeshStack::Scale{own.Param("scale", {config.size}, OnesInit())};
-  };
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const std::string& name = layers[i];
-    const Scope own = scope.Sub(Numbered(i));
-    const MeshStack::Scale norm = scale(own.Sub("layer_norm"));
-    if (name == "drd") {
-      stack.Add(norm, FeedForward(own.Sub("DenseReluDense"), config));
-      continue;
-    }
-    MeshAttentionOptions options = config.attention;
-    options.heads = hparams.GetInt(prefix + "num_heads");
-    options.memory_heads = IntOr(hparams, prefix + "num_memory_heads", 0);
-    options.shares_keys_and_values =
-        BoolOr(hparams, prefix + "shared_kv", false);
-    std::string kind = "SelfAttention";
-    if (name == "enc_att") {
-      kind = "EncDecAttention";
-      options.sees_memory = true;
-    } else if (name == "local_self_att") {
-      kind = "LocalSelfAttention";
-      options.window = config.window;
-    } else if (name != "self_att") {
-      RefuseMeshLayer(key, name, "self_att, local_self_att, enc_att and drd");
-    }
-    stack.Add(norm, std::make_shared<MeshAttention>(own.Sub(kind), options));
-  }
-  stack.SetLast(scale(scope.Sub("final_layer_norm")));
-  return stack;
-}
 
 // What was decoded so far, step by step.
 class MeshDecodeState : public DecodeState {
@@ -224,7 +91,7 @@ class MeshTransformer : public Model {
                   ProblemInfo info, const ParamOptions& params)
       : Model(std::move(hparams), std::move(info), params),
         edition_(edition),
-        config_(ConfigOf(hparams_, edition)),
+        config_(MeshConfigOf(hparams_, edition)),
         root_(&params_, "transformer", DefaultInitializer(hparams_)) {
     RefuseScheduledSampling(hparams_);
     set_precision(ActivationTypeOf());
@@ -468,8 +335,8 @@ class MtfTransformer : public MeshTransformer {
     for (int64_t i = 0; i < times; ++i) {
       layers.insert(layers.end(), once.begin(), once.end());
     }
-    return FirstStack(root().Sub(side), config(), side + "_layers", layers,
-                      hparams_.GetInt("num_heads"));
+    return FirstMeshStack(root().Sub(side), config(), side + "_layers", layers,
+                          hparams_.GetInt("num_heads"));
   }
 };
 
@@ -488,7 +355,7 @@ class MtfUnitransformer : public MeshTransformer {
     target_ids_ = VocabularyOf("targets");
     targets_VD_ = Table(root(), "embedding", target_ids_, 1.0);
     target_positions_ = PositionTable(root());
-    decoder_ = SecondStack(root(), config(), hparams_, "");
+    decoder_ = SecondMeshStack(root(), config(), hparams_, "");
     if (config().shares_softmax) {
       softmax_VD_ = targets_VD_;
     } else {
@@ -515,9 +382,9 @@ class MtfBitransformer : public MeshTransformer {
       targets_VD_ = Table(decoder, "embedding", target_ids_, 1.0);
     }
     input_positions_ = PositionTable(encoder);
-    encoder_ = SecondStack(encoder, config(), hparams_, "encoder_");
+    encoder_ = SecondMeshStack(encoder, config(), hparams_, "encoder_");
     target_positions_ = PositionTable(decoder);
-    decoder_ = SecondStack(decoder, config(), hparams_, "decoder_");
+    decoder_ = SecondMeshStack(decoder, config(), hparams_, "decoder_");
     if (config().shares_softmax) {
       softmax_VD_ = targets_VD_;
     } else {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "models/all_models.h"
+#include "models/edits_config.h"
 #include "models/encoder_only.h"
 #include "models/transformer_config.h"
 #include "models/transformer_layers.h"
@@ -41,52 +42,6 @@ namespace {
 constexpr char kTag[] = "targets_error_tag";
 constexpr char kStart[] = "targets_start_token";
 constexpr char kEnd[] = "targets_end_token";
-
-struct EditsConfig {
-  static EditsConfig FromHParams(const HParams& hparams);
-
-  TransformerConfig transformer;
-  bool has_tags = true;
-  bool predicts_start = false;  // else a span begins where the last one ended
-  bool feeds_end = false;       // the last span's end is fed back, too
-  bool in_the_middle = true;    // more decoder layers follow the predictions
-  int64_t layers_between = 1;   // feed-forward, between two predictions
-  int64_t tag_size = 6;
-};
-
-EditsConfig EditsConfig::FromHParams(const HParams& hparams) {
-  EditsConfig config;
-  config.transformer = TransformerConfig::FromHParams(hparams);
-  config.has_tags = BoolOr(hparams, "use_error_tags", true);
-  config.predicts_start = BoolOr(hparams, "use_start_token", false);
-  config.feeds_end = BoolOr(hparams, "feedback_end_token", false);
-  config.in_the_middle = BoolOr(hparams, "middle_prediction", true);
-  config.layers_between = IntOr(hparams, "ffn_in_prediction_cascade", 1);
-  config.tag_size = IntOr(hparams, "error_tag_embed_size", 6);
-  if (config.predicts_start && !config.feeds_end) {
-    throw UsageError("use_start_token without feedback_end_token",
-                     "both: else the start that is to be predicted is fed in",
-                     "set --hparams=feedback_end_token=True");
-  }
-  if (config.transformer.ffn.type != "dense_relu_dense") {
-    throw UsageError("ffn_layer=" + config.transformer.ffn.type +
-                         " with the model transformer_seq2edits",
-                     "dense_relu_dense", "change --hparams=ffn_layer=...");
-  }
-  if (config.in_the_middle) {
-    int64_t& layers = config.transformer.decoder_layers;
-    layers = static_cast<int64_t>(
-        static_cast<double>(layers) /
-        DoubleOr(hparams, "middle_prediction_layer_factor", 2.0));
-    if (layers < 1) {
-      throw UsageError("middle_prediction with a decoder of one layer",
-                       "layers before and after the predictions",
-                       "set --hparams=num_decoder_layers=2 or more, or "
-                       "middle_prediction=False");
-    }
-  }
-  return config;
-}
 
 // Of each edit its kind and its span, int64 [B, L].
 struct Edits {
