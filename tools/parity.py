@@ -103,7 +103,8 @@ class Parity:
         "Made by `tools/parity.py`; `//tests/parity:parity_test` keeps it true.\n"
         "The walk is the test that goes through every name of a registry: a model\n"
         "trains, decodes, is saved and loaded; a problem is compared with every\n"
-        "fact that T2T registers of it. A set passes it where its model is here.\n"
+        "fact that T2T registers of it. A set counts as passing where its model is\n"
+        "here; the few that a model refuses are in [differences.md](differences.md).\n"
         "Atari's 360 problems (`gym_*`) are not counted.\n\n" +
         self.table() + "\n## Missing, and why\n")
     for registry, by_reason in self.missing.items():
