@@ -360,18 +360,18 @@ std::string InspectionText(const Problem& problem,
         static_cast<long long>(counts.Quantile(0.5)),
         static_cast<long long>(counts.Quantile(0.99)));
     if (counts.records() < inspection.records) {
-      text += "    in " + Share(counts.records(), inspection.records) +
-              " records\n";
+      text += "    in " +
+              Share(counts.records(), inspection.records, "records") + "\n";
     }
     if (counts.is_text) text += HistogramText(counts);
     if (counts.has_unknown) {
-      text +=
-          "    unknown words: " + Share(counts.unknown, counts.ids) + " ids\n";
+      text += "    unknown words: " + Share(counts.unknown, counts.ids, "ids") +
+              "\n";
     }
   }
   const auto tell = [&](const char* what, int64_t count) {
-    text += Format("  %s: %s records\n", what,
-                   Share(count, inspection.records).c_str());
+    text += Format("  %s: %s\n", what,
+                   Share(count, inspection.records, "records").c_str());
   };
   tell("cut in training", inspection.cut);
   if (inspection.dropped > 0) {
