@@ -256,11 +256,12 @@ std::vector<Bucket> Histogram(const FeatureCounts& counts) {
   return buckets;
 }
 
-std::string Share(int64_t part, int64_t of) {
-  return Format(
-      "%s of %s (%.2f %%)", GroupedText(part).c_str(), GroupedText(of).c_str(),
-      of == 0 ? 0.0
-              : 100.0 * static_cast<double>(part) / static_cast<double>(of));
+// "3 of 500 records (0.60 %)".
+std::string Share(int64_t part, int64_t of, const char* what) {
+  const double percent = 100.0 * static_cast<double>(part) /
+                         static_cast<double>(std::max<int64_t>(of, 1));
+  return Format("%s of %s %s (%.2f %%)", GroupedText(part).c_str(),
+                GroupedText(of).c_str(), what, percent);
 }
 
 std::string HistogramText(const FeatureCounts& counts) {
