@@ -258,7 +258,7 @@ TEST_F(TrainerCliTest, HParamsArePrintedWithoutProblemOrModel) {
   Expect(ask({"--hparams_set=transformer_big", "--print_hparams"}), 0,
          {"* hidden_size=1024", "transformer_base < ", "Width of the vectors"});
   // Changed, and as JSON; of a model that is not here, too.
-  Expect(ask({"--hparams_set=nas_seq2seq_base", "--print_hparams", "--json",
+  Expect(ask({"--hparams_set=glow_hparams", "--print_hparams", "--json",
               "--hparams=batch_size=7"}),
          0, {"\"batch_size\": 7", "\"hidden_size\": "});
   Expect(ask({"--diff_hparams=transformer_base,transformer_big"}), 0,
@@ -276,9 +276,8 @@ TEST_F(TrainerCliTest, HParamsArePrintedWithoutProblemOrModel) {
 }
 
 TEST_F(TrainerCliTest, ASetOfAnAbsentModelIsRefused) {
-  Expect(Train({"--output_dir=" + Out("absent"),
-                "--hparams_set=nas_seq2seq_base"}),
-         2, {"nas_seq2seq, which is not here yet", "--print_hparams"});
+  Expect(Train({"--output_dir=" + Out("absent"), "--hparams_set=glow_hparams"}),
+         2, {"glow, which is not here yet", "--print_hparams"});
   EXPECT_FALSE(Exists(Out("absent")));
 }
 
