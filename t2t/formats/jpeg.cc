@@ -158,15 +158,7 @@ bool Write(const Image& image, int quality, Writing* writing) {
 }  // namespace
 
 std::string EncodeJpeg(const Image& image, int quality) {
-  if ((image.channels != 1 && image.channels != 3) || image.height <= 0 ||
-      image.width <= 0 ||
-      static_cast<int64_t>(image.pixels.size()) !=
-          image.height * image.width * image.channels) {
-    throw Error(ExitCode::kInternal,
-                "an image of " + std::to_string(image.pixels.size()) +
-                    " bytes is to become a JPEG",
-                "height * width * (1 or 3)");
-  }
+  CheckEncodable(image, "JPEG");
   Writing writing;
   if (!Write(image, quality, &writing)) {
     throw Error(ExitCode::kInternal,

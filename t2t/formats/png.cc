@@ -121,15 +121,7 @@ bool Write(Writing* writing, const Image& image) {
 }  // namespace
 
 std::string EncodePng(const Image& image) {
-  if ((image.channels != 1 && image.channels != 3) || image.height <= 0 ||
-      image.width <= 0 ||
-      static_cast<int64_t>(image.pixels.size()) !=
-          image.height * image.width * image.channels) {
-    throw Error(ExitCode::kInternal,
-                "an image of " + std::to_string(image.pixels.size()) +
-                    " bytes is to become a PNG",
-                "height * width * (1 or 3)");
-  }
+  CheckEncodable(image, "PNG");
   Writing writing;
   writing.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writing,
                                         OnError<Writing>, OnWarning);
