@@ -3,7 +3,6 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <utility>
 
@@ -198,11 +197,9 @@ void CheckMatch(const Part& part, const Entries& all) {
 
 std::string Line(const RegistryEntry& entry, const std::string& indent) {
   std::string line = indent + entry.name;
-  std::string help = entry.help;
-  if (!entry.here) help += help.empty() ? "not here yet" : "; not here yet";
-  if (!help.empty()) {
+  if (!entry.help.empty()) {
     if (line.size() < kWidth) line.append(kWidth - line.size(), ' ');
-    line += "  " + help;
+    line += "  " + entry.help;
   }
   return line + "\n";
 }
@@ -215,6 +212,20 @@ std::string Heading(const RegistryEntry& entry) {
   const std::string paper = family->paper;
   return std::string(family->name) + ": " + family->help +
          (paper.empty() ? "" : " (" + paper + ")");
+}
+
+// Names with their help, each group under its heading.
+std::string SectionText(const Entries& section) {
+  std::string text;
+  std::string group;
+  for (const RegistryEntry& entry : section) {
+    if (entry.group != group) {
+      group = entry.group;
+      text += "  " + Heading(entry) + "\n";
+    }
+    text += Line(entry, group.empty() ? "  " : "    ");
+  }
+  return text;
 }
 
 void AddModelFacts(const std::string& name, Json* facts) {
@@ -247,30 +258,21 @@ std::vector<RegistryEntry> RegistryEntries(const std::string& filter) {
 }
 
 std::string RegistryText(const std::vector<RegistryEntry>& entries) {
-  std::map<std::string, std::pair<int, int>> counts;  // here, absent
-  for (const RegistryEntry& entry : entries) {
-    auto& [here, absent] = counts[entry.registry];
-    ++(entry.here ? here : absent);
-  }
+  // By registry, in their order; those that are not here behind the others.
   std::string text;
-  std::string registry;
-  std::string group;
-  for (const RegistryEntry& entry : entries) {
-    if (entry.registry != registry) {
-      registry = entry.registry;
-      group.clear();
-      const auto& [here, absent] = counts[registry];
-      text += registry + " (" + std::to_string(here);
-      if (absent > 0) {
-        text += "; " + std::to_string(absent) + " not here yet";
+  for (const View& view : kViews) {
+    for (const bool here : {true, false}) {
+      Entries section;
+      for (const RegistryEntry& entry : entries) {
+        if (entry.registry == view.registry && entry.here == here) {
+          section.push_back(entry);
+        }
       }
-      text += "):\n";
+      if (section.empty()) continue;
+      text += std::string(view.registry) + (here ? "" : " not here yet") +
+              " (" + std::to_string(section.size()) + "):\n" +
+              SectionText(section);
     }
-    if (entry.group != group) {
-      group = entry.group;
-      text += "  " + Heading(entry) + "\n";
-    }
-    text += Line(entry, group.empty() ? "  " : "    ");
   }
   return text;
 }

@@ -31,7 +31,8 @@ struct RegistryEntry {
 // part of it matches nothing.
 std::vector<RegistryEntry> RegistryEntries(const std::string& filter);
 
-// For people; each group under its heading.
+// For people: by registry, each group under its heading, and what is not here
+// apart.
 std::string RegistryText(const std::vector<RegistryEntry>& entries);
 
 // An array of {"registry", "group", "name", "help", "here"} and what else is
