@@ -13,6 +13,7 @@
 #include "problems/problem_testing.h"
 #include "t2t/base/json.h"
 #include "t2t/base/strings.h"
+#include "t2t/problem/describe.h"
 
 namespace t2t {
 namespace {
@@ -140,16 +141,6 @@ Json ModalitiesOf(const Problem& problem) {
   return modalities;
 }
 
-Json ShardsOf(const Problem& problem) {
-  std::map<std::string, int64_t> sorted;
-  for (const SplitSpec& split : problem.splits) {
-    sorted[SplitName(split.split)] += split.num_shards;
-  }
-  Json shards = Json::Object();
-  for (const auto& [name, count] : sorted) shards.Set(name, count);
-  return shards;
-}
-
 // Sizes that are known without data.
 std::string SizeOf(const FeatureSpec& feature) {
   using Kind = Vocabulary::Kind;
@@ -180,12 +171,6 @@ Json SpaceIds(const Problem& problem) {
     spaces.Append(found == problem.features.end() ? 0 : found->second.space_id);
   }
   return spaces;
-}
-
-Json Listed(const std::vector<std::string>& texts) {
-  Json list = Json::Array();
-  for (const std::string& text : texts) list.Append(text);
-  return list;
 }
 
 void CompareFiles(const std::string& name, const Json& facts,
@@ -237,8 +222,9 @@ void Compare(const std::string& name, const Json& facts) {
   const FeatureSpec text = has_inputs ? feature("inputs") : targets;
   same("data", problem->data_name);
   same("modalities", ModalitiesOf(*problem));
-  same("shards", ShardsOf(*problem));
-  same("metrics", Listed(problem->metrics));
+  const Json ours = ProblemFacts(*problem);
+  same("shards", ours.At("splits"));
+  same("metrics", ours.At("metrics"));
   same("loss_multiplier", problem->loss_multiplier);
   same("packed_length", problem->packed_length);
   same("vocabulary", VocabularyKind(*problem));
