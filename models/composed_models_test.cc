@@ -47,6 +47,22 @@ std::unique_ptr<Model> Make(const std::string& name, const std::string& set,
   return Models().Get(name)(hparams, info, 3);
 }
 
+// Step by step, with the batch's targets fed in, a model says what it says of
+// all positions at once.
+void ExpectStepsAreLogits(Model* model, const Features& batch,
+                          double tolerance) {
+  const at::Tensor logits = model->Logits(batch, Mode::kEval);
+  const auto state = model->StartDecoding({{"inputs", batch.at("inputs")}});
+  at::Tensor last;
+  for (int64_t i = 0; i < logits.size(1); ++i) {
+    EXPECT_LT(MaxDifference(model->DecodeStep(state.get(), last),
+                            logits.select(1, i)),
+              tolerance)
+        << i;
+    last = batch.at("targets").select(1, i);
+  }
+}
+
 void Copy(const Model& from, const std::string& name, Model* to,
           const std::string& their_name) {
   const at::NoGradGuard no_grad;
@@ -143,16 +159,7 @@ TEST(NasTest, EveryLayerDecodesStepByStep) {
         Text());
     const Features batch = TextBatch();
     const at::NoGradGuard no_grad;
-    const at::Tensor logits = model->Logits(batch, Mode::kEval);
-    const auto state = model->StartDecoding({{"inputs", batch.at("inputs")}});
-    at::Tensor last;
-    for (int64_t i = 0; i < logits.size(1); ++i) {
-      EXPECT_LT(MaxDifference(model->DecodeStep(state.get(), last),
-                              logits.select(1, i)),
-                1e-5)
-          << i;
-      last = batch.at("targets").select(1, i);
-    }
+    ExpectStepsAreLogits(model.get(), batch, 1e-5);
   }
 }
 
@@ -321,16 +328,7 @@ TEST(MeshTest, EveryLayerDecodesAsItTrains) {
     }
     Features batch = TextBatch();
     batch["targets"] = at::cat({batch["targets"], batch["targets"]}, 1);
-    const at::Tensor logits = model->Logits(batch, Mode::kEval);
-    const auto state = model->StartDecoding({{"inputs", batch.at("inputs")}});
-    at::Tensor last;
-    for (int64_t i = 0; i < logits.size(1); ++i) {
-      EXPECT_LT(MaxDifference(model->DecodeStep(state.get(), last),
-                              logits.select(1, i)),
-                1e-4)
-          << i;
-      last = batch.at("targets").select(1, i);
-    }
+    ExpectStepsAreLogits(model.get(), batch, 1e-4);
   }
 }
 
